@@ -1,0 +1,15 @@
+//! `schuss`: fast optimizers and neural-network training on the CPU.
+//!
+//! The modules import one way only: `error`, `scalar`, `simd` -> `team` -> `kernels`, `optim` -> `mlp` -> `py`.
+//! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
+
+pub mod error;
+pub mod kernels;
+pub mod mlp;
+pub mod optim;
+pub mod scalar;
+pub mod simd;
+pub mod team;
+
+#[cfg(feature = "python")]
+mod py;

@@ -1,0 +1,294 @@
+//! Which vector instructions this machine has, found at run time, and one way to run a loop compiled for each.
+//!
+//! A [`Kernel`] is written once, generic over [`Isa`]. [`dispatch`] calls it inside a function that was compiled with the
+//! instruction set of the machine, so plain loops in it are vectorised for that set, and [`Vector`] gives explicit
+//! registers where a loop needs them. Everything between `dispatch` and the loop must be `#[inline(always)]`.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// The instruction sets that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Level {
+    /// What every processor of the target has, without fused multiply-add.
+    Portable = 1,
+    /// x86-64 with AVX2 and FMA.
+    Avx2 = 2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512 = 3,
+    /// 64-bit Arm.
+    Neon = 4,
+}
+
+impl Level {
+    /// Every level, with the name that `SCHUSS_SIMD` takes.
+    pub const ALL: [(Level, &'static str); 4] = [
+        (Level::Portable, "portable"),
+        (Level::Avx2, "avx2"),
+        (Level::Avx512, "avx512"),
+        (Level::Neon, "neon"),
+    ];
+
+    /// The level's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(level, _)| *level == self).map_or("unknown", |(_, name)| name)
+    }
+
+    /// The level of that name.
+    pub fn from_name(name: &str) -> Option<Level> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(level, _)| *level)
+    }
+
+    /// Whether this machine can run it.
+    pub fn available(self) -> bool {
+        match self {
+            Level::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                Level::Avx2.available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => true,
+            #[allow(unreachable_patterns)]
+            _ => false,
+        }
+    }
+
+    fn best() -> Level {
+        [Level::Avx512, Level::Avx2, Level::Neon].into_iter().find(|l| l.available()).unwrap_or(Level::Portable)
+    }
+}
+
+/// 0 until the first use.
+static CURRENT: AtomicU8 = AtomicU8::new(0);
+
+/// The level in use: the best one of this machine, or the one that the environment variable `SCHUSS_SIMD` names.
+#[inline]
+pub fn level() -> Level {
+    match CURRENT.load(Ordering::Relaxed) {
+        1 => Level::Portable,
+        2 => Level::Avx2,
+        3 => Level::Avx512,
+        4 => Level::Neon,
+        _ => detect(),
+    }
+}
+
+#[cold]
+fn detect() -> Level {
+    let asked = std::env::var("SCHUSS_SIMD").ok().and_then(|name| Level::from_name(&name));
+    let level = asked.filter(|l| l.available()).unwrap_or_else(Level::best);
+    CURRENT.store(level as u8, Ordering::Relaxed);
+    level
+}
+
+/// Sets the level for the whole process; a switch for tests and benchmarks. False where the machine lacks it.
+pub fn set_level(level: Level) -> bool {
+    let available = level.available();
+    if available {
+        CURRENT.store(level as u8, Ordering::Relaxed);
+    }
+    available
+}
+
+/// A loop, written once for every instruction set.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+    /// The loop. Must be `#[inline(always)]`, as must be all that it calls.
+    fn run<I: Isa>(self) -> Self::Output;
+}
+
+/// Runs a kernel compiled for the current level.
+#[inline]
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `level` returns only levels that `available` confirmed on this machine.
+        Level::Avx512 => unsafe { x86::run_avx512(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx2 => unsafe { x86::run_avx2(kernel) },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => kernel.run::<neon::Neon>(),
+        _ => kernel.run::<Portable>(),
+    }
+}
+
+/// An instruction set.
+pub trait Isa: 'static {
+    /// Its `f32` register.
+    type F32: Vector<Elem = f32>;
+    /// Its `f64` register.
+    type F64: Vector<Elem = f64>;
+    /// Whether it has fused multiply-add.
+    const FMA: bool;
+
+    /// `a * b + c`: rounded once where the instruction set can, else twice.
+    #[inline(always)]
+    fn fma<T: crate::scalar::Scalar>(a: T, b: T, c: T) -> T {
+        if Self::FMA { a.mul_add(b, c) } else { a * b + c }
+    }
+}
+
+/// A register of `LANES` numbers.
+pub trait Vector: Copy {
+    /// What it holds.
+    type Elem: crate::scalar::Scalar;
+    /// How many.
+    const LANES: usize;
+
+    /// All lanes the same.
+    fn splat(x: Self::Elem) -> Self;
+    /// Reads `LANES` numbers.
+    ///
+    /// # Safety
+    /// `from` must be readable for `LANES` numbers.
+    unsafe fn load(from: *const Self::Elem) -> Self;
+    /// Writes `LANES` numbers.
+    ///
+    /// # Safety
+    /// `to` must be writable for `LANES` numbers.
+    unsafe fn store(self, to: *mut Self::Elem);
+    /// `self * a + b`, lane by lane, as [`Isa::fma`].
+    fn fma(self, a: Self, b: Self) -> Self;
+}
+
+/// No vector instructions named: the compiler takes what the target always has.
+pub struct Portable;
+
+impl Isa for Portable {
+    type F32 = Lanes<f32, 4>;
+    type F64 = Lanes<f64, 2>;
+    const FMA: bool = false;
+}
+
+/// A register as a plain array.
+#[derive(Clone, Copy)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+impl<T: crate::scalar::Scalar, const N: usize> Vector for Lanes<T, N> {
+    type Elem = T;
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        Lanes([x; N])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller vouches for `N` readable numbers; an array has no stricter alignment than its elements.
+        Lanes(unsafe { *from.cast::<[T; N]>() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as for `load`.
+        unsafe { *to.cast::<[T; N]>() = self.0 }
+    }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        Lanes(std::array::from_fn(|i| self.0[i] * a.0[i] + b.0[i]))
+    }
+}
+
+/// A register of the processor: its type, its element, and the intrinsics behind each operation.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! register {
+    ($name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, |$x:ident, $a:ident, $b:ident| $fma:expr) => {
+        /// A vector register.
+        #[derive(Clone, Copy)]
+        pub struct $name($raw);
+
+        impl Vector for $name {
+            type Elem = $elem;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(x: $elem) -> Self {
+                // SAFETY: this type is only used below `dispatch`, which has confirmed the instruction set.
+                unsafe { $name($splat(x)) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $elem) -> Self {
+                // SAFETY: the caller vouches for the memory, `dispatch` for the instruction set.
+                unsafe { $name($load(from)) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $elem) {
+                // SAFETY: the caller vouches for the memory, `dispatch` for the instruction set.
+                unsafe { $store(to, self.0) }
+            }
+            #[inline(always)]
+            fn fma(self, a: Self, b: Self) -> Self {
+                let ($x, $a, $b) = (self.0, a.0, b.0);
+                // SAFETY: this type is only used below `dispatch`, which has confirmed the instruction set.
+                unsafe { $name($fma) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Isa, Kernel, Vector};
+    use std::arch::x86_64::*;
+
+    register!(Zmm32, __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |x, a, b| _mm512_fmadd_ps(
+        x, a, b
+    ));
+    register!(Zmm64, __m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, |x, a, b| _mm512_fmadd_pd(
+        x, a, b
+    ));
+    register!(Ymm32, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |x, a, b| _mm256_fmadd_ps(
+        x, a, b
+    ));
+    register!(Ymm64, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, |x, a, b| _mm256_fmadd_pd(
+        x, a, b
+    ));
+
+    pub struct Avx512;
+    impl Isa for Avx512 {
+        type F32 = Zmm32;
+        type F64 = Zmm64;
+        const FMA: bool = true;
+    }
+
+    pub struct Avx2;
+    impl Isa for Avx2 {
+        type F32 = Ymm32;
+        type F64 = Ymm64;
+        const FMA: bool = true;
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Avx512>()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Avx2>()
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::{Isa, Vector};
+    use std::arch::aarch64::*;
+
+    register!(Q32, float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, |x, a, b| vfmaq_f32(b, x, a));
+    register!(Q64, float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, |x, a, b| vfmaq_f64(b, x, a));
+
+    pub struct Neon;
+    impl Isa for Neon {
+        type F32 = Q32;
+        type F64 = Q64;
+        const FMA: bool = true;
+    }
+}
