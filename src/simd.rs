@@ -22,12 +22,8 @@ pub enum Level {
 
 impl Level {
     /// Every level, with the name that `SCHUSS_SIMD` takes.
-    pub const ALL: [(Level, &'static str); 4] = [
-        (Level::Portable, "portable"),
-        (Level::Avx2, "avx2"),
-        (Level::Avx512, "avx512"),
-        (Level::Neon, "neon"),
-    ];
+    pub const ALL: [(Level, &'static str); 4] =
+        [(Level::Portable, "portable"), (Level::Avx2, "avx2"), (Level::Avx512, "avx512"), (Level::Neon, "neon")];
 
     /// The level's name.
     pub fn name(self) -> &'static str {

@@ -3,6 +3,6 @@
 use pyo3::prelude::*;
 
 #[pymodule]
-fn _schuss(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

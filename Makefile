@@ -1,0 +1,84 @@
+# Every target sets up what it needs in .venv, from this repository's own files.
+# Needs: Rust (the version in Cargo.toml or newer), Python 3.10 or newer, make.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench docs develop format clean
+
+# The first Python that is new enough; `make PYTHON=... test` overrides.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+    $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+# In CI the committed Cargo.lock is law.
+LOCKED := $(if $(CI),--locked)
+
+# Paths are relative, so that a folder name with spaces does no harm.
+PY := .venv/bin/python
+RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
+
+# maturin takes the environment from here, never from one that happens to be active.
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PYO3_PYTHON := $(CURDIR)/$(PY)
+unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
+
+help:
+	@echo 'make demo     train on California housing and show the result'
+	@echo 'make test     test the Rust core without Python, then the Python package'
+	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
+	@echo 'make bench    schuss beside scikit-learn, torch and jax (installs them; ARGS="--quick ...")'
+	@echo 'make docs     API documentation in out/docs'
+	@echo 'make develop  .venv with everything for working on schuss'
+	@echo 'make format   format Rust and Python'
+	@echo 'make clean    remove everything that make has made'
+
+demo: .venv/.demo
+	$(PY) examples/california_housing.py
+
+test: .venv/.test
+	cargo test $(LOCKED) --no-default-features
+	$(PY) -m pytest
+
+lint: .venv/.lint
+	cargo fmt --check
+	cargo clippy $(LOCKED) --all-targets --no-default-features -- -D warnings
+	cargo clippy $(LOCKED) --all-targets -- -D warnings
+	@if rustc --print target-libdir --target aarch64-unknown-linux-gnu 2>/dev/null | xargs -I{} test -d '{}'; \
+	then set -x; cargo check $(LOCKED) --no-default-features --target aarch64-unknown-linux-gnu; fi
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest schuss
+
+bench: .venv-bench/.bench
+	.venv-bench/bin/python benches/bench.py $(ARGS)
+
+docs: .venv/.docs
+	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss
+	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
+
+develop: .venv/.test .venv/.lint .venv/.docs
+
+format: .venv/.lint
+	cargo fmt
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+clean:
+	rm -rf .venv .venv-bench out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f python/schuss/_schuss*.so
+
+.venv/.made .venv-bench/.made:
+	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	@touch $@
+
+# .venv/.X: schuss, built as it is now, with the dependencies of its extra X.
+.venv/.%: .venv/.made pyproject.toml $(RUST)
+	$(PY) -m maturin develop --quiet $(LOCKED) --release --extras $*
+	@touch $@
+
+.venv-bench/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-bench
+.venv-bench/.bench: .venv-bench/.made pyproject.toml $(RUST)
+	.venv-bench/bin/python -m maturin develop --quiet $(LOCKED) --release --extras bench
+	@touch $@
