@@ -1,5 +1,6 @@
 """Fast optimizers and neural-network training for NumPy, on the CPU."""
 
 from ._schuss import __version__
+from .history import History
 
-__all__ = ["__version__"]
+__all__ = ["History", "__version__"]

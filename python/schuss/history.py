@@ -1,0 +1,206 @@
+"""What happened in training: a record per epoch, and the progress bar shown meanwhile."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from ._html import history_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+__all__ = ["History", "progress_bar"]
+
+
+class History(Mapping[str, list[float]]):
+    """The record of one training run: equally long columns with a value per epoch.
+
+    A mapping from column name to list. `MLP.fit` fills in
+
+    - ``"loss"``: the mean training loss of the epoch,
+    - ``"val_loss"``: the loss on the validation data after the epoch, if there is any,
+    - ``"lr"``: the learning rate of the epoch's last step,
+    - ``"seconds"``: the time from the start of training to the end of the epoch.
+
+    In a notebook it shows itself as a curve and a table.
+
+    Attributes
+    ----------
+    stopped : str or None
+        Why training ended: ``"epochs"``, ``"target_loss"``, ``"callback"`` or ``"interrupted"``;
+        None while it runs.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.append(loss=0.9, lr=0.1, seconds=0.5)
+    >>> history.append(loss=0.4, lr=0.1, seconds=1.0)
+    >>> history["loss"]
+    [0.9, 0.4]
+    """
+
+    stopped: str | None
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {}
+        self._epochs = 0
+        self.stopped = None
+
+    def append(self, **values: float | None) -> None:
+        """Add an epoch.
+
+        Parameters
+        ----------
+        **values : float or None
+            A value per column. A column exists from its first value that is not None on; an
+            epoch without one has NaN there.
+        """
+        for name, value in values.items():
+            if value is not None and name not in self._columns:
+                self._columns[name] = [float("nan")] * self._epochs
+        for name, column in self._columns.items():
+            value = values.get(name)
+            column.append(float("nan") if value is None else float(value))
+        self._epochs += 1
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs recorded."""
+        return self._epochs
+
+    def __getitem__(self, name: str) -> list[float]:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise KeyError(f"no column {name!r} in this history; it has {list(self._columns)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        facts = [f"epochs={self.epochs}"]
+        if self.epochs:
+            facts += [f"{name}={column[-1]:.4g}" for name, column in self.items()]
+        return f"History({', '.join(facts)}, stopped={self.stopped!r})"
+
+    def _repr_html_(self) -> str:
+        return history_html(self, self.epochs, self.stopped)
+
+    def to_frame(self) -> DataFrame:
+        """The record as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per epoch, counted from 1, and the columns of this history.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._columns, index=pd.RangeIndex(1, self.epochs + 1, name="epoch"))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the learning curve; see `schuss.plots.learning_curve`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from .plots import learning_curve
+
+        return learning_curve(self, ax=ax)
+
+
+Update = Callable[[int, float, "float | None"], None]
+
+
+@contextmanager
+def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -> Iterator[Update]:
+    """Show the progress of training: with tqdm if it is installed, as plain text otherwise.
+
+    Parameters
+    ----------
+    total : int
+        Number of epochs that training will take at most.
+    enabled : bool, default True
+        Whether to show anything.
+    file : text file, optional
+        Where the plain text goes; standard error by default.
+
+    Yields
+    ------
+    callable
+        ``update(epoch, loss, val_loss)``, to be called after each epoch, counted from 1, with
+        None for a validation loss that does not exist.
+    """
+    if not enabled:
+        yield lambda epoch, loss, val_loss: None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        with _plain_bar(total, file or sys.stderr) as update:
+            yield update
+        return
+    with tqdm(total=total, unit="epoch") as bar:
+
+        def update(epoch: int, loss: float, val_loss: float | None) -> None:
+            bar.set_postfix_str(_losses(loss, val_loss), refresh=False)
+            bar.update(epoch - bar.n)
+
+        yield update
+
+
+@contextmanager
+def _plain_bar(total: int, file: TextIO) -> Iterator[Update]:
+    """A line that rewrites itself on a terminal; in a log, ten lines for the whole training."""
+    live = file.isatty()
+    shown_at, shown, last = float("-inf"), 0, ""
+
+    def show(epoch: int) -> None:
+        nonlocal shown_at, shown
+        file.write(f"\r{last}\x1b[K" if live else f"{last}\n")
+        file.flush()
+        shown_at, shown = time.monotonic(), epoch
+
+    epoch = 0
+
+    def update(now: int, loss: float, val_loss: float | None) -> None:
+        nonlocal epoch, last
+        epoch, last = now, f"epoch {now}/{total} {_losses(loss, val_loss)}"
+        if time.monotonic() - shown_at >= 0.1 if live else 10 * (epoch - shown) >= total:
+            show(epoch)
+
+    try:
+        yield update
+    finally:
+        if epoch > shown:
+            show(epoch)
+        if live and epoch:
+            file.write("\n")
+
+
+def _losses(loss: float, val_loss: float | None) -> str:
+    return f"loss={loss:.4g}" + ("" if val_loss is None else f", val_loss={val_loss:.4g}")

@@ -1,0 +1,245 @@
+import builtins
+import io
+import math
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from schuss.history import History, progress_bar
+
+NAN = float("nan")
+
+
+def history_of(stopped="epochs", **columns):
+    history = History()
+    for values in zip(*columns.values(), strict=True):
+        history.append(**dict(zip(columns, values, strict=True)))
+    history.stopped = stopped
+    return history
+
+
+def without(monkeypatch, package):
+    """Make `import package` fail as if it were not installed."""
+    importing = builtins.__import__
+
+    def fail(name, *args, **kwargs):
+        if name.partition(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        return importing(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", fail)
+
+
+def svg_of(history):
+    svg = re.search(r"<svg.*</svg>", history._repr_html_())
+    return ElementTree.fromstring(svg[0]) if svg else None
+
+
+def curves_of(history):
+    """The points of each curve: the paths of the drawing with as many as the history has epochs."""
+    paths = [path for path in svg_of(history).findall(".//{*}path") if path.get("stroke-linejoin")]
+    return [
+        [(kind, float(x), float(y)) for kind, x, y in re.findall(r"([ML])([\d.]+) ([\d.]+)", path.get("d"))]
+        for path in paths
+    ]
+
+
+def texts_of(history):
+    return [text.text for text in svg_of(history).findall(".//{*}text")]
+
+
+class TestHistory:
+    def test_is_a_mapping_of_lists(self):
+        history = history_of(loss=[0.9, 0.4], lr=[0.1, 0.05])
+        assert history["loss"] == [0.9, 0.4]
+        assert dict(history) == {"loss": [0.9, 0.4], "lr": [0.1, 0.05]}
+        assert history.epochs == 2
+        assert len(history) == 2
+        assert "val_loss" not in history
+
+    def test_an_unknown_column_is_named_with_those_there_are(self):
+        with pytest.raises(KeyError, match=r"'accuracy'.*\['loss'\]"):
+            history_of(loss=[1.0])["accuracy"]
+
+    def test_a_column_that_is_never_given_does_not_exist(self):
+        assert list(history_of(loss=[1.0, 2.0], val_loss=[None, None])) == ["loss"]
+
+    def test_columns_stay_equally_long(self):
+        history = history_of(loss=[1.0, 2.0, 3.0], val_loss=[None, 5.0, None])
+        history.append(lr=0.1)
+        assert history["val_loss"] == pytest.approx([NAN, 5, NAN, NAN], nan_ok=True)
+        assert history["loss"] == pytest.approx([1, 2, 3, NAN], nan_ok=True)
+        assert history["lr"] == pytest.approx([NAN, NAN, NAN, 0.1], nan_ok=True)
+
+    def test_repr_says_where_training_ended(self):
+        assert repr(history_of(loss=[1.0, 0.25])) == "History(epochs=2, loss=0.25, stopped='epochs')"
+        assert repr(History()) == "History(epochs=0, stopped=None)"
+
+    def test_to_frame_counts_epochs_from_one(self):
+        frame = history_of(loss=[0.9, 0.4], val_loss=[None, 0.5]).to_frame()
+        assert list(frame.columns) == ["loss", "val_loss"]
+        assert list(frame.index) == [1, 2]
+        assert frame.index.name == "epoch"
+        assert frame.loc[2, "val_loss"] == 0.5
+
+    @pytest.mark.parametrize(("package", "method"), [("pandas", "to_frame"), ("matplotlib", "plot")])
+    def test_a_missing_package_is_named(self, monkeypatch, package, method):
+        without(monkeypatch, package)
+        with pytest.raises(ImportError, match=package):
+            getattr(history_of(loss=[1.0]), method)()
+
+
+class TestHtml:
+    def test_a_curve_goes_through_every_epoch_and_falls_with_the_loss(self):
+        (curve,) = curves_of(history_of(loss=[4.0, 3.0, 1.0, 2.0]))
+        kinds, x, y = zip(*curve, strict=True)
+        assert kinds == ("M", "L", "L", "L")
+        assert x[1] - x[0] == pytest.approx(x[3] - x[2], abs=0.1)
+        assert y[0] < y[1] < y[3] < y[2]  # SVG counts downwards
+
+    def test_validation_is_a_second_curve_with_its_name(self):
+        history = history_of(loss=[4.0, 3.0], val_loss=[5.0, 4.5])
+        assert len(curves_of(history)) == 2
+        assert {"loss", "val_loss"} <= set(texts_of(history))
+
+    def test_the_scale_is_logarithmic_where_the_loss_fell_far(self):
+        (curve,) = curves_of(history_of(loss=[1.0, 0.1, 0.01]))
+        assert curve[1][2] - curve[0][2] == pytest.approx(curve[2][2] - curve[1][2], abs=0.2)
+        assert {"1", "0.1", "0.01"} <= set(texts_of(history_of(loss=[1.0, 0.1, 0.01])))
+        (curve,) = curves_of(history_of(loss=[1.0, 0.5, 0.0]))
+        assert curve[1][2] - curve[0][2] == pytest.approx(curve[2][2] - curve[1][2], abs=0.2)
+
+    def test_values_that_are_not_finite_interrupt_the_curve(self):
+        (curve,) = curves_of(history_of(loss=[3.0, 2.0, NAN, math.inf, 2.5, 1.0]))
+        assert [kind for kind, _, _ in curve] == ["M", "L", "M", "L"]
+
+    @pytest.mark.parametrize("loss", [[0.5], [0.5, 0.5], [0.0, 0.0], [-2.0, -3.0], [1e-30, 1e30], [1e300, 0]])
+    def test_odd_histories_stay_inside_the_picture(self, loss):
+        (curve,) = curves_of(history_of(loss=loss))
+        assert len(curve) == len(loss)
+        assert all(0 <= x <= 480 and 0 <= y <= 220 for _, x, y in curve)
+
+    @pytest.mark.parametrize("epochs", [1, 2, 3, 6, 7, 10, 11, 100, 1000, 12345])
+    def test_the_epochs_on_the_axis_are_ordered_and_within_range(self, epochs):
+        below = svg_of(history_of(loss=[1.0] * epochs)).findall(".//{*}text[@text-anchor='middle']")
+        ticks = [int(text.text) for text in below if text.text != "epoch"]
+        assert ticks[-1] == epochs
+        assert ticks == sorted(set(ticks))
+        assert len(ticks) <= 9
+
+    def test_a_long_history_is_drawn_with_few_points_up_to_its_end(self):
+        loss = [1 + 1 / (1 + i) for i in range(10_000)]
+        html = history_of(loss=loss)._repr_html_()
+        assert len(html) < 20_000
+        (curve,) = curves_of(history_of(loss=loss))
+        assert curve[-1][1] == pytest.approx(468, abs=0.1)
+        assert html.count("<tr>") == 14
+        assert "<td>1</td>" in html
+        assert "<td>10000</td>" in html
+
+    def test_every_value_of_a_short_history_is_in_the_table(self):
+        html = history_of(loss=[0.9, 0.4], lr=[0.1, 0.05])._repr_html_()
+        assert "<tr><th>epoch</th><th>loss</th><th>lr</th></tr>" in html
+        assert "<tr><td>2</td><td>0.4</td><td>0.05</td></tr>" in html
+
+    def test_without_losses_there_is_a_heading_alone(self):
+        assert "0 epochs" in History()._repr_html_()
+        assert svg_of(history_of(loss=[NAN, NAN])) is None
+        assert svg_of(history_of(lr=[0.1])) is None
+
+    def test_names_are_escaped(self):
+        history = history_of(stopped="<b>", **{"a<b": [1.0]})
+        assert "a&lt;b" in history._repr_html_()
+        assert "stopped: &lt;b&gt;" in history._repr_html_()
+
+
+class TestPlot:
+    def test_draws_both_losses_against_the_epoch(self):
+        pyplot = pytest.importorskip("matplotlib.pyplot")
+        _, ax = pyplot.subplots()
+        history = history_of(loss=[4.0, 2.0, 0.1], val_loss=[5.0, 3.0, 2.0], lr=[0.1, 0.1, 0.1])
+        assert history.plot(ax=ax) is ax
+        drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
+        assert drawn == {
+            "loss": [[1, 4.0], [2, 2.0], [3, 0.1]],
+            "val_loss": [[1, 5.0], [2, 3.0], [3, 2.0]],
+        }
+        assert ax.get_yscale() == "log"
+        pyplot.close()
+
+    def test_makes_a_figure_of_its_own(self):
+        pyplot = pytest.importorskip("matplotlib.pyplot")
+        ax = history_of(loss=[3.0, 2.0]).plot()
+        assert ax.get_yscale() == "linear"
+        assert ax.figure.number in pyplot.get_fignums()
+        pyplot.close(ax.figure)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class TestProgressBar:
+    def test_disabled_shows_nothing(self, capsys):
+        with progress_bar(3, enabled=False) as update:
+            update(1, 0.5, None)
+        assert capsys.readouterr() == ("", "")
+
+    def test_tqdm_counts_the_epochs_and_shows_the_losses(self, capsys):
+        pytest.importorskip("tqdm")
+        with progress_bar(3) as update:
+            for epoch in (1, 2, 3):
+                update(epoch, 0.5 / epoch, 0.75)
+        error = capsys.readouterr().err
+        assert "3/3" in error
+        assert "loss=0.1667, val_loss=0.75" in error
+
+    def test_without_tqdm_a_log_gets_ten_lines(self, monkeypatch):
+        without(monkeypatch, "tqdm")
+        file = io.StringIO()
+        with progress_bar(50, file=file) as update:
+            for epoch in range(1, 51):
+                update(epoch, 1 / epoch, None)
+        lines = file.getvalue().splitlines()
+        assert len(lines) == 10
+        assert lines[-1] == "epoch 50/50 loss=0.02"
+
+    def test_without_tqdm_the_last_epoch_is_shown_when_training_stops_early(self, monkeypatch):
+        without(monkeypatch, "tqdm")
+        file = io.StringIO()
+
+        def train():
+            with progress_bar(50, file=file) as update:
+                for epoch in range(1, 8):
+                    update(epoch, 1.0, 2.0)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train()
+        assert file.getvalue().splitlines()[-1] == "epoch 7/50 loss=1, val_loss=2"
+
+    def test_without_tqdm_a_terminal_line_rewrites_itself(self, monkeypatch):
+        without(monkeypatch, "tqdm")
+        terminal = Terminal()
+        with progress_bar(1000, file=terminal) as update:
+            for epoch in range(1, 1001):
+                update(epoch, 1.0, None)
+        shown = terminal.getvalue()
+        assert shown.startswith("\repoch 1/1000 loss=1")
+        assert shown.endswith("\repoch 1000/1000 loss=1\x1b[K\n")
+
+    def test_without_tqdm_the_default_is_standard_error(self, monkeypatch, capsys):
+        without(monkeypatch, "tqdm")
+        with progress_bar(1) as update:
+            update(1, 1.0, None)
+        assert capsys.readouterr() == ("", "epoch 1/1 loss=1\n")
+
+
+def test_importing_the_package_loads_nothing_optional():
+    code = "import sys, schuss; print({'matplotlib', 'pandas', 'scipy', 'sklearn', 'tqdm'} & {*sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "set()\n"
