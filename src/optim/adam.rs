@@ -1,0 +1,183 @@
+//! Adam and AdamW.
+
+use super::options::{DECAY_RATE, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
+use super::rule::{Now, Rule, Run, Slot};
+use crate::scalar::Scalar;
+use crate::simd::Isa;
+
+/// The class `Adam`.
+pub static ADAM: Spec = Spec {
+    name: "Adam",
+    summary: "Adaptive moment estimation.",
+    notes: NOTES,
+    reference: "\
+Kingma and Ba, Adam: a method for stochastic optimization (2015); AMSGrad: Reddi, Kale and Kumar, On the convergence \
+of Adam and beyond (2018).",
+    lr: [0.001; 4],
+    weight_decay: NO_DECAY.0,
+    decay: NO_DECAY.1,
+    options: OPTIONS,
+    build: |options| Adam::new(options).into(),
+};
+
+/// The class `AdamW`.
+pub static ADAMW: Spec = Spec {
+    name: "AdamW",
+    summary: "Adam with decoupled weight decay.",
+    notes: NOTES,
+    reference: "Loshchilov and Hutter, Decoupled weight decay regularization (2019).",
+    lr: [0.001; 4],
+    weight_decay: [0.01, 0.01, 1e-4, 0.004],
+    decay: ["decoupled"; 4],
+    options: OPTIONS,
+    build: |options| Adam::new(options).into(),
+};
+
+const NOTES: &str = "\
+With m and v starting at zero and t counted from 1::
+
+    m <- b1 * m + (1 - b1) * g
+    v <- b2 * v + (1 - b2) * g^2
+    mhat = m / (1 - b1^t)
+    vhat = v / (1 - b2^t)
+    p <- p - lr * mhat / (sqrt(vhat + eps_root) + eps)     # eps_place=\"outside\"
+    p <- p - lr * mhat / sqrt(vhat + eps)                  # eps_place=\"inside\"
+    p <- p - lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)     # eps_place=\"hat\"
+
+Without `bias_correction` mhat is m and vhat is v. `amsgrad` puts the largest v so far in the place of v, or the
+largest vhat in the place of vhat where `amsgrad_corrected`. \"keras\" has ``eps_place=\"hat\"`` and 1e-7, \"optax\" has
+`amsgrad_corrected`.";
+
+const OPTIONS: &[Opt] = &[
+    Opt::pair("betas", DECAY_RATE, (0.9, 0.999), "Decay rates b1 of the average gradient and b2 of its square."),
+    Opt::numbers("eps", NON_NEGATIVE, [1e-8, 1e-8, 1e-8, 1e-7], "Keeps the denominator away from zero."),
+    Opt::choice(
+        "eps_place",
+        &["outside", "inside", "hat"],
+        ["outside", "outside", "outside", "hat"],
+        "Where eps stands: outside the root, inside it, or outside the root of the uncorrected v.",
+    ),
+    Opt::number("eps_root", NON_NEGATIVE, 0.0, "Added inside the root, besides eps."),
+    Opt::flags("bias_correction", [true; 4], "Correct m and v for having started at zero."),
+    Opt::flag("amsgrad", "Divide by the largest second moment so far instead of the present one."),
+    Opt::flags("amsgrad_corrected", [false, false, true, false], "Take that maximum after the bias correction."),
+];
+
+/// Where eps stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Eps {
+    Outside,
+    Inside,
+    Hat,
+}
+
+/// The largest second moment so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Largest {
+    No,
+    Raw,
+    Corrected,
+}
+
+/// The rule.
+#[derive(Debug, Clone)]
+pub struct Adam {
+    betas: (f64, f64),
+    eps: f64,
+    eps_root: f64,
+    place: Eps,
+    corrected: bool,
+    largest: Largest,
+}
+
+impl Adam {
+    fn new(options: &Options) -> Self {
+        Adam {
+            betas: options.pair("betas"),
+            eps: options.number("eps"),
+            eps_root: options.number("eps_root"),
+            place: match options.choice("eps_place") {
+                "inside" => Eps::Inside,
+                "hat" => Eps::Hat,
+                _ => Eps::Outside,
+            },
+            corrected: options.flag("bias_correction"),
+            largest: match (options.flag("amsgrad"), options.flag("amsgrad_corrected")) {
+                (false, _) => Largest::No,
+                (true, false) => Largest::Raw,
+                (true, true) => Largest::Corrected,
+            },
+        }
+    }
+}
+
+/// Every dialect is `p -= rate * m / (sqrt(v * scale + inside) + outside)`; only the scalars differ.
+#[derive(Debug, Clone)]
+pub struct Step<T> {
+    fresh1: T,
+    fresh2: T,
+    rate: T,
+    scale: T,
+    inside: T,
+    outside: T,
+    largest: Largest,
+}
+
+impl Rule for Adam {
+    type Step<T: Scalar> = Step<T>;
+
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = vec![Slot::zeros("m"), Slot::zeros("v")];
+        if self.largest != Largest::No {
+            slots.push(Slot::zeros("v_max"));
+        }
+        slots
+    }
+
+    fn begin<T: Scalar>(&self, now: Now) -> Step<T> {
+        let (b1, b2) = self.betas;
+        let (bc1, bc2) = if self.corrected { (now.correction(b1), now.correction(b2)) } else { (1.0, 1.0) };
+        let (rate, scale, inside, outside) = match self.place {
+            Eps::Outside => (now.lr / bc1, 1.0 / bc2, self.eps_root, self.eps),
+            Eps::Inside => (now.lr / bc1, 1.0 / bc2, self.eps_root + self.eps, 0.0),
+            Eps::Hat => (now.lr * bc2.sqrt() / bc1, 1.0, self.eps_root, self.eps),
+        };
+        let of = T::from_f64;
+        Step {
+            fresh1: of(1.0 - b1),
+            fresh2: of(1.0 - b2),
+            rate: of(rate),
+            scale: of(scale),
+            inside: of(inside),
+            outside: of(outside),
+            largest: self.largest,
+        }
+    }
+
+    #[inline(always)]
+    fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
+        let Step { fresh1, fresh2, rate, scale, inside, outside, largest } = *step;
+        // `m + fresh * (g - m)` keeps the small share exact where `b * m + (1 - b) * g` would round b to single precision.
+        let moments = |g: T, m: &mut T, v: &mut T| {
+            *m = I::fma(fresh1, g - *m, *m);
+            *v = I::fma(fresh2, I::fma(g, g, -*v), *v);
+        };
+        let update = |p: &mut T, m: T, vhat: T| *p -= rate * m / ((vhat + inside).sqrt() + outside);
+        match largest {
+            Largest::No => run.each(|p, g, [m, v]| {
+                moments(g, m, v);
+                update(p, *m, *v * scale);
+            }),
+            Largest::Raw => run.each(|p, g, [m, v, max]| {
+                moments(g, m, v);
+                *max = max.max(*v);
+                update(p, *m, *max * scale);
+            }),
+            Largest::Corrected => run.each(|p, g, [m, v, max]| {
+                moments(g, m, v);
+                *max = max.max(*v * scale);
+                update(p, *m, *max);
+            }),
+        }
+    }
+}
