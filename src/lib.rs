@@ -1,8 +1,9 @@
 //! `schuss`: fast optimizers and neural-network training on the CPU.
 //!
-//! The modules import one way only: `error`, `scalar`, `simd` -> `team` -> `kernels`, `optim` -> `mlp` -> `py`.
+//! The modules import one way only: `error`, `scalar`, `simd`, `buffer` -> `team` -> `kernels`, `optim` -> `mlp` -> `py`.
 //! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
 
+pub mod buffer;
 pub mod error;
 pub mod kernels;
 pub mod mlp;

@@ -1,1 +1,3 @@
-//! To be filled.
+//! Pure functions on slices and views.
+
+pub mod matmul;
