@@ -18,6 +18,8 @@ RUST := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
 # maturin takes the environment from here, never from one that happens to be active.
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYO3_PYTHON := $(CURDIR)/$(PY)
+export PIP_QUIET := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
 help:
@@ -46,7 +48,7 @@ lint: .venv/.lint
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
-	$(PY) -m mypy.stubtest schuss
+	$(PY) -m mypy.stubtest --mypy-config-file pyproject.toml schuss
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python benches/bench.py $(ARGS)
@@ -70,7 +72,7 @@ clean:
 .venv/.made .venv-bench/.made:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
 	@touch $@
 
 # .venv/.X: schuss, built as it is now, with the dependencies of its extra X.

@@ -209,7 +209,7 @@ impl<T: Scalar> Tiled<'_, T> {
         let mut row = 0;
         macro_rules! tiles_of {
             ($($height:literal)*) => {
-                $(while $height <= I::TILE_ROWS && row + $height <= self.rows {
+                $(while $height <= I::TILE_ROWS && self.rows - row >= $height {
                     // SAFETY: as for this function.
                     unsafe { self.place::<I, $height, N>(row, block) };
                     row += $height;
