@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from ._html import history_html
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
-    from pandas import DataFrame
 
 __all__ = ["History", "progress_bar"]
 
@@ -94,7 +94,7 @@ class History(Mapping[str, list[float]]):
     def _repr_html_(self) -> str:
         return history_html(self, self.epochs, self.stopped)
 
-    def to_frame(self) -> DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """The record as a table.
 
         Returns
@@ -107,9 +107,9 @@ class History(Mapping[str, list[float]]):
         ImportError
             If pandas is not installed.
         """
-        import pandas as pd
+        import pandas
 
-        return pd.DataFrame(self._columns, index=pd.RangeIndex(1, self.epochs + 1, name="epoch"))
+        return pandas.DataFrame(self._columns, index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the learning curve; see `schuss.plots.learning_curve`.
