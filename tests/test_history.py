@@ -156,28 +156,6 @@ class TestHtml:
         assert "stopped: &lt;b&gt;" in history._repr_html_()
 
 
-class TestPlot:
-    def test_draws_both_losses_against_the_epoch(self):
-        pyplot = pytest.importorskip("matplotlib.pyplot")
-        _, ax = pyplot.subplots()
-        history = history_of(loss=[4.0, 2.0, 0.1], val_loss=[5.0, 3.0, 2.0], lr=[0.1, 0.1, 0.1])
-        assert history.plot(ax=ax) is ax
-        drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
-        assert drawn == {
-            "loss": [[1, 4.0], [2, 2.0], [3, 0.1]],
-            "val_loss": [[1, 5.0], [2, 3.0], [3, 2.0]],
-        }
-        assert ax.get_yscale() == "log"
-        pyplot.close()
-
-    def test_makes_a_figure_of_its_own(self):
-        pyplot = pytest.importorskip("matplotlib.pyplot")
-        ax = history_of(loss=[3.0, 2.0]).plot()
-        assert ax.get_yscale() == "linear"
-        assert ax.figure.number in pyplot.get_fignums()
-        pyplot.close(ax.figure)
-
-
 class Terminal(io.StringIO):
     def isatty(self):
         return True

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from schuss import History, plots
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    plt.close("all")
+
+
+def lines_of(ax):
+    return {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
+
+
+def bowl(x):
+    return np.sum(x**2)
+
+
+class TestLearningCurve:
+    def history(self, **columns):
+        history = History()
+        for values in zip(*columns.values(), strict=True):
+            history.append(**dict(zip(columns, values, strict=True)))
+        return history
+
+    def test_draws_both_losses_against_the_epoch(self):
+        ax = plt.figure().add_subplot()
+        history = self.history(loss=[4.0, 2.0, 0.1], val_loss=[5.0, 3.0, 2.0], lr=[0.1, 0.1, 0.1])
+        assert history.plot(ax=ax) is ax
+        assert lines_of(ax) == {
+            "loss": [[1, 4.0], [2, 2.0], [3, 0.1]],
+            "val_loss": [[1, 5.0], [2, 3.0], [3, 2.0]],
+        }
+        assert ax.get_yscale() == "log"
+
+    def test_makes_a_figure_of_its_own(self):
+        ax = self.history(loss=[3.0, 2.0]).plot()
+        assert ax.figure.number in plt.get_fignums()
+        assert ax.get_yscale() == "linear"
+
+    def test_without_losses_is_empty(self):
+        assert lines_of(History().plot()) == {}
+
+
+class TestLossByStep:
+    def test_follows_the_loss_of_each_path(self):
+        ax = plots.loss_by_step(bowl, {"slow": [[3.0, 0.0], [2.0, 1.0]], "fast": [[3.0, 0.0], [0.0, 0.0]]})
+        assert lines_of(ax) == {"slow": [[0, 9.0], [1, 5.0]], "fast": [[0, 9.0], [1, 0.0]]}
+
+    def test_takes_a_function_that_returns_its_gradient_too(self):
+        ax = plots.loss_by_step(lambda x: (bowl(x), 2 * x), {"path": [[3.0], [1.0]]})
+        assert lines_of(ax) == {"path": [[0, 9.0], [1, 1.0]]}
+
+
+class TestLossCurve:
+    def test_draws_the_loss_over_the_bounds_and_the_steps_on_it(self):
+        ax = plots.loss_curve(bowl, (-2.0, 4.0), {"path": [3.0, -1.0]})
+        curve, path = ax.get_lines()
+        x, y = curve.get_data()
+        assert (x[0], x[-1]) == (-2, 4)
+        np.testing.assert_allclose(y, x**2)
+        assert path.get_xydata().tolist() == [[3, 9], [-1, 1]]
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["path"]
+
+    def test_without_paths_there_is_no_legend(self):
+        assert plots.loss_curve(bowl, (-1, 1)).get_legend() is None
+
+
+class TestLossSurface:
+    def test_contours_go_where_the_loss_is_equal(self):
+        ax = plots.loss_surface(bowl, ((-1, 1), (-1, 1)))
+        lines = ax.collections[-1]
+        circles = [path for path in lines.get_paths() if len(path.vertices)]
+        assert len(circles) > 10
+        for path in circles[5:10]:
+            radius = np.hypot(*path.vertices.T)
+            assert np.ptp(radius) < 0.02
+
+    def test_the_first_parameter_is_across_and_the_path_ends_in_a_star(self):
+        ax = plots.loss_surface(bowl, ((-2, 3), (-1, 1)), {"path": [[2.0, 1.0], [0.5, 0.25]]})
+        assert ax.get_xlim() == (-2, 3)
+        assert ax.get_ylim() == (-1, 1)
+        path, star = ax.get_lines()
+        assert path.get_xydata().tolist() == [[2, 1], [0.5, 0.25]]
+        assert star.get_xydata().tolist() == [[0.5, 0.25]]
+
+    def test_a_flat_loss_has_no_contours(self):
+        ax = plots.loss_surface(lambda x: 1.0, ((-1, 1), (-1, 1)))
+        assert len(ax.collections) == 0
