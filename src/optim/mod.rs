@@ -8,6 +8,7 @@ mod adam;
 mod config;
 pub mod driver;
 mod figure;
+pub mod lbfgs;
 mod optimizer;
 pub mod options;
 pub mod rule;
@@ -17,6 +18,7 @@ mod slices;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod wolfe;
 
 pub use config::Config;
 pub use optimizer::Optimizer;
