@@ -30,6 +30,8 @@ pub trait Scalar:
 
     /// NumPy's name of the type.
     const NAME: &'static str;
+    /// Bits of the significand, the hidden one included.
+    const SIGNIFICAND_BITS: u32;
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -55,6 +57,9 @@ pub trait Scalar:
     fn is_finite(self) -> bool;
     /// `self * a + b`, rounded once. Slow where the processor has no such instruction: kernels use [`Isa::fma`].
     fn mul_add(self, a: Self, b: Self) -> Self;
+    /// 2 to the power of the signed integer in the lowest bits of the representation of `self`, where adding
+    /// 1.5 * 2^([`SIGNIFICAND_BITS`](Self::SIGNIFICAND_BITS) - 1) leaves it. The power must be a normal number.
+    fn exp2_of_low_bits(self) -> Self;
 }
 
 macro_rules! scalar {
@@ -63,6 +68,7 @@ macro_rules! scalar {
             type Vector<I: Isa> = I::$vector;
 
             const NAME: &'static str = $name;
+            const SIGNIFICAND_BITS: u32 = $t::MANTISSA_DIGITS;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const INFINITY: Self = $t::INFINITY;
@@ -102,6 +108,11 @@ macro_rules! scalar {
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
                 $t::mul_add(self, a, b)
+            }
+            #[inline(always)]
+            fn exp2_of_low_bits(self) -> Self {
+                // The shift leaves only the integer, in the exponent's place; 1.0 brings the exponent's bias.
+                $t::from_bits((self.to_bits() << (Self::SIGNIFICAND_BITS - 1)).wrapping_add((1.0 as $t).to_bits()))
             }
         }
     };

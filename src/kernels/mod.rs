@@ -1,3 +1,6 @@
 //! Pure functions on slices and views.
 
+pub mod activation;
+pub mod loss;
+pub mod math;
 pub mod matmul;

@@ -1,0 +1,154 @@
+//! Rows of exponentials that share a sum: softmax and the cross-entropy on it.
+
+use super::{BLOCK, Logits, Rows, Targets, sum};
+use crate::kernels::math;
+use crate::scalar::Scalar;
+use crate::simd::Isa;
+
+/// What is made of a row of exponentials.
+trait Goal<T> {
+    /// Looks at a row of preactivations while they are there. The result comes back in `finish`.
+    fn begin(&self, row: usize, z: &[T], largest: T) -> f64;
+    /// `e` is the row's e^(z - largest), to be overwritten where a place for it was given, and `total` its sum.
+    fn finish(&mut self, row: usize, e: Option<&mut [T]>, total: f64, begun: f64);
+}
+
+/// Each row of z to e^z / sum e^z, in place.
+#[inline(always)]
+pub fn softmax<I: Isa, T: Scalar>(z: &mut [T], outputs: usize, stride: usize) {
+    let count = z.len().div_ceil(stride);
+    exponentials::<I, T>(z, outputs, stride, count, Probabilities);
+}
+
+/// The sum of y (ln sum e^z - z), and its gradient (sum y) softmax - y.
+#[inline(always)]
+pub fn cross_entropy<I: Isa, T: Scalar>(z: impl Logits<T>, rows: Rows<T>) {
+    exponentials::<I, T>(z, rows.outputs, rows.stride, rows.row_loss.len(), rows);
+}
+
+struct Probabilities;
+
+impl<T: Scalar> Goal<T> for Probabilities {
+    #[inline(always)]
+    fn begin(&self, _: usize, _: &[T], _: T) -> f64 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, _: usize, e: Option<&mut [T]>, total: f64, _: f64) {
+        let factor = T::from_f64(1.0 / total);
+        for e in e.into_iter().flatten() {
+            *e *= factor;
+        }
+    }
+}
+
+impl<T: Scalar> Goal<T> for Rows<'_, T> {
+    /// How far the targets' preactivation, or its mean, lies below the largest.
+    #[inline(always)]
+    fn begin(&self, row: usize, z: &[T], largest: T) -> f64 {
+        let below = |z: T| largest.to_f64() - z.to_f64();
+        match self.targets {
+            Targets::Classes(classes) => below(z[classes[row] as usize]),
+            Targets::Values(values) => self.of(row, values).iter().zip(z).map(|(y, z)| y.to_f64() * below(*z)).sum(),
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, row: usize, e: Option<&mut [T]>, total: f64, below: f64) {
+        let weight = self.weight(row);
+        // The largest e is 1, so this keeps the digits of a loss near 0.
+        let ln_total = (total - 1.0).ln_1p();
+        let scale = weight * self.scale;
+        match self.targets {
+            Targets::Classes(classes) => {
+                self.row_loss[row] = weight * (below + ln_total);
+                let Some(e) = e else { return };
+                let class = classes[row] as usize;
+                // softmax - 1, without subtracting two numbers that were rounded.
+                let aim = (e[class].to_f64() - total) * (scale / total);
+                let factor = T::from_f64(scale / total);
+                for e in e.iter_mut() {
+                    *e *= factor;
+                }
+                e[class] = T::from_f64(aim);
+            }
+            Targets::Values(values) => {
+                let y = self.of(row, values);
+                let mass = sum(y);
+                self.row_loss[row] = weight * (below + mass * ln_total);
+                let factor = mass / total;
+                for (e, y) in e.into_iter().flatten().zip(y) {
+                    *e = T::from_f64((e.to_f64() * factor - y.to_f64()) * scale);
+                }
+            }
+        }
+    }
+}
+
+/// Computes the exponentials of all rows, in blocks that hold several narrow rows or a part of a wide one.
+#[inline(always)]
+fn exponentials<I: Isa, T: Scalar>(
+    mut z: impl Logits<T>,
+    outputs: usize,
+    stride: usize,
+    count: usize,
+    mut goal: impl Goal<T>,
+) {
+    let mut block = [T::ZERO; BLOCK];
+    let (mut largest, mut begun, mut totals) = ([T::ZERO; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+    let width = outputs.min(BLOCK);
+    let group = BLOCK / width;
+    for first in (0..count).step_by(group) {
+        let group = group.min(count - first);
+        for i in 0..group {
+            let row = &z.all()[(first + i) * stride..][..outputs];
+            largest[i] = maximum(row);
+            begun[i] = goal.begin(first + i, row, largest[i]);
+            totals[i] = 0.0;
+        }
+        for column in (0..outputs).step_by(width) {
+            let width = width.min(outputs - column);
+            let part = |i: usize| (first + i) * stride + column;
+            for i in 0..group {
+                for (e, z) in block[i * width..][..width].iter_mut().zip(&z.all()[part(i)..]) {
+                    *e = *z - largest[i];
+                }
+            }
+            for e in &mut block[..group * width] {
+                *e = math::exp_nonpositive::<I, T>(*e);
+            }
+            for i in 0..group {
+                let e = &block[i * width..][..width];
+                totals[i] += sum(e);
+                if let Some(z) = z.all_mut() {
+                    z[part(i)..][..width].copy_from_slice(e);
+                }
+            }
+        }
+        for i in 0..group {
+            let row = (first + i) * stride;
+            goal.finish(first + i, z.all_mut().map(|z| &mut z[row..][..outputs]), totals[i], begun[i]);
+        }
+    }
+}
+
+/// The largest number of a row; of equal zeros, either.
+#[inline(always)]
+fn maximum<T: Scalar>(row: &[T]) -> T {
+    const STRANDS: usize = 16;
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    let mut strands = [row[0]; STRANDS];
+    let chunks = row.chunks_exact(STRANDS);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (strand, x) in strands.iter_mut().zip(chunk) {
+            *strand = larger(*strand, *x);
+        }
+    }
+    let mut most = if row.len() < STRANDS { row[0] } else { strands.into_iter().fold(row[0], larger) };
+    for x in rest {
+        most = larger(most, *x);
+    }
+    most
+}
