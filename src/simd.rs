@@ -93,7 +93,6 @@ pub fn set_level(level: Level) -> bool {
     available
 }
 
-<<<<<<< HEAD
 /// While it lives, this thread takes denormal numbers for zero: they are of no use to training and cost a hundredfold.
 pub struct FlushDenormals {
     before: u64,
@@ -155,7 +154,8 @@ impl Drop for FlushDenormals {
     fn drop(&mut self) {
         Self::set(self.before);
     }
-=======
+}
+
 /// Runs a test at every level of this machine. The level is the process's own, so such tests take turns.
 #[cfg(test)]
 pub(crate) fn at_every_level(mut test: impl FnMut(Level)) {
@@ -168,7 +168,6 @@ pub(crate) fn at_every_level(mut test: impl FnMut(Level)) {
         }
     }
     set_level(before);
->>>>>>> 30962e6 (Give layers their activations and networks their losses, each beside its derivative)
 }
 
 /// A loop, written once for every instruction set.
