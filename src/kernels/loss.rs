@@ -203,6 +203,11 @@ impl Loss {
         Self::ALL.iter().copied().find(|loss| loss.name() == name)
     }
 
+    /// Whether its targets are class indices.
+    pub fn takes_classes(self) -> bool {
+        matches!(self, Loss::CrossEntropy)
+    }
+
     /// Whether the loss of a batch is the weighted mean of its rows, not their sum.
     pub fn mean(self) -> bool {
         self != Loss::Sse

@@ -1,0 +1,509 @@
+"""The multilayer perceptron and its trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from . import _schuss
+from ._data import Rows, blocks_of, check_count, rows_of
+from .history import History, progress_bar
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .optimizers import Optimizer
+
+__all__ = ["MLP", "TrainingInfo"]
+
+Callback = Callable[["TrainingInfo"], object]
+
+
+@dataclass(frozen=True)
+class TrainingInfo:
+    """What a callback is told after each epoch.
+
+    Attributes
+    ----------
+    net : MLP
+        The network; its parameters and its optimizer may be read and changed.
+    epoch : int
+        Epochs done in this call of `MLP.fit`, from 1.
+    loss, val_loss : float or None
+        The objective over the epoch's batches and on the validation data.
+    lr : float
+        The learning rate of the epoch's last step.
+    seconds : float
+        Since the call of `MLP.fit`.
+    history : History
+        All epochs so far, this one included.
+    """
+
+    net: MLP
+    epoch: int
+    loss: float
+    val_loss: float | None
+    lr: float
+    seconds: float
+    history: History
+
+
+class MLP:
+    """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        The widths of all layers, from inputs to outputs: ``[784, 256, 128, 10]``.
+    activation : str or sequence of str, default "relu"
+        The activation of the hidden layers, or one for each of them: one of `schuss.ACTIVATIONS`. The output layer has
+        none but what the loss implies.
+    loss : str, default "mse"
+        What is minimised, one of `schuss.LOSSES`. It also says what the outputs mean: ``"cross_entropy"`` makes
+        them class probabilities (softmax), ``"binary_cross_entropy"`` probabilities (sigmoid), ``"poisson"`` rates
+        (exp); with all others they are plain numbers. ``"sse"`` is a sum over rows and outputs, all others are means.
+    dtype : {"float32", "float64"}, default "float32"
+        Precision of parameters and arithmetic.
+    seed : int, default 0
+        Seed of the initial weights, and of shuffling and dropout where `fit` is given none.
+    l2 : float, default 0.0
+        Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases are free.
+    dropout : float or sequence of float, default 0.0
+        The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_params,)
+        All parameters, one contiguous vector.
+    params : list of ndarray
+        ``[W1, b1, W2, b2, ...]``, views of `theta`; W is (inputs, outputs).
+    optimizer : Optimizer or None
+        The optimizer of the last `fit`, with its state.
+    history : History or None
+        The record of the last `fit`, also of one that was interrupted.
+
+    Notes
+    -----
+    Initial weights are uniform, with variance 2 / inputs before activations of the ReLU family (He et al. 2015),
+    1 / inputs before SELU (LeCun et al. 1998) and 2 / (inputs + outputs) otherwise (Glorot and Bengio 2010); biases
+    start at zero.
+
+    The same seed gives bit-identical parameters for every number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import schuss as sc
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> y = X[:, 0] ** 2
+    >>> net = sc.MLP([1, 16, 1], activation="tanh")
+    >>> history = net.fit(X, y, optimizer=sc.Adam(lr=0.01), batch_size=20, epochs=100)
+    >>> net.loss(X, y) < 0.01
+    True
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        loss: str = "mse",
+        dtype: Literal["float32", "float64"] | type[np.floating[Any]] | np.dtype[Any] = "float32",
+        seed: int = 0,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        _l2_per_weight: bool = False,
+    ) -> None:
+        self.layers = [check_count("layers", width) for width in layers]
+        hidden = max(len(self.layers) - 2, 0)
+        self.activations = _per_layer("activation", activation, hidden, str)
+        self.dropout = [float(rate) for rate in _per_layer("dropout", dropout, hidden, (int, float))]
+        self.objective = loss
+        self.l2 = float(l2)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.seed = check_count("seed", seed, least=0)
+        self._l2_per_weight = _l2_per_weight
+        self._core = self._make_core()
+        self.theta = np.zeros(self._core.n_params, self.dtype)
+        self.params = _views(self.theta, self.layers)
+        rng = np.random.default_rng(self.seed)
+        for weights, bound in zip(self.params[::2], self._core.init_bounds(), strict=True):
+            weights[...] = rng.uniform(-bound, bound, weights.shape)
+        self.optimizer: Optimizer | None = None
+        self.history: History | None = None
+        self._epochs_done = 0
+        self._flat_targets = True
+
+    def _make_core(self) -> _schuss.Network:
+        return _schuss.Network(
+            self.layers, self.activations, self.objective, self.l2, self._l2_per_weight, self.dropout
+        )
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        optimizer: Optimizer | str | None = None,
+        batch_size: int | None = 128,
+        epochs: int = 10,
+        validation_data: tuple[Any, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        target_loss: float | None = None,
+        callbacks: Iterable[Callback] = (),
+        progress: bool = False,
+        n_threads: int | None = None,
+        seed: int | None = None,
+    ) -> History:
+        """Train the parameters, from where they are.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_inputs), or a source of blocks
+            The inputs. Used as it is where it is C-contiguous and of the network's dtype (a `numpy.memmap` is then never
+            read whole), else copied once; it must not be changed meanwhile. Data that does not fit in memory comes
+            as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or as a callable without
+            arguments that returns a new iterator over such blocks. Each epoch takes the blocks in a new order
+            (an iterator's as they come) and shuffles within each block.
+        y : array of shape (n_samples,) or (n_samples, n_outputs)
+            The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts for
+            ``"poisson"``, else any numbers. None where X is a source of blocks.
+        optimizer : Optimizer or str, optional
+            A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. None continues with
+            `optimizer`, the one of the last `fit` (at first, Adam): nothing of the earlier rows is kept but
+            parameters and the optimizer's state.
+        batch_size : int or None, default 128
+            Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent.
+        epochs : int, default 10
+            Passes over the data.
+        validation_data : tuple of (X, y) or (X, y, sample_weight), optional
+            The objective on these is recorded after each epoch as ``"val_loss"``.
+        sample_weight : array of shape (n_samples,), optional
+            Weights of the rows, not negative; the loss of a batch is the weighted mean.
+        shuffle : bool, default True
+            Whether each epoch takes the rows in a new order.
+        target_loss : float, optional
+            Stop after the first epoch whose loss is not above this.
+        callbacks : iterable of callables
+            Each is called after every epoch with a `TrainingInfo`; training stops where one returns True or raises
+            StopIteration.
+        progress : bool, default False
+            Show a progress bar.
+        n_threads : int, optional
+            Workers; None for as many as the size of a step deserves and the process may use.
+        seed : int, optional
+            Seed of shuffling and dropout; None for the network's.
+
+        Returns
+        -------
+        History
+            For each epoch ``"loss"`` (the objective over its batches, each before its step), ``"val_loss"``, ``"lr"`` and
+            ``"seconds"``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not accepted; nothing has changed then.
+        NonFiniteError
+            If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished step.
+        KeyboardInterrupt
+            On Ctrl-C, within a tenth of a second; parameters and optimizer are those of the last finished step, and
+            `history` has the finished epochs.
+        """
+        check_count("epochs", epochs, least=0)
+        if batch_size is not None:
+            check_count("batch_size", batch_size)
+        if n_threads is not None:
+            check_count("n_threads", n_threads)
+        seed = self.seed if seed is None else check_count("seed", seed, least=0)
+        callbacks = list(callbacks)
+        source = blocks_of(self, X, y, sample_weight)
+        validation = None
+        if validation_data is not None:
+            validation = rows_of(self, *validation_data, prefix="validation_data: ")
+        self._use_optimizer(optimizer)
+        settings = {
+            "batch_size": batch_size,
+            "shuffle": bool(shuffle),
+            "seed": seed % 2**64,
+            "threads": n_threads,
+        }
+        history = self.history = History()
+        with progress_bar(epochs, progress) as update:
+            run = _Run(self, history, update, callbacks, target_loss, validation, settings)
+            if isinstance(source, Rows):
+                history.stopped = run.on_rows(source, epochs)
+            else:
+                history.stopped = run.on_blocks(source, epochs)
+        return history
+
+    def predict(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Outputs for the rows of `X`: probabilities, rates or plain numbers, as the loss implies.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_inputs)
+            The inputs.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs), or (n_samples,)
+            The latter with one output, unless the network was trained with targets of shape (n_samples, 1). For
+            ``"cross_entropy"`` the predicted classes are ``net.predict(X).argmax(axis=1)``. A row's result does not depend
+            on the other rows.
+        """
+        return self._outputs(X, False, n_threads)
+
+    def logits(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Outputs before softmax, sigmoid or exp; else as `predict`."""
+        return self._outputs(X, True, n_threads)
+
+    def _outputs(self, X: ArrayLike, raw: bool, n_threads: int | None) -> NDArray[Any]:
+        if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
+            X = rows_of(self, X, None).x
+        out: NDArray[Any] = self._core.predict(self.theta, X, raw, n_threads)
+        return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out
+
+    def loss(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> float:
+        """The objective on some rows: loss and penalty, without dropout.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        float
+        """
+        return self._core.loss(self.theta, rows_of(self, X, y, sample_weight), n_threads)
+
+    def loss_and_grads(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        dropout_seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[float, list[NDArray[Any]]]:
+        """The objective on some rows and its gradient, for loops of one's own.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        dropout_seed : int, optional
+            Seed of the dropout masks, the same for the same seed; None for no dropout.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        loss : float
+        grads : list of ndarray
+            In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
+        """
+        rows = rows_of(self, X, y, sample_weight)
+        grads = np.empty_like(self.theta)
+        seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
+        loss = self._core.loss_and_grads(self.theta, rows, grads, seed, n_threads)
+        return loss, _views(grads, self.layers)
+
+    def summary(self) -> str:
+        """A table of the layers with shapes and numbers of parameters."""
+        rows = [("layer", "weights", "activation", "parameters")]
+        last = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"}
+        names = [*self.activations, last.get(self.objective, "identity")]
+        pairs = zip(self.layers, self.layers[1:], names, strict=False)
+        for number, (inputs, outputs, name) in enumerate(pairs, 1):
+            rows.append((str(number), f"{inputs} x {outputs}", name, f"{(inputs + 1) * outputs:,}"))
+        rows.append(("", "", f"loss: {self.objective}", f"{self.theta.size:,}"))
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def __repr__(self) -> str:
+        activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
+        return f"MLP({self.layers}, activation={activation!r}, loss={self.objective!r}, dtype={self.dtype.name!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_core", "params")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._core = self._make_core()
+        self.params = _views(self.theta, self.layers)
+
+    def _use_optimizer(self, optimizer: Optimizer | str | None) -> None:
+        if optimizer is None:
+            optimizer = self.optimizer or "adam"
+        if optimizer is not self.optimizer:
+            self.optimizer = _schuss.bind(optimizer, self.params)
+
+
+class _Run:
+    """One call of `MLP.fit`."""
+
+    def __init__(
+        self,
+        net: MLP,
+        history: History,
+        update: Callable[[int, float, float | None], None],
+        callbacks: list[Callback],
+        target_loss: float | None,
+        validation: Rows | None,
+        settings: dict[str, Any],
+    ) -> None:
+        self.net = net
+        self.history = history
+        self.update = update
+        self.callbacks = callbacks
+        self.target_loss = target_loss
+        self.validation = validation
+        self.settings = settings
+        self.start = perf_counter()
+
+    def on_rows(self, rows: Rows, epochs: int) -> str:
+        # Callbacks may look at everything and change it: for them, training comes to rest after each epoch.
+        at_once = epochs if not self.callbacks else min(epochs, 1)
+        stopped = "epochs"
+        done = 0
+        while done < epochs and stopped == "epochs":
+            before = perf_counter() - self.start
+            records, stopped = self._core_fit(
+                rows,
+                self.validation,
+                epochs=at_once,
+                target_loss=self.target_loss,
+                on_epoch=lambda epoch, loss, val_loss, done=done: self.update(done + epoch, loss, val_loss),
+                keep=before,
+            )
+            done += len(records)
+            if self.callbacks and records and self._call_back(done):
+                stopped = "callback"
+        return stopped
+
+    def on_blocks(self, blocks: Callable[[int], Iterator[Rows]], epochs: int) -> str:
+        for epoch in range(1, epochs + 1):
+            total = weight = 0.0
+            lr = float("nan")
+            # The seed tells the epochs apart; within an epoch the number of the block does.
+            first = self.net._epochs_done << 24
+            for number, rows in enumerate(blocks(self.net._epochs_done)):
+                records, _ = self._core_fit(rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number)
+                (loss, _, lr, _) = records[-1]
+                of_block = rows.total_weight
+                total += loss * (of_block if self.net.objective != "sse" else 1.0)
+                weight += of_block
+            self.net._epochs_done += 1
+            if weight == 0.0:
+                raise ValueError("X must have at least one block with at least one row, got none")
+            loss = total if self.net.objective == "sse" else total / weight
+            val_loss = None
+            if self.validation is not None:
+                core, theta = self.net._core, self.net.theta
+                val_loss = core.loss(theta, self.validation, self.settings["threads"])
+            self._record(loss, val_loss, lr, perf_counter() - self.start)
+            self.update(epoch, loss, val_loss)
+            if self._call_back(epoch):
+                return "callback"
+            if self.target_loss is not None and loss <= self.target_loss:
+                return "target_loss"
+        return "epochs"
+
+    def _core_fit(
+        self,
+        rows: Rows,
+        validation: Rows | None,
+        *,
+        epochs: int,
+        target_loss: float | None,
+        on_epoch: Callable[..., None] | None,
+        first: int | None = None,
+        keep: float | None = None,
+    ) -> tuple[list[tuple[float, float | None, float, float]], str]:
+        """Train in Rust; with `keep`, record the epochs, whose seconds count from then."""
+        records, stopped, error = self.net._core.fit(
+            self.net.theta,
+            self.net.optimizer,
+            rows,
+            validation,
+            epochs=epochs,
+            first_epoch=self.net._epochs_done if first is None else first,
+            target_loss=target_loss,
+            on_epoch=on_epoch,
+            **self.settings,
+        )
+        if keep is not None:
+            self.net._epochs_done += len(records)
+            for loss, val_loss, lr, seconds in records:
+                self._record(loss, val_loss, lr, keep + seconds)
+        if error is not None:
+            self.history.stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
+            rows.explain(error)
+            raise error
+        return records, stopped
+
+    def _record(self, loss: float, val_loss: float | None, lr: float, seconds: float) -> None:
+        extra = {} if self.validation is None else {"val_loss": val_loss}
+        self.history.append(loss=loss, **extra, lr=lr, seconds=seconds)
+
+    def _call_back(self, epoch: int) -> bool:
+        """Whether a callback wants to stop."""
+        if not self.callbacks:
+            return False
+        last = {name: values[-1] for name, values in self.history.items()}
+        info = TrainingInfo(
+            self.net, epoch, last["loss"], last.get("val_loss"), last["lr"], last["seconds"], self.history
+        )
+        stop = False
+        for callback in self.callbacks:
+            try:
+                stop |= callback(info) is True
+            except StopIteration:
+                stop = True
+        return stop
+
+
+def _views(theta: NDArray[Any], layers: list[int]) -> list[NDArray[Any]]:
+    """The parameters of each layer as views of one vector."""
+    views, start = [], 0
+    for i in range(1, len(layers)):
+        inputs, outputs = layers[i - 1], layers[i]
+        middle = start + inputs * outputs
+        views += [theta[start:middle].reshape(inputs, outputs), theta[middle : middle + outputs]]
+        start = middle + outputs
+    return views
+
+
+def _per_layer(name: str, given: Any, hidden: int, kind: Any) -> list[Any]:
+    """One value for each hidden layer, where one for all or a sequence is given."""
+    if isinstance(given, kind):
+        return [given] * hidden
+    values = list(given)
+    if len(values) != hidden:
+        raise ValueError(f"{name} must be one value or {hidden}, one for each hidden layer, got {len(values)}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be of {kind}, got {value!r}")
+    return values

@@ -1,0 +1,273 @@
+//! The memory of one batch: activations, their gradients, targets. Allocated once, shared by a team.
+//!
+//! Who may touch what: between two meetings of the team a worker writes only its own rows of the batch (forward and
+//! backward) or only reads all rows (weight gradients). That is the contract of every `unsafe` in `mlp`.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+
+use super::network::Network;
+use crate::buffer::Buffer;
+use crate::kernels::loss::Targets;
+use crate::scalar::Scalar;
+use crate::team::Shared;
+
+/// The most rows that are held at once. A larger batch passes through in pieces of this size, its gradient summed in
+/// the same order as in one piece.
+pub const MAX_ROWS: usize = 4096;
+
+/// A row-major matrix with padded rows, shared by a team.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    data: Shared<'a, T>,
+    cols: usize,
+    stride: usize,
+}
+
+/// From one row to the next: whole cache lines, and never a multiple of a large power of two, whose rows would all
+/// compete for the same few places of the first-level cache. Narrow rows are tight.
+pub(super) fn stride<T>(cols: usize) -> usize {
+    let line = 64 / size_of::<T>();
+    if cols < line {
+        return cols;
+    }
+    let padded = cols.next_multiple_of(line);
+    if (padded * size_of::<T>()).is_multiple_of(1024) { padded + line } else { padded }
+}
+
+impl<'a, T: Scalar> Matrix<'a, T> {
+    fn new(data: &'a mut Buffer<T>, cols: usize) -> Self {
+        Matrix { data: Shared::new(data), cols, stride: stride::<T>(cols) }
+    }
+
+    /// Numbers from one row to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Rows to read.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    #[inline]
+    pub unsafe fn rows(&self, rows: Range<usize>) -> ArrayView2<'a, T> {
+        let shape = (rows.len(), self.cols).strides((self.stride, 1));
+        // SAFETY: `flat` has checked that the rows lie in the buffer; the caller keeps writers away.
+        unsafe { ArrayView2::from_shape_ptr(shape, self.flat(rows).as_ptr()) }
+    }
+
+    /// Rows to write.
+    ///
+    /// # Safety
+    /// As for [`Shared::write`].
+    #[inline]
+    pub unsafe fn rows_mut(&self, rows: Range<usize>) -> ArrayViewMut2<'a, T> {
+        let shape = (rows.len(), self.cols).strides((self.stride, 1));
+        // SAFETY: as for `rows`; the caller keeps all others away.
+        unsafe { ArrayViewMut2::from_shape_ptr(shape, self.flat_mut(rows).as_mut_ptr()) }
+    }
+
+    /// Rows to read, with their padding.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    #[inline]
+    pub unsafe fn flat(&self, rows: Range<usize>) -> &'a [T] {
+        // SAFETY: the caller's promise.
+        unsafe { self.data.read(rows.start * self.stride..rows.end * self.stride) }
+    }
+
+    /// Rows to write, with their padding.
+    ///
+    /// # Safety
+    /// As for [`Shared::write`].
+    #[inline]
+    pub unsafe fn flat_mut(&self, rows: Range<usize>) -> &'a mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { self.data.write(rows.start * self.stride..rows.end * self.stride) }
+    }
+}
+
+/// The buffers behind a [`Batch`].
+pub struct Workspace<T> {
+    rows: usize,
+    values: Vec<Buffer<T>>,
+    hidden: Vec<HiddenBuffers<T>>,
+    classes: Vec<u32>,
+    targets: Buffer<T>,
+    weights: Buffer<T>,
+    row_loss: Vec<f64>,
+}
+
+struct HiddenBuffers<T> {
+    saved: Buffer<T>,
+    mask: Buffer<T>,
+    delta: Buffer<T>,
+}
+
+impl<T: Scalar> Workspace<T> {
+    /// For batches of up to `batch` rows.
+    pub fn new(network: &Network, batch: usize) -> Self {
+        let rows = batch.clamp(1, MAX_ROWS);
+        let widths = network.shape.widths();
+        let matrix = |cols: usize, needed: bool| Buffer::zeroed(if needed { rows * stride::<T>(cols) } else { 0 });
+        let hidden = widths[1..widths.len() - 1].iter().enumerate().map(|(layer, &width)| HiddenBuffers {
+            saved: matrix(width, network.saves(layer)),
+            mask: matrix(width, network.drops(layer)),
+            delta: matrix(width, true),
+        });
+        let classes = network.loss.takes_classes();
+        Workspace {
+            rows,
+            values: widths.iter().map(|&width| matrix(width, true)).collect(),
+            hidden: hidden.collect(),
+            classes: vec![0; if classes { rows } else { 0 }],
+            targets: Buffer::zeroed(if classes { 0 } else { rows * network.shape.outputs() }),
+            weights: Buffer::zeroed(rows),
+            row_loss: vec![0.0; rows],
+        }
+    }
+
+    /// The rows that it holds at once.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The same memory, for a team to share.
+    pub fn share<'a>(&'a mut self, network: &Network) -> Batch<'a, T> {
+        let widths = network.shape.widths();
+        let hidden = self.hidden.iter_mut().zip(&widths[1..]).enumerate();
+        Batch {
+            values: self.values.iter_mut().zip(widths).map(|(buffer, &width)| Matrix::new(buffer, width)).collect(),
+            hidden: hidden
+                .map(|(layer, (HiddenBuffers { saved, mask, delta }, &width))| Hidden {
+                    saved: network.saves(layer).then(|| Matrix::new(saved, width)),
+                    mask: network.drops(layer).then(|| Matrix::new(mask, width)),
+                    delta: Matrix::new(delta, width),
+                })
+                .collect(),
+            classes: Shared::new(&mut self.classes),
+            targets: Shared::new(&mut self.targets),
+            weights: Shared::new(&mut self.weights),
+            row_loss: Shared::new(&mut self.row_loss),
+            outputs: network.shape.outputs(),
+        }
+    }
+}
+
+/// One batch in work.
+pub struct Batch<'a, T> {
+    /// The inputs, then each layer's outputs; the last are the logits, then their gradient.
+    pub values: Vec<Matrix<'a, T>>,
+    /// What the hidden layers keep besides.
+    pub hidden: Vec<Hidden<'a, T>>,
+    /// Each row's weighted loss.
+    pub row_loss: Shared<'a, f64>,
+    classes: Shared<'a, u32>,
+    targets: Shared<'a, T>,
+    weights: Shared<'a, T>,
+    outputs: usize,
+}
+
+/// What a hidden layer keeps for the way back.
+pub struct Hidden<'a, T> {
+    /// What the activation's derivative needs, where that is not the layer's output.
+    pub saved: Option<Matrix<'a, T>>,
+    /// Dropout's factors, 0 or 1 / (1 - rate).
+    pub mask: Option<Matrix<'a, T>>,
+    /// The gradient with respect to the preactivations.
+    pub delta: Matrix<'a, T>,
+}
+
+/// Rows to learn from.
+#[derive(Clone, Copy)]
+pub struct Data<'a, T> {
+    /// Inputs, row-major.
+    pub x: ArrayView2<'a, T>,
+    /// What to predict.
+    pub targets: Targets<'a, T>,
+    /// Weights of the rows, or 1 for all.
+    pub weights: Option<&'a [T]>,
+}
+
+impl<T: Scalar> Data<'_, T> {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.x.nrows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The sum of the weights of some rows, in that order.
+    pub fn weight_of(&self, order: &[u32]) -> f64 {
+        match self.weights {
+            None => order.len() as f64,
+            Some(weights) => order.iter().map(|&row| weights[row as usize].to_f64()).sum(),
+        }
+    }
+}
+
+impl<'a, T: Scalar> Batch<'a, T> {
+    /// Copies `rows` of the batch from the rows of the data that `order` names: inputs, targets, weights.
+    ///
+    /// # Safety
+    /// The caller alone touches these rows until the team meets next.
+    pub unsafe fn gather(&self, data: &Data<'_, T>, order: &[u32], rows: Range<usize>) {
+        let from = &order[rows.clone()];
+        // SAFETY (all of this function): the caller's promise.
+        let mut x = unsafe { self.values[0].rows_mut(rows.clone()) };
+        for (mut to, &row) in x.rows_mut().into_iter().zip(from) {
+            let source = data.x.row(row as usize);
+            let to = to.as_slice_mut().expect("rows of a batch are contiguous");
+            match source.as_slice() {
+                Some(source) => to.copy_from_slice(source),
+                None => to.iter_mut().zip(source).for_each(|(to, &x)| *to = x),
+            }
+        }
+        match data.targets {
+            Targets::Classes(classes) => {
+                let to = unsafe { self.classes.write(rows.clone()) };
+                to.iter_mut().zip(from).for_each(|(to, &row)| *to = classes[row as usize]);
+            }
+            Targets::Values(values) => {
+                let n = self.outputs;
+                let to = unsafe { self.targets.write(rows.start * n..rows.end * n) };
+                for (to, &row) in to.chunks_exact_mut(n).zip(from) {
+                    to.copy_from_slice(&values[row as usize * n..(row as usize + 1) * n]);
+                }
+            }
+        }
+        if let Some(weights) = data.weights {
+            let to = unsafe { self.weights.write(rows) };
+            to.iter_mut().zip(from).for_each(|(to, &row)| *to = weights[row as usize]);
+        }
+    }
+
+    /// The targets of some rows.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    pub unsafe fn targets(&self, rows: Range<usize>) -> Targets<'a, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.classes.is_empty() {
+                Targets::Values(self.targets.read(rows.start * self.outputs..rows.end * self.outputs))
+            } else {
+                Targets::Classes(self.classes.read(rows))
+            }
+        }
+    }
+
+    /// The weights of some rows.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    pub unsafe fn weights(&self, rows: Range<usize>) -> &'a [T] {
+        // SAFETY: the caller's promise.
+        unsafe { self.weights.read(rows) }
+    }
+}

@@ -1,0 +1,334 @@
+//! Forward and backward propagation of some rows, and the weight gradients of some parameters.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::batch::{Batch, Data};
+use super::params::{Rows, Shape};
+use super::random;
+use crate::kernels::activation::{Activation, Init as InitKind};
+use crate::kernels::loss::Loss;
+use crate::kernels::matmul::{Init, Scratch, matmul};
+use crate::scalar::Scalar;
+use crate::simd::{Isa, Kernel, dispatch};
+use crate::team::Shared;
+
+/// What a network is, without its parameters.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Widths and where the parameters lie.
+    pub shape: Shape,
+    /// The activation of each hidden layer.
+    pub activations: Vec<Activation>,
+    /// What is minimised; it also says what the outputs mean.
+    pub loss: Loss,
+    /// Strength of the penalty `l2 / 2 * sum of squared weights`; biases are free.
+    pub l2: f64,
+    /// Whether the penalty is divided by the total weight of each batch, as scikit-learn does.
+    pub l2_per_weight: bool,
+    /// The share of each hidden layer's outputs that dropout sets to zero in training.
+    pub dropout: Vec<f64>,
+}
+
+impl Network {
+    /// Whether a hidden layer must keep something besides its outputs.
+    pub(super) fn saves(&self, layer: usize) -> bool {
+        self.activations[layer].needs_input() || self.drops(layer)
+    }
+
+    /// Whether a hidden layer has dropout.
+    pub(super) fn drops(&self, layer: usize) -> bool {
+        self.dropout[layer] > 0.0
+    }
+
+    /// The bounds of each layer's uniform initial weights, for outputs and gradients of about the same size in all
+    /// layers: He et al. 2015 before activations of the ReLU family, LeCun et al. 1998 before SELU, else Glorot and
+    /// Bengio 2010, also before the outputs.
+    pub fn init_bounds(&self) -> Vec<f64> {
+        let bound = |(layer, pair): (usize, &[usize])| {
+            let (inputs, outputs) = (pair[0] as f64, pair[1] as f64);
+            match self.activations.get(layer).map(|activation| activation.init()) {
+                Some(InitKind::He) => (6.0 / inputs).sqrt(),
+                Some(InitKind::LeCun) => (3.0 / inputs).sqrt(),
+                Some(InitKind::Glorot) | None => (6.0 / (inputs + outputs)).sqrt(),
+            }
+        };
+        self.shape.widths().windows(2).enumerate().map(bound).collect()
+    }
+
+    /// One layer's products: `out = bias + x W`.
+    pub(super) fn affine<T: Scalar>(
+        &self,
+        layer: usize,
+        params: &[T],
+        x: ArrayView2<'_, T>,
+        out: ArrayViewMut2<'_, T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        matmul(out, Init::Row(&params[self.shape.biases(layer)]), x, self.weights(layer, params), scratch);
+    }
+
+    fn weights<'a, T: Scalar>(&self, layer: usize, params: &'a [T]) -> ArrayView2<'a, T> {
+        let widths = self.shape.widths();
+        ArrayView2::from_shape((widths[layer], widths[layer + 1]), &params[self.shape.weights(layer)])
+            .expect("the weights of a layer")
+    }
+
+    /// Rows of the batch from inputs to logits. `noise` is the key of dropout's random numbers, None for no dropout;
+    /// `first` is the number of the batch's first row, where the batch passes through in pieces.
+    ///
+    /// # Safety
+    /// The caller alone touches these rows of the batch until the team meets next.
+    pub unsafe fn forward<T: Scalar>(
+        &self,
+        params: &[T],
+        batch: &Batch<'_, T>,
+        rows: Range<usize>,
+        noise: Option<u64>,
+        first: usize,
+        scratch: &mut Scratch<T>,
+    ) {
+        // SAFETY (all of this function): the caller's promise.
+        for layer in 0..self.shape.layers() {
+            let x = unsafe { batch.values[layer].rows(rows.clone()) };
+            let out = batch.values[layer + 1];
+            let Some(hidden) = batch.hidden.get(layer) else {
+                return self.affine(layer, params, x, unsafe { out.rows_mut(rows) }, scratch);
+            };
+            let activation = self.activations[layer];
+            match hidden.saved {
+                None => {
+                    self.affine(layer, params, x, unsafe { out.rows_mut(rows.clone()) }, scratch);
+                    activation.forward_in_place(unsafe { out.flat_mut(rows.clone()) });
+                }
+                Some(saved) if activation.needs_input() => {
+                    self.affine(layer, params, x, unsafe { saved.rows_mut(rows.clone()) }, scratch);
+                    unsafe { activation.forward(saved.flat(rows.clone()), out.flat_mut(rows.clone())) };
+                }
+                Some(saved) => {
+                    self.affine(layer, params, x, unsafe { saved.rows_mut(rows.clone()) }, scratch);
+                    let saved = unsafe { saved.flat_mut(rows.clone()) };
+                    activation.forward_in_place(saved);
+                    unsafe { out.flat_mut(rows.clone()) }.copy_from_slice(saved);
+                }
+            }
+            if let (Some(mask), Some(noise)) = (hidden.mask, noise) {
+                let key = random::key(&[noise, layer as u64]);
+                let mask = unsafe { mask.flat_mut(rows.clone()) };
+                let start = ((first + rows.start) * out.stride()) as u64;
+                fill_mask(mask, self.dropout[layer], key, start);
+                dispatch(Multiply { x: unsafe { out.flat_mut(rows.clone()) }, by: mask });
+            }
+        }
+    }
+
+    /// Losses of rows of the batch, and where `scale` is given the gradient of their sum times `scale`, in the place of
+    /// the logits. False where a loss is not finite.
+    ///
+    /// # Safety
+    /// The caller alone touches these rows of the batch until the team meets next.
+    pub unsafe fn losses<T: Scalar>(
+        &self,
+        batch: &Batch<'_, T>,
+        data: &Data<'_, T>,
+        rows: Range<usize>,
+        scale: Option<f64>,
+    ) -> bool {
+        let logits = batch.values[self.shape.layers()];
+        // SAFETY (all of this function): the caller's promise.
+        unsafe {
+            let z = logits.flat_mut(rows.clone());
+            let targets = batch.targets(rows.clone());
+            let weights = data.weights.map(|_| batch.weights(rows.clone()));
+            let row_loss = batch.row_loss.write(rows);
+            let (outputs, stride) = (self.shape.outputs(), logits.stride());
+            match scale {
+                Some(scale) => self.loss.gradient(z, outputs, stride, targets, weights, T::from_f64(scale), row_loss),
+                None => self.loss.value(z, outputs, stride, targets, weights, row_loss),
+            }
+            row_loss.iter().all(|loss| loss.is_finite())
+        }
+    }
+
+    /// Rows of the batch from the gradient of the logits back to the first hidden layer.
+    ///
+    /// # Safety
+    /// The caller alone touches these rows of the batch until the team meets next.
+    pub unsafe fn backward<T: Scalar>(
+        &self,
+        params: &[T],
+        batch: &Batch<'_, T>,
+        rows: Range<usize>,
+        dropped: bool,
+        scratch: &mut Scratch<T>,
+    ) {
+        // SAFETY (all of this function): the caller's promise.
+        for layer in (0..batch.hidden.len()).rev() {
+            let hidden = &batch.hidden[layer];
+            let above = unsafe { self.delta(layer + 1, batch).rows(rows.clone()) };
+            let delta = unsafe { hidden.delta.rows_mut(rows.clone()) };
+            matmul(delta, Init::Zero, above, self.weights(layer + 1, params).reversed_axes(), scratch);
+            let delta = unsafe { hidden.delta.flat_mut(rows.clone()) };
+            if let (Some(mask), true) = (hidden.mask, dropped) {
+                dispatch(Multiply { x: delta, by: unsafe { mask.flat(rows.clone()) } });
+            }
+            let saved = hidden.saved.unwrap_or(batch.values[layer + 1]);
+            self.activations[layer].backward(unsafe { saved.flat(rows.clone()) }, delta);
+        }
+    }
+
+    fn delta<'a, T: Scalar>(&self, layer: usize, batch: &Batch<'a, T>) -> super::batch::Matrix<'a, T> {
+        batch.hidden.get(layer).map_or(batch.values[self.shape.layers()], |hidden| hidden.delta)
+    }
+
+    /// The gradient of some parameters from the first `rows` rows of the batch, added to what is there unless `fresh`.
+    ///
+    /// # Safety
+    /// The caller alone touches this part of `grads`, and nobody writes to the batch, until the team meets next.
+    pub unsafe fn gradient<T: Scalar>(
+        &self,
+        batch: &Batch<'_, T>,
+        rows: usize,
+        part: &Rows,
+        fresh: bool,
+        grads: &Shared<'_, T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        let Rows { layer, rows: of_weights } = part.clone();
+        let (inputs, outputs) = (self.shape.widths()[layer], self.shape.widths()[layer + 1]);
+        // SAFETY (all of this function): the caller's promise.
+        let delta = unsafe { self.delta(layer, batch).rows(0..rows) };
+        let grads = unsafe { grads.write(self.shape.range(part)) };
+        let weights = of_weights.start..of_weights.end.min(inputs);
+        let (of_weights, of_biases) = grads.split_at_mut(weights.len() * outputs);
+        if !weights.is_empty() {
+            let x = unsafe { batch.values[layer].rows(0..rows) };
+            let x = x.slice_move(ndarray::s![.., weights.clone()]).reversed_axes();
+            let out = ArrayViewMut2::from_shape((weights.len(), outputs), of_weights).expect("rows of weights");
+            matmul(out, if fresh { Init::Zero } else { Init::Keep }, x, delta, scratch);
+        }
+        if !of_biases.is_empty() {
+            if fresh {
+                of_biases.fill(T::ZERO);
+            }
+            for row in delta.rows() {
+                dispatch(Add { x: of_biases, y: row.to_slice().expect("rows of a batch are contiguous") });
+            }
+        }
+    }
+
+    /// The factor of the penalty's gradient, for a batch of that total weight.
+    pub fn penalty_strength(&self, weight: f64) -> f64 {
+        if self.l2_per_weight { self.l2 / weight } else { self.l2 }
+    }
+
+    /// The penalty that belongs to the loss on `data`.
+    pub fn penalty<T: Scalar>(&self, params: &[T], data: &Data<'_, T>) -> f64 {
+        if self.l2 == 0.0 {
+            return 0.0;
+        }
+        let weight = data.weights.map_or(data.len() as f64, |weights| weights.iter().map(|w| w.to_f64()).sum());
+        let squares = |layer| dispatch(SquaredNorm(&params[self.shape.weights(layer)]));
+        0.5 * self.penalty_strength(weight) * (0..self.shape.layers()).map(squares).sum::<f64>()
+    }
+
+    /// The penalty's share of one row of weights: adds `strength * weights` to the gradient, and returns the squared sum.
+    pub fn penalise<T: Scalar>(&self, grads: &mut [T], weights: &[T], strength: f64) -> f64 {
+        dispatch(Penalise { grads, weights, strength: T::from_f64(strength) })
+    }
+}
+
+/// Dropout's factors for consecutive positions from `start`: position i is a pure function of the key and i.
+fn fill_mask<T: Scalar>(mask: &mut [T], rate: f64, key: u64, start: u64) {
+    struct Fill<'a, T> {
+        mask: &'a mut [T],
+        rate: f32,
+        keep: T,
+        key: u64,
+        start: u64,
+    }
+    impl<T: Scalar> Kernel for Fill<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<I: Isa>(self) {
+            for (i, to) in self.mask.iter_mut().enumerate() {
+                let unit = random::unit(random::at(self.key, self.start + i as u64));
+                *to = if unit < self.rate { T::ZERO } else { self.keep };
+            }
+        }
+    }
+    dispatch(Fill { mask, rate: rate as f32, keep: T::from_f64(1.0 / (1.0 - rate)), key, start });
+}
+
+/// `x *= by`.
+struct Multiply<'a, T> {
+    x: &'a mut [T],
+    by: &'a [T],
+}
+
+impl<T: Scalar> Kernel for Multiply<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.x.iter_mut().zip(self.by).for_each(|(x, &by)| *x *= by);
+    }
+}
+
+/// `x += y`.
+struct Add<'a, T> {
+    x: &'a mut [T],
+    y: &'a [T],
+}
+
+impl<T: Scalar> Kernel for Add<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.x.iter_mut().zip(self.y).for_each(|(x, &y)| *x += y);
+    }
+}
+
+struct Penalise<'a, T> {
+    grads: &'a mut [T],
+    weights: &'a [T],
+    strength: T,
+}
+
+impl<T: Scalar> Kernel for Penalise<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        for (g, &w) in self.grads.iter_mut().zip(self.weights) {
+            *g = I::fma(self.strength, w, *g);
+        }
+        sum_of_squares(self.weights)
+    }
+}
+
+/// The squared 2-norm in double precision: eight interleaved sums.
+#[inline(always)]
+fn sum_of_squares<T: Scalar>(x: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (chunks, rest) = x.as_chunks::<8>();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += x.to_f64() * x.to_f64();
+    }
+    sums.iter().sum()
+}
+
+/// The squared 2-norm of a slice.
+pub struct SquaredNorm<'a, T>(pub &'a [T]);
+
+impl<T: Scalar> Kernel for SquaredNorm<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        sum_of_squares(self.0)
+    }
+}

@@ -1,0 +1,169 @@
+//! Training as a whole: the same bits for every number of workers, and however a batch passes through.
+
+use ndarray::Array2;
+
+use super::batch::{Data, Workspace};
+use super::trainer::{Epoch, Flow, Monitor, Options, Stopped, fit, loss_and_grads};
+use super::{Network, Shape, predict, random};
+use crate::kernels::activation::Activation;
+use crate::kernels::loss::{Loss, Targets};
+use crate::optim::options::{Convention, Value};
+use crate::optim::{Config, Optimizer};
+use crate::scalar::Scalar;
+
+fn network(widths: &[usize], activation: Activation, loss: &str) -> Network {
+    let hidden = widths.len() - 2;
+    Network {
+        shape: Shape::new(widths),
+        activations: vec![activation; hidden],
+        loss: Loss::from_name(loss).unwrap(),
+        l2: 0.0,
+        l2_per_weight: false,
+        dropout: vec![0.0; hidden],
+    }
+}
+
+fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
+    let key = random::key(&[seed]);
+    (0..len).map(|i| T::from_f64(f64::from(random::unit(random::at(key, i as u64))) - 0.5)).collect()
+}
+
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl<T> Monitor<T> for Losses {
+    fn tick(&mut self) -> Flow {
+        Flow::Continue
+    }
+    fn epoch(&mut self, epoch: &Epoch, _: &mut [T]) -> Flow {
+        self.0.push(epoch.loss);
+        Flow::Continue
+    }
+}
+
+fn trained<T: Scalar>(
+    network: &Network,
+    rows: usize,
+    batch: usize,
+    config: &Config,
+    threads: usize,
+) -> (Vec<T>, Vec<f64>) {
+    let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
+    let x = Array2::from_shape_vec((rows, inputs), numbers::<T>(rows * inputs, 1)).unwrap();
+    let values = numbers::<T>(rows * outputs, 2);
+    let classes: Vec<u32> = (0..rows).map(|i| (i * 7 % outputs) as u32).collect();
+    let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
+    let weights: Vec<T> = numbers::<T>(rows, 3).into_iter().map(|w| w + T::ONE).collect();
+    let data = Data { x: x.view(), targets, weights: Some(&weights) };
+    let mut params = numbers::<T>(network.shape.len(), 4);
+    let mut optimizer = Optimizer::new(config, &network.shape.tensors()).unwrap();
+    let options = Options {
+        batch_size: Some(batch),
+        epochs: 3,
+        first_epoch: 0,
+        shuffle: true,
+        seed: 5,
+        threads: Some(threads),
+        target_loss: None,
+    };
+    let mut losses = Losses::default();
+    let stopped = fit(network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut losses);
+    assert_eq!(stopped.unwrap(), Stopped::Epochs);
+    (params, losses.0)
+}
+
+fn check<T: Scalar>(network: &Network, rows: usize, batch: usize, config: &Config) {
+    let (params, losses) = trained::<T>(network, rows, batch, config, 1);
+    assert!(params.iter().all(|p| p.is_finite()));
+    for threads in [2, 3, 4, 8] {
+        let other = trained::<T>(network, rows, batch, config, threads);
+        assert!(other.0 == params && other.1 == losses, "{:?} on {threads} threads", network.shape.widths());
+    }
+}
+
+#[test]
+fn parameters_are_the_same_bits_for_every_number_of_threads() {
+    let adam = Config::new("adam", Convention::Lecture).unwrap();
+    let clipped = adam.clone().with("clip_norm", Value::Number(0.5)).unwrap();
+    let trusting = adam.clone().with("nonfinite", Value::Choice("ignore")).unwrap();
+    for config in [&adam, &clipped, &trusting] {
+        check::<f32>(&network(&[8, 32, 32, 1], Activation::Relu, "mse"), 200, 32, config);
+        check::<f32>(&network(&[54, 256, 256, 7], Activation::Gelu, "cross_entropy"), 300, 128, config);
+        check::<f64>(&network(&[5, 1, 3, 1000], Activation::Tanh, "sse"), 30, 7, config);
+        check::<f32>(&network(&[1, 1], Activation::Relu, "mae"), 20, 1, config);
+        let mut all = network(&[9, 33, 17, 2], Activation::Silu, "cross_entropy");
+        (all.l2, all.dropout) = (0.01, vec![0.3, 0.5]);
+        check::<f32>(&all, 100, 48, config);
+        check::<f64>(&all, 100, 100, config);
+    }
+}
+
+#[test]
+fn the_gradient_is_that_of_finite_differences_through_dropout_and_penalty() {
+    let mut network = network(&[4, 9, 6, 3], Activation::Softplus, "cross_entropy");
+    (network.l2, network.dropout) = (0.1, vec![0.25, 0.5]);
+    let x = Array2::from_shape_vec((10, 4), numbers::<f64>(40, 1)).unwrap();
+    let classes: Vec<u32> = (0..10).map(|i| i % 3).collect();
+    let data = Data { x: x.view(), targets: Targets::Classes(&classes), weights: None };
+    let mut params = numbers::<f64>(network.shape.len(), 2);
+    let mut workspace = Workspace::new(&network, 10);
+    let mut grads = vec![0.0; params.len()];
+    let mut ignored = grads.clone();
+    loss_and_grads(&network, &params, &data, Some(3), Some(2), &mut workspace, &mut grads);
+    for i in 0..params.len() {
+        let at = params[i];
+        let mut loss = |p: f64| {
+            params[i] = p;
+            loss_and_grads(&network, &params, &data, Some(3), None, &mut workspace, &mut ignored)
+        };
+        let slope = (loss(at + 1e-5) - loss(at - 1e-5)) / 2e-5;
+        params[i] = at;
+        assert!((slope - grads[i]).abs() < 1e-8, "parameter {i}: {slope} {}", grads[i]);
+    }
+}
+
+#[test]
+fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
+    let network = network(&[3, 5, 2], Activation::Tanh, "mse");
+    let rows = super::batch::MAX_ROWS + 100;
+    let x = Array2::from_shape_vec((rows, 3), numbers::<f64>(rows * 3, 1)).unwrap();
+    let y = numbers::<f64>(rows * 2, 2);
+    let params = numbers::<f64>(network.shape.len(), 3);
+    let mut halves = vec![];
+    let mut gradient = |part: std::ops::Range<usize>| {
+        let x = x.slice(ndarray::s![part.clone(), ..]);
+        let data = Data { x, targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
+        let mut grads = vec![0.0; params.len()];
+        let mut workspace = Workspace::new(&network, data.len());
+        let loss = loss_and_grads(&network, &params, &data, None, None, &mut workspace, &mut grads);
+        assert!((loss - predict::loss(&network, &params, &data, Some(2))).abs() < 1e-12);
+        halves.push((grads, part.len() as f64 / rows as f64));
+    };
+    gradient(0..rows);
+    gradient(0..1000);
+    gradient(1000..rows);
+    for i in 0..params.len() {
+        let sum: f64 = halves[1..].iter().map(|(grads, share)| grads[i] * share).sum();
+        assert!((sum - halves[0].0[i]).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_prediction_does_not_depend_on_its_place() {
+    for widths in [vec![54, 256, 7], vec![8, 32, 1], vec![3, 3], vec![5, 40, 40, 20, 4]] {
+        let network = network(&widths, Activation::Mish, "mse");
+        let (inputs, outputs) = (widths[0], network.shape.outputs());
+        let params = numbers::<f32>(network.shape.len(), 1);
+        let x = Array2::from_shape_vec((250, inputs), numbers::<f32>(250 * inputs, 2)).unwrap();
+        let predicted = |x: ndarray::ArrayView2<'_, f32>, threads| {
+            let mut out = vec![0.0; x.nrows() * outputs];
+            predict::predict(&network, &params, x, &mut out, false, Some(threads));
+            out
+        };
+        let all = predicted(x.view(), 3);
+        for i in (0..250).step_by(7) {
+            let one = predicted(x.slice(ndarray::s![i..i + 1, ..]), 1);
+            assert_eq!(one, all[i * outputs..(i + 1) * outputs], "{widths:?} row {i}");
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! Training: epochs, steps, what is checked and when to stop.
+//!
+//! Every worker runs the same loop. In a step each takes some rows of the batch forward and back, then, after a meeting,
+//! computes the gradient of some of the parameters over all rows and updates those. No gradient is ever summed across
+//! workers, no element's additions depend on the partition: the bits are the same for any number of workers.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::batch::{Batch, Data, Workspace};
+use super::network::{Network, SquaredNorm};
+use super::params::Rows;
+use super::predict::{self, Ladder};
+use super::random;
+use crate::error::{Error, Result};
+use crate::kernels::matmul::Scratch;
+use crate::optim::{Optimizer, Step};
+use crate::scalar::Scalar;
+use crate::simd::dispatch;
+use crate::team::{self, Shared, Worker};
+
+/// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond.
+const FLOPS_PER_WORKER: f64 = 3e5;
+/// How often the monitor is asked whether to go on.
+const TICK: Duration = Duration::from_millis(40);
+/// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
+const FLOPS_PER_LOOK: f64 = 1e7;
+
+/// How to train.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Rows per step; None for all of them.
+    pub batch_size: Option<usize>,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// The number of the first epoch, which tells its order of rows from that of the others.
+    pub first_epoch: u64,
+    /// Whether each epoch takes the rows in a new order.
+    pub shuffle: bool,
+    /// Seed of the orders and of dropout.
+    pub seed: u64,
+    /// Workers; None for what the work deserves.
+    pub threads: Option<usize>,
+    /// Stop after an epoch whose loss is not above this.
+    pub target_loss: Option<f64>,
+}
+
+/// What an epoch brought.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Its number in this training, from 0.
+    pub number: usize,
+    /// The objective over the epoch's batches, each at the parameters before its step.
+    pub loss: f64,
+    /// The objective on the validation data after the epoch.
+    pub val_loss: Option<f64>,
+    /// The learning rate of its last step.
+    pub lr: f64,
+}
+
+/// What a monitor wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Stop, and keep the parameters of the last finished step.
+    Stop,
+}
+
+/// Who watches the training, on the thread that called [`fit`].
+pub trait Monitor<T>: Send {
+    /// Called some twenty times a second, between steps.
+    fn tick(&mut self) -> Flow;
+    /// Called after each epoch; may change the parameters.
+    fn epoch(&mut self, epoch: &Epoch, params: &mut [T]) -> Flow;
+}
+
+/// Why training stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// All epochs are done.
+    Epochs,
+    /// The target loss is reached.
+    TargetLoss,
+    /// The monitor said so after an epoch.
+    Monitor,
+    /// The monitor said so in the middle of an epoch.
+    Interrupted,
+}
+
+/// Trains `params` on `data`.
+///
+/// Fails where a loss or a gradient is not finite and the optimizer says so; `params` are then those of the last finished step.
+#[allow(clippy::too_many_arguments)]
+pub fn fit<'d, T: Scalar>(
+    network: &Network,
+    params: &mut [T],
+    optimizer: &mut Optimizer<T>,
+    data: &Data<'d, T>,
+    validation: Option<&Data<'d, T>>,
+    options: &Options,
+    monitor: &mut dyn Monitor<T>,
+) -> Result<Stopped> {
+    let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
+    let flops = network.shape.step_flops(batch_size);
+    let workers = options.threads.unwrap_or_else(|| ((flops / FLOPS_PER_WORKER) as usize).clamp(1, team::cores()));
+    let mut workspace = Workspace::new(network, batch_size);
+    let mut grads = vec![T::ZERO; network.shape.len()];
+    let mut row_norms = vec![0.0; network.shape.rows()];
+    let mut row_penalties = vec![0.0; network.shape.rows()];
+    let mut order = vec![0; data.len()];
+    let mut val_loss = vec![0.0; validation.map_or(0, Data::len)];
+    let mut step = [None];
+    // Out of the optimizer for as long as the workers share them.
+    let mut slots: Vec<Vec<T>> = optimizer.slots_mut().iter_mut().map(std::mem::take).collect();
+    let fit = Fit {
+        network,
+        data,
+        validation,
+        options,
+        batch_size,
+        rows_held: workspace.rows(),
+        batch: workspace.share(network),
+        params: Shared::new(params),
+        grads: Shared::new(&mut grads),
+        slots: slots.iter_mut().map(|slot| Shared::new(slot)).collect(),
+        row_norms: Shared::new(&mut row_norms),
+        row_penalties: Shared::new(&mut row_penalties),
+        order: Shared::new(&mut order),
+        val_loss: Shared::new(&mut val_loss),
+        step: Shared::new(&mut step),
+        checks: optimizer.needs_norm(),
+        clips: optimizer.clips(),
+        bad_loss: AtomicU64::new(0),
+        bad_gradient: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+        leader: Mutex::new(Leader {
+            optimizer,
+            monitor,
+            outcome: Ok(Stopped::Epochs),
+            loss: 0.0,
+            weight: 0.0,
+            penalty: 0.0,
+            lr: f64::NAN,
+            last_tick: Instant::now(),
+            steps_per_look: ((FLOPS_PER_LOOK / flops) as u64).max(1),
+        }),
+    };
+    team::run(workers, |worker| fit.work(worker));
+    let Leader { optimizer, outcome, .. } = fit.leader.into_inner().unwrap_or_else(PoisonError::into_inner);
+    optimizer.slots_mut().iter_mut().zip(slots).for_each(|(to, slot)| *to = slot);
+    outcome
+}
+
+/// What the team shares.
+struct Fit<'a, 'd, 'l, T: Scalar> {
+    network: &'a Network,
+    data: &'a Data<'d, T>,
+    validation: Option<&'a Data<'d, T>>,
+    options: &'a Options,
+    batch_size: usize,
+    rows_held: usize,
+    batch: Batch<'a, T>,
+    params: Shared<'a, T>,
+    grads: Shared<'a, T>,
+    slots: Vec<Shared<'a, T>>,
+    /// Of each row of the parameters: the squared norm of its gradient, and of its weights.
+    row_norms: Shared<'a, f64>,
+    row_penalties: Shared<'a, f64>,
+    order: Shared<'a, u32>,
+    val_loss: Shared<'a, f64>,
+    step: Shared<'a, Option<Step<T>>>,
+    checks: bool,
+    clips: bool,
+    /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient. Two flags: a slow
+    /// worker may still read the first when a quick one sets the second.
+    bad_loss: AtomicU64,
+    bad_gradient: AtomicU64,
+    stop: AtomicBool,
+    leader: Mutex<Leader<'l, T>>,
+}
+
+/// What only worker 0 has.
+struct Leader<'l, T: Scalar> {
+    optimizer: &'l mut Optimizer<T>,
+    monitor: &'l mut dyn Monitor<T>,
+    outcome: Result<Stopped>,
+    /// Of the epoch so far: weighted losses, weights, penalties times the weights of their batches.
+    loss: f64,
+    weight: f64,
+    penalty: f64,
+    lr: f64,
+    last_tick: Instant,
+    steps_per_look: u64,
+}
+
+/// What each worker has of its own.
+struct Own<T> {
+    scratch: Scratch<T>,
+    parts: Vec<Rows>,
+    ladder: Option<Ladder<T>>,
+}
+
+/// One step: its number in this training, its place in the order of rows, and its total weight.
+#[derive(Clone)]
+struct Now {
+    step: u64,
+    rows: Range<usize>,
+    weight: f64,
+    noise: Option<u64>,
+}
+
+impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
+    fn work(&self, worker: &Worker) {
+        let mut own = Own {
+            scratch: Scratch::new(self.network.shape.max_inputs()),
+            parts: self.network.shape.share(worker.index, worker.count),
+            ladder: self.validation.map(|data| Ladder::new(self.network, data.len())),
+        };
+        let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut step = 0;
+        for number in 0..self.options.epochs {
+            let epoch = self.options.first_epoch + number as u64;
+            if let Some(leader) = &mut leader {
+                self.begin_epoch(leader, epoch);
+            }
+            worker.meet();
+            for start in (0..self.data.len()).step_by(self.batch_size) {
+                step += 1;
+                let rows = start..self.data.len().min(start + self.batch_size);
+                // SAFETY: the order is only written when an epoch begins.
+                let weight = self.data.weight_of(unsafe { self.order.read(rows.clone()) });
+                let noise = random::key(&[self.options.seed, 1, epoch, start as u64]);
+                let noise = (0..self.batch.hidden.len()).any(|layer| self.network.drops(layer)).then_some(noise);
+                self.train(worker, &mut own, &mut leader, &Now { step, rows, weight, noise });
+                worker.meet();
+                if self.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+            if let (Some(data), Some(ladder)) = (self.validation, &mut own.ladder) {
+                // SAFETY: nobody writes parameters now; `val_loss` is for this alone.
+                unsafe {
+                    let params = self.params.read(0..self.params.len());
+                    predict::row_losses(self.network, params, data, &self.val_loss, worker, ladder);
+                }
+                worker.meet();
+            }
+            if let Some(leader) = &mut leader {
+                self.end_epoch(leader, number);
+            }
+            worker.meet();
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn begin_epoch(&self, leader: &mut Leader<'_, T>, epoch: u64) {
+        (leader.loss, leader.weight, leader.penalty) = (0.0, 0.0, 0.0);
+        // SAFETY: the other workers wait for the order.
+        let order = unsafe { self.order.write(0..self.order.len()) };
+        if self.options.shuffle {
+            random::permutation(order, random::key(&[self.options.seed, 0, epoch]));
+        } else {
+            random::in_order(order);
+        }
+    }
+
+    /// One step, but for the meeting that ends it.
+    fn train(&self, worker: &Worker, own: &mut Own<T>, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, now: &Now) {
+        let scale = match self.network.loss.mean() {
+            true if now.weight > 0.0 => 1.0 / now.weight,
+            true => 0.0,
+            false => 1.0,
+        };
+        for start in now.rows.clone().step_by(self.rows_held) {
+            let held = start..now.rows.end.min(start + self.rows_held);
+            let (first, last) = (start == now.rows.start, held.end == now.rows.end);
+            self.propagate(worker, own, held.clone(), scale, now);
+            if let Some(leader) = leader
+                && first
+                && !self.clips
+            {
+                self.begin_step(leader, self.checks.then_some(0.0));
+            }
+            worker.meet();
+            if self.bad_loss.load(Ordering::Relaxed) == now.step {
+                return self.refuse(leader, "the loss");
+            }
+            if let Some(leader) = leader {
+                // SAFETY: the losses are written again only after the next meeting.
+                leader.loss += unsafe { self.batch.row_loss.read(0..held.len()) }.iter().sum::<f64>();
+            }
+            for part in &own.parts {
+                // SAFETY: the parts of the workers are disjoint, and nobody writes to the batch now.
+                unsafe { self.network.gradient(&self.batch, held.len(), part, first, &self.grads, &mut own.scratch) };
+            }
+            if !last {
+                worker.meet();
+            }
+        }
+        let penalty = self.network.penalty_strength(now.weight);
+        self.finish_gradient(own, penalty, now.step);
+        if self.checks || penalty != 0.0 {
+            worker.meet();
+        }
+        if self.bad_gradient.load(Ordering::Relaxed) == now.step {
+            return self.refuse(leader, "the gradient");
+        }
+        if self.clips {
+            if let Some(leader) = leader {
+                // SAFETY: all norms are written, and written again only after the next meeting.
+                let norm = unsafe { self.row_norms.read(0..self.row_norms.len()) }.iter().sum::<f64>().sqrt();
+                self.begin_step(leader, Some(norm));
+            }
+            worker.meet();
+        }
+        self.update(own);
+        if let Some(leader) = leader {
+            self.account(leader, penalty, now);
+        }
+    }
+
+    /// Some rows of the batch forward, and back.
+    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, scale: f64, now: &Now) {
+        let rows = worker.share(held.len(), 4);
+        let first = held.start - now.rows.start;
+        // SAFETY: shares are disjoint rows of the batch; parameters and order are not written now.
+        unsafe {
+            let params = self.params.read(0..self.params.len());
+            self.batch.gather(self.data, self.order.read(held), rows.clone());
+            self.network.forward(params, &self.batch, rows.clone(), now.noise, first, &mut own.scratch);
+            let finite = self.network.losses(&self.batch, self.data, rows.clone(), Some(scale));
+            if self.checks && !finite {
+                self.bad_loss.store(now.step, Ordering::Relaxed);
+            }
+            self.network.backward(params, &self.batch, rows, now.noise.is_some(), &mut own.scratch);
+        }
+    }
+
+    /// The penalty's share of this worker's gradient, and the figures that the step needs.
+    fn finish_gradient(&self, own: &Own<T>, penalty: f64, step: u64) {
+        if penalty == 0.0 && !self.checks && !self.clips {
+            return;
+        }
+        let shape = &self.network.shape;
+        let mut finite = true;
+        for part in &own.parts {
+            let (inputs, first_row) = (shape.widths()[part.layer], shape.first_row(part.layer));
+            for row in part.rows.clone() {
+                let range = shape.range(&Rows { layer: part.layer, rows: row..row + 1 });
+                let at = first_row + row..first_row + row + 1;
+                // SAFETY: the rows of the workers are disjoint; parameters are not written now.
+                unsafe {
+                    let grads = self.grads.write(range.clone());
+                    if penalty != 0.0 && row < inputs {
+                        self.row_penalties.write(at.clone())[0] =
+                            self.network.penalise(grads, self.params.read(range), penalty);
+                    }
+                    if self.checks || self.clips {
+                        let norm = dispatch(SquaredNorm(grads));
+                        self.row_norms.write(at)[0] = norm;
+                        finite &= norm.is_finite();
+                    }
+                }
+            }
+        }
+        if self.checks && !finite {
+            self.bad_gradient.store(step, Ordering::Relaxed);
+        }
+    }
+
+    /// Updates this worker's parameters.
+    fn update(&self, own: &Own<T>) {
+        // SAFETY: the step is written only before a meeting and read after it.
+        let Some(step) = (unsafe { &self.step.read(0..1)[0] }) else { return };
+        let shape = &self.network.shape;
+        for part in &own.parts {
+            let whole = shape.range(part);
+            let weights_end = shape.weights(part.layer).end;
+            for (tensor, range) in [
+                (2 * part.layer, whole.start..whole.end.min(weights_end)),
+                (2 * part.layer + 1, whole.start.max(weights_end)..whole.end),
+            ] {
+                if range.is_empty() {
+                    continue;
+                }
+                let mut slots: [&mut [T]; crate::optim::rule::MAX_SLOTS] = Default::default();
+                // SAFETY: the parts of the workers are disjoint, and all have read what they need of the parameters.
+                unsafe {
+                    slots.iter_mut().zip(&self.slots).for_each(|(to, slot)| *to = slot.write(range.clone()));
+                    let count = self.slots.len();
+                    step.apply(tensor, self.params.write(range.clone()), self.grads.read(range), &mut slots[..count]);
+                }
+            }
+        }
+    }
+
+    /// Leader: fixes the scalars of the step, for all to read after the next meeting.
+    fn begin_step(&self, leader: &mut Leader<'_, T>, norm: Option<f64>) {
+        let begun = leader.optimizer.begin_step(norm);
+        if let Ok(step) = &begun {
+            leader.lr = step.lr();
+        }
+        // SAFETY: the others read it only after the next meeting.
+        unsafe { self.step.write(0..1)[0] = begun.map_err(|error| self.end(leader, Err(error))).ok() };
+    }
+
+    /// A step whose numbers are not finite: nothing is updated.
+    fn refuse(&self, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, place: &str) {
+        let Some(leader) = leader else { return };
+        if leader.outcome.is_err() {
+            return;
+        }
+        if !self.clips {
+            // The step was begun on trust.
+            let (steps, skipped) = (leader.optimizer.step_count(), leader.optimizer.skipped_steps());
+            leader.optimizer.set_counts(steps.saturating_sub(1), skipped);
+        }
+        match leader.optimizer.begin_step(Some(f64::NAN)) {
+            Err(Error::NonFinite { step, .. }) => {
+                self.end(leader, Err(Error::NonFinite { place: place.into(), step }));
+            }
+            Err(error) => self.end(leader, Err(error)),
+            Ok(_) => {}
+        }
+    }
+
+    /// Leader: the books of a finished step, and now and then a look at the clock.
+    fn account(&self, leader: &mut Leader<'_, T>, penalty: f64, now: &Now) {
+        leader.weight += now.weight;
+        if penalty != 0.0 {
+            // SAFETY: all penalties are written before the meeting that came last, or by this one worker.
+            let squares: f64 = unsafe { self.row_penalties.read(0..self.row_penalties.len()) }.iter().sum();
+            leader.penalty += 0.5 * penalty * squares * now.weight;
+        }
+        if now.step.is_multiple_of(leader.steps_per_look) && leader.last_tick.elapsed() >= TICK {
+            leader.last_tick = Instant::now();
+            if leader.monitor.tick() == Flow::Stop {
+                self.end(leader, Ok(Stopped::Interrupted));
+            }
+        }
+    }
+
+    fn end(&self, leader: &mut Leader<'_, T>, outcome: Result<Stopped>) {
+        leader.outcome = outcome;
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn end_epoch(&self, leader: &mut Leader<'_, T>, number: usize) {
+        let loss = if self.network.loss.mean() { leader.loss / leader.weight } else { leader.loss };
+        // SAFETY: the other workers wait.
+        let params = unsafe { self.params.write(0..self.params.len()) };
+        let val_loss = self.validation.map(|data| {
+            // SAFETY: as above.
+            let row_loss = unsafe { self.val_loss.read(0..self.val_loss.len()) };
+            predict::reduce(self.network, data, row_loss) + self.network.penalty(params, data)
+        });
+        let loss = loss + leader.penalty / leader.weight.max(f64::MIN_POSITIVE);
+        let epoch = Epoch { number, loss, val_loss, lr: leader.lr };
+        let flow = leader.monitor.epoch(&epoch, params);
+        leader.last_tick = Instant::now();
+        if flow == Flow::Stop {
+            self.end(leader, Ok(Stopped::Monitor));
+        } else if self.options.target_loss.is_some_and(|target| loss <= target) {
+            self.end(leader, Ok(Stopped::TargetLoss));
+        }
+    }
+}
+
+/// The objective on `data` and its gradient, written to `grads`. `noise` is the key of dropout's masks, None for no dropout.
+pub fn loss_and_grads<T: Scalar>(
+    network: &Network,
+    params: &[T],
+    data: &Data<'_, T>,
+    noise: Option<u64>,
+    threads: Option<usize>,
+    workspace: &mut Workspace<T>,
+    grads: &mut [T],
+) -> f64 {
+    let order: Vec<u32> = (0..data.len() as u32).collect();
+    let weight = data.weight_of(&order);
+    let scale = if network.loss.mean() { 1.0 / weight } else { 1.0 };
+    let workers = threads.unwrap_or_else(|| {
+        ((network.shape.step_flops(data.len()) / FLOPS_PER_CALL_WORKER) as usize).clamp(1, team::cores())
+    });
+    let rows_held = workspace.rows();
+    let batch = workspace.share(network);
+    let grads = Shared::new(grads);
+    let total = Mutex::new(0.0);
+    team::run(workers, |worker| {
+        let mut scratch = Scratch::new(network.shape.max_inputs());
+        let parts = network.shape.share(worker.index, worker.count);
+        for start in (0..data.len()).step_by(rows_held) {
+            let held = start..data.len().min(start + rows_held);
+            let rows = worker.share(held.len(), 4);
+            // SAFETY: shares are disjoint rows of the batch, then disjoint parts of the gradient, with a meeting between.
+            unsafe {
+                batch.gather(data, &order[held.clone()], rows.clone());
+                network.forward(params, &batch, rows.clone(), noise, start, &mut scratch);
+                network.losses(&batch, data, rows.clone(), Some(scale));
+                network.backward(params, &batch, rows, noise.is_some(), &mut scratch);
+                worker.meet();
+                if worker.index == 0 {
+                    let losses: f64 = batch.row_loss.read(0..held.len()).iter().sum();
+                    *total.lock().unwrap_or_else(PoisonError::into_inner) += losses;
+                }
+                for part in &parts {
+                    network.gradient(&batch, held.len(), part, start == 0, &grads, &mut scratch);
+                }
+                worker.meet();
+            }
+        }
+        for part in parts {
+            let range = network.shape.range(&part);
+            let weights = range.start..range.end.min(network.shape.weights(part.layer).end);
+            if network.l2 != 0.0 && !weights.is_empty() {
+                // SAFETY: the parts of the workers are disjoint.
+                let grads = unsafe { grads.write(weights.clone()) };
+                network.penalise(grads, &params[weights], network.penalty_strength(weight));
+            }
+        }
+    });
+    total.into_inner().unwrap_or_else(PoisonError::into_inner) * scale + network.penalty(params, data)
+}
+
+/// As [`FLOPS_PER_WORKER`], where the team is woken for one call.
+const FLOPS_PER_CALL_WORKER: f64 = 2e6;

@@ -1,0 +1,396 @@
+//! The network: NumPy arrays in, training with the GIL released, NumPy arrays out.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use numpy::{
+    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::optim::PyOptimizer;
+use crate::error::Error;
+use crate::kernels::activation::Activation;
+use crate::kernels::loss::{Loss, Targets};
+use crate::mlp::batch::{Data, Workspace};
+use crate::mlp::trainer::{self, Epoch, Flow, Monitor, Options, Stopped};
+use crate::mlp::{Network, Shape, predict};
+use crate::optim::Optimizer;
+use crate::scalar::Scalar;
+
+/// Adds everything of this module to the extension.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("ACTIVATIONS", PyTuple::new(module.py(), Activation::ALL.iter().map(|a| a.name()))?)?;
+    module.add("LOSSES", PyTuple::new(module.py(), Loss::ALL.iter().map(|l| l.name()))?)?;
+    module.add_class::<PyNetwork>()
+}
+
+/// What differs between the two precisions.
+trait Precision: Scalar + Element {
+    fn optimizer(optimizer: &mut PyOptimizer) -> Option<&mut Optimizer<Self>>;
+    fn workspace(kept: &mut Kept) -> &mut Option<Workspace<Self>>;
+}
+
+impl Precision for f32 {
+    fn optimizer(optimizer: &mut PyOptimizer) -> Option<&mut Optimizer<f32>> {
+        optimizer.single()
+    }
+    fn workspace(kept: &mut Kept) -> &mut Option<Workspace<f32>> {
+        &mut kept.single
+    }
+}
+
+impl Precision for f64 {
+    fn optimizer(optimizer: &mut PyOptimizer) -> Option<&mut Optimizer<f64>> {
+        optimizer.double()
+    }
+    fn workspace(kept: &mut Kept) -> &mut Option<Workspace<f64>> {
+        &mut kept.double
+    }
+}
+
+/// The memory of the last batch, kept for a loop that asks for gradients again and again.
+#[derive(Default)]
+struct Kept {
+    single: Option<Workspace<f32>>,
+    double: Option<Workspace<f64>>,
+}
+
+/// The core of a network: its structure, without parameters. `schuss.MLP` is its public face.
+#[pyclass(name = "Network", module = "schuss._schuss", frozen)]
+pub struct PyNetwork {
+    network: Network,
+    kept: Mutex<Kept>,
+}
+
+/// Calls a generic method with the precision of `theta`.
+macro_rules! by_dtype {
+    ($theta:expr, $object:ident.$method:ident($($argument:expr),*)) => {
+        if $theta.cast::<PyArray1<f32>>().is_ok() {
+            $object.$method::<f32>($($argument),*)
+        } else {
+            $object.$method::<f64>($($argument),*)
+        }
+    };
+}
+
+/// Rows to learn from as they come from Python, all checked and converted there: inputs, targets, weights.
+type Rows<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
+
+/// Their borrowed arrays.
+struct Borrowed<'py, T: Precision> {
+    x: PyReadonlyArray2<'py, T>,
+    classes: Option<PyReadonlyArray1<'py, u32>>,
+    values: Option<PyReadonlyArray2<'py, T>>,
+    weights: Option<PyReadonlyArray1<'py, T>>,
+}
+
+impl<'py, T: Precision> Borrowed<'py, T> {
+    fn new(network: &Network, (x, targets, weights): &Rows<'py>) -> PyResult<Self> {
+        let x: PyReadonlyArray2<T> = x.extract()?;
+        let rows = x.shape()[0];
+        let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
+        if x.shape()[1] != inputs || rows > u32::MAX as usize || !x.is_c_contiguous() {
+            let expected = format!("C-contiguous with {inputs} columns and fewer than 2^32 rows");
+            return Err(Error::value("X", format!("{:?}", x.shape()), expected).into());
+        }
+        let (mut classes, mut values) = (None, None);
+        if network.loss.takes_classes() {
+            let array: PyReadonlyArray1<u32> = targets.extract()?;
+            if let Some(&class) = array.as_slice()?.iter().find(|&&class| class as usize >= outputs) {
+                return Err(Error::value("y", class, format!("class indices below {outputs}")).into());
+            }
+            check_shape("y", array.shape(), &[rows])?;
+            classes = Some(array);
+        } else {
+            let array: PyReadonlyArray2<T> = targets.extract()?;
+            check_shape("y", array.shape(), &[rows, outputs])?;
+            values = Some(array);
+        }
+        let weights: Option<PyReadonlyArray1<T>> = weights.as_ref().map(|weights| weights.extract()).transpose()?;
+        if let Some(weights) = &weights {
+            check_shape("sample_weight", weights.shape(), &[rows])?;
+        }
+        Ok(Borrowed { x, classes, values, weights })
+    }
+
+    fn data(&self) -> PyResult<Data<'_, T>> {
+        let targets = match (&self.classes, &self.values) {
+            (Some(classes), _) => Targets::Classes(classes.as_slice()?),
+            (None, Some(values)) => Targets::Values(values.as_slice()?),
+            (None, None) => Targets::Values(&[]),
+        };
+        let weights = self.weights.as_ref().map(|weights| weights.as_slice()).transpose()?;
+        Ok(Data { x: self.x.as_array(), targets, weights })
+    }
+}
+
+fn check_shape(name: &str, got: &[usize], expected: &[usize]) -> PyResult<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::value(name, format!("shape {got:?}"), format!("of shape {expected:?}")).into())
+}
+
+#[pymethods]
+impl PyNetwork {
+    #[new]
+    fn new(
+        widths: Vec<usize>,
+        activations: Vec<String>,
+        loss: &str,
+        l2: f64,
+        l2_per_weight: bool,
+        dropout: Vec<f64>,
+    ) -> PyResult<Self> {
+        if widths.len() < 2 || widths.contains(&0) {
+            let expected = "at least two widths, from inputs to outputs, all positive";
+            return Err(Error::value("layers", format!("{widths:?}"), expected).into());
+        }
+        let hidden = widths.len() - 2;
+        check_shape("activation", &[activations.len()], &[hidden])?;
+        check_shape("dropout", &[dropout.len()], &[hidden])?;
+        let names = |all: Vec<&str>| format!("one of {}", all.join(", "));
+        let activation = |name: &String| {
+            Activation::from_name(name).ok_or_else(|| {
+                let expected = names(Activation::ALL.iter().map(|a| a.name()).collect());
+                Error::value("activation", format!("{name:?}"), expected)
+            })
+        };
+        let activations = activations.iter().map(activation).collect::<Result<_, _>>()?;
+        let loss = Loss::from_name(loss).ok_or_else(|| {
+            Error::value("loss", format!("{loss:?}"), names(Loss::ALL.iter().map(|l| l.name()).collect()))
+        })?;
+        if let Some(rate) = dropout.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
+            return Err(Error::value("dropout", rate, "at least 0 and below 1").into());
+        }
+        if !(l2 >= 0.0 && l2.is_finite()) {
+            return Err(Error::value("l2", l2, "finite and not negative").into());
+        }
+        let network = Network { shape: Shape::new(&widths), activations, loss, l2, l2_per_weight, dropout };
+        Ok(PyNetwork { network, kept: Mutex::default() })
+    }
+
+    /// The number of parameters.
+    #[getter]
+    fn n_params(&self) -> usize {
+        self.network.shape.len()
+    }
+
+    /// Whether targets are class indices.
+    #[getter]
+    fn takes_classes(&self) -> bool {
+        self.network.loss.takes_classes()
+    }
+
+    /// The bound of each layer's uniform initial weights.
+    fn init_bounds(&self) -> Vec<f64> {
+        self.network.init_bounds()
+    }
+
+    /// Trains `theta` in place: records of the epochs (loss, val_loss, lr, seconds), why it stopped, and the exception
+    /// that stopped it, not raised so that the records are not lost.
+    #[pyo3(signature = (theta, optimizer, data, validation, *, batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, on_epoch))]
+    #[allow(clippy::too_many_arguments)]
+    fn fit<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        optimizer: &Bound<'py, PyOptimizer>,
+        data: Rows<'py>,
+        validation: Option<Rows<'py>>,
+        batch_size: Option<usize>,
+        epochs: usize,
+        first_epoch: u64,
+        shuffle: bool,
+        seed: u64,
+        threads: Option<usize>,
+        target_loss: Option<f64>,
+        on_epoch: Option<Py<PyAny>>,
+    ) -> PyResult<Fitted> {
+        let options = Options { batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss };
+        by_dtype!(theta, self.fit_as(theta, optimizer, data, validation, options, on_epoch))
+    }
+
+    /// Predictions of the rows of `x`, or logits.
+    fn predict<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        raw: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        by_dtype!(theta, self.predict_as(theta, x, raw, threads))
+    }
+
+    /// The objective on some rows.
+    fn loss(&self, theta: &Bound<'_, PyAny>, data: Rows<'_>, threads: Option<usize>) -> PyResult<f64> {
+        by_dtype!(theta, self.loss_as(theta, data, threads))
+    }
+
+    /// The objective on some rows; its gradient to `grads`.
+    #[pyo3(signature = (theta, data, grads, dropout_seed, threads))]
+    fn loss_and_grads(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: Rows<'_>,
+        grads: &Bound<'_, PyAny>,
+        dropout_seed: Option<u64>,
+        threads: Option<usize>,
+    ) -> PyResult<f64> {
+        by_dtype!(theta, self.loss_and_grads_as(theta, data, grads, dropout_seed, threads))
+    }
+}
+
+/// Loss, validation loss, learning rate, seconds since the start.
+type Record = (f64, Option<f64>, f64, f64);
+
+/// What a fit gives back: records, why it stopped, the exception to raise.
+type Fitted = (Vec<Record>, &'static str, Option<PyErr>);
+
+impl PyNetwork {
+    fn check_theta<'py, T: Precision>(&self, theta: &Bound<'py, PyAny>) -> PyResult<PyReadwriteArray1<'py, T>> {
+        let theta: PyReadwriteArray1<T> = theta.extract()?;
+        check_shape("theta", theta.shape(), &[self.network.shape.len()])?;
+        Ok(theta)
+    }
+
+    fn fit_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        optimizer: &Bound<'py, PyOptimizer>,
+        data: Rows<'py>,
+        validation: Option<Rows<'py>>,
+        options: Options,
+        on_epoch: Option<Py<PyAny>>,
+    ) -> PyResult<Fitted> {
+        let py = theta.py();
+        let network = &self.network;
+        let data = Borrowed::<T>::new(network, &data)?;
+        let validation = validation.map(|rows| Borrowed::<T>::new(network, &rows)).transpose()?;
+        let (data, validation) = (data.data()?, validation.as_ref().map(Borrowed::data).transpose()?);
+        let mut theta = self.check_theta::<T>(theta)?;
+        let params = theta.as_slice_mut()?;
+        let mut optimizer = optimizer.try_borrow_mut()?;
+        let optimizer = T::optimizer(&mut optimizer).filter(|optimizer| optimizer.len() == params.len());
+        let optimizer =
+            optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
+        let mut watch = Watch { start: Instant::now(), shown: None, on_epoch, records: vec![], raised: None };
+        let stopped = py.detach(|| {
+            trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch)
+        });
+        let (stopped, error) = match stopped {
+            Ok(Stopped::Epochs) => ("epochs", None),
+            Ok(Stopped::TargetLoss) => ("target_loss", None),
+            Ok(Stopped::Monitor | Stopped::Interrupted) => ("interrupted", watch.raised),
+            Err(error) => ("error", Some(error.into())),
+        };
+        Ok((watch.records, stopped, error))
+    }
+
+    fn predict_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        raw: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let theta: PyReadonlyArray1<T> = theta.extract()?;
+        check_shape("theta", theta.shape(), &[self.network.shape.len()])?;
+        let x: PyReadonlyArray2<T> = x.extract()?;
+        check_shape("X", &x.shape()[1..], &[self.network.shape.inputs()])?;
+        let out = PyArray2::<T>::zeros(x.py(), (x.shape()[0], self.network.shape.outputs()), false);
+        {
+            let mut writable = out.readwrite();
+            let (params, x, to) = (theta.as_slice()?, x.as_array(), writable.as_slice_mut()?);
+            let small = predict::is_quick(&self.network, x.nrows());
+            let run = || predict::predict(&self.network, params, x, to, raw, threads);
+            if small { run() } else { out.py().detach(run) }
+        }
+        Ok(out.into_any())
+    }
+
+    fn loss_as<T: Precision>(&self, theta: &Bound<'_, PyAny>, data: Rows<'_>, threads: Option<usize>) -> PyResult<f64> {
+        let py = theta.py();
+        let data = Borrowed::<T>::new(&self.network, &data)?;
+        let data = data.data()?;
+        let theta = self.check_theta::<T>(theta)?;
+        let params = theta.as_slice()?;
+        Ok(py.detach(|| {
+            predict::loss(&self.network, params, &data, threads) + self.network.penalty(params, &data)
+        }))
+    }
+
+    fn loss_and_grads_as<T: Precision>(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: Rows<'_>,
+        grads: &Bound<'_, PyAny>,
+        dropout_seed: Option<u64>,
+        threads: Option<usize>,
+    ) -> PyResult<f64> {
+        let py = theta.py();
+        let data = Borrowed::<T>::new(&self.network, &data)?;
+        let data = data.data()?;
+        let theta = self.check_theta::<T>(theta)?;
+        let params = theta.as_slice()?;
+        let mut grads = self.check_theta::<T>(grads)?;
+        let grads = grads.as_slice_mut()?;
+        let noise = dropout_seed.filter(|_| self.network.dropout.iter().any(|&rate| rate > 0.0));
+        // Taken out for the call, so that two threads may call at once.
+        let locked = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = T::workspace(&mut locked()).take();
+        let mut workspace = kept
+            .filter(|kept| kept.rows() >= data.len().min(crate::mlp::batch::MAX_ROWS))
+            .unwrap_or_else(|| Workspace::new(&self.network, data.len()));
+        let loss = py.detach(|| {
+            trainer::loss_and_grads(&self.network, params, &data, noise, threads, &mut workspace, grads)
+        });
+        *T::workspace(&mut locked()) = Some(workspace);
+        Ok(loss)
+    }
+}
+
+/// How often the progress is shown.
+const SHOW: Duration = Duration::from_millis(50);
+
+/// Watches for signals, records epochs, and shows progress now and then.
+struct Watch {
+    start: Instant,
+    shown: Option<Instant>,
+    on_epoch: Option<Py<PyAny>>,
+    records: Vec<Record>,
+    raised: Option<PyErr>,
+}
+
+impl Watch {
+    fn keep(&mut self, result: PyResult<()>) -> Flow {
+        match result {
+            Ok(()) => Flow::Continue,
+            Err(raised) => {
+                self.raised = Some(raised);
+                Flow::Stop
+            }
+        }
+    }
+}
+
+impl<T> Monitor<T> for Watch {
+    fn tick(&mut self) -> Flow {
+        let result = Python::attach(|py| py.check_signals());
+        self.keep(result)
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Flow {
+        let Epoch { number, loss, val_loss, lr } = *epoch;
+        self.records.push((loss, val_loss, lr, self.start.elapsed().as_secs_f64()));
+        let Some(on_epoch) = &self.on_epoch else { return Flow::Continue };
+        if self.shown.is_some_and(|shown| shown.elapsed() < SHOW) {
+            return Flow::Continue;
+        }
+        self.shown = Some(Instant::now());
+        let result = Python::attach(|py| on_epoch.call1(py, (number + 1, loss, val_loss)).map(|_| ()));
+        self.keep(result)
+    }
+}

@@ -1,0 +1,83 @@
+//! The epoch loop allocates nothing: more epochs, no more allocations.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::Array2;
+use schuss::kernels::activation::Activation;
+use schuss::kernels::loss::{Loss, Targets};
+use schuss::mlp::batch::Data;
+use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
+use schuss::mlp::{Network, Shape};
+use schuss::optim::options::{Convention, Value};
+use schuss::optim::{Config, Optimizer};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Silent;
+
+impl<T> Monitor<T> for Silent {
+    fn tick(&mut self) -> Flow {
+        Flow::Continue
+    }
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
+        Flow::Continue
+    }
+}
+
+fn allocations(epochs: usize, threads: usize) -> usize {
+    let network = Network {
+        shape: Shape::new(&[20, 40, 30, 5]),
+        activations: vec![Activation::Relu, Activation::Silu],
+        loss: Loss::from_name("cross_entropy").unwrap(),
+        l2: 0.001,
+        l2_per_weight: false,
+        dropout: vec![0.1, 0.0],
+    };
+    let x = Array2::<f32>::from_shape_fn((500, 20), |(i, j)| ((i * 3 + j * 5) % 11) as f32 / 11.0);
+    let classes: Vec<u32> = (0..500).map(|i| i % 5).collect();
+    let data = Data { x: x.view(), targets: Targets::Classes(&classes), weights: None };
+    let mut params = vec![0.01; network.shape.len()];
+    let config = Config::new("adam", Convention::Lecture).unwrap().with("clip_norm", Value::Number(1.0)).unwrap();
+    let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).unwrap();
+    let options = Options {
+        batch_size: Some(64),
+        epochs,
+        first_epoch: 0,
+        shuffle: true,
+        seed: 0,
+        threads: Some(threads),
+        target_loss: None,
+    };
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    fit(&network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut Silent).unwrap();
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn the_epoch_loop_allocates_nothing() {
+    for threads in [1, 2] {
+        allocations(1, threads); // the pool's threads start here
+        let (one, many) = (allocations(1, threads), allocations(50, threads));
+        assert!(one > 0);
+        assert!(many <= one + 2, "{threads} threads: {one} allocations for 1 epoch, {many} for 50");
+    }
+}
