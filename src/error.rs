@@ -1,6 +1,7 @@
 //! Every failure as data: which argument, what came, what is accepted.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong. Each variant becomes one Python exception.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,18 @@ pub enum Error {
         /// The step it would have been, counted from 1.
         step: u64,
     },
+    /// A function from outside failed, such as a Python callable: its exception.
+    Foreign(Foreign),
+}
+
+/// The error of a function from outside, carried through unchanged.
+#[derive(Debug, Clone)]
+pub struct Foreign(pub Arc<dyn std::error::Error + Send + Sync>);
+
+impl PartialEq for Foreign {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// The facts of a refused argument.
@@ -57,6 +70,7 @@ impl fmt::Display for Error {
             Error::NonFinite { place, step } => {
                 write!(f, "{place} has NaN or infinite values at step {step}; nothing was changed by that step")
             }
+            Error::Foreign(Foreign(cause)) => cause.fmt(f),
         }
     }
 }

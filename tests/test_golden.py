@@ -4,6 +4,7 @@ The data and the script that made them are in ``golden/``. Every case starts fro
 it also proves that ``convention=`` sets all of them.
 """
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -44,14 +45,18 @@ def check(case: Case, dtype: type, tolerance: float, slack: float) -> None:
 
 
 def implemented(case: Case) -> pytest.param:
-    """The case, skipped as long as schuss has no such rule."""
-    missing = pytest.mark.skipif(not hasattr(schuss, case.rule), reason=f"no schuss.{case.rule} yet")
+    """The case, skipped as long as schuss has no such rule or option."""
+    rule = getattr(schuss, case.rule, None)
+    has = rule is not None and set(case.options) <= set(inspect.signature(rule).parameters)
+    missing = pytest.mark.skipif(not has, reason=f"no schuss.{case.rule} like this yet")
     return pytest.param(case, id=case.name, marks=missing)
 
 
 @pytest.mark.parametrize("case", [implemented(case) for case in CASES])
 def test_float64(case: Case) -> None:
-    check(case, np.float64, 1e-12, 0)
+    # optax evaluates schedules in single precision whatever the parameters are.
+    tolerance = 1e-6 if case.library == "optax" and case.lr_factor != 1 else 1e-12
+    check(case, np.float64, tolerance, 0)
 
 
 @pytest.mark.parametrize("case", [implemented(case) for case in CASES])

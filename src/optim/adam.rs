@@ -40,36 +40,28 @@ With m and v starting at zero and t counted from 1::
     v <- b2 * v + (1 - b2) * g^2
     mhat = m / (1 - b1^t)
     vhat = v / (1 - b2^t)
-    p <- p - lr * mhat / (sqrt(vhat + eps_root) + eps)     # eps_place=\"outside\"
-    p <- p - lr * mhat / sqrt(vhat + eps)                  # eps_place=\"inside\"
-    p <- p - lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)     # eps_place=\"hat\"
+    p <- p - lr * mhat / (sqrt(vhat + eps_root) + eps)     # eps_in_sqrt=False, eps_hat=False
+    p <- p - lr * mhat / sqrt(vhat + eps + eps_root)       # eps_in_sqrt=True
+    p <- p - lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)     # eps_hat=True
 
 Without `bias_correction` mhat is m and vhat is v. `amsgrad` puts the largest v so far in the place of v, or the
-largest vhat in the place of vhat where `amsgrad_corrected`. \"keras\" has ``eps_place=\"hat\"`` and 1e-7, \"optax\" has
+largest vhat in the place of vhat where `amsgrad_corrected`. \"keras\" has `eps_hat` and 1e-7, \"optax\" has
 `amsgrad_corrected`.";
 
 const OPTIONS: &[Opt] = &[
     Opt::pair("betas", DECAY_RATE, (0.9, 0.999), "Decay rates b1 of the average gradient and b2 of its square."),
     Opt::numbers("eps", NON_NEGATIVE, [1e-8, 1e-8, 1e-8, 1e-7], "Keeps the denominator away from zero."),
-    Opt::choice(
-        "eps_place",
-        &["outside", "inside", "hat"],
-        ["outside", "outside", "outside", "hat"],
-        "Where eps stands: outside the root, inside it, or outside the root of the uncorrected v.",
+    Opt::flag("eps_in_sqrt", "Add eps inside the square root."),
+    Opt::flags(
+        "eps_hat",
+        [false, false, false, true],
+        "Correct the bias outside the fraction, so that eps meets the root of the uncorrected v: the paper's epsilon-hat.",
     ),
     Opt::number("eps_root", NON_NEGATIVE, 0.0, "Added inside the root, besides eps."),
     Opt::flags("bias_correction", [true; 4], "Correct m and v for having started at zero."),
     Opt::flag("amsgrad", "Divide by the largest second moment so far instead of the present one."),
     Opt::flags("amsgrad_corrected", [false, false, true, false], "Take that maximum after the bias correction."),
 ];
-
-/// Where eps stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Eps {
-    Outside,
-    Inside,
-    Hat,
-}
 
 /// The largest second moment so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,7 +77,8 @@ pub struct Adam {
     betas: (f64, f64),
     eps: f64,
     eps_root: f64,
-    place: Eps,
+    eps_in_sqrt: bool,
+    eps_hat: bool,
     corrected: bool,
     largest: Largest,
 }
@@ -96,11 +89,8 @@ impl Adam {
             betas: options.pair("betas"),
             eps: options.number("eps"),
             eps_root: options.number("eps_root"),
-            place: match options.choice("eps_place") {
-                "inside" => Eps::Inside,
-                "hat" => Eps::Hat,
-                _ => Eps::Outside,
-            },
+            eps_in_sqrt: options.flag("eps_in_sqrt"),
+            eps_hat: options.flag("eps_hat"),
             corrected: options.flag("bias_correction"),
             largest: match (options.flag("amsgrad"), options.flag("amsgrad_corrected")) {
                 (false, _) => Largest::No,
@@ -137,10 +127,13 @@ impl Rule for Adam {
     fn begin<T: Scalar>(&self, now: Now) -> Step<T> {
         let (b1, b2) = self.betas;
         let (bc1, bc2) = if self.corrected { (now.correction(b1), now.correction(b2)) } else { (1.0, 1.0) };
-        let (rate, scale, inside, outside) = match self.place {
-            Eps::Outside => (now.lr / bc1, 1.0 / bc2, self.eps_root, self.eps),
-            Eps::Inside => (now.lr / bc1, 1.0 / bc2, self.eps_root + self.eps, 0.0),
-            Eps::Hat => (now.lr * bc2.sqrt() / bc1, 1.0, self.eps_root, self.eps),
+        let (rate, scale) = match self.eps_hat {
+            false => (now.lr / bc1, 1.0 / bc2),
+            true => (now.lr * bc2.sqrt() / bc1, 1.0),
+        };
+        let (inside, outside) = match self.eps_in_sqrt {
+            false => (self.eps_root, self.eps),
+            true => (self.eps_root + self.eps, 0.0),
         };
         let of = T::from_f64;
         Step {

@@ -1,6 +1,7 @@
 //! One whole step over tensors that lie apart: figure of all gradients, then the fused update, on one thread or several.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::figure;
 use super::optimizer::Optimizer;
@@ -8,6 +9,8 @@ use super::rule::MAX_SLOTS;
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::simd::FlushDenormals;
+use crate::team;
 
 /// Parameters and their gradients, which can be divided among threads.
 ///
@@ -21,6 +24,11 @@ pub trait Tensors<T>: Send + Sync + Sized {
 
     /// Calls `visit(tensor, gradients)` for runs of consecutive elements of a range of positions, in order.
     fn for_each_gradient(&self, range: Range<usize>, visit: impl FnMut(usize, &[T]));
+
+    /// What errors call a tensor's gradient.
+    fn gradient_name(&self, tensor: usize) -> String {
+        format!("gradient {tensor}")
+    }
 }
 
 /// Elements below which a second thread costs more than it brings.
@@ -31,6 +39,7 @@ const PER_THREAD: usize = 32 * 1024;
 /// Fails, with nothing changed, where a gradient is not finite and the optimizer's options say so, or where the
 /// learning-rate schedule fails.
 pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, threads: usize) -> Result<bool> {
+    let _flushed = FlushDenormals::new();
     let len = optimizer.len();
     let threads = threads.min(len / PER_THREAD).max(1);
     let norm = optimizer.needs_norm().then(|| match optimizer.clips() {
@@ -40,7 +49,7 @@ pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, t
     let step = match optimizer.begin_step(norm) {
         Err(Error::NonFinite { step, .. }) => {
             let tensor = figure::first_nonfinite(&tensors, len).unwrap_or(0);
-            return Err(Error::NonFinite { place: format!("gradient {tensor}"), step });
+            return Err(Error::NonFinite { place: tensors.gradient_name(tensor), step });
         }
         other => other?,
     };
@@ -57,12 +66,13 @@ pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, t
     Ok(step.skipped())
 }
 
-/// Calls `work` for every part, each on a thread of its own.
+/// Calls `work` for every part, each on a thread of its own while there are threads.
 pub(super) fn in_parallel<P: Send>(parts: Vec<P>, work: impl Fn(P) + Sync) {
-    rayon::scope(|scope| {
-        for part in parts {
-            let work = &work;
-            scope.spawn(move |_| work(part));
+    let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
+    team::run(parts.len(), |worker| {
+        for part in parts.iter().skip(worker.index).step_by(worker.count) {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
+            part.into_iter().for_each(&work);
         }
     });
 }

@@ -4,13 +4,16 @@
 //! [`rule`] registers it. [`Config`] is a recipe, [`Optimizer`] a recipe at work on tensors, [`Step`] the scalars of one
 //! step together with the fused update of a run of elements.
 
+mod adagrad;
 mod adam;
 mod config;
 pub mod driver;
+pub mod ewa;
 mod figure;
 pub mod lbfgs;
 mod optimizer;
 pub mod options;
+mod rmsprop;
 pub mod rule;
 pub mod schedule;
 mod sgd;

@@ -105,12 +105,12 @@ impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Range { low, high, .. } = self;
         match (low.is_finite(), high.is_finite()) {
-            (true, false) => write!(f, "finite and {} {low}", if self.low_open { ">" } else { ">=" }),
+            (true, false) => write!(f, "{} {low}", if self.low_open { ">" } else { ">=" }),
             (true, true) => {
                 let (open, close) = (if self.low_open { '(' } else { '[' }, if self.high_open { ')' } else { ']' });
                 write!(f, "in {open}{low}, {high}{close}")
             }
-            _ => write!(f, "finite"),
+            _ => write!(f, "of any size"),
         }
     }
 }
@@ -133,11 +133,11 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Number(range) => write!(f, "a number {range}"),
-            Kind::OptionalNumber(range) => write!(f, "a number {range}, or None"),
+            Kind::Number(range) => write!(f, "a finite number {range}"),
+            Kind::OptionalNumber(range) => write!(f, "a finite number {range}, or None"),
             Kind::Flag => write!(f, "True or False"),
             Kind::Choice(names) => write!(f, "{}", one_of(names)),
-            Kind::Pair(range) => write!(f, "two numbers, each {range}"),
+            Kind::Pair(range) => write!(f, "two finite numbers {range}"),
         }
     }
 }
@@ -332,9 +332,9 @@ impl Options {
         self.spec.all_options().find(|option| option.name == name).ok_or_else(|| {
             let names: Vec<_> = self.spec.all_options().map(|option| option.name).collect();
             Error::type_(
-                name,
-                "an unknown option",
-                format!("one of the options of {}: {}", self.spec.name, names.join(", ")),
+                format!("option of {}", self.spec.name),
+                format!("{name:?}"),
+                format!("one of {}", names.join(", ")),
             )
         })
     }

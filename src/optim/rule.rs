@@ -1,7 +1,7 @@
 //! What a rule is, and the list of all rules.
 
 use super::options::{Options, Spec};
-use super::{adam, sgd};
+use super::{adagrad, adam, rmsprop, sgd};
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 
@@ -138,6 +138,8 @@ macro_rules! rules {
 
 rules! {
     sgd::Sgd => SGD;
+    adagrad::Adagrad => ADAGRAD;
+    rmsprop::RmsProp => RMSPROP;
     adam::Adam => ADAM, ADAMW;
 }
 

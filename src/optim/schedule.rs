@@ -101,7 +101,7 @@ impl Schedule {
         }
         for (&(field, range), &value) in form.fields.iter().zip(values) {
             if !range.contains(value) {
-                return Err(Error::value(field, value, format!("a number {range}")));
+                return Err(Error::value(field, value, format!("a finite number {range}")));
             }
         }
         Ok(Schedule::Form(form, values.to_vec()))
@@ -111,10 +111,18 @@ impl Schedule {
     pub fn warmup(steps: f64, start: f64, then: Schedule) -> Result<Self> {
         for (field, value) in [("warmup_steps", steps), ("warmup_start", start)] {
             if !NON_NEGATIVE.contains(value) {
-                return Err(Error::value(field, value, format!("a number {NON_NEGATIVE}")));
+                return Err(Error::value(field, value, format!("a finite number {NON_NEGATIVE}")));
             }
         }
         Ok(if steps == 0.0 { then } else { Schedule::Warmup { steps, start, then: Box::new(then) } })
+    }
+
+    /// The learning rate, where it is the same at every step.
+    pub fn as_constant(&self) -> Option<f64> {
+        match self {
+            Schedule::Form(form, values) if form.name == "constant" => Some(values[0]),
+            _ => None,
+        }
     }
 
     /// The learning rate of the step that comes after `step` others.
@@ -128,7 +136,11 @@ impl Schedule {
                 if NON_NEGATIVE.contains(lr) {
                     Ok(lr)
                 } else {
-                    Err(Error::value("lr", format!("{lr} from the schedule"), format!("a number {NON_NEGATIVE}")))
+                    Err(Error::value(
+                        "lr",
+                        format!("{lr} from the schedule"),
+                        format!("a finite number {NON_NEGATIVE}"),
+                    ))
                 }
             }
         }
@@ -167,7 +179,7 @@ mod tests {
     #[test]
     fn bad_numbers_are_named() {
         let message = Schedule::form("cosine", &[0.1, 0.0, 0.0]).unwrap_err().to_string();
-        assert_eq!(message, "total_steps must be a number finite and >= 1, got 0");
+        assert_eq!(message, "total_steps must be a finite number >= 1, got 0");
         assert!(Schedule::form("nope", &[]).is_err());
         assert!(Schedule::form("constant", &[]).is_err());
     }

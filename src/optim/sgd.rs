@@ -41,7 +41,7 @@ initialization and momentum in deep learning (2013).",
             ["average", "gradient", "average", "average"],
             "What the first step does with v: the same as any other (\"average\"), or ``v = g`` (\"gradient\").",
         ),
-        LR_INSIDE,
+        lr_inside([false, false, false, true]),
     ],
     build: |options| Sgd::new(options).into(),
 };
@@ -53,12 +53,11 @@ const DAMPENING: Opt = {
     option
 };
 
-/// Shared with RMSprop.
-pub const LR_INSIDE: Opt = Opt::flags(
-    "lr_inside",
-    [false, false, false, true],
-    "Store ``lr * update`` in the momentum buffer, instead of multiplying by lr when the buffer is used.",
-);
+/// Where the learning rate stands; shared with RMSprop.
+pub const fn lr_inside(defaults: [bool; 4]) -> Opt {
+    let doc = "Store ``lr * update`` in the momentum buffer, instead of multiplying by lr when the buffer is used.";
+    Opt::flags("lr_inside", defaults, doc)
+}
 
 /// The rule.
 #[derive(Debug, Clone)]

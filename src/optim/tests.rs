@@ -149,9 +149,9 @@ fn the_schedule_is_read_at_the_number_of_steps_taken() {
 fn options_that_are_wrong_are_named() {
     let config = Config::new("Adam", Convention::Lecture).unwrap();
     let message = |name, value| config.clone().with(name, value).unwrap_err().to_string();
-    assert_eq!(message("eps", Value::Number(-1.0)), "eps must be a number finite and >= 0, got -1.0");
-    assert_eq!(message("betas", Value::Pair(0.9, 1.0)), "betas must be two numbers, each in [0, 1), got (0.9, 1.0)");
+    assert_eq!(message("eps", Value::Number(-1.0)), "eps must be a finite number >= 0, got -1.0");
+    assert_eq!(message("betas", Value::Pair(0.9, 1.0)), "betas must be two finite numbers in [0, 1), got (0.9, 1.0)");
     assert_eq!(message("amsgrad", Value::Number(1.0)), "amsgrad must be True or False, got 1.0");
-    assert!(message("momentun", Value::Nothing).contains("one of the options of Adam: betas, eps"));
+    assert!(message("momentun", Value::Nothing).starts_with("option of Adam must be one of betas, eps"));
     assert!(Config::new("Adamm", Convention::Lecture).unwrap_err().to_string().contains("one of: sgd, "));
 }

@@ -1,8 +1,17 @@
 //! The bridge to Python: converts, releases the GIL, delegates.
 
+mod arrays;
+mod errors;
+mod optim;
+mod schedule;
+mod structure;
+
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
+    module.add_class::<schedule::PySchedule>()?;
+    optim::register(module)
 }

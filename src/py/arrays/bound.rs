@@ -1,0 +1,420 @@
+//! The arrays of one optimizer: parameters that it keeps, gradients that it is lent for a step.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use numpy::npyffi::npy_intp;
+use numpy::npyffi::objects::PyArray_Descr;
+use pyo3::Borrowed;
+use pyo3::prelude::*;
+
+use super::fields::{Element, Fields, shape_text};
+use super::walk::{Order, Walk};
+use crate::error::{Error, Result};
+use crate::optim::driver::Tensors;
+use crate::scalar::Scalar;
+
+/// Elements that are copied at a time where an array's elements do not lie in order.
+const CHUNK: usize = 1024;
+
+/// The parameters of an optimizer, all of elements `T`, and the gradients of the step that is being made.
+pub struct Arrays<T> {
+    params: Vec<Param>,
+    /// One for each parameter.
+    grads: Vec<Walk>,
+    /// Where each tensor begins among all elements, then their number.
+    offsets: Vec<usize>,
+    /// The addresses that parameters take, in order and disjoint.
+    extents: Vec<(usize, usize)>,
+    /// Copies of gradients that share memory with parameters.
+    copies: Vec<Vec<T>>,
+}
+
+/// A parameter, with what it was when it was bound.
+struct Param {
+    array: Py<PyAny>,
+    /// Where it is in the caller's structure, for example `[0]["w"]`.
+    path: String,
+    data: *mut u8,
+    shape: Vec<npy_intp>,
+    strides: Vec<npy_intp>,
+    descr: *mut PyArray_Descr,
+    c_contiguous: bool,
+    f_contiguous: bool,
+    order: Order,
+    walk: Walk,
+}
+
+// SAFETY: the pointers are only followed while the interpreter is attached or through `Views`, which has its own contract.
+unsafe impl<T: Send> Send for Arrays<T> {}
+// SAFETY: as above; shared references only read the pointers.
+unsafe impl<T: Sync> Sync for Arrays<T> {}
+
+impl Param {
+    /// Refuses what cannot be updated in place.
+    fn bind(array: &Bound<'_, PyAny>, path: String, element: Element) -> Result<Self> {
+        let name = format!("params{path}");
+        let fields = expect_array(array.as_borrowed(), &name)?;
+        expect_element(fields, &name, element)?;
+        let mut walk = Walk::empty();
+        let order = Order::of_memory(fields);
+        walk.set(fields, &order, element.size());
+        if !fields.writeable() {
+            return Err(Error::value(name, "a read-only array", "writable"));
+        }
+        if walk.may_overlap_itself(element.size()) {
+            let got = format!("an array of strides {:?} whose elements may overlap", fields.strides());
+            return Err(Error::value(name, got, "an array whose elements have memory of their own"));
+        }
+        Ok(Param {
+            array: array.clone().unbind(),
+            path,
+            data: fields.data(),
+            shape: fields.shape().to_vec(),
+            strides: fields.strides().to_vec(),
+            descr: fields.descr(),
+            c_contiguous: fields.c_contiguous() && fields.aligned(),
+            f_contiguous: fields.f_contiguous() && fields.aligned(),
+            order,
+            walk,
+        })
+    }
+
+    /// Refuses a parameter that is no longer what it was when it was bound.
+    #[inline]
+    fn verify(&self, py: Python<'_>) -> Result<()> {
+        let Some(fields) = Fields::of(self.array.bind_borrowed(py)) else { return Err(self.changed("no array")) };
+        let same = fields.data() == self.data
+            && fields.descr() == self.descr
+            && fields.shape() == self.shape
+            && fields.strides() == self.strides;
+        if same && fields.writeable() {
+            return Ok(());
+        }
+        Err(self.changed(if same { "read-only now" } else { "another shape, dtype or memory than then" }))
+    }
+
+    #[cold]
+    fn changed(&self, got: &str) -> Error {
+        Error::value(format!("params{}", self.path), got, "as it was when the optimizer was made")
+    }
+}
+
+fn expect_array<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> Result<Fields<'a>> {
+    Fields::of(object).ok_or_else(|| {
+        let got = object.get_type().qualname().map_or_else(|_| "another object".into(), |name| name.to_string());
+        Error::type_(name, got, "a NumPy array")
+    })
+}
+
+fn expect_element(fields: Fields<'_>, name: &str, element: Element) -> Result<()> {
+    match fields.element() {
+        Some(found) if found == element => Ok(()),
+        Some(found) => Err(Error::type_(name, found.name(), format!("an array of {}", element.name()))),
+        None => Err(Error::type_(name, "an array of another dtype", format!("an array of {}", element.name()))),
+    }
+}
+
+/// The dtype of an array that is to be a parameter.
+pub fn element(array: Borrowed<'_, '_, PyAny>, name: &str) -> Result<Element> {
+    let fields = expect_array(array, name)?;
+    fields.element().ok_or_else(|| Error::type_(name, "an array of another dtype", "an array of float32 or float64"))
+}
+
+impl<T: Scalar> Arrays<T> {
+    /// Binds arrays, each with its place in the caller's structure. Refuses arrays that share memory.
+    pub fn bind(arrays: &[(Bound<'_, PyAny>, String)], element: Element) -> PyResult<Self> {
+        let bind = |(array, path): &(Bound<'_, PyAny>, String)| Param::bind(array, path.clone(), element);
+        let params = arrays.iter().map(bind).collect::<Result<Vec<_>>>()?;
+        let mut offsets = vec![0];
+        for param in &params {
+            let len: usize = param.shape.iter().map(|&n| n as usize).product();
+            offsets.push(offsets[offsets.len() - 1] + len);
+        }
+        let extents = disjoint_extents(arrays, element)?;
+        Ok(Arrays { grads: vec![Walk::empty(); params.len()], params, offsets, extents, copies: vec![] })
+    }
+
+    /// Number of arrays.
+    pub fn len(&self) -> usize {
+        self.params.len()
+    }
+
+    /// The elements of each array.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.offsets.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// The array itself.
+    pub fn array<'py>(&self, py: Python<'py>, index: usize) -> &Bound<'py, PyAny> {
+        self.params[index].array.bind(py)
+    }
+
+    /// Refuses parameters that are no longer what they were, and forgets the gradients of the last step.
+    #[inline]
+    pub fn begin(&mut self, py: Python<'_>) -> Result<()> {
+        self.copies.clear();
+        self.params.iter().try_for_each(|param| param.verify(py))
+    }
+
+    /// Takes a parameter's gradient for this step.
+    #[inline]
+    pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
+        let param = &self.params[index];
+        let Some(fields) = Fields::of(gradient) else { return Err(refuse(gradient, param)) };
+        if fields.descr() != param.descr && fields.element() != element_of::<T>() || fields.shape() != param.shape {
+            return Err(refuse(gradient, param));
+        }
+        let walk = &mut self.grads[index];
+        let same_order = param.c_contiguous && fields.c_contiguous() || param.f_contiguous && fields.f_contiguous();
+        let size = std::mem::size_of::<T>();
+        let extent = if same_order && fields.aligned() {
+            walk.set_contiguous(fields.data());
+            let start = fields.data() as usize;
+            (start, start + (self.offsets[index + 1] - self.offsets[index]) * size)
+        } else {
+            walk.set(fields, &param.order, size);
+            fields.extent(size)
+        };
+        if self.touches_params(extent) {
+            self.copy_gradient(index);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn touches_params(&self, (low, high): (usize, usize)) -> bool {
+        match (self.extents.first(), self.extents.last()) {
+            (Some(first), Some(last)) if low < last.1 && first.0 < high => {
+                let next = self.extents.partition_point(|&(_, end)| end <= low);
+                self.extents.get(next).is_some_and(|&(start, _)| start < high)
+            }
+            _ => false,
+        }
+    }
+
+    /// A gradient that shares memory with parameters is what it was before the step.
+    #[cold]
+    fn copy_gradient(&mut self, index: usize) {
+        let mut copy = vec![T::ZERO; self.offsets[index + 1] - self.offsets[index]];
+        // SAFETY: the gradient has the parameter's shape and dtype and was set in this step.
+        unsafe { read(&self.grads[index], 0, &mut copy) };
+        self.grads[index].set_contiguous(copy.as_mut_ptr().cast());
+        self.copies.push(copy);
+    }
+
+    /// Parameters and gradients, for the core.
+    ///
+    /// # Safety
+    /// Since `begin`, `set_gradient` must have succeeded for every array; until the views are dropped every gradient must
+    /// be kept alive, and nobody may write to gradients or touch parameters.
+    pub unsafe fn views(&mut self) -> Views<'_, T> {
+        let len = self.offsets[self.offsets.len() - 1];
+        Views { params: &self.params, grads: &self.grads, offsets: &self.offsets, range: 0..len, element: PhantomData }
+    }
+
+    /// Reads an array of the shape and dtype of a parameter, in the order of its state.
+    pub fn read_like(&mut self, index: usize, array: Borrowed<'_, '_, PyAny>, to: &mut [T]) -> Result<()> {
+        self.set_gradient(index, array)?;
+        // SAFETY: `set_gradient` has checked shape and dtype; the interpreter is attached, so the array stays.
+        unsafe { read(&self.grads[index], 0, to) };
+        Ok(())
+    }
+
+    /// Writes state to an array of the shape and dtype of a parameter.
+    pub fn write_like(&self, index: usize, array: Borrowed<'_, '_, PyAny>, values: &[T]) -> Result<()> {
+        let param = &self.params[index];
+        let fields = Fields::of(array).filter(|fields| fields.shape() == param.shape && fields.writeable());
+        let fields = fields.filter(|fields| fields.element() == element_of::<T>());
+        let Some(fields) = fields else { return Err(refuse(array, param)) };
+        let mut walk = Walk::empty();
+        walk.set(fields, &param.order, std::mem::size_of::<T>());
+        assert_eq!(values.len(), fields.len());
+        // SAFETY: shape and dtype are right, and the interpreter is attached.
+        unsafe { write(&walk, 0, values) };
+        Ok(())
+    }
+}
+
+/// The element type of a scalar.
+fn element_of<T: Scalar>() -> Option<Element> {
+    [Element::F32, Element::F64].into_iter().find(|element| element.name() == T::NAME)
+}
+
+/// What is wrong with a gradient.
+#[cold]
+fn refuse(gradient: Borrowed<'_, '_, PyAny>, param: &Param) -> Error {
+    let name = format!("grads{}", param.path);
+    let fields = match expect_array(gradient, &name) {
+        Ok(fields) => fields,
+        Err(error) => return error,
+    };
+    let py = gradient.py();
+    let expected = Fields::of(param.array.bind_borrowed(py)).and_then(Fields::element);
+    match expected.map_or(Ok(()), |element| expect_element(fields, &name, element)) {
+        Err(error) => error,
+        Ok(()) => {
+            let got = format!("shape {}", shape_text(fields.shape()));
+            Error::value(name, got, format!("of shape {}", shape_text(&param.shape)))
+        }
+    }
+}
+
+/// The memory of the parameters as disjoint extents; refuses parameters that share an element.
+fn disjoint_extents(arrays: &[(Bound<'_, PyAny>, String)], element: Element) -> PyResult<Vec<(usize, usize)>> {
+    let mut spans: Vec<((usize, usize), usize)> = vec![];
+    for (index, (array, _)) in arrays.iter().enumerate() {
+        if let Some(fields) = Fields::of(array.as_borrowed()).filter(|fields| fields.len() > 0) {
+            spans.push((fields.extent(element.size()), index));
+        }
+    }
+    spans.sort_unstable();
+    let mut extents: Vec<(usize, usize)> = vec![];
+    let mut open: Vec<(usize, usize)> = vec![];
+    for ((low, high), index) in spans {
+        open.retain(|&(other_high, _)| other_high > low);
+        // Extents may be interleaved without sharing an element: two columns of one matrix.
+        for &(_, other) in &open {
+            if share_memory(&arrays[index].0, &arrays[other].0) {
+                let (first, second) = (index.min(other), index.max(other));
+                let got = format!("an array that shares memory with params{}", arrays[first].1);
+                let expected = "an array with memory of its own";
+                return Err(Error::value(format!("params{}", arrays[second].1), got, expected).into());
+            }
+        }
+        open.push((high, index));
+        match extents.last_mut() {
+            Some(last) if low < last.1 => last.1 = last.1.max(high),
+            _ => extents.push((low, high)),
+        }
+    }
+    Ok(extents)
+}
+
+/// Whether two arrays have an element in common; true where NumPy cannot tell in reasonable time.
+fn share_memory(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
+    let shares = || a.py().import("numpy")?.call_method1("shares_memory", (a, b, 1_000_000))?.extract::<bool>();
+    shares().unwrap_or(true)
+}
+
+/// Reads elements of a walk.
+///
+/// # Safety
+/// As for [`Walk::load`].
+unsafe fn read<T: Scalar>(walk: &Walk, from: usize, to: &mut [T]) {
+    match walk.contiguous() {
+        _ if to.is_empty() => (),
+        // SAFETY: the caller vouches for the elements, `contiguous` for their order and alignment.
+        Some(start) => to.copy_from_slice(unsafe { std::slice::from_raw_parts(start.cast::<T>().add(from), to.len()) }),
+        // SAFETY: the caller vouches for the elements.
+        None => unsafe { walk.load(from, to) },
+    }
+}
+
+/// Writes elements of a walk.
+///
+/// # Safety
+/// As for [`Walk::store`].
+unsafe fn write<T: Scalar>(walk: &Walk, from: usize, values: &[T]) {
+    match walk.contiguous() {
+        _ if values.is_empty() => (),
+        // SAFETY: as for `read`.
+        Some(start) => unsafe { start.cast::<T>().add(from).copy_from_nonoverlapping(values.as_ptr(), values.len()) },
+        // SAFETY: the caller vouches for the elements.
+        None => unsafe { walk.store(from, values) },
+    }
+}
+
+/// Parameters and gradients of a range of positions. Two views never share a position, so threads may use one each.
+pub struct Views<'a, T> {
+    params: &'a [Param],
+    grads: &'a [Walk],
+    offsets: &'a [usize],
+    range: Range<usize>,
+    element: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a view is the only one of its positions, which are distinct elements in memory: parameters share none with each
+// other or with gradients. `Arrays::views` has its caller vouch that nobody else touches them.
+unsafe impl<T: Send> Send for Views<'_, T> {}
+// SAFETY: through a shared reference only gradients are read, which nobody writes.
+unsafe impl<T: Sync> Sync for Views<'_, T> {}
+
+impl<'a, T: Scalar> Views<'a, T> {
+    /// Calls `visit(tensor, elements of the tensor)` for the tensors that have elements in a range of positions.
+    #[inline]
+    fn for_each_tensor(offsets: &[usize], range: Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
+        let mut tensor = offsets.partition_point(|&offset| offset <= range.start).saturating_sub(1);
+        let mut position = range.start;
+        while position < range.end {
+            let (start, end) = (offsets[tensor], offsets[tensor + 1].min(range.end));
+            if position < end {
+                visit(tensor, position - start..end - start);
+                position = end;
+            }
+            tensor += 1;
+        }
+    }
+}
+
+impl<T: Scalar> Tensors<T> for Views<'_, T> {
+    fn split_at(self, position: usize) -> (Self, Self) {
+        assert!(self.range.start <= position && position <= self.range.end);
+        let Views { params, grads, offsets, range, element } = self;
+        let view = |range| Views { params, grads, offsets, range, element };
+        (view(range.start..position), view(position..range.end))
+    }
+
+    #[inline]
+    fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T])) {
+        Self::for_each_tensor(self.offsets, self.range.clone(), |tensor, elements| {
+            let (param, grad, offset) = (&self.params[tensor].walk, &self.grads[tensor], self.offsets[tensor]);
+            if let (Some(p), Some(g)) = (param.contiguous(), grad.contiguous()) {
+                let (from, n) = (elements.start, elements.len());
+                // SAFETY: both have these elements in order and aligned; this view is the only one of these positions.
+                let (p, g) = unsafe {
+                    (
+                        std::slice::from_raw_parts_mut(p.cast::<T>().add(from), n),
+                        std::slice::from_raw_parts(g.cast::<T>().add(from), n),
+                    )
+                };
+                return visit(tensor, offset + from, p, g);
+            }
+            let (mut p, mut g) = ([T::ZERO; CHUNK], [T::ZERO; CHUNK]);
+            for from in elements.clone().step_by(CHUNK) {
+                let n = CHUNK.min(elements.end - from);
+                // SAFETY: the elements exist, and this view is the only one of these positions.
+                unsafe {
+                    read(param, from, &mut p[..n]);
+                    read(grad, from, &mut g[..n]);
+                    visit(tensor, offset + from, &mut p[..n], &g[..n]);
+                    write(param, from, &p[..n]);
+                }
+            }
+        });
+    }
+
+    #[inline]
+    fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
+        Self::for_each_tensor(self.offsets, range, |tensor, elements| {
+            let grad = &self.grads[tensor];
+            if let Some(g) = grad.contiguous() {
+                // SAFETY: the gradient has these elements in order and aligned, and nobody writes to it.
+                return visit(tensor, unsafe {
+                    std::slice::from_raw_parts(g.cast::<T>().add(elements.start), elements.len())
+                });
+            }
+            let mut g = [T::ZERO; CHUNK];
+            for from in elements.clone().step_by(CHUNK) {
+                let n = CHUNK.min(elements.end - from);
+                // SAFETY: the elements exist, and nobody writes to the gradient.
+                unsafe { read(grad, from, &mut g[..n]) };
+                visit(tensor, &g[..n]);
+            }
+        });
+    }
+
+    fn gradient_name(&self, tensor: usize) -> String {
+        format!("grads{}", self.params[tensor].path)
+    }
+}

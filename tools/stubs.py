@@ -1,0 +1,64 @@
+"""Writes python/schuss/optimizers.pyi from the tables of the rules. Run it after a rule has changed."""
+
+import inspect
+from pathlib import Path
+
+from schuss import optimizers
+
+TYPES = {
+    "float": "float",
+    "float or None": "float | None",
+    "bool": "bool",
+    "(float, float)": "tuple[float, float]",
+}
+HEAD = """\
+# Made by tools/stubs.py from the tables of the rules.
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from ._schuss import NonFiniteError, Optimizer, ParamGroup, _Arrays, _LearningRate
+
+__all__ = [
+{names}
+]
+"""
+CLASS = """
+class {name}(Optimizer):
+    def __new__(
+        cls,
+        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        lr: _LearningRate | None = {lr},
+        *,
+{options}        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+    ) -> {name}: ...
+"""
+
+
+def annotation(kind: str) -> str:
+    """The type of an option: a Python type, or the names of a choice."""
+    return TYPES.get(kind) or f"Literal[{kind.replace(' or ', ', ')}]"
+
+
+def stub() -> str:
+    """The text of the stub."""
+    names = "\n".join(
+        f'    "{name}",' for name in sorted(optimizers.__all__, key=lambda n: (not n.isupper(), n))
+    )
+    text = HEAD.format(names=names)
+    for rule in optimizers.rules():
+        signature = inspect.signature(getattr(optimizers, rule["name"])).parameters
+        options = ""
+        for option in rule["options"]:
+            default = quoted(signature[option["name"]].default)
+            options += f"        {option['name']}: {annotation(option['type'])} = {default},\n"
+        text += CLASS.format(name=rule["name"], lr=signature["lr"].default, options=options)
+    return text
+
+
+def quoted(default: object) -> str:
+    """The default, strings in double quotes."""
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+if __name__ == "__main__":
+    Path(optimizers.__file__).with_suffix(".pyi").write_text(stub())
