@@ -1,0 +1,97 @@
+//! Microseconds per training step of the networks of `benches/bench.py`, without Python: for work on the engine.
+//!
+//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--float64]`
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use ndarray::Array2;
+use schuss::kernels::activation::Activation;
+use schuss::kernels::loss::{Loss, Targets};
+use schuss::mlp::batch::Data;
+use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
+use schuss::mlp::{Network, Shape, random};
+use schuss::optim::options::Convention;
+use schuss::optim::{Config, Optimizer};
+use schuss::scalar::Scalar;
+
+const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
+    ("sgd1", &[8, 32, 1], 1, "mse"),
+    ("tiny", &[8, 32, 32, 1], 32, "mse"),
+    ("small", &[16, 64, 64, 1], 128, "mse"),
+    ("tab", &[54, 256, 256, 7], 256, "cross_entropy"),
+    ("fmnist", &[784, 256, 128, 10], 128, "cross_entropy"),
+    ("wide", &[784, 1024, 1024, 10], 256, "cross_entropy"),
+    ("huge", &[1024, 4096, 4096, 10], 1024, "cross_entropy"),
+];
+
+/// Notes when each epoch ends.
+struct Clock(Vec<Instant>);
+
+impl<T> Monitor<T> for Clock {
+    fn tick(&mut self) -> Flow {
+        Flow::Continue
+    }
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
+        self.0.push(Instant::now());
+        Flow::Continue
+    }
+}
+
+/// The median microseconds per step, and the best.
+fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Option<usize>) -> (f64, f64) {
+    let network = Network {
+        shape: Shape::new(widths),
+        activations: vec![Activation::Relu; widths.len() - 2],
+        loss: Loss::from_name(loss).expect("a loss"),
+        l2: 0.0,
+        l2_per_weight: false,
+        dropout: vec![0.0; widths.len() - 2],
+    };
+    let flops = network.shape.step_flops(batch);
+    let steps = ((4e9 / flops) as usize).clamp(2, 20_000);
+    let (rows, inputs, outputs) = (steps * batch, network.shape.inputs(), network.shape.outputs());
+    let number = |i: usize| T::from_f64(f64::from(random::unit(random::at(1, i as u64))) - 0.5);
+    let x = Array2::from_shape_fn((rows, inputs), |(i, j)| number(i * inputs + j));
+    let classes: Vec<u32> = (0..rows).map(|i| (i % outputs) as u32).collect();
+    let values: Vec<T> = (0..rows * outputs).map(number).collect();
+    let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
+    let data = Data { x: x.view(), targets, weights: None };
+    let scale = T::from_f64(0.1);
+    let mut params: Vec<T> = (0..network.shape.len()).map(|i| number(i) * scale).collect();
+    let config = Config::new("adam", Convention::Lecture).expect("Adam");
+    let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).expect("Adam's state");
+    let options = Options {
+        batch_size: Some(batch),
+        epochs: 8,
+        first_epoch: 0,
+        shuffle: true,
+        seed: 0,
+        threads,
+        target_loss: None,
+    };
+    let mut clock = Clock(vec![]);
+    fit(&network, &mut params, &mut optimizer, &data, None, &options, &mut clock).expect("a finite loss");
+    black_box(params);
+    let mut times: Vec<f64> =
+        clock.0.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() / steps as f64 * 1e6).collect();
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[0])
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let threads = words.iter().position(|word| word == "--threads").map(|i| words[i + 1].parse().expect("a number"));
+    let double = words.iter().any(|word| word == "--float64");
+    let named = |name: &str| words.iter().any(|word| word == name);
+    let all = !NETWORKS.iter().any(|(name, ..)| named(name));
+    println!("{:>8} {:>12} {:>12} {:>10}", "network", "median us", "best us", "GFLOP/s");
+    for &(name, widths, batch, loss) in NETWORKS.iter().filter(|(name, ..)| all || named(name)) {
+        let (median, best) = match double {
+            true => measure::<f64>(widths, batch, loss, threads),
+            false => measure::<f32>(widths, batch, loss, threads),
+        };
+        let flops = Shape::new(widths).step_flops(batch);
+        println!("{name:>8} {median:>12.2} {best:>12.2} {:>10.1}", flops / median / 1e3);
+    }
+}
