@@ -3,11 +3,13 @@ from typing import Any, Final, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
-__all__ = ["NonFiniteError", "Optimizer", "ParamGroup", "Schedule", "__version__", "ewa_in_place", "rules"]
+__all__ = ["ACTIVATIONS", "LOSSES", "Network", "NonFiniteError", "Optimizer", "ParamGroup", "Schedule", "__version__", "ewa_in_place", "rules"]
 
 __version__: Final[str]
+ACTIVATIONS: Final[tuple[str, ...]]
+LOSSES: Final[tuple[str, ...]]
 
 # An array, or sequences and mappings of arrays, nested at will.
 _Arrays: TypeAlias = NDArray[Any] | Sequence["_Arrays"] | Mapping[Any, "_Arrays"]
@@ -35,6 +37,7 @@ class Optimizer:
     def skipped_steps(self) -> int: ...
     @property
     def param_groups(self) -> list[ParamGroup]: ...
+    def bind(self, params: _Arrays) -> Self: ...
     def step(self, grads: _Arrays) -> None: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
@@ -58,3 +61,48 @@ class Schedule:
 
 def ewa_in_place(series: NDArray[np.float64], beta: float, bias_correction: bool) -> None: ...
 def rules() -> list[dict[str, Any]]: ...
+
+_Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]
+
+@final
+class Network:
+    def __new__(
+        cls,
+        widths: list[int],
+        activations: list[str],
+        loss: str,
+        l2: float,
+        l2_per_weight: bool,
+        dropout: list[float],
+    ) -> Network: ...
+    @property
+    def n_params(self) -> int: ...
+    @property
+    def takes_classes(self) -> bool: ...
+    def init_bounds(self) -> list[float]: ...
+    def fit(
+        self,
+        theta: NDArray[Any],
+        optimizer: Optimizer,
+        data: _Rows,
+        validation: _Rows | None,
+        *,
+        batch_size: int | None,
+        epochs: int,
+        first_epoch: int,
+        shuffle: bool,
+        seed: int,
+        threads: int | None,
+        target_loss: float | None,
+        on_epoch: Callable[[int, float, float | None], None] | None,
+    ) -> tuple[list[tuple[float, float | None, float, float]], str, BaseException | None]: ...
+    def predict(self, theta: NDArray[Any], x: ArrayLike, raw: bool, threads: int | None) -> NDArray[Any]: ...
+    def loss(self, theta: NDArray[Any], data: _Rows, threads: int | None) -> float: ...
+    def loss_and_grads(
+        self,
+        theta: NDArray[Any],
+        data: _Rows,
+        grads: NDArray[Any],
+        dropout_seed: int | None,
+        threads: int | None,
+    ) -> float: ...

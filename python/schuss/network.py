@@ -12,6 +12,7 @@ import numpy as np
 from . import _schuss
 from ._data import Rows, blocks_of, check_count, rows_of
 from .history import History, progress_bar
+from .optimizers import recipe
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -358,7 +359,7 @@ class MLP:
         if optimizer is None:
             optimizer = self.optimizer or "adam"
         if optimizer is not self.optimizer:
-            self.optimizer = _schuss.bind(optimizer, self.params)
+            self.optimizer = recipe(optimizer).bind(self.params)
 
 
 class _Run:

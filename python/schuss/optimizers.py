@@ -82,3 +82,15 @@ _CLASSES = {rule["name"]: _make(rule) for rule in rules()}
 globals().update(_CLASSES)
 
 __all__ = ["NonFiniteError", "Optimizer", "ParamGroup", *_CLASSES]
+
+
+def recipe(optimizer: Any) -> Optimizer:
+    """Return an optimizer as it is, or the recipe of that name ("adam") with its defaults."""
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    classes = {name.lower(): kind for name, kind in _CLASSES.items()}
+    if not isinstance(optimizer, str):
+        raise TypeError(f"optimizer must be an optimizer or its name, got {type(optimizer).__name__}")
+    if optimizer.lower() not in classes:
+        raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {optimizer!r}")
+    return classes[optimizer.lower()]()

@@ -277,9 +277,8 @@ impl PyNetwork {
         let optimizer =
             optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
         let mut watch = Watch { start: Instant::now(), shown: None, on_epoch, records: vec![], raised: None };
-        let stopped = py.detach(|| {
-            trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch)
-        });
+        let stopped =
+            py.detach(|| trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch));
         let (stopped, error) = match stopped {
             Ok(Stopped::Epochs) => ("epochs", None),
             Ok(Stopped::TargetLoss) => ("target_loss", None),
@@ -305,7 +304,7 @@ impl PyNetwork {
             let mut writable = out.readwrite();
             let (params, x, to) = (theta.as_slice()?, x.as_array(), writable.as_slice_mut()?);
             let small = predict::is_quick(&self.network, x.nrows());
-            let run = || predict::predict(&self.network, params, x, to, raw, threads);
+            let mut run = || predict::predict(&self.network, params, x, to, raw, threads);
             if small { run() } else { out.py().detach(run) }
         }
         Ok(out.into_any())
@@ -317,9 +316,7 @@ impl PyNetwork {
         let data = data.data()?;
         let theta = self.check_theta::<T>(theta)?;
         let params = theta.as_slice()?;
-        Ok(py.detach(|| {
-            predict::loss(&self.network, params, &data, threads) + self.network.penalty(params, &data)
-        }))
+        Ok(py.detach(|| predict::loss(&self.network, params, &data, threads) + self.network.penalty(params, &data)))
     }
 
     fn loss_and_grads_as<T: Precision>(
@@ -344,9 +341,8 @@ impl PyNetwork {
         let mut workspace = kept
             .filter(|kept| kept.rows() >= data.len().min(crate::mlp::batch::MAX_ROWS))
             .unwrap_or_else(|| Workspace::new(&self.network, data.len()));
-        let loss = py.detach(|| {
-            trainer::loss_and_grads(&self.network, params, &data, noise, threads, &mut workspace, grads)
-        });
+        let loss =
+            py.detach(|| trainer::loss_and_grads(&self.network, params, &data, noise, threads, &mut workspace, grads));
         *T::workspace(&mut locked()) = Some(workspace);
         Ok(loss)
     }

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod errors;
+mod mlp;
 mod optim;
 mod schedule;
 mod structure;
@@ -13,5 +14,6 @@ fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
     module.add_class::<schedule::PySchedule>()?;
-    optim::register(module)
+    optim::register(module)?;
+    mlp::register(module)
 }

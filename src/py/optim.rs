@@ -167,6 +167,25 @@ impl PyOptimizer {
         Ok(PyOptimizer { recipe, bound })
     }
 
+    /// A new optimizer with the same options, bound to parameters; this one stays as it is.
+    ///
+    /// Parameters
+    /// ----------
+    /// params : array, sequence or mapping
+    ///     What the new one updates in place.
+    ///
+    /// Returns
+    /// -------
+    /// Optimizer
+    ///     Of the same class, at step 0 with fresh state.
+    fn bind<'py>(slf: &Bound<'py, Self>, params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let recipe = slf.borrow().config().clone();
+        let bound = Some(bind(&recipe, params)?);
+        let new = slf.get_type().call0()?;
+        *new.cast::<Self>()?.borrow_mut() = PyOptimizer { recipe, bound };
+        Ok(new)
+    }
+
     /// Updates the parameters by one step.
     ///
     /// All or nothing: whatever is wrong with an argument is reported before anything changes. Large steps run on
@@ -337,12 +356,6 @@ impl PyOptimizer {
             Engine::Single(_) => None,
             Engine::Double(work) => Some(&mut work.optimizer),
         }
-    }
-
-    /// Binds a recipe, unbound until now, to parameters.
-    pub fn bind_to(&mut self, params: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.bound = Some(bind(&self.recipe, params)?);
-        Ok(())
     }
 
     fn bound_ref(&self) -> PyResult<&Binding> {
