@@ -79,6 +79,7 @@ class TestHistory:
         assert repr(History()) == "History(epochs=0, stopped=None)"
 
     def test_to_frame_counts_epochs_from_one(self):
+        pytest.importorskip("pandas")
         frame = history_of(loss=[0.9, 0.4], val_loss=[None, 0.5]).to_frame()
         assert list(frame.columns) == ["loss", "val_loss"]
         assert list(frame.index) == [1, 2]

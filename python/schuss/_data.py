@@ -78,7 +78,9 @@ def blocks_of(net: MLP, X: Any, y: Any, sample_weight: Any) -> Rows | Callable[[
         net._flat_targets = np.ndim(y) < 2
         return rows_of(net, X, y, sample_weight)
     if y is not None or sample_weight is not None:
-        raise TypeError("y and sample_weight must be None where X is a source of blocks: its blocks bring their own")
+        raise TypeError(
+            "y and sample_weight must be None where X is a source of blocks: its blocks bring their own"
+        )
 
     def read(epoch: int) -> Iterator[Rows]:
         if reads:
@@ -121,7 +123,9 @@ def _targets(net: MLP, y: Any, name: str) -> NDArray[Any]:
         classes = classes[:, 0]
     if classes.ndim != 1:
         raise ValueError(f"{name} must be of shape (n_samples,): class indices; got {classes.shape}")
-    if classes.dtype.kind not in "iub" and not (classes.dtype.kind == "f" and (classes == np.trunc(classes)).all()):
+    if classes.dtype.kind not in "iub" and not (
+        classes.dtype.kind == "f" and (classes == np.trunc(classes)).all()
+    ):
         raise TypeError(f"{name} must be class indices, whole numbers; got dtype {classes.dtype}")
     if classes.size and not (classes.min() >= 0 and classes.max() < outputs):
         low, high = classes.min(), classes.max()

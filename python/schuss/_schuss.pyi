@@ -5,7 +5,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self, disjoint_base
 
-__all__ = ["ACTIVATIONS", "LOSSES", "Network", "NonFiniteError", "Optimizer", "ParamGroup", "Schedule", "__version__", "ewa_in_place", "rules"]
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "Network",
+    "NonFiniteError",
+    "Optimizer",
+    "ParamGroup",
+    "Schedule",
+    "__version__",
+    "ewa_in_place",
+    "rules",
+]
 
 __version__: Final[str]
 ACTIVATIONS: Final[tuple[str, ...]]

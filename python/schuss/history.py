@@ -22,7 +22,7 @@ class History(Mapping[str, list[float]]):
 
     A mapping from column name to list. `MLP.fit` fills in
 
-    - ``"loss"``: the mean training loss of the epoch,
+    - ``"loss"``: the training loss over the epoch's batches, each before its step,
     - ``"val_loss"``: the loss on the validation data after the epoch, if there is any,
     - ``"lr"``: the learning rate of the epoch's last step,
     - ``"seconds"``: the time from the start of training to the end of the epoch.
@@ -32,8 +32,8 @@ class History(Mapping[str, list[float]]):
     Attributes
     ----------
     stopped : str or None
-        Why training ended: ``"epochs"``, ``"target_loss"``, ``"callback"`` or ``"interrupted"``;
-        None while it runs.
+        Why training ended: ``"epochs"``, ``"target_loss"``, ``"callback"``, ``"interrupted"`` or
+        ``"error"``; None while it runs.
 
     Examples
     --------

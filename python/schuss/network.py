@@ -339,7 +339,9 @@ class MLP:
             rows.append((str(number), f"{inputs} x {outputs}", name, f"{(inputs + 1) * outputs:,}"))
         rows.append(("", "", f"loss: {self.objective}", f"{self.theta.size:,}"))
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+        ]
         rule = "-" * len(lines[0])
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
@@ -411,7 +413,9 @@ class _Run:
             # The seed tells the epochs apart; within an epoch the number of the block does.
             first = self.net._epochs_done << 24
             for number, rows in enumerate(blocks(self.net._epochs_done)):
-                records, _ = self._core_fit(rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number)
+                records, _ = self._core_fit(
+                    rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number
+                )
                 (loss, _, lr, _) = records[-1]
                 of_block = rows.total_weight
                 total += loss * (of_block if self.net.objective != "sse" else 1.0)
@@ -503,7 +507,9 @@ def _per_layer(name: str, given: Any, hidden: int, kind: Any) -> list[Any]:
         return [given] * hidden
     values = list(given)
     if len(values) != hidden:
-        raise ValueError(f"{name} must be one value or {hidden}, one for each hidden layer, got {len(values)}")
+        raise ValueError(
+            f"{name} must be one value or {hidden}, one for each hidden layer, got {len(values)}"
+        )
     for value in values:
         if not isinstance(value, kind):
             raise TypeError(f"{name} must be of {kind}, got {value!r}")
