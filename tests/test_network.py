@@ -1,4 +1,4 @@
-"""The network: gradients against finite differences, training against a float64 rewrite, and what users do with it."""
+"""The network: gradients against finite differences, training against a float64 rewrite, and its use."""
 
 from __future__ import annotations
 
@@ -91,27 +91,30 @@ def test_forward_propagation_against_numpy(dtype: str) -> None:
         assert net.predict(X).dtype == dtype
 
 
+ROW_LOSSES = {
+    "mse": lambda z, y: ((z - y) ** 2).mean(axis=1),
+    "sse": lambda z, y: ((z - y) ** 2).sum(axis=1),
+    "mae": lambda z, y: np.abs(z - y).mean(axis=1),
+    "huber": lambda z, y: np.where(np.abs(z - y) <= 1, (z - y) ** 2 / 2, np.abs(z - y) - 0.5).mean(axis=1),
+    "log_cosh": lambda z, y: np.log(np.cosh(z - y)).mean(axis=1),
+    "quantile": lambda z, y: np.abs(z - y).mean(axis=1) / 2,
+    "cross_entropy": lambda z, y: np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y],
+    "binary_cross_entropy": lambda z, y: (np.log1p(np.exp(z)) - y * z).mean(axis=1),
+    "poisson": lambda z, y: (np.exp(z) - y * z).mean(axis=1),
+}
+
+
 def test_losses_against_numpy() -> None:
     X = RNG.normal(size=(40, 5))
     weight = RNG.uniform(0.1, 3.0, 40)
     for loss in sc.LOSSES:
         net = sc.MLP([5, 8, 3], activation="tanh", loss=loss, dtype="float64", l2=0.2)
         y = targets(loss, 40, 3)
-        z = forward(net, X)
         penalty = 0.1 * sum((W**2).sum() for W in net.params[::2])
-        error = None if loss in CLASSES else z - y
-        rows = {
-            "mse": lambda: (error**2).mean(axis=1),
-            "sse": lambda: (error**2).sum(axis=1),
-            "mae": lambda: np.abs(error).mean(axis=1),
-            "huber": lambda: np.where(np.abs(error) <= 1, error**2 / 2, np.abs(error) - 0.5).mean(axis=1),
-            "log_cosh": lambda: np.log(np.cosh(error)).mean(axis=1),
-            "quantile": lambda: np.abs(error).mean(axis=1) / 2,
-            "cross_entropy": lambda: np.log(np.exp(z).sum(axis=1)) - z[np.arange(40), y],
-            "binary_cross_entropy": lambda: (np.log1p(np.exp(z)) - y * z).mean(axis=1),
-            "poisson": lambda: (np.exp(z) - y * z).mean(axis=1),
-        }[loss]()
-        plain, weighted = (rows.sum(), weight @ rows) if loss == "sse" else (rows.mean(), weight @ rows / weight.sum())
+        rows = ROW_LOSSES[loss](forward(net, X), y)
+        plain, weighted = (
+            (rows.sum(), weight @ rows) if loss == "sse" else (rows.mean(), weight @ rows / weight.sum())
+        )
         assert net.loss(X, y) == pytest.approx(plain + penalty, rel=1e-12)
         assert net.loss(X, y, sample_weight=weight) == pytest.approx(weighted + penalty, rel=1e-12)
 
@@ -151,8 +154,12 @@ def test_one_long_fit_is_two_short_ones() -> None:
 
 
 @pytest.mark.parametrize("callbacks", [(), (lambda info: None,)], ids=["alone", "watched"])
-@pytest.mark.parametrize(("layers", "batch_size"), [([8, 32, 32, 1], 32), ([54, 256, 256, 7], 100), ([3, 1, 1000], 1)])
-def test_bits_do_not_depend_on_threads_or_callbacks(layers: list[int], batch_size: int, callbacks: tuple) -> None:
+@pytest.mark.parametrize(
+    ("layers", "batch_size"), [([8, 32, 32, 1], 32), ([54, 256, 256, 7], 100), ([3, 1, 1000], 1)]
+)
+def test_bits_do_not_depend_on_threads_or_callbacks(
+    layers: list[int], batch_size: int, callbacks: tuple
+) -> None:
     loss = "cross_entropy" if layers[-1] == 7 else "mse"
     X, y = RNG.normal(size=(210, layers[0])), targets(loss, 210, layers[-1])
     results = set()
@@ -263,7 +270,9 @@ def test_online_learning_keeps_parameters_and_optimizer_only() -> None:
     net = sc.MLP([2, 3, 1], dtype="float64")
     bound = None
     for i in range(20):  # one new row at a time, as it arrives
-        net.fit(X[i : i + 1], y[i : i + 1], optimizer=sc.SGD(lr=0.01, momentum=0.9) if i == 0 else None, epochs=1)
+        net.fit(
+            X[i : i + 1], y[i : i + 1], optimizer=sc.SGD(lr=0.01, momentum=0.9) if i == 0 else None, epochs=1
+        )
         bound = bound or net.optimizer
     assert net.optimizer is bound
     assert bound.step_count == 20
@@ -354,7 +363,7 @@ def test_nan_is_refused_with_the_last_finished_step_kept(n_threads: int, clip_no
     X[27] = np.nan
     net, healthy = sc.MLP([2, 9, 1]), sc.MLP([2, 9, 1])
     settings = {"batch_size": 10, "shuffle": False, "epochs": 1, "n_threads": n_threads}
-    with pytest.raises(sc.NonFiniteError, match="loss.*step 3.*X has NaN"):
+    with pytest.raises(sc.NonFiniteError, match=r"loss.*step 3.*X has NaN"):
         net.fit(X, y, optimizer=sc.Adam(clip_norm=clip_norm), **settings)
     healthy.fit(X[:20], y[:20], optimizer=sc.Adam(clip_norm=clip_norm), **settings)
     assert net.theta.tobytes() == healthy.theta.tobytes()
@@ -417,7 +426,9 @@ def test_other_threads_run_meanwhile() -> None:
 def test_two_fits_at_once_give_what_they_give_alone() -> None:
     X, y = RNG.normal(size=(500, 20)), RNG.normal(size=500)
     nets = [sc.MLP([20, 128, 1], seed=seed) for seed in range(4)]
-    threads = [threading.Thread(target=net.fit, args=(X, y), kwargs={"epochs": 5, "n_threads": 2}) for net in nets]
+    threads = [
+        threading.Thread(target=net.fit, args=(X, y), kwargs={"epochs": 5, "n_threads": 2}) for net in nets
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -70,7 +70,7 @@ def rows_of(net: MLP, X: Any, y: Any, sample_weight: Any = None, *, prefix: str 
 
 
 def blocks_of(net: MLP, X: Any, y: Any, sample_weight: Any) -> Rows | Callable[[int], Iterator[Rows]]:
-    """Rows where X is an array, else what gives the blocks of an epoch, in an order that depends on its number."""
+    """Rows where X is an array, else what gives the blocks of an epoch in their order."""
     reads = hasattr(X, "read") and hasattr(X, "n_blocks")
     if not reads and not callable(X):
         if y is None:

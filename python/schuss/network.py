@@ -61,18 +61,20 @@ class MLP:
     layers : sequence of int
         The widths of all layers, from inputs to outputs: ``[784, 256, 128, 10]``.
     activation : str or sequence of str, default "relu"
-        The activation of the hidden layers, or one for each of them: one of `schuss.ACTIVATIONS`. The output layer has
-        none but what the loss implies.
+        The activation of the hidden layers, or one for each of them: one of `schuss.ACTIVATIONS`. The output
+        layer has none but what the loss implies.
     loss : str, default "mse"
-        What is minimised, one of `schuss.LOSSES`. It also says what the outputs mean: ``"cross_entropy"`` makes
-        them class probabilities (softmax), ``"binary_cross_entropy"`` probabilities (sigmoid), ``"poisson"`` rates
-        (exp); with all others they are plain numbers. ``"sse"`` is a sum over rows and outputs, all others are means.
+        What is minimised, one of `schuss.LOSSES`. It also says what the outputs mean: ``"cross_entropy"``
+        makes them class probabilities (softmax), ``"binary_cross_entropy"`` probabilities (sigmoid),
+        ``"poisson"`` rates (exp); with all others they are plain numbers. ``"sse"`` is a sum over rows and
+        outputs, all others are means.
     dtype : {"float32", "float64"}, default "float32"
         Precision of parameters and arithmetic.
     seed : int, default 0
         Seed of the initial weights, and of shuffling and dropout where `fit` is given none.
     l2 : float, default 0.0
-        Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases are free.
+        Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases
+        are free.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
 
@@ -89,9 +91,9 @@ class MLP:
 
     Notes
     -----
-    Initial weights are uniform, with variance 2 / inputs before activations of the ReLU family (He et al. 2015),
-    1 / inputs before SELU (LeCun et al. 1998) and 2 / (inputs + outputs) otherwise (Glorot and Bengio 2010); biases
-    start at zero.
+    Initial weights are uniform, with variance 2 / inputs before activations of the ReLU family (He et al.
+    2015), 1 / inputs before SELU (LeCun et al. 1998) and 2 / (inputs + outputs) otherwise (Glorot and Bengio
+    2010); biases start at zero.
 
     The same seed gives bit-identical parameters for every number of threads.
 
@@ -168,14 +170,14 @@ class MLP:
         Parameters
         ----------
         X : array of shape (n_samples, n_inputs), or a source of blocks
-            The inputs. Used as it is where it is C-contiguous and of the network's dtype (a `numpy.memmap` is then never
-            read whole), else copied once; it must not be changed meanwhile. Data that does not fit in memory comes
-            as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or as a callable without
-            arguments that returns a new iterator over such blocks. Each epoch takes the blocks in a new order
-            (an iterator's as they come) and shuffles within each block.
+            The inputs. Used as it is where it is C-contiguous and of the network's dtype (a `numpy.memmap` is
+            then never read whole), else copied once; it must not be changed meanwhile. Data that does not fit
+            in memory comes as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or
+            as a callable without arguments that returns a new iterator over such blocks. Each epoch takes the
+            blocks in a new order (an iterator's as they come) and shuffles within each block.
         y : array of shape (n_samples,) or (n_samples, n_outputs)
-            The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts for
-            ``"poisson"``, else any numbers. None where X is a source of blocks.
+            The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts
+            for ``"poisson"``, else any numbers. None where X is a source of blocks.
         optimizer : Optimizer or str, optional
             A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. None continues with
             `optimizer`, the one of the last `fit` (at first, Adam): nothing of the earlier rows is kept but
@@ -193,8 +195,8 @@ class MLP:
         target_loss : float, optional
             Stop after the first epoch whose loss is not above this.
         callbacks : iterable of callables
-            Each is called after every epoch with a `TrainingInfo`; training stops where one returns True or raises
-            StopIteration.
+            Each is called after every epoch with a `TrainingInfo`; training stops where one returns True or
+            raises StopIteration.
         progress : bool, default False
             Show a progress bar.
         n_threads : int, optional
@@ -205,18 +207,19 @@ class MLP:
         Returns
         -------
         History
-            For each epoch ``"loss"`` (the objective over its batches, each before its step), ``"val_loss"``, ``"lr"`` and
-            ``"seconds"``.
+            For each epoch ``"loss"`` (the objective over its batches, each before its step), ``"val_loss"``,
+            ``"lr"`` and ``"seconds"``.
 
         Raises
         ------
         TypeError, ValueError
             If an argument is not accepted; nothing has changed then.
         NonFiniteError
-            If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished step.
+            If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished
+            step.
         KeyboardInterrupt
-            On Ctrl-C, within a tenth of a second; parameters and optimizer are those of the last finished step, and
-            `history` has the finished epochs.
+            On Ctrl-C, within a tenth of a second; parameters and optimizer are those of the last finished
+            step, and `history` has the finished epochs.
         """
         check_count("epochs", epochs, least=0)
         if batch_size is not None:
@@ -258,9 +261,9 @@ class MLP:
         Returns
         -------
         ndarray of shape (n_samples, n_outputs), or (n_samples,)
-            The latter with one output, unless the network was trained with targets of shape (n_samples, 1). For
-            ``"cross_entropy"`` the predicted classes are ``net.predict(X).argmax(axis=1)``. A row's result does not depend
-            on the other rows.
+            The latter with one output, unless the network was trained with targets of shape (n_samples, 1).
+            For ``"cross_entropy"`` the predicted classes are ``net.predict(X).argmax(axis=1)``. A row's
+            result does not depend on the other rows.
         """
         return self._outputs(X, False, n_threads)
 
@@ -347,7 +350,8 @@ class MLP:
 
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
-        return f"MLP({self.layers}, activation={activation!r}, loss={self.objective!r}, dtype={self.dtype.name!r})"
+        options = f"activation={activation!r}, loss={self.objective!r}, dtype={self.dtype.name!r}"
+        return f"MLP({self.layers}, {options})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_core", "params")}
