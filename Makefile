@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench docs develop format clean
+.PHONY: help demo test lint bench docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -29,6 +29,7 @@ help:
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (installs them; ARGS="--quick ...")'
 	@echo 'make docs     API documentation in out/docs'
 	@echo 'make develop  .venv with everything for working on schuss'
+	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
 	@echo 'make format   format Rust and Python'
 	@echo 'make clean    remove everything that make has made'
 
@@ -59,6 +60,9 @@ docs: .venv/.docs
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 
 develop: .venv/.test .venv/.lint .venv/.docs
+
+stubs: .venv/.lint
+	$(PY) tools/stubs.py
 
 format: .venv/.lint
 	cargo fmt

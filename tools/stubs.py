@@ -32,6 +32,9 @@ class {name}(Optimizer):
 {options}        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
     ) -> {name}: ...
 """
+FOOT = """
+def recipe(optimizer: object) -> Optimizer: ...
+"""
 
 
 def annotation(kind: str) -> str:
@@ -52,7 +55,7 @@ def stub() -> str:
             default = quoted(signature[option["name"]].default)
             options += f"        {option['name']}: {annotation(option['type'])} = {default},\n"
         text += CLASS.format(name=rule["name"], lr=signature["lr"].default, options=options)
-    return text
+    return text + FOOT
 
 
 def quoted(default: object) -> str:

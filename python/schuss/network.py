@@ -452,9 +452,11 @@ class _Run:
         keep: float | None = None,
     ) -> tuple[list[tuple[float, float | None, float, float]], str]:
         """Train in Rust; with `keep`, record the epochs, whose seconds count from then."""
+        optimizer = self.net.optimizer
+        assert optimizer is not None  # `fit` has seen to it
         records, stopped, error = self.net._core.fit(
             self.net.theta,
-            self.net.optimizer,
+            optimizer,
             rows,
             validation,
             epochs=epochs,
