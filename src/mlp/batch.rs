@@ -216,6 +216,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     ///
     /// # Safety
     /// The caller alone touches these rows until the team meets next.
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "said once for the function")]
     pub unsafe fn gather(&self, data: &Data<'_, T>, order: &[u32], rows: Range<usize>) {
         let from = &order[rows.clone()];
         // SAFETY (all of this function): the caller's promise.

@@ -80,6 +80,7 @@ impl Network {
     ///
     /// # Safety
     /// The caller alone touches these rows of the batch until the team meets next.
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "said once for the function")]
     pub unsafe fn forward<T: Scalar>(
         &self,
         params: &[T],
@@ -136,7 +137,7 @@ impl Network {
         scale: Option<f64>,
     ) -> bool {
         let logits = batch.values[self.shape.layers()];
-        // SAFETY (all of this function): the caller's promise.
+        // SAFETY: the caller's promise.
         unsafe {
             let z = logits.flat_mut(rows.clone());
             let targets = batch.targets(rows.clone());
@@ -155,6 +156,7 @@ impl Network {
     ///
     /// # Safety
     /// The caller alone touches these rows of the batch until the team meets next.
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "said once for the function")]
     pub unsafe fn backward<T: Scalar>(
         &self,
         params: &[T],
@@ -186,6 +188,7 @@ impl Network {
     ///
     /// # Safety
     /// The caller alone touches this part of `grads`, and nobody writes to the batch, until the team meets next.
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "said once for the function")]
     pub unsafe fn gradient<T: Scalar>(
         &self,
         batch: &Batch<'_, T>,
