@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PySequence, PyString, PyType};
 
-use super::arrays::{Arrays, Element, element};
+use super::arrays::{Arrays, Element, element, is_array};
 use super::schedule::schedule_of;
 use super::structure::{Placed, Structure};
 use crate::error::Error;
@@ -78,8 +78,13 @@ impl<T: Scalar> Work<T> {
         let Work { optimizer, arrays, kept } = self;
         arrays.begin(grads.py())?;
         let visited = structure.visit(grads.as_borrowed(), &mut |index, gradient| {
-            kept.push(gradient.to_owned().unbind());
-            Ok(arrays.set_gradient(index, gradient)?)
+            let gradient = match is_array(gradient) {
+                true => gradient.to_owned(),
+                false => from_scalar(gradient, arrays.is_number(index))?,
+            };
+            arrays.set_gradient(index, gradient.as_borrowed())?;
+            kept.push(gradient.unbind());
+            Ok(())
         });
         let result = visited.and_then(|()| {
             let large = optimizer.len() >= RELEASE;
@@ -99,11 +104,11 @@ impl<T: Scalar> Work<T> {
     /// The state arrays, each as a list of arrays shaped like the parameters.
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = PyDict::new(py);
-        let empty = py.import("numpy")?.getattr("empty_like")?;
+        let empty = py.import("numpy")?.getattr("empty")?;
         for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
             let arrays = PyList::empty(py);
             for tensor in 0..self.arrays.len() {
-                let array = empty.call1((self.arrays.array(py, tensor), py.None(), "C", false))?;
+                let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
                 self.arrays.write_like(tensor, array.as_borrowed(), &slot[self.optimizer.range(tensor)])?;
                 arrays.append(array)?;
             }
@@ -385,6 +390,16 @@ impl PyOptimizer {
             Some(bound) => with_work!(&bound.engine, work => work.optimizer.lr(group))?,
             None => self.recipe.schedule().value(0.0)?,
         })
+    }
+}
+
+/// NumPy makes scalars of arrays without axes wherever it can: they are gradients of such arrays.
+#[cold]
+fn from_scalar<'py>(gradient: Borrowed<'_, 'py, PyAny>, is_number: bool) -> PyResult<Bound<'py, PyAny>> {
+    let numpy = gradient.py().import("numpy")?;
+    match is_number && gradient.is_instance(&numpy.getattr("generic")?)? {
+        true => numpy.call_method1("asarray", (gradient,)),
+        false => Ok(gradient.to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@ use numpy::npyffi::npy_intp;
 use numpy::npyffi::objects::PyArray_Descr;
 use pyo3::Borrowed;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::fields::{Element, Fields, shape_text};
 use super::walk::{Order, Walk};
@@ -115,6 +116,12 @@ fn expect_element(fields: Fields<'_>, name: &str, element: Element) -> Result<()
     }
 }
 
+/// Whether the object is a NumPy array.
+#[inline]
+pub fn is_array(object: Borrowed<'_, '_, PyAny>) -> bool {
+    Fields::of(object).is_some()
+}
+
 /// The dtype of an array that is to be a parameter.
 pub fn element(array: Borrowed<'_, '_, PyAny>, name: &str) -> Result<Element> {
     let fields = expect_array(array, name)?;
@@ -143,6 +150,16 @@ impl<T: Scalar> Arrays<T> {
     /// The elements of each array.
     pub fn sizes(&self) -> Vec<usize> {
         self.offsets.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// Whether an array has no axes.
+    pub fn is_number(&self, index: usize) -> bool {
+        self.params[index].shape.is_empty()
+    }
+
+    /// The shape that an array had when it was bound.
+    pub fn shape<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.params[index].shape)
     }
 
     /// The array itself.

@@ -7,5 +7,5 @@ mod bound;
 mod fields;
 mod walk;
 
-pub use bound::{Arrays, element};
+pub use bound::{Arrays, element, is_array};
 pub use fields::Element;

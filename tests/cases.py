@@ -1,0 +1,88 @@
+"""The table of optimizers that drives every test: each rule, each of its switches, in every convention."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import schuss
+from schuss.optimizers import CONVENTIONS, rules
+
+TABLES = {rule["name"]: rule for rule in rules()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """``schuss.<rule>(params, lr, **options)``."""
+
+    rule: str
+    options: dict[str, Any] = field(default_factory=dict)
+    lr: float = 0.05
+
+    def __str__(self) -> str:
+        return "-".join([self.rule, *(f"{name}={value}" for name, value in self.options.items())])
+
+    def make(self, params: Any, **more: Any) -> schuss.Optimizer:
+        """The optimizer at work on `params`."""
+        arguments = {"lr": self.lr, **self.options, **more}
+        return getattr(schuss, self.rule)(params, **arguments)
+
+    def all_options(self, **more: Any) -> dict[str, Any]:
+        """Every option with the value that it has: what the reference needs."""
+        given = {**self.options, **more}
+        convention = CONVENTIONS.index(given.pop("convention", "lecture"))
+        defaults = {option["name"]: option["defaults"][convention] for option in TABLES[self.rule]["options"]}
+        return defaults | given
+
+
+def case(rule: str, lr: float = 0.05, **options: Any) -> Case:
+    return Case(rule, options, lr)
+
+
+CASES = [
+    case("SGD"),
+    case("SGD", momentum=0.9),
+    case("SGD", momentum=0.9, nesterov=True),
+    case("SGD", momentum=0.8, dampening=0.3),
+    case("SGD", dampening=0.3),
+    case("SGD", momentum=0.8, dampening=0.3, nesterov=True, first_step="gradient"),
+    case("SGD", momentum=0.9, lr_inside=True),
+    case("SGD", momentum=0.9, lr_inside=True, nesterov=True, dampening=0.5),
+    case("Adagrad"),
+    case("Adagrad", eps=0.01, eps_in_sqrt=False),
+    case("Adagrad", eps=0.01, eps_in_sqrt=True),
+    case("Adagrad", initial_accumulator_value=0.3, lr_decay=0.1),
+    case("RMSprop"),
+    case("RMSprop", beta=0.7, eps=0.01, eps_in_sqrt=False),
+    case("RMSprop", centered=True, eps=0.01),
+    case("RMSprop", momentum=0.9),
+    case("RMSprop", momentum=0.9, nesterov=True, bias_correction=True),
+    case("RMSprop", momentum=0.9, lr_inside=True),
+    case("RMSprop", momentum=0.9, centered=True, eps=0.01, lr_inside=True),
+    case("RMSprop", centered=True, eps=0.01, eps_in_sqrt=True, bias_correction=True),
+    case("RMSprop", momentum=0.9, centered=True, eps=0.01, nesterov=True),
+    case("Adam"),
+    case("Adam", bias_correction=False, eps_in_sqrt=True),
+    case("Adam", betas=(0.8, 0.95), eps=0.01, eps_root=0.02),
+    case("Adam", eps=0.01, eps_in_sqrt=True),
+    case("Adam", eps=0.01, eps_hat=True),
+    case("Adam", eps=0.01, eps_hat=True, eps_in_sqrt=True),
+    case("Adam", amsgrad=True, amsgrad_corrected=False, betas=(0.9, 0.8)),
+    case("Adam", amsgrad=True, amsgrad_corrected=True, betas=(0.9, 0.8)),
+    case("Adam", betas=(0.0, 0.9)),
+    case("AdamW"),
+    case("AdamW", weight_decay=0.1, amsgrad=True, betas=(0.9, 0.8)),
+]
+
+# One case for each rule, for tests that are about something else than formulas.
+ONE_OF_EACH = list(
+    {case.rule: case for case in CASES if "momentum" in case.options or len(case.options) == 0}.values()
+)
+
+# Everything that can surround a rule, once.
+AROUND = [
+    {},
+    {"weight_decay": 0.05, "decay": "coupled"},
+    {"weight_decay": 0.05, "decay": "decoupled"},
+    {"weight_decay": 0.01, "decay": "independent"},
+    {"clip_norm": 0.7},
+    {"clip_norm": 0.7, "clip_eps": 0.1, "weight_decay": 0.05, "maximize": True},
+]

@@ -1,0 +1,160 @@
+"""Each optimizer in each convention follows the float64 reference, whatever surrounds it."""
+
+import inspect
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from cases import AROUND, CASES, ONE_OF_EACH, TABLES, Case
+from reference import RULES, trajectory
+from schuss.optimizers import CONVENTIONS
+
+STEPS = 200
+SHAPES = [(3, 2), (2,), (), (5, 1, 2)]
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+
+def problem(dtype: type, steps: int = STEPS, seed: int = 0) -> tuple[list, list]:
+    """A start and gradients: noise around a slope, some exactly zero, of sizes from 1e-3 to 10."""
+    rng = np.random.default_rng(seed)
+    start = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
+    sizes = [10.0 ** rng.uniform(-3, 1, size=shape) for shape in SHAPES]
+    grads = [
+        [
+            np.asarray(size * (0.3 + rng.normal(size=np.shape(size))) * (rng.random() > 0.1), dtype)
+            for size in sizes
+        ]
+        for _ in range(steps)
+    ]
+    return start, grads
+
+
+def follows(case: Case, dtype: type, lr: object = None, **more: object) -> None:
+    start, grads = problem(dtype)
+    rate = lr if callable(lr) else lambda _: case.lr
+    expected = trajectory(case.rule, start, grads, rate, case.all_options(**more))
+    params = [p.copy() for p in start]
+    optimizer = case.make(params, **({"lr": lr} if lr else {}), **more)
+    for row, step in zip(expected, grads, strict=True):
+        assert optimizer.step(step) is None
+        close(params, row, TOLERANCE[dtype])
+    assert optimizer.step_count == STEPS
+    moved = max(np.abs(p - s).max() for p, s in zip(expected[-1], start, strict=True))
+    assert moved > 1e-3
+
+
+def close(ours: Sequence[np.ndarray], expected: Sequence[np.ndarray], tolerance: float) -> None:
+    """Compares relative to the largest parameter: rounding errors of sums are of that size."""
+    scale = max(1.0, *(np.abs(p).max() for p in expected))
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_rule_follows_its_reference(case, convention, dtype):
+    follows(case, dtype, convention=convention)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("around", AROUND, ids=str)
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_what_surrounds_a_rule_follows_its_reference(case, around, dtype):
+    follows(case, dtype, **around)
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_a_schedule_gives_the_learning_rate_of_each_step(case):
+    follows(case, np.float64, lr=sc.schedules.cosine(0.1, total_steps=150, final=0.01, warmup_steps=20))
+    follows(case, np.float64, lr=lambda step: 0.1 / (1 + step))
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_everything_at_once_with_groups(case):
+    """Schedule, clipping, decay and groups together, for 200 steps."""
+    start, grads = problem(np.float64)
+    schedule = sc.schedules.linear(0.1, total_steps=180, final=0.01, warmup_steps=10)
+    params = [p.copy() for p in start]
+    groups = [
+        {"params": params[:1], "weight_decay": 0.1},
+        {"params": {"a": params[1], "rest": params[2:]}, "lr": 0.02},
+    ]
+    optimizer = case.make(groups, lr=schedule, clip_norm=2.0, decay="decoupled")
+    for (a, b, *rest), step in zip(grads, range(STEPS), strict=True):
+        optimizer.step([[a], {"a": b, "rest": rest}])
+        assert optimizer.lr == schedule(step + 1)
+    norms = [np.sqrt(sum((g**2).sum() for g in step)) for step in grads]
+    clipped = [[g * min(1, 2.0 / norm) for g in step] for step, norm in zip(grads, norms, strict=True)]
+    for part, lr, decay in ((slice(0, 1), schedule, 0.1), (slice(1, None), lambda _: 0.02, None)):
+        options = case.all_options(decay="decoupled", **({} if decay is None else {"weight_decay": decay}))
+        expected = trajectory(case.rule, start[part], [step[part] for step in clipped], lr, options)
+        close(params[part], expected[-1], 1e-12)
+
+
+def test_every_class_has_cases_and_a_reference():
+    assert set(TABLES) == set(RULES) == {case.rule for case in CASES}
+
+
+@pytest.mark.parametrize("rule", TABLES)
+def test_every_switch_has_a_case_that_turns_it(rule):
+    """Every option of a rule differs from its lecture default in some case."""
+    around = {name for options in AROUND for name in options} | {"decay", "nonfinite", "clip_eps"}
+    for option in TABLES[rule]["options"]:
+        values = [
+            c.options.get(option["name"], option["defaults"][0]) for c in CASES if c.rule in (rule, "Adam")
+        ]
+        assert option["name"] in around or any(value != option["defaults"][0] for value in values), option[
+            "name"
+        ]
+
+
+@pytest.mark.parametrize("rule", TABLES)
+def test_a_class_shows_its_table(rule):
+    cls = getattr(sc, rule)
+    parameters = inspect.signature(cls).parameters
+    assert parameters["lr"].default == cls().lr
+    for option in TABLES[rule]["options"]:
+        assert parameters[option["name"]].default == cls().param_groups[0][option["name"]]
+        assert f"{option['name']} : " in cls.__doc__
+    assert TABLES[rule]["reference"].split()[0] in cls.__doc__
+    assert "Parameters\n----------" in cls.__doc__
+
+
+def test_the_stubs_are_those_of_the_tables():
+    from pathlib import Path
+
+    root = Path(__file__).parent.parent
+    scope = {"__name__": "stubs"}
+    exec((root / "tools" / "stubs.py").read_text(), scope)
+    assert scope["stub"]() == (root / "python" / "schuss" / "optimizers.pyi").read_text()
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_a_flat_vector_gives_the_same_bits_as_a_list(case):
+    start, grads = problem(np.float32, steps=20)
+    params = [p.copy() for p in start]
+    flat = np.concatenate([p.ravel() for p in start])
+    a, b = case.make(params, clip_norm=1.0), case.make(flat, clip_norm=1.0)
+    for step in grads:
+        a.step(step)
+        b.step(np.concatenate([g.ravel() for g in step]))
+        assert np.array_equal(flat, np.concatenate([p.ravel() for p in params]))
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_arrays_on_several_threads_give_the_same_bits_as_small_ones(case, dtype):
+    """200,000 elements in one array use the threads there are; in 200 arrays with an optimizer each, none."""
+    rng = np.random.default_rng(0)
+    whole = rng.normal(size=200_000).astype(dtype)
+    parts = [part.copy() for part in np.split(whole, 200)]
+    large, small = case.make(whole), [case.make(part) for part in parts]
+    for _ in range(3):
+        grad = rng.normal(size=200_000).astype(dtype)
+        large.step(grad)
+        for optimizer, part in zip(small, np.split(grad, 200), strict=True):
+            optimizer.step(part)
+    assert np.array_equal(whole, np.concatenate(parts))

@@ -1,0 +1,110 @@
+"""Schedules against their closed forms, as numbers and arrays; the exponentially weighted average."""
+
+# ruff: noqa: E501
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from schuss import schedules as s
+
+STEPS = np.arange(0, 130)
+
+# A schedule and its closed form.
+FORMS = {
+    "constant": (s.constant(0.1), lambda t: 0.1),
+    "step": (s.step(0.1, 30, 0.5), lambda t: 0.1 * 0.5 ** (t // 30)),
+    "step by default": (s.step(0.1, 30), lambda t: 0.1 * 0.1 ** (t // 30)),
+    "exponential": (s.exponential(0.1, 0.9), lambda t: 0.1 * 0.9**t),
+    "exponential over steps": (s.exponential(0.1, 0.5, 20), lambda t: 0.1 * 0.5 ** (t / 20)),
+    "inverse time": (s.inverse_time(0.1, 0.05), lambda t: 0.1 / (1 + 0.05 * t)),
+    "inverse time over steps": (s.inverse_time(0.1, 2, 10), lambda t: 0.1 / (1 + 2 * t / 10)),
+    "linear": (s.linear(0.1, 100), lambda t: 0.1 * max(0, 1 - t / 100)),
+    "linear to": (s.linear(0.1, 100, 0.02), lambda t: 0.1 - 0.08 * min(1, t / 100)),
+    "cosine": (s.cosine(0.1, 100), lambda t: 0.05 * (1 + math.cos(math.pi * min(1, t / 100)))),
+    "cosine to": (s.cosine(0.1, 100, 0.01), lambda t: 0.01 + 0.045 * (1 + math.cos(math.pi * min(1, t / 100)))),
+    "warm-up": (
+        s.cosine(0.1, 100, warmup_steps=20),
+        lambda t: 0.1 * t / 20 if t < 20 else 0.05 * (1 + math.cos(math.pi * min(1, (t - 20) / 80))),
+    ),
+    "warm-up from": (
+        s.linear(0.1, 120, warmup_steps=20, warmup_start=0.04),
+        lambda t: 0.04 + 0.06 * t / 20 if t < 20 else 0.1 * max(0, 1 - (t - 20) / 100),
+    ),
+    "warm-up of anything": (
+        s.warmup(lambda t: 1 / (1 + t), 10),
+        lambda t: t / 10 if t < 10 else 1 / (1 + t - 10),
+    ),
+    "warm-up of a number": (s.warmup(0.2, 10, 0.1), lambda t: 0.1 + 0.1 * min(1, t / 10)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_schedule_is_its_closed_form(name):
+    schedule, form = FORMS[name]
+    expected = np.array([form(int(t)) for t in STEPS])
+    np.testing.assert_allclose(schedule(STEPS), expected, rtol=1e-14, atol=1e-17)
+    assert [schedule(int(t)) for t in STEPS] == list(schedule(STEPS))
+    assert schedule(STEPS.reshape(13, 10)).shape == (13, 10)
+    assert isinstance(schedule(3), float)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if name != "warm-up of anything"])
+def test_a_schedule_is_a_value(name):
+    schedule, _ = FORMS[name]
+    for other in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule)):
+        assert other == schedule
+        assert np.array_equal(other(STEPS), schedule(STEPS))
+    assert schedule != s.constant(0.123)
+    assert repr(schedule).startswith(("warmup(steps=", name.split()[0]))
+
+
+def test_they_start_large_and_shrink():
+    """The lecture's row 11."""
+    for name in ("step", "exponential", "inverse time", "linear", "cosine"):
+        values = FORMS[name][0](STEPS)
+        assert values[0] == 0.1
+        assert (np.diff(values) <= 0).all()
+        assert values[-1] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: s.constant(-0.1), "lr must be a finite number >= 0, got -0.1"),
+        (lambda: s.cosine(0.1, 0), "total_steps must be more than warmup_steps (0), got 0"),
+        (lambda: s.linear(0.1, 10, warmup_steps=10), "total_steps must be more than warmup_steps (10), got 10"),
+        (lambda: s.step(0.1, 0), "step_size must be a finite number >= 1, got 0"),
+        (lambda: s.exponential(0.1, 1.5), "rate must be a finite number in (0, 1], got 1.5"),
+        (lambda: s.inverse_time(0.1, 1, 0), "decay_steps must be a finite number > 0, got 0"),
+        (lambda: s.warmup(0.1, 5, -1), "warmup_start must be a finite number >= 0, got -1"),
+        (lambda: s.constant(0.1)(-1), "step must be at least 0, got -1"),
+        (lambda: s.constant(0.1)(np.array([1, np.nan])), "step must be at least 0, got NaN"),
+    ],
+)  # fmt: skip
+def test_wrong_numbers_are_named(make, words):
+    with pytest.raises(ValueError, match="must be") as raised:
+        make()
+    assert str(raised.value) == words
+
+
+def test_the_average_with_and_without_correction():
+    series = np.array([3.0, -1.0, 4.0, 1.0, -5.0, 9.0])
+    v, plain, corrected = 0.0, [], []
+    for t, theta in enumerate(series, start=1):
+        v = 0.8 * v + 0.2 * theta
+        plain.append(v)
+        corrected.append(v / (1 - 0.8**t))
+    np.testing.assert_allclose(sc.ewa(series, 0.8), plain, rtol=1e-14)
+    np.testing.assert_allclose(sc.ewa(series, 0.8, bias_correction=True), corrected, rtol=1e-14)
+    assert np.array_equal(series, [3.0, -1.0, 4.0, 1.0, -5.0, 9.0])
+    assert sc.ewa([]).shape == (0,)
+    assert sc.ewa([1, 2], beta=0.0).tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="beta must be a finite number in \\[0, 1\\), got 1"):
+        sc.ewa([1.0], beta=1.0)
+    with pytest.raises(ValueError, match="one dimension"):
+        sc.ewa([[1.0]])
