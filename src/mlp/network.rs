@@ -215,9 +215,7 @@ impl Network {
             if fresh {
                 of_biases.fill(T::ZERO);
             }
-            for row in delta.rows() {
-                dispatch(Add { x: of_biases, y: row.to_slice().expect("rows of a batch are contiguous") });
-            }
+            dispatch(AddRows { sums: of_biases, rows: delta });
         }
     }
 
@@ -278,17 +276,39 @@ impl<T: Scalar> Kernel for Multiply<'_, T> {
     }
 }
 
-/// `x += y`.
-struct Add<'a, T> {
-    x: &'a mut [T],
-    y: &'a [T],
+/// Adds rows, one after the other.
+struct AddRows<'a, T> {
+    sums: &'a mut [T],
+    rows: ArrayView2<'a, T>,
 }
 
-impl<T: Scalar> Kernel for Add<'_, T> {
+impl<T: Scalar> Kernel for AddRows<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        self.x.iter_mut().zip(self.y).for_each(|(x, &y)| *x += y);
+        for row in self.rows.rows() {
+            let row = row.to_slice().expect("rows of a batch are contiguous");
+            self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+        }
+    }
+}
+
+/// Whether all numbers are finite.
+pub struct AllFinite<'a, T>(pub &'a [T]);
+
+impl<T: Scalar> Kernel for AllFinite<'_, T> {
+    type Output = bool;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> bool {
+        // 0 times a finite number is 0, times any other NaN. Sixteen sums, so that none waits for another.
+        let mut sums = [T::ZERO; 16];
+        let (chunks, rest) = self.0.as_chunks::<16>();
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum = I::fma(x, T::ZERO, *sum);
+            }
+        }
+        sums.iter().chain(rest).all(|x| x.is_finite())
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Data, Workspace};
-use super::network::{Network, SquaredNorm};
+use super::network::{AllFinite, Network, SquaredNorm};
 use super::params::Rows;
 use super::predict::{self, Ladder};
 use super::random;
@@ -331,7 +331,11 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         // SAFETY: shares are disjoint rows of the batch; parameters and order are not written now.
         unsafe {
             let params = self.params.read(0..self.params.len());
-            self.batch.gather(self.data, self.order.read(held), rows.clone());
+            let order = self.order.read(0..self.order.len());
+            self.batch.gather(self.data, &order[held.clone()], rows.clone());
+            // The rows of the next step are on their way from memory while this one computes.
+            let next = now.rows.end + rows.start..now.rows.end + rows.end;
+            self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
             self.network.forward(params, &self.batch, rows.clone(), now.noise, first, &mut own.scratch);
             let finite = self.network.losses(&self.batch, self.data, rows.clone(), Some(scale));
             if self.checks && !finite {
@@ -349,6 +353,13 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         let shape = &self.network.shape;
         let mut finite = true;
         for part in &own.parts {
+            if self.checks && !self.clips {
+                // SAFETY: this part is this worker's.
+                finite &= dispatch(AllFinite(unsafe { self.grads.read(shape.range(part)) }));
+            }
+            if penalty == 0.0 && !self.clips {
+                continue;
+            }
             let (inputs, first_row) = (shape.widths()[part.layer], shape.first_row(part.layer));
             for row in part.rows.clone() {
                 let range = shape.range(&Rows { layer: part.layer, rows: row..row + 1 });
@@ -360,7 +371,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                         self.row_penalties.write(at.clone())[0] =
                             self.network.penalise(grads, self.params.read(range), penalty);
                     }
-                    if self.checks || self.clips {
+                    if self.clips {
                         let norm = dispatch(SquaredNorm(grads));
                         self.row_norms.write(at)[0] = norm;
                         finite &= norm.is_finite();
