@@ -2,7 +2,7 @@
 //!
 //! A new one is a `Shape` below and a line of the registry.
 
-use crate::kernels::math;
+use crate::kernels::math::{self, choose};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 
@@ -58,11 +58,11 @@ impl Shape for Relu {
 
     #[inline(always)]
     fn value<I: Isa, T: Scalar>(z: T) -> T {
-        if T::ZERO > z { T::ZERO } else { z }
+        choose(T::ZERO > z, T::ZERO, z + T::ZERO)
     }
     #[inline(always)]
     fn slope<I: Isa, T: Scalar>(a: T) -> T {
-        if a > T::ZERO { T::ONE } else { T::ZERO }
+        choose(a > T::ZERO, T::ONE, T::ZERO)
     }
 }
 
@@ -79,11 +79,11 @@ impl Shape for LeakyRelu {
 
     #[inline(always)]
     fn value<I: Isa, T: Scalar>(z: T) -> T {
-        if T::ZERO > z { z * T::from_f64(Self::SLOPE) } else { z }
+        choose(T::ZERO > z, z * T::from_f64(Self::SLOPE), z + T::ZERO)
     }
     #[inline(always)]
     fn slope<I: Isa, T: Scalar>(a: T) -> T {
-        if a > T::ZERO { T::ONE } else { T::from_f64(Self::SLOPE) }
+        choose(a > T::ZERO, T::ONE, T::from_f64(Self::SLOPE))
     }
 }
 
@@ -96,11 +96,11 @@ impl Shape for Elu {
 
     #[inline(always)]
     fn value<I: Isa, T: Scalar>(z: T) -> T {
-        if z > T::ZERO { z } else { math::exp_m1_nonpositive::<I, T>(z) }
+        choose(z > T::ZERO, z + T::ZERO, math::exp_m1_nonpositive::<I, T>(z))
     }
     #[inline(always)]
     fn slope<I: Isa, T: Scalar>(a: T) -> T {
-        if a > T::ZERO { T::ONE } else { a + T::ONE }
+        choose(a > T::ZERO, T::ONE, a + T::ONE)
     }
 }
 
@@ -110,7 +110,7 @@ struct Selu;
 
 impl Selu {
     const LAMBDA: f64 = 1.0507009873554805;
-    const LAMBDA_ALPHA: f64 = Self::LAMBDA * 1.6732632423543772;
+    const LAMBDA_ALPHA: f64 = 1.7580993408473768;
 }
 
 impl Shape for Selu {
@@ -122,11 +122,11 @@ impl Shape for Selu {
         let high = T::from_f64(Self::LAMBDA_ALPHA);
         let low = T::from_f64(Self::LAMBDA_ALPHA - high.to_f64());
         let e = math::exp_m1_nonpositive::<I, T>(z);
-        if z > T::ZERO { T::from_f64(Self::LAMBDA) * z } else { I::fma(high, e, low * e) }
+        choose(z > T::ZERO, T::from_f64(Self::LAMBDA) * z, I::fma(high, e, low * e))
     }
     #[inline(always)]
     fn slope<I: Isa, T: Scalar>(a: T) -> T {
-        if a > T::ZERO { T::from_f64(Self::LAMBDA) } else { a + T::from_f64(Self::LAMBDA_ALPHA) }
+        choose(a > T::ZERO, T::from_f64(Self::LAMBDA), a + T::from_f64(Self::LAMBDA_ALPHA))
     }
 }
 

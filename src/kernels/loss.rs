@@ -130,7 +130,7 @@ impl Term for LogCosh {
     fn loss<I: Isa>(self, z: f64, y: f64) -> f64 {
         // ln cosh r = |r| + ln(1 + e^(-2 |r|)) - ln 2
         let residual = (z - y).abs();
-        residual + (math::softplus_of_minus_abs::<I>(2.0 * residual) - std::f64::consts::LN_2)
+        residual + (math::softplus_of_minus_abs::<I, f64>(2.0 * residual) - std::f64::consts::LN_2)
     }
     #[inline(always)]
     fn slope<I: Isa>(self, z: f64, y: f64) -> f64 {
@@ -146,7 +146,7 @@ impl Term for BinaryCrossEntropy {
     fn loss<I: Isa>(self, z: f64, y: f64) -> f64 {
         // softplus(z) - y z, without the large numbers that cancel where y = 1
         let linear = if z > 0.0 { (1.0 - y) * z } else { -y * z };
-        linear + math::softplus_of_minus_abs::<I>(z)
+        linear + math::softplus_of_minus_abs::<I, f64>(z)
     }
     #[inline(always)]
     fn slope<I: Isa>(self, z: f64, y: f64) -> f64 {

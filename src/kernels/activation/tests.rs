@@ -97,7 +97,7 @@ fn the_ends_are_the_limits_and_nan_shows() {
                 Activation::Identity => (-infinity, 1.0, infinity, 1.0),
                 Activation::LeakyRelu => (-infinity, 0.01, infinity, 1.0),
                 Activation::Elu => (-T::ONE, 0.0, infinity, 1.0),
-                Activation::Selu => (T::from_f64(-1.7580993408473766), 0.0, infinity, 1.0507009873554805),
+                Activation::Selu => (T::from_f64(-1.7580993408473768), 0.0, infinity, 1.0507009873554805),
                 Activation::Tanh => (-T::ONE, 0.0, T::ONE, 0.0),
                 Activation::Sigmoid => (T::ZERO, 0.0, T::ONE, 0.0),
                 _ => (T::ZERO, 0.0, infinity, 1.0),
