@@ -1,7 +1,7 @@
 """Prints the polynomials of math.rs and math/wide.rs. Needs mpmath.
 
-Each is the minimax fit of f on [low, high] of one degree, which makes the largest |f - p| * weight least, found by
-Remez' exchange algorithm with 50 digits.
+Each is the minimax fit of f on [low, high] of one degree, which makes the largest |f - p| * weight least,
+found by Remez' exchange algorithm with 50 digits.
 """
 
 from mpmath import atanh, cos, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sqrt

@@ -7,7 +7,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 #[derive(Clone, Copy, Debug)]
 pub struct Exact(pub f64, pub f64);
 
-const LN_2: Exact = Exact(0.6931471805599453, 2.3190468138462996e-17);
+const LN_2: Exact = Exact(std::f64::consts::LN_2, 2.3190468138462996e-17);
 const ROOT: Exact = Exact(0.3989422804014327, -2.49232720227773e-17); // 1 / sqrt(2 pi)
 
 fn two_sum(a: f64, b: f64) -> Exact {
