@@ -49,7 +49,8 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
         dropout: vec![0.0; widths.len() - 2],
     };
     let flops = network.shape.step_flops(batch);
-    let steps = ((4e9 / flops) as usize).clamp(2, 20_000);
+    // About as many rows as a table has, and not more than a few seconds of work.
+    let steps = ((4e9 / flops) as usize).clamp(2, 20_000 / batch.min(10_000));
     let (rows, inputs, outputs) = (steps * batch, network.shape.inputs(), network.shape.outputs());
     let number = |i: usize| T::from_f64(f64::from(random::unit(random::at(1, i as u64))) - 0.5);
     let x = Array2::from_shape_fn((rows, inputs), |(i, j)| number(i * inputs + j));
@@ -63,7 +64,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
     let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
-        epochs: 8,
+        epochs: 12,
         first_epoch: 0,
         shuffle: true,
         seed: 0,
