@@ -37,7 +37,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    fn check(&self) -> Result<()> {
+    /// Refuses what is out of range.
+    pub fn check(&self) -> Result<()> {
         let Wolfe { c1, c2, max_probes } = self.wolfe;
         let refuse = |name, got: &dyn std::fmt::Display, expected| Err(Error::value(name, got, expected));
         if self.history_size == 0 {

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod errors;
+mod lbfgs;
 mod mlp;
 mod optim;
 mod schedule;
@@ -15,5 +16,6 @@ fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
     module.add_class::<schedule::PySchedule>()?;
     optim::register(module)?;
+    lbfgs::register(module)?;
     mlp::register(module)
 }

@@ -1,0 +1,124 @@
+"""The caller's function, checked at every call: value, gradient, finite differences, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+Bounds: TypeAlias = tuple[Array, Array]
+
+
+def start_of(x0: ArrayLike, name: str) -> Array:
+    """A fresh float array of the starting point."""
+    x = np.asarray(x0)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, got dtype {x.dtype}")
+    # In C order, so that it can be handed on as a flat vector.
+    x = np.array(x, dtype=np.float32 if x.dtype == np.float32 else np.float64, order="C")
+    if not np.isfinite(x).all():
+        raise ValueError(f"{name} must be finite, got {x}")
+    return x
+
+
+def bounds_of(bounds: Any, x: Array) -> Bounds | None:
+    """Lower and upper bounds in the shape and dtype of x; infinite where there is none."""
+    if bounds is None:
+        return None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        low, high = (np.broadcast_to(np.asarray(end, dtype=float), x.shape) for end in (bounds.lb, bounds.ub))
+    else:
+        pairs = [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds]
+        if len(pairs) != x.size:
+            raise ValueError(f"bounds must be {x.size} pairs, one for each variable, got {len(pairs)}")
+        low, high = np.array(pairs, dtype=float).reshape(*x.shape, 2).transpose(-1, *range(x.ndim))
+    # Also refuses NaN.
+    if not (low <= high).all():
+        raise ValueError(f"bounds must have min <= max for each variable, got min {low} and max {high}")
+    return low.astype(x.dtype), high.astype(x.dtype)
+
+
+class Function:
+    """A function of x with its gradient, from whichever of SciPy's forms it came."""
+
+    def __init__(self, fun: Any, jac: Any, args: tuple[Any, ...], bounds: Bounds | None) -> None:
+        if not callable(fun):
+            raise TypeError(f"fun must be callable, got {type(fun).__name__}")
+        if not (callable(jac) or jac in (None, True, False, "2-point", "3-point")):
+            raise ValueError(f"jac must be callable, True, None, '2-point' or '3-point', got {jac!r}")
+        self._fun: Callable[..., Any] = fun
+        self._jac = jac
+        self._args = args if isinstance(args, tuple) else (args,)
+        self._bounds = bounds
+        self.nfev = self.njev = 0
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient, the gradient a fresh array like x."""
+        self.njev += 1
+        if self._jac is True:
+            self.nfev += 1
+            both = self._fun(x.copy(), *self._args)
+            if not (isinstance(both, (tuple, list)) and len(both) == 2):
+                raise TypeError(
+                    f"fun must return (value, gradient) where jac=True, got {type(both).__name__}"
+                )
+            return _number(both[0]), _gradient(both[1], x, "the gradient that fun returns")
+        value = self._value(x)
+        if callable(self._jac):
+            return value, _gradient(self._jac(x.copy(), *self._args), x, "what jac returns")
+        return value, self._differences(x, value)
+
+    def project(self, x: Array, out: Array | None = None) -> Array:
+        """The nearest point within the bounds."""
+        return x if self._bounds is None else np.clip(x, *self._bounds, out=out)
+
+    def step_size(self, x: Array, gradient: Array, lr: float) -> float:
+        """Length of the gradient step: lr * |g|, less what the bounds cut off."""
+        if self._bounds is None:
+            return lr * float(np.linalg.norm(gradient))
+        return float(np.linalg.norm(x - self.project(x - x.dtype.type(lr) * gradient)))
+
+    def _value(self, x: Array) -> float:
+        self.nfev += 1
+        return _number(self._fun(x.copy(), *self._args))
+
+    def _differences(self, x: Array, value: float) -> Array:
+        """Finite differences within the bounds, with steps that balance rounding against curvature."""
+        central = self._jac != "2-point"
+        width = np.finfo(x.dtype).eps ** (1 / 3 if central else 1 / 2)
+        gradient = np.zeros_like(x)
+        for i in np.ndindex(x.shape):
+            step = width * max(1.0, abs(float(x[i])))
+            ahead, behind = x.copy(), x.copy()
+            ahead[i] += step
+            behind[i] -= step
+            ahead, behind = self.project(ahead), self.project(behind)
+            if not central:
+                # One side is the point itself: the one ahead, unless the bounds are nearer there.
+                ahead, behind = (ahead, x) if ahead[i] - x[i] >= x[i] - behind[i] else (x, behind)
+            distance = float(ahead[i]) - float(behind[i])
+            if distance > 0:
+                values = (value if end is x else self._value(end) for end in (ahead, behind))
+                gradient[i] = (next(values) - next(values)) / distance
+        return gradient
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (tuple, list)) or np.size(value) != 1:
+        raise ValueError(f"fun must return one number, got {value!r}; with its gradient only where jac=True")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"fun must return a real number, got {value!r}")
+    return float(array.reshape(()))
+
+
+def _gradient(gradient: Any, x: Array, name: str) -> Array:
+    array = np.asarray(gradient)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    if array.shape != x.shape:
+        raise ValueError(f"{name} must have x's shape {x.shape}, got {array.shape}")
+    return np.array(array, dtype=x.dtype, order="C")

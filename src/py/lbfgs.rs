@@ -1,0 +1,218 @@
+//! L-BFGS: the recipe that users make, and the core at work for `schuss.minimize`.
+
+use numpy::{PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+
+use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings};
+use crate::optim::wolfe::Wolfe;
+use crate::scalar::Scalar;
+
+/// Adds everything of this module to the extension.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyLbfgs>()?;
+    module.add_class::<LbfgsRun>()
+}
+
+/// Limited-memory BFGS with a strong Wolfe line search: the recipe for smooth functions whose gradient is exact.
+///
+/// It chooses its own steps, so it has no learning rate and no `step`: it works in `minimize`, which lets it evaluate the
+/// function several times per step. With H the inverse curvature that the last `history_size` steps describe::
+///
+///     p <- p - a * H g
+///     f(p - a H g) <= f(p) - c1 * a * g.Hg        # sufficient decrease
+///     abs(g(p - a H g).Hg) <= c2 * g.Hg           # curvature
+///
+/// A probe whose value or gradient is not finite is a step that was too long: the line search turns back. Where no
+/// lower point is found the curvature is forgotten, and the search starts again along the gradient.
+///
+/// Parameters
+/// ----------
+/// history_size : int, default 10
+///     How many past steps describe the curvature; each keeps two vectors as long as the parameters.
+/// tolerance_grad : float, default 1e-8
+///     Converged when no component of the gradient is larger than this in magnitude.
+/// tolerance_change : float, default 1e-14
+///     Converged when a step lowers the function by no more than this, relative to its value.
+/// max_line_search : int, default 25
+///     The most evaluations in one line search.
+/// c1 : float, default 1e-4
+///     Sufficient decrease, between 0 and `c2`.
+/// c2 : float, default 0.9
+///     Curvature, between `c1` and 1.
+///
+/// Raises
+/// ------
+/// ValueError
+///     If a parameter is out of its range.
+///
+/// References
+/// ----------
+/// Nocedal, Updating quasi-Newton matrices with limited storage (1980); Nocedal and Wright, Numerical optimization
+/// (2006), algorithms 3.5, 3.6, 7.4 and 7.5.
+///
+/// Examples
+/// --------
+/// >>> import numpy as np, schuss as sc
+/// >>> result = sc.minimize(lambda x: np.cosh(x - 2).sum(), np.zeros(3), jac=lambda x: np.sinh(x - 2), optimizer=sc.LBFGS())
+/// >>> result.x.round(6)
+/// array([2., 2., 2.])
+#[pyclass(name = "LBFGS", module = "schuss", frozen, eq)]
+#[derive(PartialEq)]
+pub struct PyLbfgs {
+    settings: Settings,
+}
+
+#[pymethods]
+impl PyLbfgs {
+    #[new]
+    #[pyo3(signature = (history_size=10, tolerance_grad=1e-8, tolerance_change=1e-14, max_line_search=25, c1=1e-4, c2=0.9))]
+    fn new(
+        history_size: usize,
+        tolerance_grad: f64,
+        tolerance_change: f64,
+        max_line_search: usize,
+        c1: f64,
+        c2: f64,
+    ) -> PyResult<Self> {
+        let wolfe = Wolfe { c1, c2, max_probes: max_line_search };
+        let settings = Settings { history_size, tolerance_grad, tolerance_change, wolfe };
+        settings.check()?;
+        Ok(PyLbfgs { settings })
+    }
+
+    /// int: How many past steps describe the curvature.
+    #[getter]
+    fn history_size(&self) -> usize {
+        self.settings.history_size
+    }
+
+    /// float: Largest gradient component at which it has converged.
+    #[getter]
+    fn tolerance_grad(&self) -> f64 {
+        self.settings.tolerance_grad
+    }
+
+    /// float: Smallest relative decrease that is worth another step.
+    #[getter]
+    fn tolerance_change(&self) -> f64 {
+        self.settings.tolerance_change
+    }
+
+    /// int: The most evaluations in one line search.
+    #[getter]
+    fn max_line_search(&self) -> usize {
+        self.settings.wolfe.max_probes
+    }
+
+    /// float: The constant of sufficient decrease.
+    #[getter]
+    fn c1(&self) -> f64 {
+        self.settings.wolfe.c1
+    }
+
+    /// float: The constant of the curvature condition.
+    #[getter]
+    fn c2(&self) -> f64 {
+        self.settings.wolfe.c2
+    }
+
+    fn __repr__(&self) -> String {
+        let Settings { history_size, tolerance_grad, tolerance_change, wolfe: Wolfe { c1, c2, max_probes } } =
+            self.settings;
+        format!(
+            "LBFGS(history_size={history_size}, tolerance_grad={tolerance_grad:?}, tolerance_change={tolerance_change:?}, \
+             max_line_search={max_probes}, c1={c1:?}, c2={c2:?})"
+        )
+    }
+
+    /// For copies and pickles.
+    fn __getnewargs__(&self) -> (usize, f64, f64, usize, f64, f64) {
+        let Settings { history_size, tolerance_grad, tolerance_change, wolfe: Wolfe { c1, c2, max_probes } } =
+            self.settings;
+        (history_size, tolerance_grad, tolerance_change, max_probes, c1, c2)
+    }
+}
+
+impl PyLbfgs {
+    /// What was chosen.
+    #[allow(dead_code, reason = "for the trainer")]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+}
+
+/// One minimisation under way: evaluate at `point`, `tell` the result, until it stops.
+#[pyclass(module = "schuss")]
+pub struct LbfgsRun(Engine);
+
+enum Engine {
+    Single(Lbfgs<f32>),
+    Double(Lbfgs<f64>),
+}
+
+#[pymethods]
+impl LbfgsRun {
+    /// Starts `recipe` at `x`, a vector of float32 or float64.
+    #[new]
+    fn new(recipe: &PyLbfgs, x: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(x) = x.extract::<PyReadonlyArray1<'_, f32>>() {
+            return Ok(LbfgsRun(Engine::Single(Lbfgs::new(recipe.settings, x.as_array().to_vec())?)));
+        }
+        let x: PyReadonlyArray1<'_, f64> = x.extract()?;
+        Ok(LbfgsRun(Engine::Double(Lbfgs::new(recipe.settings, x.as_array().to_vec())?)))
+    }
+
+    /// Where to evaluate next: a new array.
+    #[getter]
+    fn point<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match &self.0 {
+            Engine::Single(run) => PyArray1::from_slice(py, run.point()).into_any(),
+            Engine::Double(run) => PyArray1::from_slice(py, run.point()).into_any(),
+        }
+    }
+
+    /// Takes in value and gradient at `point`. Returns "searching", "stepped" (`point` before this call is the new best),
+    /// or why it stopped: "gradient", "change", "no descent", "not finite".
+    fn tell(&mut self, value: f64, gradient: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+        match &mut self.0 {
+            Engine::Single(run) => tell(run, value, gradient.extract::<PyReadonlyArray1<'_, f32>>()?),
+            Engine::Double(run) => tell(run, value, gradient.extract::<PyReadonlyArray1<'_, f64>>()?),
+        }
+    }
+
+    /// The best point so far with its value and gradient: (x, value, gradient), new arrays.
+    #[getter]
+    fn best<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, f64, Bound<'py, PyAny>) {
+        fn best<'py, T: Scalar + numpy::Element>(
+            py: Python<'py>,
+            run: &Lbfgs<T>,
+        ) -> (Bound<'py, PyAny>, f64, Bound<'py, PyAny>) {
+            let array = |from| PyArray1::from_slice(py, from).into_any();
+            (array(run.x()), run.value(), array(run.gradient()))
+        }
+        match &self.0 {
+            Engine::Single(run) => best(py, run),
+            Engine::Double(run) => best(py, run),
+        }
+    }
+}
+
+fn tell<T: Scalar + numpy::Element>(
+    run: &mut Lbfgs<T>,
+    value: f64,
+    gradient: PyReadonlyArray1<'_, T>,
+) -> PyResult<&'static str> {
+    let gradient = gradient.as_array().to_vec();
+    let (expected, got) = (run.x().len(), gradient.len());
+    if got != expected {
+        return Err(crate::error::Error::value("gradient", got, format!("{expected} numbers")).into());
+    }
+    Ok(match run.tell(value, &gradient) {
+        Progress::Searching => "searching",
+        Progress::Stepped => "stepped",
+        Progress::Stopped(Reason::Gradient) => "gradient",
+        Progress::Stopped(Reason::Change) => "change",
+        Progress::Stopped(Reason::NoDescent) => "no descent",
+        Progress::Stopped(Reason::NonFinite) => "not finite",
+    })
+}

@@ -1,0 +1,486 @@
+"""`schuss.minimize`: test problems, stopping, the forms in which SciPy's users bring functions, L-BFGS."""
+
+import copy
+import pickle
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+import schuss
+
+
+def rosenbrock(x):
+    a, b = 1 - x[0], x[1] - x[0] ** 2
+    return a**2 + 100 * b**2, np.array([-2 * a - 400 * x[0] * b, 200 * b])
+
+
+def beale(x):
+    a, b = x
+    r = [1.5 - a + a * b, 2.25 - a + a * b**2, 2.625 - a + a * b**3]
+    return sum(q**2 for q in r), 2 * np.array(
+        [
+            sum(q * (b**k - 1) for k, q in enumerate(r, 1)),
+            sum(q * k * a * b ** (k - 1) for k, q in enumerate(r, 1)),
+        ]
+    )
+
+
+def booth(x):
+    r, s = x[0] + 2 * x[1] - 7, 2 * x[0] + x[1] - 5
+    return r**2 + s**2, np.array([2 * r + 4 * s, 4 * r + 2 * s])
+
+
+def matyas(x):
+    a, b = x
+    return 0.26 * (a**2 + b**2) - 0.48 * a * b, np.array([0.52 * a - 0.48 * b, 0.52 * b - 0.48 * a])
+
+
+def mccormick(x):
+    a, b = x
+    slope = np.cos(a + b)
+    value = np.sin(a + b) + (a - b) ** 2 - 1.5 * a + 2.5 * b + 1
+    return value, np.array([slope + 2 * (a - b) - 1.5, slope - 2 * (a - b) + 2.5])
+
+
+def himmelblau(x):
+    r, s = x[0] ** 2 + x[1] - 11, x[0] + x[1] ** 2 - 7
+    return r**2 + s**2, np.array([4 * x[0] * r + 2 * s, 2 * r + 4 * x[1] * s])
+
+
+def styblinski_tang(x):
+    return 0.5 * (x**4 - 16 * x**2 + 5 * x).sum(), 0.5 * (4 * x**3 - 32 * x + 5)
+
+
+# Name, function, start, the optimum downhill from there, value. Himmelblau has four optima of the same value.
+PROBLEMS = [
+    ("rosenbrock", rosenbrock, [-1.2, 1.0], [1.0, 1.0], 0.0),
+    ("beale", beale, [2.8, 0.35], [3.0, 0.5], 0.0),
+    ("booth", booth, [-9.0, -9.0], [1.0, 3.0], 0.0),
+    ("matyas", matyas, [-3.0, 3.0], [0.0, 0.0], 0.0),
+    ("mccormick", mccormick, [-2.0, 4.0], [-0.54719755, -1.54719755], -1.91322295),
+    ("himmelblau", himmelblau, [5.0, -5.0], [3.58442834, -1.84812653], 0.0),
+    ("styblinski_tang", styblinski_tang, [-1.0, -2.0, -3.0], [-2.90353403] * 3, -39.16616570 * 3),
+]
+
+
+def bowl(x):
+    """Minimum 0 at 3 in every variable."""
+    return float(((x - 3) ** 2).sum()), 2 * (x - 3)
+
+
+@pytest.mark.parametrize(("name", "fun", "start", "optimum", "value"), PROBLEMS, ids=[p[0] for p in PROBLEMS])
+class TestProblems:
+    def test_gradient_is_right(self, name, fun, start, optimum, value):
+        start = np.array(start)
+        assert (
+            scipy.optimize.check_grad(lambda x: fun(x)[0], lambda x: fun(x)[1], start)
+            < 1e-4 * np.abs(fun(start)[1]).max()
+        )
+        assert np.abs(fun(np.array(optimum))[1]).max() < 1e-6
+
+    def test_lbfgs(self, name, fun, start, optimum, value):
+        if name == "mccormick":
+            start = [0.0, 0.0]  # below -x for long steps along (-1, -1) the function has no minimum at all
+        result = schuss.minimize(fun, start, jac=True, optimizer="lbfgs")
+        assert result.success, result.message
+        np.testing.assert_allclose(result.x, optimum, atol=1e-6)
+        np.testing.assert_allclose(result.fun, value, atol=1e-7)
+        assert result.nfev < 60
+
+    def test_adam(self, name, fun, start, optimum, value):
+        recipe = schuss.Adam(lr=0.1)
+        result = schuss.minimize(fun, start, jac=True, optimizer=recipe, max_steps=20_000, min_step=1e-8)
+        assert result.success, result.message
+        np.testing.assert_allclose(result.x, optimum, atol=1e-5)
+        np.testing.assert_allclose(result.fun, value, atol=1e-7)
+        assert recipe.step_count == 0
+
+
+def test_gradient_descent_solves_the_quadratics():
+    for fun, start, optimum in [(booth, [-9.0, -9.0], [1, 3]), (matyas, [-3.0, 3.0], [0, 0])]:
+        result = schuss.minimize(
+            fun, start, jac=True, optimizer=schuss.SGD(lr=0.1), max_steps=5000, min_step=1e-9
+        )
+        assert result.success
+        np.testing.assert_allclose(result.x, optimum, atol=1e-6)
+
+
+def test_long_steps_take_himmelblau_to_the_far_optimum():
+    result = schuss.minimize(himmelblau, [5.0, -5.0], jac=True, optimizer=schuss.SGD(lr=0.015), min_step=1e-9)
+    np.testing.assert_allclose(result.x, [3, 2], atol=1e-8)
+
+
+class TestStopping:
+    def test_small_step_is_the_lecture_rule(self):
+        result = schuss.minimize(bowl, [0.0], jac=True, optimizer=schuss.SGD(lr=0.1))
+        sizes = 0.1 * np.abs(2 * (result.path[:, 0] - 3))
+        assert (sizes[:-1] > 1e-3).all()
+        assert sizes[-1] <= 1e-3
+        assert (result.success, result.status, result.nit) == (True, 0, len(result.path) - 1)
+
+    def test_default_is_gradient_descent(self):
+        result = schuss.minimize(bowl, [0.0], jac=True, max_steps=2)
+        np.testing.assert_allclose(result.path[:, 0], [0, 0.06, 0.1188], rtol=1e-14)
+
+    def test_max_steps(self):
+        result = schuss.minimize(bowl, [0.0], jac=True, max_steps=7)
+        assert (result.success, result.status, result.nit, result.nfev) == (False, 1, 7, 8)
+        assert "7" in result.message
+        assert schuss.minimize(bowl, [0.0], jac=True, max_steps=0).x == 0
+
+    def test_scheduled_lr_counts(self):
+        recipe = schuss.SGD(lr=lambda step: 0.1 if step < 5 else 1e-6)
+        result = schuss.minimize(bowl, [0.0], jac=True, optimizer=recipe)
+        assert (result.success, result.nit) == (True, 5)
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+    def test_callback_stops(self, optimizer):
+        seen = []
+
+        def watch(x):
+            seen.append(x)
+            return len(seen) == 3
+
+        result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer=optimizer, callback=watch)
+        assert (result.success, result.status, result.nit) == (False, 2, 3)
+        np.testing.assert_array_equal(result.path[1:], seen)
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+    def test_callback_with_intermediate_result(self, optimizer):
+        def watch(intermediate_result):
+            value, gradient = rosenbrock(intermediate_result.x)
+            assert intermediate_result.fun == value
+            np.testing.assert_array_equal(intermediate_result.jac, gradient)
+            if intermediate_result.nit == 4:
+                raise StopIteration
+
+        result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer=optimizer, callback=watch)
+        assert (result.status, result.nit) == (2, 4)
+
+    def test_callback_errors_come_through(self):
+        with pytest.raises(ZeroDivisionError):
+            schuss.minimize(bowl, [0.0], jac=True, callback=lambda x: 1 / 0)
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+    def test_max_time(self, optimizer):
+        result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer=optimizer, max_time=0)
+        assert (result.success, result.status, result.nit) == (False, 3, 0)
+        np.testing.assert_array_equal(result.x, [-1.2, 1.0])
+
+    @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+    def test_ctrl_c_keeps_the_best(self, optimizer):
+        calls = []
+
+        def fun(x):
+            calls.append(x)
+            if len(calls) == 6:
+                raise KeyboardInterrupt
+            return rosenbrock(x)
+
+        result = schuss.minimize(fun, [-1.2, 1.0], jac=True, optimizer=optimizer)
+        assert (result.success, result.status) == (False, 6)
+        assert result.fun == rosenbrock(result.x)[0] < rosenbrock(np.array([-1.2, 1.0]))[0]
+
+    def test_ctrl_c_before_anything_is_known(self):
+        def fun(x):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            schuss.minimize(fun, [0.0], jac=True)
+
+    def test_divergence_ends_with_the_best(self):
+        def fun(x):
+            return bowl(x) if abs(x[0]) < 1e3 else (np.nan, x * np.nan)
+
+        result = schuss.minimize(fun, [0.0], jac=True, optimizer=schuss.SGD(lr=1.5))
+        assert (result.success, result.status) == (False, 4)
+        np.testing.assert_array_equal(result.x, [0.0])
+        assert np.isnan(result.path_fun[-1])
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+    def test_start_that_is_not_finite(self, optimizer):
+        with pytest.raises(schuss.NonFiniteError, match="x0"):
+            schuss.minimize(lambda x: (np.inf, x), [1.0], jac=True, optimizer=optimizer)
+
+    def test_best_so_far_is_returned(self):
+        # At this rate gradient descent on a bowl jumps from side to side, further each time.
+        result = schuss.minimize(bowl, [3.5], jac=True, optimizer=schuss.SGD(lr=1.05), max_steps=10)
+        assert result.x == 3.5
+        assert result.path_fun[0] == result.path_fun.min()
+
+
+class TestForms:
+    def test_jac_as_function_and_args(self):
+        def fun(x, centre, weight):
+            return weight * ((x - centre) ** 2).sum()
+
+        def jac(x, centre, weight):
+            return weight * 2 * (x - centre)
+
+        result = schuss.minimize(fun, [0.0, 0.0], (4.0, 0.5), jac=jac, optimizer="lbfgs")
+        np.testing.assert_allclose(result.x, [4, 4], atol=1e-8)
+        assert result.nfev == result.njev
+
+    @pytest.mark.parametrize(
+        ("jac", "per_gradient", "tolerance"), [(None, 4, 1e-8), ("3-point", 4, 1e-8), ("2-point", 2, 1e-5)]
+    )
+    def test_finite_differences(self, jac, per_gradient, tolerance):
+        result = schuss.minimize(lambda x: rosenbrock(x)[0], [-1.2, 1.0], jac=jac, max_steps=0)
+        exact = rosenbrock(np.array([-1.2, 1.0]))[1]
+        np.testing.assert_allclose(result.jac, exact, rtol=tolerance)
+        assert result.nfev == 1 + per_gradient
+
+    def test_differences_stay_within_bounds(self):
+        def fun(x):
+            assert (x >= 0).all(), x
+            assert (x <= 2).all(), x
+            return (x**1.5).sum()
+
+        for jac in ("2-point", "3-point"):
+            result = schuss.minimize(fun, [0.0, 1.0, 2.0], jac=jac, bounds=[(0, 2)] * 3, max_steps=0)
+            np.testing.assert_allclose(result.jac, [0, 1.5, 1.5 * 2**0.5], atol=1e-2)
+
+    def test_any_shape_and_precision(self):
+        target = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+        def fun(x):
+            assert x.shape == (2, 3)
+            assert x.dtype == np.float32
+            return ((x - target) ** 2).sum(), 2 * (x - target)
+
+        for optimizer in (schuss.SGD(lr=0.2), "lbfgs"):
+            result = schuss.minimize(
+                fun, np.zeros((2, 3), np.float32), jac=True, optimizer=optimizer, min_step=1e-6
+            )
+            assert result.x.dtype == result.jac.dtype == np.float32
+            np.testing.assert_allclose(result.x, target, atol=1e-5)
+            assert result.path.shape == (result.nit + 1, 2, 3)
+
+    def test_a_plain_number(self):
+        result = schuss.minimize(lambda x: (x - 3) ** 2, 0.0, optimizer=schuss.SGD(lr=0.2))
+        assert result.x.shape == ()
+        assert abs(result.x - 3) < 0.01
+
+    def test_nothing_to_do(self):
+        result = schuss.minimize(lambda x: (0.0, x), np.empty(0), jac=True)
+        assert result.success
+        assert result.nit == 0
+
+    def test_the_start_is_left_alone(self):
+        start = np.array([1.0, 2.0])
+        schuss.minimize(bowl, start, jac=True)
+        np.testing.assert_array_equal(start, [1, 2])
+
+    def test_fun_may_keep_and_change_what_it_gets(self):
+        def fun(x):
+            result = bowl(x)
+            x[:] = np.nan
+            return result
+
+        np.testing.assert_allclose(schuss.minimize(fun, [0.0, 1.0], jac=True, optimizer="lbfgs").x, 3)
+
+    def test_path_can_be_left_out(self):
+        result = schuss.minimize(bowl, [0.0], jac=True, record=False)
+        assert result.path is None
+        assert result.path_fun is None
+
+    def test_result_is_a_dict_with_attributes(self):
+        result = schuss.minimize(bowl, [0.0], jac=True, max_steps=3)
+        assert result["nit"] == result.nit == 3
+        assert "nit" in dir(result)
+        assert "message: " in repr(result)
+        with pytest.raises(AttributeError, match="nit"):
+            _ = result.hess
+
+
+class TestBounds:
+    def test_projection(self):
+        bounds = [(0, 1), (None, 2), (4, None)]
+        result = schuss.minimize(bowl, [9.0, 9.0, 9.0], jac=True, optimizer=schuss.SGD(lr=0.1), bounds=bounds)
+        assert result.success
+        np.testing.assert_array_equal(result.x, [1, 2, 4])
+        assert (result.path >= [0, -np.inf, 4]).all()
+        assert (result.path <= [1, 2, np.inf]).all()
+
+    def test_scipy_bounds(self):
+        bounds = scipy.optimize.Bounds(-1, [1, 5])
+        result = schuss.minimize(
+            bowl, [0.0, 0.0], jac=True, optimizer=schuss.Adam(lr=0.1), bounds=bounds, min_step=1e-6
+        )
+        np.testing.assert_allclose(result.x, [1, 3], atol=1e-4)
+
+
+class TestScipy:
+    @pytest.mark.parametrize("jac", [True, None])
+    def test_as_method(self, jac):
+        fun = rosenbrock if jac else lambda x: rosenbrock(x)[0]
+        seen = []
+        result = scipy.optimize.minimize(
+            fun,
+            [-1.2, 1.0],
+            jac=jac,
+            method=schuss.minimize,
+            callback=seen.append,
+            options={"optimizer": "lbfgs"},
+        )
+        assert result.success
+        assert len(seen) == result.nit
+        np.testing.assert_allclose(result.x, [1, 1], atol=1e-5)
+
+    def test_tol_args_and_bounds(self):
+        result = scipy.optimize.minimize(
+            lambda x, centre: ((x - centre) ** 2).sum(),
+            [0.0, 0.0],
+            args=(3.0,),
+            jac=lambda x, centre: 2 * (x - centre),
+            method=schuss.minimize,
+            bounds=[(0, 2), (0, 9)],
+            tol=1e-9,
+            options={"optimizer": schuss.SGD(lr=0.1)},
+        )
+        assert result.success
+        np.testing.assert_allclose(result.x, [2, 3], atol=1e-8)
+
+    def test_constraints_are_refused(self):
+        constraint = scipy.optimize.LinearConstraint(np.eye(1), 0, 1)
+        with pytest.raises(ValueError, match="constraints"):
+            scipy.optimize.minimize(bowl, [0.0], jac=True, method=schuss.minimize, constraints=[constraint])
+
+
+class TestStarts:
+    STARTS = ([3.0, 3.0], [-4.0, 1.0])
+
+    def test_the_best_of_all(self):
+        result = schuss.minimize(
+            styblinski_tang, [3.0, -3.0], jac=True, optimizer="lbfgs", starts=self.STARTS
+        )
+        assert len(result.runs) == 3
+        assert result.fun == min(run.fun for run in result.runs)
+        for run, start in zip(result.runs, ([3.0, -3.0], *self.STARTS), strict=True):
+            np.testing.assert_array_equal(run.path[0], start)
+            alone = schuss.minimize(styblinski_tang, start, jac=True, optimizer="lbfgs")
+            np.testing.assert_array_equal(run.path, alone.path)
+
+    def test_they_run_at_once(self):
+        # Each start waits for the other two: one after the other would break the barrier.
+        together = threading.Barrier(3, timeout=20)
+
+        def fun(x):
+            together.wait()
+            return bowl(x)
+
+        result = schuss.minimize(fun, [0.0, 0.0], jac=True, max_steps=0, starts=self.STARTS, n_threads=3)
+        assert [run.nfev for run in result.runs] == [1, 1, 1]
+
+    def test_an_error_in_one_ends_all(self):
+        def fun(x):
+            if x[0] < -3:
+                raise ZeroDivisionError
+            time.sleep(1e-3)
+            return bowl(x)
+
+        with pytest.raises(ZeroDivisionError):
+            schuss.minimize(
+                fun, [0.0, 0.0], jac=True, min_step=0, max_steps=10**9, starts=self.STARTS, n_threads=3
+            )
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("keywords", "error", "words"),
+        [
+            ({"x0": [np.nan]}, ValueError, "x0 must be finite"),
+            ({"x0": [1j]}, TypeError, "x0 must be real"),
+            ({"x0": ["a"]}, TypeError, "x0 must be real"),
+            ({"starts": [[0.0], [np.inf]]}, ValueError, r"starts\[1\] must be finite"),
+            ({"fun": 3}, TypeError, "fun must be callable, got int"),
+            ({"fun": bowl, "jac": None}, ValueError, "fun must return"),
+            ({"fun": lambda x: 1.0, "jac": True}, TypeError, "value, gradient"),
+            ({"fun": lambda x: (1.0, [1.0, 2.0])}, ValueError, r"shape \(1,\), got \(2,\)"),
+            ({"fun": lambda x: (1j, [1.0])}, TypeError, "real number"),
+            ({"fun": lambda x: (1.0, [1j])}, TypeError, "real numbers"),
+            ({"jac": "cs"}, ValueError, "jac must be"),
+            ({"optimizer": "adams"}, ValueError, "optimizer must be one of .*adam.*'adams'"),
+            ({"optimizer": 3}, TypeError, "optimizer must be an optimizer or its name"),
+            ({"optimizer": schuss.SGD(maximize=True)}, ValueError, "maximize"),
+            ({"min_step": -1}, ValueError, "min_step must be at least 0, got -1"),
+            ({"min_step": np.nan}, ValueError, "min_step"),
+            ({"min_step": 1, "tol": 1}, ValueError, "tol and min_step"),
+            ({"max_steps": -1}, ValueError, "max_steps"),
+            ({"max_time": -1}, ValueError, "max_time"),
+            ({"n_threads": 0}, ValueError, "n_threads"),
+            ({"bounds": [(0, 1), (0, 1)]}, ValueError, "1 pairs, one for each variable, got 2"),
+            ({"bounds": [(1, 0)]}, ValueError, "min <= max"),
+            ({"bounds": [(0, 1)], "optimizer": "lbfgs"}, ValueError, "bounds must be None with LBFGS"),
+            ({"callback": 3}, TypeError, "callback must be callable"),
+            ({"hess": bowl}, ValueError, "hess must be None"),
+        ],
+    )
+    def test_facts(self, keywords, error, words):
+        with pytest.raises(error, match=words):
+            schuss.minimize(**{"fun": bowl, "x0": [0.0], "jac": True, **keywords})
+
+
+class TestLbfgs:
+    def test_turns_back_from_the_edge_of_the_domain(self):
+        # log is NaN (with NumPy's warning) or -inf outside; steps of length 1 lead there.
+        def fun(x):
+            with np.errstate(all="ignore"):
+                return (x - 0.01 * np.log(x)).sum(), 1 - 0.01 / x
+
+        result = schuss.minimize(fun, [5.0, 40.0], jac=True, optimizer="lbfgs")
+        assert result.success
+        np.testing.assert_allclose(result.x, 0.01, rtol=1e-5)
+        assert np.isfinite(result.path_fun).all()
+
+    def test_hundreds_of_variables_as_fast_as_scipy(self):
+        def fun(x):
+            a, b = 1 - x[:-1], x[1:] - x[:-1] ** 2
+            gradient = np.zeros_like(x)
+            gradient[:-1] = -2 * a - 400 * b * x[:-1]
+            gradient[1:] += 200 * b
+            return (a**2 + 100 * b**2).sum(), gradient
+
+        start = np.tile([-1.2, 1.0], 50)
+        ours = schuss.minimize(fun, start, jac=True, optimizer="lbfgs", max_steps=5000)
+        options = {"maxiter": 10**5, "maxfun": 10**5, "ftol": 0, "gtol": 1e-8}
+        theirs = scipy.optimize.minimize(fun, start, jac=True, method="L-BFGS-B", options=options)
+        assert ours.success
+        assert ours.nfev < 1.2 * theirs.nfev
+        assert (np.diff(ours.path_fun) <= 1e-12).all()
+
+    def test_a_wrong_gradient_is_noticed(self):
+        result = schuss.minimize(lambda x: (bowl(x)[0], -bowl(x)[1]), [0.0], jac=True, optimizer="lbfgs")
+        assert (result.success, result.status) == (False, 5)
+        np.testing.assert_array_equal(result.x, [0.0])
+
+    def test_min_step_is_the_length_of_the_last_step(self):
+        result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer="lbfgs", min_step=0.05)
+        lengths = np.linalg.norm(np.diff(result.path, axis=0), axis=1)
+        assert lengths[-1] <= 0.05
+        assert (lengths[:-1] > 0.05).all()
+
+    def test_recipe(self):
+        recipe = schuss.LBFGS(history_size=3, tolerance_grad=1e-3)
+        assert repr(recipe).startswith("LBFGS(history_size=3, tolerance_grad=0.001,")
+        for twin in (copy.deepcopy(recipe), pickle.loads(pickle.dumps(recipe))):
+            assert twin == recipe != schuss.LBFGS()
+        result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer=recipe)
+        assert 1e-8 < np.abs(result.jac).max() <= 1e-3
+
+    @pytest.mark.parametrize(
+        "keywords",
+        [
+            {"history_size": 0},
+            {"tolerance_grad": -1.0},
+            {"tolerance_change": np.nan},
+            {"c1": 0.0},
+            {"c2": 1.0},
+        ],
+    )
+    def test_refusals(self, keywords):
+        with pytest.raises(ValueError, match=next(iter(keywords))):
+            schuss.LBFGS(**keywords)
