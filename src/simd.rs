@@ -168,11 +168,20 @@ impl Drop for FlushDenormals {
     }
 }
 
-/// Runs a test at every level of this machine. The level is the process's own, so such tests take turns.
+/// Tests run side by side and the level is the process's own: who switches it holds this alone.
+#[cfg(test)]
+static TURN: std::sync::RwLock<()> = std::sync::RwLock::new(());
+
+/// Keeps the level as it is, for a test that compares bits.
+#[cfg(test)]
+pub(crate) fn hold_level() -> impl Drop {
+    TURN.read().unwrap_or_else(|failed| failed.into_inner())
+}
+
+/// Runs a test at every level of this machine.
 #[cfg(test)]
 pub(crate) fn at_every_level(mut test: impl FnMut(Level)) {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(|failed| failed.into_inner());
+    let _turn = TURN.write().unwrap_or_else(|failed| failed.into_inner());
     let before = level();
     for (level, _) in Level::ALL {
         if set_level(level) {

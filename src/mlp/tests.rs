@@ -10,6 +10,7 @@ use crate::kernels::loss::{Loss, Targets};
 use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
+use crate::simd::hold_level;
 
 fn network(widths: &[usize], activation: Activation, loss: &str) -> Network {
     let hidden = widths.len() - 2;
@@ -83,6 +84,7 @@ fn check<T: Scalar>(network: &Network, rows: usize, batch: usize, config: &Confi
 
 #[test]
 fn parameters_are_the_same_bits_for_every_number_of_threads() {
+    let _level = hold_level();
     let adam = Config::new("adam", Convention::Lecture).unwrap();
     let clipped = adam.clone().with("clip_norm", Value::Number(0.5)).unwrap();
     let trusting = adam.clone().with("nonfinite", Value::Choice("ignore")).unwrap();
@@ -150,6 +152,7 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
 
 #[test]
 fn a_prediction_does_not_depend_on_its_place() {
+    let _level = hold_level();
     for widths in [vec![54, 256, 7], vec![8, 32, 1], vec![3, 3], vec![5, 40, 40, 20, 4]] {
         let network = network(&widths, Activation::Mish, "mse");
         let (inputs, outputs) = (widths[0], network.shape.outputs());

@@ -7,6 +7,7 @@ use super::schedule::Schedule;
 use super::{Config, Optimizer, Slices};
 use crate::error::Error;
 use crate::scalar::Scalar;
+use crate::simd::hold_level;
 
 /// Numbers that look random, in (-1, 1).
 fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -59,6 +60,7 @@ fn run<T: Scalar>(config: &Config, sizes: &[usize], threads: usize) -> Vec<T> {
 
 #[test]
 fn a_list_of_tensors_on_any_number_of_threads_equals_one_flat_vector() {
+    let _level = hold_level();
     let sizes = [1, 0, 70_000, 3, 1023, 40_000];
     let flat = [sizes.iter().sum()];
     for config in all() {
