@@ -56,3 +56,17 @@ def test_fashion_mnist_says_which_file_is_missing(tmp_path):
     assert done.returncode == 1
     assert f"{tmp_path}/train-images-idx3-ubyte.gz is missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_lecture_prints_its_numbers_and_draws(tmp_path):
+    pytest.importorskip("matplotlib")
+    printed = run("lecture.py", tmp_path)
+    assert "slope 1.034400, intercept  0.038000" in printed
+    assert "slope 2.0789" in printed
+    truth = [60_000, 70_000, 600_000, 450_000]
+    for regime in ("whole", "row by row", "by twos"):
+        prices = re.search(rf"{regime} .*epochs: (.*)", printed)[1]
+        predicted = [float(price.replace(",", "")) for price in re.split(r",\s+", prices)]
+        np.testing.assert_allclose(predicted, truth, atol=1000)
+    pictures = sorted(path.name for path in tmp_path.iterdir())
+    assert pictures == ["lecture_learning_rates.png", "lecture_optimizers.png"]
