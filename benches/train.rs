@@ -64,7 +64,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
     let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
-        epochs: 12,
+        epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
         shuffle: true,
         seed: 0,

@@ -254,6 +254,22 @@ pub trait Vector: Copy {
     unsafe fn store(self, to: *mut Self::Elem);
     /// `self * a + b`, lane by lane, as [`Isa::fma`].
     fn fma(self, a: Self, b: Self) -> Self;
+
+    /// The side of the square that [`Vector::transpose`] moves.
+    const SQUARE: usize = 4;
+    /// Copies a square, element (i, j) to (j, i); the strides are from one row to the next.
+    ///
+    /// # Safety
+    /// `from` must be readable, `to` writable, for the whole square.
+    #[inline(always)]
+    unsafe fn transpose(from: *const Self::Elem, stride: usize, to: *mut Self::Elem, to_stride: usize) {
+        for i in 0..Self::SQUARE {
+            for j in 0..Self::SQUARE {
+                // SAFETY: the caller vouches for both squares.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * stride + j) };
+            }
+        }
+    }
 }
 
 /// No vector instructions named: the compiler takes what the target always has.
@@ -297,7 +313,7 @@ impl<T: crate::scalar::Scalar, const N: usize> Vector for Lanes<T, N> {
 /// A register of the processor: its type, its element, and the intrinsics behind each operation.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! register {
-    ($name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, |$x:ident, $a:ident, $b:ident| $fma:expr) => {
+    ($name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, |$x:ident, $a:ident, $b:ident| $fma:expr $(, $side:literal $transpose:ident)?) => {
         /// A vector register.
         #[derive(Clone, Copy)]
         pub struct $name($raw);
@@ -327,6 +343,14 @@ macro_rules! register {
                 // SAFETY: this type is only used below `dispatch`, which has confirmed the instruction set.
                 unsafe { $name($fma) }
             }
+            $(
+                const SQUARE: usize = $side;
+                #[inline(always)]
+                unsafe fn transpose(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
+                    // SAFETY: the caller vouches for the memory, `dispatch` for the instruction set.
+                    unsafe { $transpose(from, stride, to, to_stride) }
+                }
+            )?
         }
     };
 }
@@ -338,16 +362,58 @@ mod x86 {
 
     register!(Zmm32, __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |x, a, b| _mm512_fmadd_ps(
         x, a, b
-    ));
+    ), 8 eight_by_eight);
     register!(Zmm64, __m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, |x, a, b| _mm512_fmadd_pd(
         x, a, b
-    ));
+    ), 4 four_by_four);
     register!(Ymm32, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |x, a, b| _mm256_fmadd_ps(
         x, a, b
-    ));
+    ), 8 eight_by_eight);
     register!(Ymm64, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, |x, a, b| _mm256_fmadd_pd(
         x, a, b
-    ));
+    ), 4 four_by_four);
+
+    /// [`Vector::transpose`] of a square of 8 by 8: pairs of rows, pairs of pairs, halves.
+    ///
+    /// # Safety
+    /// The machine must have AVX, `from` be readable and `to` writable for the whole square.
+    #[inline(always)]
+    unsafe fn eight_by_eight(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let r: [__m256; 8] = std::array::from_fn(|i| _mm256_loadu_ps(from.add(i * stride)));
+            let pairs: [__m256; 8] = std::array::from_fn(|i| match i % 2 {
+                0 => _mm256_unpacklo_ps(r[i], r[i + 1]),
+                _ => _mm256_unpackhi_ps(r[i - 1], r[i]),
+            });
+            let quads: [__m256; 8] = std::array::from_fn(|i| {
+                let (a, b) = (pairs[i / 4 * 4 + i % 4 / 2], pairs[i / 4 * 4 + i % 4 / 2 + 2]);
+                if i % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
+            });
+            for i in 0..4 {
+                _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(quads[i], quads[i + 4]));
+                _mm256_storeu_ps(to.add((i + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(quads[i], quads[i + 4]));
+            }
+        }
+    }
+
+    /// [`Vector::transpose`] of a square of 4 by 4.
+    ///
+    /// # Safety
+    /// As for [`eight_by_eight`].
+    #[inline(always)]
+    unsafe fn four_by_four(from: *const f64, stride: usize, to: *mut f64, to_stride: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let r: [__m256d; 4] = std::array::from_fn(|i| _mm256_loadu_pd(from.add(i * stride)));
+            let even = [_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpacklo_pd(r[2], r[3])];
+            let odd = [_mm256_unpackhi_pd(r[0], r[1]), _mm256_unpackhi_pd(r[2], r[3])];
+            _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(even[0], even[1]));
+            _mm256_storeu_pd(to.add(to_stride), _mm256_permute2f128_pd::<0x20>(odd[0], odd[1]));
+            _mm256_storeu_pd(to.add(2 * to_stride), _mm256_permute2f128_pd::<0x31>(even[0], even[1]));
+            _mm256_storeu_pd(to.add(3 * to_stride), _mm256_permute2f128_pd::<0x31>(odd[0], odd[1]));
+        }
+    }
 
     pub struct Avx512;
     impl Isa for Avx512 {

@@ -172,8 +172,8 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
             while col < cols {
                 let width = (WIDE * lanes).min(cols - col);
                 let padded = if width <= lanes { lanes } else { WIDE * lanes };
-                // Packing pays for itself from a few tiles on; an edge is packed to be padded with zeros.
-                let packed = rows > 2 * I::TILE_ROWS || width != padded || !b.by_rows();
+                // Packing pays for itself from several tiles on; an edge is packed to be padded with zeros.
+                let packed = rows > 8 * I::TILE_ROWS || width != padded || !b.by_rows();
                 // SAFETY: the block lies in `b`; `panel` holds DEPTH * MAX_TILE_COLS numbers.
                 let (from, stride) = unsafe {
                     if packed {
@@ -344,14 +344,17 @@ unsafe fn pack<T: Scalar, I: Isa>(
             std::slice::from_raw_parts_mut(panel, count * padded).fill(T::ZERO);
         }
         if !b.by_rows() {
-            // Eight columns at a time: each cache line that is written is written whole.
-            for p0 in (0..count).step_by(8) {
-                let height = 8.min(count - p0);
-                for j in 0..width {
-                    let source = from.add(p0 + j * b.col);
-                    for p in 0..height {
-                        *panel.add((p0 + p) * padded + j) = *source.add(p);
-                    }
+            let side = T::Vector::<I>::SQUARE;
+            let (whole_p, whole_j) = (count / side * side, width / side * side);
+            for j in (0..whole_j).step_by(side) {
+                for p in (0..whole_p).step_by(side) {
+                    let to = panel.add(p * padded + j);
+                    T::Vector::<I>::transpose(from.add(p + j * b.col), b.col, to, padded);
+                }
+            }
+            for j in 0..width {
+                for p in if j < whole_j { whole_p } else { 0 }..count {
+                    *panel.add(p * padded + j) = *from.add(p + j * b.col);
                 }
             }
         } else if width == padded {

@@ -184,7 +184,7 @@ pub struct Hidden<'a, T> {
 /// Rows to learn from.
 #[derive(Clone, Copy)]
 pub struct Data<'a, T> {
-    /// Inputs, row-major.
+    /// Inputs, contiguous and row-major.
     pub x: ArrayView2<'a, T>,
     /// What to predict.
     pub targets: Targets<'a, T>,
@@ -233,14 +233,16 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub unsafe fn gather(&self, data: &Data<'_, T>, order: &[u32], rows: Range<usize>) {
         let from = &order[rows.clone()];
         // SAFETY (all of this function): the caller's promise.
-        let mut x = unsafe { self.values[0].rows_mut(rows.clone()) };
-        for (mut to, &row) in x.rows_mut().into_iter().zip(from) {
-            let source = data.x.row(row as usize);
-            let to = to.as_slice_mut().expect("rows of a batch are contiguous");
-            match source.as_slice() {
-                // A call of the system's copy costs more than a short row.
-                Some(source) if source.len() > 16 => to.copy_from_slice(source),
-                _ => to.iter_mut().zip(source).for_each(|(to, &x)| *to = x),
+        let (inputs, stride) = (self.values[0].cols, self.values[0].stride);
+        let x = unsafe { self.values[0].flat_mut(rows.clone()) };
+        let source = data.x.as_slice().expect("the rows of the data are contiguous");
+        for (to, &row) in x.chunks_exact_mut(stride).zip(from) {
+            let (to, source) = (&mut to[..inputs], &source[row as usize * inputs..][..inputs]);
+            // A call of the system's copy costs more than a short row.
+            if inputs > 16 {
+                to.copy_from_slice(source);
+            } else {
+                to.iter_mut().zip(source).for_each(|(to, &x)| *to = x);
             }
         }
         match data.targets {

@@ -62,7 +62,8 @@ fn ours(c: ArrayViewMut2<'_, f32>, a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32
 
 fn main() {
     println!("{:>22} {:>4} {:>8} {:>8} {:>8}", "rows x inner x cols", "form", "schuss", "faer", "gemm");
-    for &(m, k, n, form) in SHAPES {
+    let only = std::env::args().nth(1);
+    for &(m, k, n, form) in SHAPES.iter().filter(|(m, k, n, _)| only.as_ref().is_none_or(|o| *o == format!("{m}x{k}x{n}"))) {
         let (a, b) = (array(m, k, form == 'a'), array(k, n, form == 'b'));
         let (a, b) = (view(form, 'a', &a), view(form, 'b', &b));
         let mut c = Array2::<f32>::zeros((m, n));
