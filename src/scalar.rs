@@ -38,6 +38,8 @@ pub trait Scalar:
     const ONE: Self;
     /// Positive infinity.
     const INFINITY: Self;
+    /// The largest finite number.
+    const MAX: Self;
 
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
@@ -72,6 +74,7 @@ macro_rules! scalar {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const INFINITY: Self = $t::INFINITY;
+            const MAX: Self = $t::MAX;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {

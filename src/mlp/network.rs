@@ -180,6 +180,21 @@ impl Network {
         }
     }
 
+    /// For each layer, the summed magnitudes of its inputs and of its deltas in some rows of the batch: the product of the
+    /// two bounds every element of its gradient, and every partial sum on the way there.
+    ///
+    /// # Safety
+    /// As for [`Network::forward`].
+    pub unsafe fn magnitudes<T: Scalar>(&self, batch: &Batch<'_, T>, rows: Range<usize>, to: &mut [f64]) {
+        for (layer, to) in to.chunks_exact_mut(2).enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                to[0] = dispatch(Magnitude(batch.values[layer].flat(rows.clone())));
+                to[1] = dispatch(Magnitude(self.delta(layer, batch).flat(rows.clone())));
+            }
+        }
+    }
+
     fn delta<'a, T: Scalar>(&self, layer: usize, batch: &Batch<'a, T>) -> super::batch::Matrix<'a, T> {
         batch.hidden.get(layer).map_or(batch.values[self.shape.layers()], |hidden| hidden.delta)
     }
@@ -290,6 +305,25 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
             let row = row.to_slice().expect("rows of a batch are contiguous");
             self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
         }
+    }
+}
+
+/// The sum of magnitudes: NaN or infinite where any of the numbers is.
+pub struct Magnitude<'a, T>(pub &'a [T]);
+
+impl<T: Scalar> Kernel for Magnitude<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        // Sixteen sums, so that none waits for another.
+        let mut sums = [T::ZERO; 16];
+        let (chunks, rest) = self.0.as_chunks::<16>();
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += x.abs();
+            }
+        }
+        sums.iter().chain(rest).map(|x| x.to_f64().abs()).sum()
     }
 }
 

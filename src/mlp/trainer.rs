@@ -23,6 +23,10 @@ use crate::team::{self, Shared, Worker};
 
 /// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond.
 const FLOPS_PER_WORKER: f64 = 3e5;
+/// Elements of a gradient that are updated while they are in the second-level cache, and the fewest rows of weights for which
+/// a product is still quick.
+const BLOCK: usize = 48 * 1024;
+const MIN_BLOCK_ROWS: usize = 48;
 /// How often the monitor is asked whether to go on.
 const TICK: Duration = Duration::from_millis(40);
 /// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
@@ -109,6 +113,7 @@ pub fn fit<'d, T: Scalar>(
     let mut workspace = Workspace::new(network, batch_size);
     let mut grads = vec![T::ZERO; network.shape.len()];
     let mut row_norms = vec![0.0; network.shape.rows()];
+    let mut magnitudes = vec![0.0; workers * 2 * network.shape.layers()];
     let mut row_penalties = vec![0.0; network.shape.rows()];
     let mut order = vec![0; data.len()];
     let mut val_loss = vec![0.0; validation.map_or(0, Data::len)];
@@ -127,6 +132,7 @@ pub fn fit<'d, T: Scalar>(
         grads: Shared::new(&mut grads),
         slots: slots.iter_mut().map(|slot| Shared::new(slot)).collect(),
         row_norms: Shared::new(&mut row_norms),
+        magnitudes: Shared::new(&mut magnitudes),
         row_penalties: Shared::new(&mut row_penalties),
         order: Shared::new(&mut order),
         val_loss: Shared::new(&mut val_loss),
@@ -168,6 +174,8 @@ struct Fit<'a, 'd, 'l, T: Scalar> {
     slots: Vec<Shared<'a, T>>,
     /// Of each row of the parameters: the squared norm of its gradient, and of its weights.
     row_norms: Shared<'a, f64>,
+    /// Of each worker: what [`Network::magnitudes`] says of its rows.
+    magnitudes: Shared<'a, f64>,
     row_penalties: Shared<'a, f64>,
     order: Shared<'a, u32>,
     val_loss: Shared<'a, f64>,
@@ -294,6 +302,13 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 // SAFETY: the losses are written again only after the next meeting.
                 leader.loss += unsafe { self.batch.row_loss.read(0..held.len()) }.iter().sum::<f64>();
             }
+            if first && last && self.nothing_in_between(worker, now) {
+                self.descend(own, held.len());
+                if let Some(leader) = leader {
+                    self.account(leader, 0.0, now);
+                }
+                return;
+            }
             for part in &own.parts {
                 // SAFETY: the parts of the workers are disjoint, and nobody writes to the batch now.
                 unsafe { self.network.gradient(&self.batch, held.len(), part, first, &self.grads, &mut own.scratch) };
@@ -318,7 +333,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             }
             worker.meet();
         }
-        self.update(own);
+        own.parts.iter().for_each(|part| self.update(part));
         if let Some(leader) = leader {
             self.account(leader, penalty, now);
         }
@@ -341,7 +356,38 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             if self.checks && !finite {
                 self.bad_loss.store(now.step, Ordering::Relaxed);
             }
-            self.network.backward(params, &self.batch, rows, now.noise.is_some(), &mut own.scratch);
+            self.network.backward(params, &self.batch, rows.clone(), now.noise.is_some(), &mut own.scratch);
+            if self.checks {
+                let each = 2 * self.network.shape.layers();
+                let to = self.magnitudes.write(worker.index * each..(worker.index + 1) * each);
+                self.network.magnitudes(&self.batch, rows, to);
+            }
+        }
+    }
+
+    /// Whether gradient and update can follow each other block by block: no penalty or norm to sum up in between, and no
+    /// element that might not be finite.
+    fn nothing_in_between(&self, worker: &Worker, now: &Now) -> bool {
+        let layers = self.network.shape.layers();
+        let sum = |which: usize| -> f64 {
+            // SAFETY: written before the last meeting, and again only after the next.
+            let all = unsafe { self.magnitudes.read(0..worker.count * 2 * layers) };
+            all.iter().skip(which).step_by(2 * layers).sum()
+        };
+        let bounded = |layer| sum(2 * layer) * sum(2 * layer + 1) < T::MAX.to_f64() / 4.0;
+        !self.clips && self.network.penalty_strength(now.weight) == 0.0 && (!self.checks || (0..layers).all(bounded))
+    }
+
+    /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
+    fn descend(&self, own: &mut Own<T>, rows: usize) {
+        for part in &own.parts {
+            let height = (BLOCK / self.network.shape.widths()[part.layer + 1]).max(MIN_BLOCK_ROWS).next_multiple_of(12);
+            for start in part.rows.clone().step_by(height) {
+                let block = Rows { layer: part.layer, rows: start..part.rows.end.min(start + height) };
+                // SAFETY: the parts of the workers are disjoint, and nobody writes to the batch now.
+                unsafe { self.network.gradient(&self.batch, rows, &block, true, &self.grads, &mut own.scratch) };
+                self.update(&block);
+            }
         }
     }
 
@@ -384,28 +430,26 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
     }
 
-    /// Updates this worker's parameters.
-    fn update(&self, own: &Own<T>) {
+    /// Updates some parameters of this worker's.
+    fn update(&self, part: &Rows) {
         // SAFETY: the step is written only before a meeting and read after it.
         let Some(step) = (unsafe { &self.step.read(0..1)[0] }) else { return };
         let shape = &self.network.shape;
-        for part in &own.parts {
-            let whole = shape.range(part);
-            let weights_end = shape.weights(part.layer).end;
-            for (tensor, range) in [
-                (2 * part.layer, whole.start..whole.end.min(weights_end)),
-                (2 * part.layer + 1, whole.start.max(weights_end)..whole.end),
-            ] {
-                if range.is_empty() {
-                    continue;
-                }
-                let mut slots: [&mut [T]; crate::optim::rule::MAX_SLOTS] = Default::default();
-                // SAFETY: the parts of the workers are disjoint, and all have read what they need of the parameters.
-                unsafe {
-                    slots.iter_mut().zip(&self.slots).for_each(|(to, slot)| *to = slot.write(range.clone()));
-                    let count = self.slots.len();
-                    step.apply(tensor, self.params.write(range.clone()), self.grads.read(range), &mut slots[..count]);
-                }
+        let whole = shape.range(part);
+        let weights_end = shape.weights(part.layer).end;
+        for (tensor, range) in [
+            (2 * part.layer, whole.start..whole.end.min(weights_end)),
+            (2 * part.layer + 1, whole.start.max(weights_end)..whole.end),
+        ] {
+            if range.is_empty() {
+                continue;
+            }
+            let mut slots: [&mut [T]; crate::optim::rule::MAX_SLOTS] = Default::default();
+            // SAFETY: the parts of the workers are disjoint, and all have read what they need of the parameters.
+            unsafe {
+                slots.iter_mut().zip(&self.slots).for_each(|(to, slot)| *to = slot.write(range.clone()));
+                let count = self.slots.len();
+                step.apply(tensor, self.params.write(range.clone()), self.grads.read(range), &mut slots[..count]);
             }
         }
     }
