@@ -114,6 +114,8 @@ CASES = [
     optax("ScheduleFreeSGD", "decay", lr=0.05, momentum=0.8, weight_decay=0.1),
     optax("ScheduleFreeAdamW", lr=0.01),
     optax("ScheduleFreeAdamW", "decay", lr=0.05, betas=(0.8, 0.95), weight_decay=0.1, warmup_steps=10),
+    optax("ScheduleFreeSGD", "average", lr=0.05, momentum=0.8),
+    optax("ScheduleFreeAdamW", "average", lr=0.05, betas=(0.8, 0.95)),
     optax("Prodigy"),
     optax(
         "Prodigy",

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import optax
 import torch
+
 from cases import CASES, Case
 
 # The peers' names for what schuss calls otherwise; a pair of betas is two keywords in two of them.
@@ -129,7 +130,9 @@ def run_optax(case: Case, start: np.ndarray, grads: np.ndarray):
     if name == "contrib.schedule_free_sgd" and "momentum" in options:
         options["b1"] = options.pop("momentum")
     if case.lr_factor != 1:
-        options["learning_rate"] = optax.exponential_decay(options["learning_rate"], 1, case.lr_factor)
+        # optax's own schedules compute in float32 whatever the parameters are.
+        first = options["learning_rate"]
+        options["learning_rate"] = lambda count: first * case.lr_factor ** count.astype(start.dtype)
     transform = functools.reduce(getattr, name.split("."), optax)(**options)
     if clip_norm is not None:
         transform = optax.chain(optax.clip_by_global_norm(clip_norm), transform)
@@ -142,6 +145,8 @@ def run_optax(case: Case, start: np.ndarray, grads: np.ndarray):
         step, state = update(jax.tree.map(jax.numpy.asarray, split(row)), state, params)
         params = optax.apply_updates(params, step)
         shown = params
+        if case.label == "average":
+            shown = optax.contrib.schedule_free_eval_params(state, params)
         if average:
             shown, average_state = average.update(params, average_state)
         yield join([shown[name] for name in SHAPES])
