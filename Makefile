@@ -26,7 +26,7 @@ help:
 	@echo 'make demo     train on California housing and show the result'
 	@echo 'make test     test the Rust core without Python, then the Python package'
 	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
-	@echo 'make bench    schuss beside scikit-learn, torch and jax (installs them; ARGS="--quick ...")'
+	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make docs     API documentation in out/docs'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
@@ -53,7 +53,7 @@ lint: .venv/.lint
 	    --allowlist tests/stubtest_allowed.txt --ignore-unused-allowlist
 
 bench: .venv-bench/.bench
-	.venv-bench/bin/python benches/bench.py $(ARGS)
+	.venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
 
 docs: .venv/.docs
 	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss
@@ -86,6 +86,12 @@ clean:
 	@touch $@
 
 .venv-bench/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-bench
-.venv-bench/.bench: .venv-bench/.made pyproject.toml $(RUST)
-	.venv-bench/bin/python -m maturin develop --quiet $(LOCKED) --release --extras bench
+.venv-bench/.bench: .venv-bench/.peers pyproject.toml $(RUST)
+	.venv-bench/bin/python -m maturin develop --quiet $(LOCKED) --release
+	@touch $@
+
+# The list is complete; resolving dependencies would add some gigabytes for GPUs.
+.venv-bench/.peers: .venv-bench/.made benches/peers.txt
+	@echo 'installing the peers (4 GB)'
+	.venv-bench/bin/python -m pip install --no-deps -r benches/peers.txt
 	@touch $@

@@ -1,0 +1,67 @@
+"""schuss beside its peers, on this machine: a table, out/bench.json and docs/bench.png.
+
+    make bench                                  every row, some 20 minutes
+    make bench ONLY="train"                     a section: train, float64, optimizer, predict, one_row, loop
+    make bench ONLY="fmnist tab"                rows of that name in every section
+    make bench ONLY="train/tab" ARGS="--quick"  one row, fewer and shorter turns
+
+Each library works in its own process and all take turns, row by row: first unclocked until everything is
+compiled and warm, then seven turns, each of them one unclocked run and as many clocked ones as fit into a
+quarter of a second. The figure is the median of the turns. All train with the same layers, batches, dtype,
+Adam, and rows shuffled anew each epoch; each peer in its best form, which `schuss_bench/contenders` shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from schuss_bench import cases, chart, measure, report
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="bench.py [row ...] [options]",
+    )
+    parser.add_argument("rows", nargs="*", help="sections, names or section/name; all where none are given")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a rough impression")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as well; needs a C++ compiler")
+    parser.add_argument("--json", type=Path, default=ROOT / "out" / "bench.json")
+    parser.add_argument(
+        "--chart", type=Path, default=None, help="default: docs/bench.png after a full run, else none"
+    )
+    options = parser.parse_args()
+    try:
+        selected = cases.select(options.rows)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.compile:
+        selected = [_with_compile(case) for case in selected]
+    rounds, seconds = (3, 0.05) if options.quick else (options.rounds, 0.25)
+
+    session = measure.run(selected, rounds, seconds)
+    print(report.text(session))
+    options.json.parent.mkdir(exist_ok=True)
+    options.json.write_text(json.dumps(report.as_json(session), indent=1) + "\n")
+    full = not options.rows and not options.quick
+    picture = options.chart or (ROOT / "docs" / "bench.png" if full else None)
+    drawn = picture is not None and chart.draw(session, picture)
+    print(f"\nAlso in {options.json}" + (f" and {picture}" if drawn else ""), file=sys.stderr)
+
+
+def _with_compile(case: cases.Case) -> cases.Case:
+    if "torch" not in case.contenders or case.section not in ("train", "loop"):
+        return case
+    return dataclasses.replace(case, contenders=(*case.contenders, "torch-compile"))
+
+
+if __name__ == "__main__":
+    main()

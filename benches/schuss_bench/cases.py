@@ -1,0 +1,134 @@
+"""What is measured: every row of every table, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+LOOP_STEPS = 64
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a piece of work that every contender of its section does in its own best form."""
+
+    section: str
+    name: str
+    contenders: tuple[str, ...]
+    layers: tuple[int, ...] = ()
+    batch: int = 0  # rows of a step, or of a call
+    steps: int = 1  # of an epoch
+    tensors: tuple[int, int] = (0, 0)  # how many, elements of each
+    dtype: str = "float32"
+    goal: float | None = None  # how many times as fast as the fastest peer schuss is meant to be
+    goal_us: float | None = None  # or how many microseconds it may take
+
+    @property
+    def classes(self) -> bool:
+        """Whether the outputs are classes (cross-entropy); otherwise one number (squared error)."""
+        return self.layers[-1] > 1
+
+    @property
+    def steps_per_run(self) -> int:
+        """How many of what is reported one run of a contender does."""
+        return {"train": self.steps, "float64": self.steps, "loop": min(self.steps, LOOP_STEPS)}.get(
+            self.section, 1
+        )
+
+    @property
+    def shape(self) -> str:
+        if self.tensors[0]:
+            return f"{self.tensors[0]:,} x {self.tensors[1]:,}"
+        return "-".join(map(str, self.layers))
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the matrix products of one step or call.
+
+        Training multiplies each weight three times per row: forward, its own gradient, and the gradient of
+        the inputs, which the first layer does not need.
+        """
+        pairs = list(zip(self.layers, self.layers[1:], strict=False))
+        weights = sum(inputs * outputs for inputs, outputs in pairs)
+        if self.section in ("train", "loop", "float64"):
+            first, second = self.layers[:2]
+            return 2.0 * self.batch * (3 * weights - first * second)
+        return 2.0 * self.batch * weights
+
+    @property
+    def traffic(self) -> float:
+        """Bytes that Adam must read (parameter, gradient, two moments) and write (all but the gradient)."""
+        count, size = self.tensors
+        return 7.0 * 4 * count * size
+
+
+NETWORKS = {
+    # name: layers, batch, steps of an epoch (fmnist: the size of Fashion-MNIST)
+    "sgd1": ((8, 32, 1), 1, 4096),
+    "tiny": ((8, 32, 32, 1), 32, 1024),
+    "small": ((16, 64, 64, 1), 128, 512),
+    "tab": ((54, 256, 256, 7), 256, 128),
+    "fmnist": ((784, 256, 128, 10), 128, 468),
+    "wide": ((784, 1024, 1024, 10), 256, 32),
+    "huge": ((1024, 4096, 4096, 10), 1024, 2),
+}
+GOALS = {"sgd1": 3, "tiny": 6, "small": 4.5, "tab": 1.7, "fmnist": 1.45, "wide": 1.2, "huge": 1.1}
+
+
+def _network(section: str, name: str, *contenders: str, **options) -> Case:
+    layers, batch, steps = NETWORKS[name]
+    return Case(section, name, contenders, layers, batch, steps, **options)
+
+
+TRAIN = [_network("train", name, "schuss", "sklearn", "torch", "jax", goal=GOALS[name]) for name in NETWORKS]
+FLOAT64 = [
+    _network("float64", name, "schuss", "schuss-float32", dtype="float64", goal=0.45)
+    for name in ("tab", "fmnist", "wide")
+]
+LOOP = [
+    _network("loop", name, "schuss", "torch", "jax")
+    for name in ("sgd1", "tiny", "small", "tab", "fmnist", "wide")
+]
+PREDICT = [
+    replace(_network("predict", name, "schuss", "numpy", "sklearn", "torch", "jax"), batch=rows)
+    for name, rows in (("small", 100_000), ("tab", 50_000), ("fmnist", 10_000), ("wide", 4_000))
+]
+ONE_ROW = [
+    replace(_network("one_row", name, "schuss", "numpy", "sklearn", "torch", "jax"), batch=1)
+    for name in ("tiny", "tab", "fmnist")
+]
+OPTIMIZER = [
+    Case(
+        "optimizer",
+        name,
+        ("schuss", "numpy", "torch-loop", "torch-foreach", "torch-fused", "jax"),
+        tensors=tensors,
+        goal=1 if goal_us is None else None,
+        goal_us=goal_us,
+    )
+    for name, tensors, goal_us in (
+        ("1x1k", (1, 1_000), 0.6),
+        ("10x1k", (10, 1_000), 3),
+        ("200x1k", (200, 1_000), 50),
+        ("4x64k", (4, 65_536), 60),
+        ("10x1M", (10, 1_048_576), None),
+    )
+]
+
+SECTIONS = {
+    "train": "Training steps: forward, backward, Adam; shuffled mini-batches",
+    "float64": "The same in float64, schuss against itself in float32",
+    "optimizer": "Optimizer steps: Adam, float32",
+    "predict": "Prediction, large batches",
+    "one_row": "Prediction, one row, with the call from Python",
+    "loop": "A training step of one's own in a Python loop: loss and gradients, then the optimizer",
+}
+CASES = [*TRAIN, *FLOAT64, *OPTIMIZER, *PREDICT, *ONE_ROW, *LOOP]
+
+
+def select(names: list[str]) -> list[Case]:
+    """The cases of these sections ("train"), names ("tab") or both ("train/tab"); all for no names."""
+    known = {*SECTIONS, *(c.name for c in CASES), *(f"{c.section}/{c.name}" for c in CASES)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no case is called {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    return [c for c in CASES if not names or {c.section, c.name, f"{c.section}/{c.name}"} & set(names)]

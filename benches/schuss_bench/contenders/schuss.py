@@ -1,0 +1,58 @@
+"""schuss."""
+
+from __future__ import annotations
+
+import schuss as sc
+
+from .. import data
+from ..cases import Case
+from ..timing import Run, repeat
+
+VERSION = f"schuss {sc.__version__}"
+# The peers' formula: epsilon beside the root of the corrected second moment.
+ADAM = sc.Adam(lr=1e-3, convention="torch")
+
+
+def prepare(case: Case, variant: str) -> Run:
+    if case.section in ("train", "float64"):
+        return train(case, variant or case.dtype)
+    return {"optimizer": optimize, "predict": predict, "one_row": predict, "loop": loop}[case.section](case)
+
+
+def network(case: Case, dtype: str = "float32") -> sc.MLP:
+    return sc.MLP(case.layers, loss="cross_entropy" if case.classes else "mse", dtype=dtype)
+
+
+def train(case: Case, dtype: str) -> Run:
+    X, y = data.rows(case, dtype)
+    net = network(case, dtype)
+    net.fit(X, y, optimizer=ADAM, batch_size=case.batch, epochs=1)
+
+    def run(epochs: int) -> float:
+        seconds = net.fit(X, y, batch_size=case.batch, epochs=1 + epochs)["seconds"]
+        return seconds[-1] - seconds[0]
+
+    return run
+
+
+def optimize(case: Case) -> Run:
+    params, grads = data.tensors(case)
+    optimizer = sc.Adam(params, lr=1e-3, convention="torch")
+    return repeat(lambda: optimizer.step(grads))
+
+
+def predict(case: Case) -> Run:
+    net, X = network(case), data.inputs(case)
+    return repeat(lambda: net.predict(X))
+
+
+def loop(case: Case) -> Run:
+    net, batches = network(case), data.batches(case)
+    optimizer = sc.Adam(net.params, lr=1e-3, convention="torch")
+
+    def epoch() -> None:
+        for X, y in batches:
+            _, grads = net.loss_and_grads(X, y)
+            optimizer.step(grads)
+
+    return repeat(epoch)

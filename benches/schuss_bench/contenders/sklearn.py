@@ -1,0 +1,58 @@
+"""scikit-learn's MLPClassifier and MLPRegressor, float32 input; the better of one BLAS thread and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import sklearn
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from threadpoolctl import threadpool_limits
+
+from .. import data
+from ..cases import Case
+from ..timing import Run, fastest, repeat
+
+VERSION = f"scikit-learn {sklearn.__version__}"
+
+
+def prepare(case: Case, variant: str) -> Run:
+    return (train if case.section == "train" else predict)(case)
+
+
+def model_of(case: Case) -> MLPClassifier | MLPRegressor:
+    return (MLPClassifier if case.classes else MLPRegressor)(
+        hidden_layer_sizes=case.layers[1:-1], solver="adam", alpha=0, batch_size=case.batch, random_state=0
+    )
+
+
+def best(work: Callable[[], object]) -> Run:
+    def with_threads(threads: int | None) -> Run:
+        run = repeat(work)
+
+        def limited(times: int) -> float:
+            with threadpool_limits(threads):
+                return run(times)
+
+        return limited
+
+    return fastest([with_threads(1), with_threads(None)])
+
+
+def train(case: Case) -> Run:
+    X, y = data.rows(case)
+    model = model_of(case)
+    if case.classes:
+        model.partial_fit(X, y, classes=np.arange(case.layers[-1]))
+    return best(lambda: model.partial_fit(X, y))  # one epoch
+
+
+def predict(case: Case) -> Run:
+    X = data.inputs(case)
+    model = model_of(case).set_params(batch_size=64)
+    y = np.arange(64) % case.layers[-1]
+    if case.classes:
+        model.partial_fit(np.resize(X, (64, X.shape[1])), y, classes=np.arange(case.layers[-1]))
+        return best(lambda: model.predict_proba(X))
+    model.partial_fit(np.resize(X, (64, X.shape[1])), y.astype(np.float32))
+    return best(lambda: model.predict(X))

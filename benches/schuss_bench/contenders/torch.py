@@ -1,0 +1,107 @@
+"""torch: eager or compiled, fused Adam, tensors made beforehand; the better of one thread and all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .. import data
+from ..cases import Case
+from ..timing import Run, fastest, repeat
+
+VERSION = f"torch {torch.__version__.split('+')[0]}"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare(case: Case, variant: str) -> Run:
+    if case.section == "optimizer":
+        return optimize(case, variant)
+    if case.section in ("predict", "one_row"):
+        return predict(case)
+    return (train if case.section == "train" else loop)(case, variant)
+
+
+def best(work: Callable[[], object]) -> Run:
+    def with_threads(threads: int) -> Run:
+        run = repeat(work)
+
+        def limited(times: int) -> float:
+            torch.set_num_threads(threads)
+            return run(times)
+
+        return limited
+
+    return fastest([with_threads(threads) for threads in {1, CORES}])
+
+
+def model_of(case: Case) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(case.layers, case.layers[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def tensors_of(case: Case, X, y) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(X), torch.from_numpy(y if case.classes else y[:, None])
+
+
+def stepper(case: Case, variant: str) -> Callable[[torch.Tensor, torch.Tensor], None]:
+    model = model_of(case)
+    if variant == "compile":
+        model = torch.compile(model)
+    loss = nn.CrossEntropyLoss() if case.classes else nn.MSELoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+
+    def step(X: torch.Tensor, y: torch.Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss(model(X), y).backward()
+        optimizer.step()
+
+    return step
+
+
+def train(case: Case, variant: str) -> Run:
+    X, y = tensors_of(case, *data.rows(case))
+    step = stepper(case, variant)
+
+    def epoch() -> None:
+        order = torch.randperm(len(X))
+        # Gathered at once: two calls instead of two for each step.
+        for X_batch, y_batch in zip(X[order].split(case.batch), y[order].split(case.batch), strict=True):
+            step(X_batch, y_batch)
+
+    return best(epoch)
+
+
+def loop(case: Case, variant: str) -> Run:
+    batches = [tensors_of(case, X, y) for X, y in data.batches(case)]
+    step = stepper(case, variant)
+
+    def epoch() -> None:
+        for X, y in batches:
+            step(X, y)
+
+    return best(epoch)
+
+
+def optimize(case: Case, variant: str) -> Run:
+    params, grads = data.tensors(case)
+    params = [nn.Parameter(torch.from_numpy(p)) for p in params]
+    for param, grad in zip(params, grads, strict=True):
+        param.grad = torch.from_numpy(grad)
+    optimizer = torch.optim.Adam(params, lr=1e-3, foreach=variant == "foreach", fused=variant == "fused")
+    return best(optimizer.step)
+
+
+def predict(case: Case) -> Run:
+    model, X = model_of(case).eval(), torch.from_numpy(data.inputs(case))
+
+    def forward() -> torch.Tensor:
+        with torch.inference_mode():
+            out = model(X)
+            return out.softmax(1) if case.classes else out
+
+    return best(forward)
