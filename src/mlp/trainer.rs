@@ -146,6 +146,7 @@ pub fn fit<'d, T: Scalar>(
             optimizer,
             monitor,
             outcome: Ok(Stopped::Epochs),
+            ends: false,
             loss: 0.0,
             weight: 0.0,
             penalty: 0.0,
@@ -195,6 +196,7 @@ struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
     monitor: &'l mut dyn Monitor<T>,
     outcome: Result<Stopped>,
+    ends: bool,
     /// Of the epoch so far: weighted losses, weights, penalties times the weights of their batches.
     loss: f64,
     weight: f64,
@@ -243,6 +245,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 let noise = random::key(&[self.options.seed, 1, epoch, start as u64]);
                 let noise = (0..self.batch.hidden.len()).any(|layer| self.network.drops(layer)).then_some(noise);
                 self.train(worker, &mut own, &mut leader, &Now { step, rows, weight, noise });
+                self.publish(&leader);
                 worker.meet();
                 if self.stop.load(Ordering::Relaxed) {
                     return;
@@ -254,11 +257,12 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                     let params = self.params.read(0..self.params.len());
                     predict::row_losses(self.network, params, data, &self.val_loss, worker, ladder);
                 }
-                worker.meet();
             }
+            worker.meet();
             if let Some(leader) = &mut leader {
                 self.end_epoch(leader, number);
             }
+            self.publish(&leader);
             worker.meet();
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -461,7 +465,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             leader.lr = step.lr();
         }
         // SAFETY: the others read it only after the next meeting.
-        unsafe { self.step.write(0..1)[0] = begun.map_err(|error| self.end(leader, Err(error))).ok() };
+        unsafe { self.step.write(0..1)[0] = begun.map_err(|error| Self::end(leader, Err(error))).ok() };
     }
 
     /// A step whose numbers are not finite: nothing is updated.
@@ -477,9 +481,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
         match leader.optimizer.begin_step(Some(f64::NAN)) {
             Err(Error::NonFinite { step, .. }) => {
-                self.end(leader, Err(Error::NonFinite { place: place.into(), step }));
+                Self::end(leader, Err(Error::NonFinite { place: place.into(), step }));
             }
-            Err(error) => self.end(leader, Err(error)),
+            Err(error) => Self::end(leader, Err(error)),
             Ok(_) => {}
         }
     }
@@ -495,14 +499,21 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         if now.step.is_multiple_of(leader.steps_per_look) && leader.last_tick.elapsed() >= TICK {
             leader.last_tick = Instant::now();
             if leader.monitor.tick() == Flow::Stop {
-                self.end(leader, Ok(Stopped::Interrupted));
+                Self::end(leader, Ok(Stopped::Interrupted));
             }
         }
     }
 
-    fn end(&self, leader: &mut Leader<'_, T>, outcome: Result<Stopped>) {
-        leader.outcome = outcome;
-        self.stop.store(true, Ordering::Relaxed);
+    fn end(leader: &mut Leader<'_, T>, outcome: Result<Stopped>) {
+        (leader.outcome, leader.ends) = (outcome, true);
+    }
+
+    /// Leader: lets the others know whether this is the end, to be read after the next meeting. Between this and the last
+    /// reading lies a meeting, or a slow worker would leave while the others wait for it.
+    fn publish(&self, leader: &Option<MutexGuard<'_, Leader<'l, T>>>) {
+        if leader.as_ref().is_some_and(|leader| leader.ends) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
     }
 
     fn end_epoch(&self, leader: &mut Leader<'_, T>, number: usize) {
@@ -519,9 +530,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         let flow = leader.monitor.epoch(&epoch, params);
         leader.last_tick = Instant::now();
         if flow == Flow::Stop {
-            self.end(leader, Ok(Stopped::Monitor));
+            Self::end(leader, Ok(Stopped::Monitor));
         } else if self.options.target_loss.is_some_and(|target| loss <= target) {
-            self.end(leader, Ok(Stopped::TargetLoss));
+            Self::end(leader, Ok(Stopped::TargetLoss));
         }
     }
 }
