@@ -65,7 +65,7 @@ fn losses<T: Scalar>(level: Level, wanted: &dyn Fn(&str) -> bool) {
                 || x.borrow_mut().copy_from_slice(&z),
                 || {
                     let x = &mut x.borrow_mut();
-                    loss.gradient(black_box(x), outputs, outputs, targets, None, T::ONE, &mut row_loss);
+                    loss.gradient(black_box(x), outputs, outputs, targets, None, None, T::ONE, &mut row_loss);
                 },
             );
             let name = format!("{} x {outputs}", loss.name());

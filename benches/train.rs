@@ -44,6 +44,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
         shape: Shape::new(widths),
         activations: vec![Activation::Relu; widths.len() - 2],
         loss: Loss::from_name(loss).expect("a loss"),
+        output_weights: None,
         l2: 0.0,
         l2_per_weight: false,
         dropout: vec![0.0; widths.len() - 2],

@@ -48,6 +48,7 @@ fn allocations(epochs: usize, threads: usize) -> usize {
         shape: Shape::new(&[20, 40, 30, 5]),
         activations: vec![Activation::Relu, Activation::Silu],
         loss: Loss::from_name("cross_entropy").unwrap(),
+        output_weights: None,
         l2: 0.001,
         l2_per_weight: false,
         dropout: vec![0.1, 0.0],

@@ -467,3 +467,24 @@ def test_summary_counts_the_parameters() -> None:
     assert net.theta.size == 235_146
     assert "235,146" in net.summary()
     assert "softmax" in net.summary()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 100])
+@pytest.mark.parametrize("layers", [[1, 1], [1, 1, 1], [2, 1, 1], [1, 1, 1, 1], [3, 1, 2, 1]])
+def test_layers_of_one_unit_predict_what_numpy_says(layers, rows):
+    net = sc.MLP(layers, activation="tanh", dtype="float64", seed=3)
+    X = np.linspace(-1, 1, rows * layers[0]).reshape(rows, layers[0])
+    out = X
+    for i in range(0, len(net.params), 2):
+        out = out @ net.params[i] + net.params[i + 1]
+        out = np.tanh(out) if i + 2 < len(net.params) else out
+    np.testing.assert_allclose(net.predict(X), out[:, 0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_workers_end_together_when_the_target_is_reached(n_threads):
+    X = np.random.default_rng(0).normal(size=(200, 64)).astype(np.float32)
+    net = sc.MLP([64, 100, 1])
+    for _ in range(300):  # each time a worker might leave before the others
+        history = net.fit(X, X[:, 0], batch_size=200, epochs=2, target_loss=1e9, n_threads=n_threads)
+        assert history.stopped == "target_loss"

@@ -217,6 +217,8 @@ impl Loss {
     ///
     /// There are as many rows as `row_loss` is long, each of `outputs` numbers, beginning `stride` apart in `z`; what
     /// lies between is left alone. `z` becomes `scale` times the derivative of the sum of all row losses by z.
+    /// With `output_weights` a row's loss is the sum over its outputs of weight times loss, in place of the mean or
+    /// the sum without weights; cross-entropy, which is one loss for all outputs, has none.
     ///
     /// # Panics
     /// If a slice is too short for that many rows, or a class is not below `outputs`.
@@ -228,10 +230,11 @@ impl Loss {
         stride: usize,
         targets: Targets<T>,
         weights: Option<&[T]>,
+        output_weights: Option<&[f64]>,
         scale: T,
         row_loss: &mut [f64],
     ) {
-        let rows = Rows { outputs, stride, targets, weights, scale: scale.to_f64(), row_loss };
+        let rows = Rows { outputs, stride, targets, weights, output_weights, scale: scale.to_f64(), row_loss };
         rows.check(z);
         dispatch(Evaluation { loss: self, z, rows });
     }
@@ -240,6 +243,7 @@ impl Loss {
     ///
     /// # Panics
     /// As [`gradient`](Self::gradient).
+    #[allow(clippy::too_many_arguments)]
     pub fn value<T: Scalar>(
         self,
         z: &[T],
@@ -247,9 +251,10 @@ impl Loss {
         stride: usize,
         targets: Targets<T>,
         weights: Option<&[T]>,
+        output_weights: Option<&[f64]>,
         row_loss: &mut [f64],
     ) {
-        let rows = Rows { outputs, stride, targets, weights, scale: 0.0, row_loss };
+        let rows = Rows { outputs, stride, targets, weights, output_weights, scale: 0.0, row_loss };
         rows.check(z);
         dispatch(Evaluation { loss: self, z, rows });
     }
@@ -274,6 +279,7 @@ struct Rows<'a, T> {
     stride: usize,
     targets: Targets<'a, T>,
     weights: Option<&'a [T]>,
+    output_weights: Option<&'a [f64]>,
     scale: f64,
     row_loss: &'a mut [f64],
 }
@@ -291,6 +297,7 @@ impl<T: Scalar> Rows<'_, T> {
             Targets::Values(values) => assert_eq!(values.len(), rows * self.outputs, "one target for each output"),
         }
         assert!(self.weights.is_none_or(|w| w.len() == rows), "one weight for each row");
+        assert!(self.output_weights.is_none_or(|w| w.len() == self.outputs), "one weight for each output");
     }
 
     /// The numbers of a row in `values`, which have no gaps.
@@ -347,7 +354,7 @@ impl<T: Scalar, Z: Logits<T>> Kernel for Evaluation<'_, T, Z> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Evaluation { loss, z, rows } = self;
-        let share = 1.0 / rows.outputs as f64;
+        let share = if rows.output_weights.is_some() { 1.0 } else { 1.0 / rows.outputs as f64 };
         match loss {
             Loss::Mse => elementwise::<I, T>(Square, share, z, rows),
             Loss::Sse => elementwise::<I, T>(Square, 1.0, z, rows),
@@ -422,6 +429,13 @@ fn elementwise<I: Isa, T: Scalar>(term: impl Term, share: f64, mut z: impl Logit
             for ((x, y), loss) in x[..used].iter_mut().zip(&y[..used]).zip(&mut losses[..used]) {
                 *loss = term.loss::<I>(*x, *y);
                 *x = term.slope::<I>(*x, *y);
+            }
+            if let Some(weights) = rows.output_weights {
+                let weights = weights[column..][..width].iter().cycle();
+                for ((x, loss), weight) in x[..used].iter_mut().zip(&mut losses[..used]).zip(weights) {
+                    *x *= weight;
+                    *loss *= weight;
+                }
             }
             for i in 0..group {
                 let row = first + i;

@@ -103,9 +103,9 @@ struct Operand<T> {
 impl<T> Operand<T> {
     fn of(view: &ArrayView2<'_, T>) -> Self {
         let (row, col) = (view.strides()[0], view.strides()[1]);
-        // A stride along an axis of length 1 is never used: call it what suits.
-        let (row, col) = if view.ncols() <= 1 && row != 1 { (row, 1) } else { (row, col) };
-        let (row, col) = if view.nrows() <= 1 && col != 1 { (1, col) } else { (row, col) };
+        // A stride along an axis of length 1 is never used (ndarray's slices have 0 there): call it what suits.
+        let (row, col) = if view.ncols() <= 1 { (row, if row == 1 { col.max(1) } else { 1 }) } else { (row, col) };
+        let (row, col) = if view.nrows() <= 1 { (if col == 1 { row.max(1) } else { 1 }, col) } else { (row, col) };
         assert!(row >= 0 && col >= 0 && (row == 1 || col == 1), "an operand of a product must be contiguous one way");
         Operand { ptr: view.as_ptr(), row: row as usize, col: col as usize }
     }

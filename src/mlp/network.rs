@@ -23,6 +23,8 @@ pub struct Network {
     pub activations: Vec<Activation>,
     /// What is minimised; it also says what the outputs mean.
     pub loss: Loss,
+    /// A weight for the loss of each output, in place of their mean (see [`Loss::gradient`]).
+    pub output_weights: Option<Vec<f64>>,
     /// Strength of the penalty `l2 / 2 * sum of squared weights`; biases are free.
     pub l2: f64,
     /// Whether the penalty is divided by the total weight of each batch, as scikit-learn does.
@@ -144,9 +146,10 @@ impl Network {
             let weights = data.weights.map(|_| batch.weights(rows.clone()));
             let row_loss = batch.row_loss.write(rows);
             let (outputs, stride) = (self.shape.outputs(), logits.stride());
-            match scale {
-                Some(scale) => self.loss.gradient(z, outputs, stride, targets, weights, T::from_f64(scale), row_loss),
-                None => self.loss.value(z, outputs, stride, targets, weights, row_loss),
+            let of_outputs = self.output_weights.as_deref();
+            match scale.map(T::from_f64) {
+                Some(scale) => self.loss.gradient(z, outputs, stride, targets, weights, of_outputs, scale, row_loss),
+                None => self.loss.value(z, outputs, stride, targets, weights, of_outputs, row_loss),
             }
             row_loss.iter().all(|loss| loss.is_finite())
         }

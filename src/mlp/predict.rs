@@ -131,7 +131,7 @@ pub unsafe fn row_losses<T: Scalar>(
             Targets::Values(values) => Targets::Values(&values[block.start * outputs..block.end * outputs]),
         };
         let weights = data.weights.map(|weights| &weights[block]);
-        network.loss.value(logits, outputs, stride, targets, weights, row_loss);
+        network.loss.value(logits, outputs, stride, targets, weights, network.output_weights.as_deref(), row_loss);
     });
 }
 

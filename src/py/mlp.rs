@@ -137,6 +137,8 @@ fn check_shape(name: &str, got: &[usize], expected: &[usize]) -> PyResult<()> {
 #[pymethods]
 impl PyNetwork {
     #[new]
+    #[pyo3(signature = (widths, activations, loss, l2, l2_per_weight, dropout, *, loss_parameter=None, output_weights=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         widths: Vec<usize>,
         activations: Vec<String>,
@@ -144,6 +146,8 @@ impl PyNetwork {
         l2: f64,
         l2_per_weight: bool,
         dropout: Vec<f64>,
+        loss_parameter: Option<f64>,
+        output_weights: Option<Vec<f64>>,
     ) -> PyResult<Self> {
         if widths.len() < 2 || widths.contains(&0) {
             let expected = "at least two widths, from inputs to outputs, all positive";
@@ -169,7 +173,24 @@ impl PyNetwork {
         if !(l2 >= 0.0 && l2.is_finite()) {
             return Err(Error::value("l2", l2, "finite and not negative").into());
         }
-        let network = Network { shape: Shape::new(&widths), activations, loss, l2, l2_per_weight, dropout };
+        let loss = match (loss, loss_parameter) {
+            (loss, None) => loss,
+            (Loss::Huber { .. }, Some(delta)) if delta > 0.0 => Loss::Huber { delta },
+            (Loss::Quantile { .. }, Some(level)) if level > 0.0 && level < 1.0 => Loss::Quantile { level },
+            (_, Some(other)) => {
+                let expected = "a positive threshold for huber, a level between 0 and 1 for quantile, else none";
+                return Err(Error::value("loss_parameter", other, expected).into());
+            }
+        };
+        if let Some(weights) = &output_weights {
+            check_shape("output_weights", &[weights.len()], &[widths[hidden + 1]])?;
+            if loss.takes_classes() || !weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite()) {
+                let expected = "finite and not negative, for a loss that is a sum over outputs";
+                return Err(Error::value("output_weights", format!("{weights:?}"), expected).into());
+            }
+        }
+        let shape = Shape::new(&widths);
+        let network = Network { shape, activations, loss, output_weights, l2, l2_per_weight, dropout };
         Ok(PyNetwork { network, kept: Mutex::default() })
     }
 
@@ -185,6 +206,11 @@ impl PyNetwork {
         self.network.loss.takes_classes()
     }
 
+    /// How many workers a training with batches of that size deserves.
+    fn workers(&self, batch_size: usize) -> usize {
+        trainer::workers(&self.network, batch_size)
+    }
+
     /// The bound of each layer's uniform initial weights.
     fn init_bounds(&self) -> Vec<f64> {
         self.network.init_bounds()
@@ -192,7 +218,10 @@ impl PyNetwork {
 
     /// Trains `theta` in place: records of the epochs (loss, val_loss, lr, seconds), why it stopped, and the exception
     /// that stopped it, not raised so that the records are not lost.
-    #[pyo3(signature = (theta, optimizer, data, validation, *, batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, on_epoch))]
+    ///
+    /// `on_epoch(number, loss, val_loss)` is called now and then, to show progress; `each_epoch(loss, val_loss, lr, penalty)`
+    /// after every epoch, and training stops where it returns True. Both may read `theta`, and must not change it.
+    #[pyo3(signature = (theta, optimizer, data, validation, *, batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, on_epoch, each_epoch=None, max_seconds=None))]
     #[allow(clippy::too_many_arguments)]
     fn fit<'py>(
         &self,
@@ -208,9 +237,20 @@ impl PyNetwork {
         threads: Option<usize>,
         target_loss: Option<f64>,
         on_epoch: Option<Py<PyAny>>,
+        each_epoch: Option<Py<PyAny>>,
+        max_seconds: Option<f64>,
     ) -> PyResult<Fitted> {
         let options = Options { batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss };
-        by_dtype!(theta, self.fit_as(theta, optimizer, data, validation, options, on_epoch))
+        let watch = Watch {
+            start: Instant::now(),
+            shown: None,
+            on_epoch,
+            each_epoch,
+            max_seconds: max_seconds.unwrap_or(f64::INFINITY),
+            records: vec![],
+            raised: None,
+        };
+        by_dtype!(theta, self.fit_as(theta, optimizer, data, validation, options, watch))
     }
 
     /// Predictions of the rows of `x`, or logits.
@@ -263,7 +303,7 @@ impl PyNetwork {
         data: Rows<'py>,
         validation: Option<Rows<'py>>,
         options: Options,
-        on_epoch: Option<Py<PyAny>>,
+        mut watch: Watch,
     ) -> PyResult<Fitted> {
         let py = theta.py();
         let network = &self.network;
@@ -276,13 +316,14 @@ impl PyNetwork {
         let optimizer = T::optimizer(&mut optimizer).filter(|optimizer| optimizer.len() == params.len());
         let optimizer =
             optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
-        let mut watch = Watch { start: Instant::now(), shown: None, on_epoch, records: vec![], raised: None };
         let stopped =
             py.detach(|| trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch));
         let (stopped, error) = match stopped {
             Ok(Stopped::Epochs) => ("epochs", None),
             Ok(Stopped::TargetLoss) => ("target_loss", None),
-            Ok(Stopped::Monitor | Stopped::Interrupted) => ("interrupted", watch.raised),
+            Ok(Stopped::Monitor | Stopped::Interrupted) if watch.raised.is_some() => ("interrupted", watch.raised),
+            Ok(Stopped::Monitor) => ("callback", None),
+            Ok(Stopped::Interrupted) => ("max_time", None),
             Err(error) => ("error", Some(error.into())),
         };
         Ok((watch.records, stopped, error))
@@ -356,14 +397,18 @@ struct Watch {
     start: Instant,
     shown: Option<Instant>,
     on_epoch: Option<Py<PyAny>>,
+    each_epoch: Option<Py<PyAny>>,
+    max_seconds: f64,
     records: Vec<Record>,
     raised: Option<PyErr>,
 }
 
 impl Watch {
-    fn keep(&mut self, result: PyResult<()>) -> Flow {
+    /// Whether to go on, where `result` says whether to stop.
+    fn keep(&mut self, result: PyResult<bool>) -> Flow {
         match result {
-            Ok(()) => Flow::Continue,
+            Ok(false) => Flow::Continue,
+            Ok(true) => Flow::Stop,
             Err(raised) => {
                 self.raised = Some(raised);
                 Flow::Stop
@@ -374,19 +419,26 @@ impl Watch {
 
 impl<T> Monitor<T> for Watch {
     fn tick(&mut self) -> Flow {
+        let late = self.start.elapsed().as_secs_f64() >= self.max_seconds;
         let result = Python::attach(|py| py.check_signals());
-        self.keep(result)
+        self.keep(result.map(|()| late))
     }
 
     fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Flow {
-        let Epoch { number, loss, val_loss, lr } = *epoch;
+        let Epoch { number, loss, val_loss, penalty, lr } = *epoch;
         self.records.push((loss, val_loss, lr, self.start.elapsed().as_secs_f64()));
+        if let Some(each_epoch) = &self.each_epoch {
+            let stop = Python::attach(|py| each_epoch.call1(py, (loss, val_loss, lr, penalty))?.is_truthy(py));
+            if self.keep(stop) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
         let Some(on_epoch) = &self.on_epoch else { return Flow::Continue };
         if self.shown.is_some_and(|shown| shown.elapsed() < SHOW) {
             return Flow::Continue;
         }
         self.shown = Some(Instant::now());
-        let result = Python::attach(|py| on_epoch.call1(py, (number + 1, loss, val_loss)).map(|_| ()));
+        let result = Python::attach(|py| on_epoch.call1(py, (number + 1, loss, val_loss)).map(|_| false));
         self.keep(result)
     }
 }

@@ -69,7 +69,7 @@ impl Batch {
         let mut row_loss = vec![0.0; self.rows()];
         let weights = cast(&self.weights);
         let scale = T::from_f64(scale);
-        loss.gradient(&mut z, self.outputs, self.stride, targets, Some(&weights), scale, &mut row_loss);
+        loss.gradient(&mut z, self.outputs, self.stride, targets, Some(&weights), None, scale, &mut row_loss);
         (row_loss, z)
     }
 
@@ -77,7 +77,7 @@ impl Batch {
         let (z, values) = (cast::<T>(&self.z), cast::<T>(&self.values));
         let targets = if classes { Targets::Classes(&self.classes) } else { Targets::Values(&values) };
         let mut row_loss = vec![0.0; self.rows()];
-        loss.value(&z, self.outputs, self.stride, targets, Some(&cast(&self.weights)), &mut row_loss);
+        loss.value(&z, self.outputs, self.stride, targets, Some(&cast(&self.weights)), None, &mut row_loss);
         row_loss
     }
 
@@ -98,7 +98,7 @@ impl Batch {
 fn one<T: Scalar>(loss: Loss, z: &[f64], targets: Targets<T>) -> (f64, Vec<f64>) {
     let (mut z, mut row_loss) = (cast::<T>(z), [0.0]);
     let outputs = z.len();
-    loss.gradient(&mut z, outputs, outputs, targets, None, T::ONE, &mut row_loss);
+    loss.gradient(&mut z, outputs, outputs, targets, None, None, T::ONE, &mut row_loss);
     (row_loss[0], z.iter().map(|z| z.to_f64()).collect())
 }
 
@@ -316,5 +316,5 @@ fn a_class_beyond_the_outputs_is_refused() {
 #[test]
 #[should_panic(expected = "too short")]
 fn too_short_a_batch_is_refused() {
-    Loss::Mse.value(&[0f32; 5], 2, 2, Targets::Classes(&[0, 1, 0]), None, &mut [0.0; 3]);
+    Loss::Mse.value(&[0f32; 5], 2, 2, Targets::Classes(&[0, 1, 0]), None, None, &mut [0.0; 3]);
 }
