@@ -11,3 +11,18 @@ from .optimizers import *  # noqa: F403  the classes come from the tables of the
 __all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "TrainingInfo"]
 __all__ += ["__version__", "ewa", "minimize", "schedules"]
 __all__ += optimizers.__all__
+
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+
+
+def __getattr__(name: str) -> object:
+    """Import the estimators where they are first asked for: they need scikit-learn, the rest does not."""
+    if name in _ESTIMATORS:
+        from . import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_ESTIMATORS]

@@ -1,0 +1,9 @@
+"""Estimators for scikit-learn: its multilayer perceptrons, trained by schuss.
+
+Needs scikit-learn 1.6 or newer; the rest of the package does not.
+"""
+
+from ._classifier import MLPClassifier
+from ._regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

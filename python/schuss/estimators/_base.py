@@ -1,0 +1,312 @@
+"""What the classifier and the regressor have in common."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .. import _schuss, optimizers
+from .._schuss import ACTIVATIONS
+from ..history import History
+from . import _lbfgs, _losses, _parameters, _threads
+from ._solver import Solver
+from ._training import Part, Training
+
+Array = NDArray[Any]
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be"
+    " preprocessed."
+)
+
+
+class BaseMLP(BaseEstimator, ABC):
+    """A multilayer perceptron in scikit-learn's manner."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"logistic", *ACTIVATIONS}), list, tuple],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [optimizers.Optimizer, str, None],
+        "schedule": [callable, None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [str, callable, None],
+        "restore_best": ["boolean", None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": [list, tuple, callable, None],
+        "progress": ["boolean"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # What the two kinds differ in.
+
+    @abstractmethod
+    def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
+        """The targets as scores want them, and as the core does; remembers what they are."""
+
+    @abstractmethod
+    def _objective(self) -> _losses.Objective:
+        """What is minimised."""
+
+    @abstractmethod
+    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+        """The weights of rows."""
+
+    # Fitting.
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        incremental: bool = False,
+        validation: Any = (None, None, None),
+    ) -> Any:
+        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, y, targets = self._check_rows(X, y, incremental, first)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        sample_weight = self._check_weights(sample_weight, X, y)
+        data = Part(X, targets, y, sample_weight)
+        held_out = self._check_validation(*validation)
+        self.n_outputs_ = self._n_outputs(targets)
+        core = self._make_core(X.shape[1])
+        layers = self._layers(X.shape[1])
+        theta = self._start(first, core, layers, X.dtype)
+        self.coefs_, self.intercepts_ = _parameters.views(theta, layers)
+        if self.solver == "lbfgs" and self.optimizer is None:
+            _lbfgs.fit(self, core, theta, data)
+        else:
+            if self.early_stopping and held_out is None:
+                data, held_out = self._split(data)
+            self._train(core, theta, data, held_out, incremental)
+        if not np.isfinite(theta).all():
+            raise ValueError(NOT_FINITE)
+        return self
+
+    def _check_rows(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr"],
+            multi_output=True,
+            y_numeric=not is_classifier(self),
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=first,
+        )
+        y, targets = self._check_targets(y, incremental)
+        if targets.dtype != np.uint32:
+            targets = np.ascontiguousarray(targets, dtype=X.dtype)
+            targets = targets[:, None] if targets.ndim == 1 else targets
+        return X, y, targets
+
+    def _check_weights(self, sample_weight: Any, X: Any, y: Any) -> Array | None:
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weights = self._weights(y, sample_weight)
+        return None if weights is None else np.ascontiguousarray(weights, dtype=X.dtype)
+
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Part | None:
+        if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val is given, but X_val and y_val are not")
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val must be given both, or neither")
+        X, y, targets = self._check_rows(X, y, True, False)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        return Part(X, targets, y, sample_weight)
+
+    def _n_outputs(self, targets: Array) -> int:
+        return len(self.classes_) if targets.dtype == np.uint32 else targets.shape[1]
+
+    def _layers(self, inputs: int) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if np.any(np.array(hidden) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        return [int(width) for width in (inputs, *hidden, self.n_outputs_)]
+
+    def _hidden_activations(self, hidden: int) -> list[str]:
+        names = self.activation
+        names = [names] * hidden if isinstance(names, str) else list(names)
+        if len(names) != hidden:
+            raise ValueError(
+                f"activation must be one name or {hidden}, one for each hidden layer, got {names}"
+            )
+        return ["sigmoid" if name == "logistic" else name for name in names]
+
+    def _make_core(self, inputs: int) -> _schuss.Network:
+        """The network that is trained."""
+        layers = self._layers(inputs)
+        objective = self._objective()
+        hidden = len(layers) - 2
+        rates = self.dropout
+        rates = [float(rates)] * hidden if isinstance(rates, Real) else [float(rate) for rate in rates]
+        return _schuss.Network(
+            layers,
+            self._hidden_activations(hidden),
+            objective.name,
+            float(self.alpha),
+            True,
+            rates,
+            loss_parameter=objective.parameter,
+            output_weights=objective.output_weights,
+        )
+
+    def _start(self, first: bool, core: _schuss.Network, layers: list[int], dtype: Any) -> Array:
+        """The parameters to begin with, in memory of their own."""
+        if not hasattr(self, "_seed") or first:
+            # In scikit-learn's order: first the weights are drawn, then the rows that are held out.
+            random = check_random_state(self.random_state)
+            self._random_state = random
+            if first:
+                names = self._hidden_activations(len(layers) - 2)
+                theta = _parameters.initial(layers, names, core.init_bounds(), random, dtype)
+            self._split_state = copy.deepcopy(random)
+            self._seed = int(random.randint(2**63, dtype=np.uint64))
+            self._epochs = 0
+            self._optimizer = Solver()
+            self.history_ = History()
+        if not first:
+            old = [width.shape[0] for width in self.coefs_] + [self.coefs_[-1].shape[1]]
+            if old != layers:
+                raise ValueError(f"a fit that continues must have the layers {old} as before, got {layers}")
+            return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
+        self.n_layers_ = len(layers)
+        self.out_activation_ = self._objective().link
+        self.n_iter_ = self.t_ = 0
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self._best_theta: Array | None = None
+        self.validation_loss_curve_: list[float] | None = None
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_validation_score_: float | None = -np.inf if self.early_stopping else None
+        self.best_loss_: float | None = None if self.early_stopping else np.inf
+        return theta
+
+    def _split(self, data: Part) -> tuple[Part, Part]:
+        """Hold rows out, the same ones whenever the fit continues."""
+        rows = np.arange(data.X.shape[0])
+        # scikit-learn stratifies two classes, and only these.
+        stratify = data.targets.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        random = copy.deepcopy(self._split_state)
+        train, held_out = train_test_split(
+            rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return data.take(train), data.take(held_out)
+
+    def _train(self, core: Any, theta: Array, data: Part, held_out: Part | None, incremental: bool) -> None:
+        batch_size = min(200, data.X.shape[0]) if self.batch_size == "auto" else self.batch_size
+        if batch_size > data.X.shape[0]:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=4,
+            )
+            batch_size = data.X.shape[0]
+        training = Training(self, core, theta, data, held_out, batch_size)
+        training.run(1 if incremental else self.max_iter)
+        if training.stopped == "interrupted":
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        elif training.stopped == "epochs" and not incremental:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _recipe(self) -> tuple[Any, Any]:
+        """The optimizer to use, and its learning rate where that is not the optimizer's own."""
+        if self.optimizer is not None:
+            return optimizers.recipe(self.optimizer), self.schedule
+        lr = self.learning_rate_init if self.schedule is None else self.schedule
+        # scikit-learn's formulas are those of Keras. What is not finite shows in the loss, at no cost.
+        common: dict[str, Any] = {"nonfinite": "ignore", "convention": "keras"}
+        if self.solver == "adam":
+            betas = (self.beta_1, self.beta_2)
+            return optimizers.Adam(lr=lr, betas=betas, eps=self.epsilon, **common), None
+        momentum = min(self.momentum, np.nextafter(1.0, 0.0))
+        nesterov = bool(self.nesterovs_momentum) and momentum > 0
+        return optimizers.SGD(lr=lr, momentum=momentum, nesterov=nesterov, **common), None
+
+    def _threads(self, core: Any, batch_size: int) -> int:
+        if self.n_threads is not None:
+            return int(self.n_threads)
+        return min(core.workers(batch_size), _threads.limit())
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs" and self.optimizer is None:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            )
+        return True
+
+    # Using what was fitted.
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs for rows that may be anything that scikit-learn accepts."""
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
+        )
+        return self._forward(X)
+
+    def _forward(self, X: Any) -> Array:
+        """The network's outputs for checked rows, as many columns as there are outputs."""
+        theta = _parameters.flat(self.coefs_, self.intercepts_)
+        core = self._make_core(self.coefs_[0].shape[0])
+        threads = self.n_threads or _threads.limit()
+        if not sparse.issparse(X):
+            return core.predict(theta, np.ascontiguousarray(X, dtype=theta.dtype), False, threads)
+        out = np.empty((X.shape[0], self.n_outputs_), theta.dtype)
+        for start in range(0, X.shape[0], 1024):
+            rows = slice(start, start + 1024)
+            out[rows] = core.predict(theta, X[rows].toarray().astype(theta.dtype, copy=False), False, threads)
+        return out

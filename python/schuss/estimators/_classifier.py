@@ -1,0 +1,188 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+
+from . import _losses
+from ._base import BaseMLP
+
+Array = NDArray[Any]
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A multilayer perceptron classifier: scikit-learn's, trained by schuss."""
+
+    _parameter_constraints: ClassVar = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    loss = "log_loss"
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Any = None,
+        schedule: Any = None,
+        dropout: Any = 0.0,
+        class_weight: Any = None,
+        clip_norm: float | None = None,
+        scoring: Any = None,
+        restore_best: bool | None = None,
+        max_time: float | None = None,
+        callbacks: Any = None,
+        progress: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.clip_norm = clip_norm
+        self.scoring = scoring
+        self.restore_best = restore_best
+        self.max_time = max_time
+        self.callbacks = callbacks
+        self.progress = progress
+        self.n_threads = n_threads
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Fit the model to data."""
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+        """Update the model by one pass over the given data."""
+        if _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = LabelBinarizer()
+            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Predict classes."""
+        return self._labels(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probability estimates."""
+        out = self._outputs(X)
+        return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probability estimates."""
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    def _labels(self, out: Array) -> Array:
+        return self._label_binarizer.inverse_transform(out.ravel() if self.n_outputs_ == 1 else out)
+
+    def _score(self, X: Any, y: Any, sample_weight: Array | None) -> float:
+        out = self._forward(X)
+        return (
+            accuracy_score(y, self._labels(out), sample_weight=sample_weight)
+            if np.isfinite(out).all()
+            else np.nan
+        )
+
+    def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            classes = unique_labels(y)
+            if self.warm_start and not incremental and set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to "
+                    f"fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+            if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+                raise ValueError(
+                    "`y` has classes not in `self.classes_`."
+                    f" `self.classes_` has {self.classes_}. 'y' has {classes}."
+                )
+        if self._label_binarizer.y_type_ == "multiclass":
+            return y, np.searchsorted(self.classes_, y).astype(np.uint32)
+        return y, self._label_binarizer.transform(y)
+
+    def _objective(self) -> _losses.Objective:
+        return _losses.classification(self.n_outputs_, self._label_binarizer.y_type_ == "multiclass")
+
+    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        weights = compute_sample_weight(self.class_weight, y)
+        return weights if sample_weight is None else weights * sample_weight

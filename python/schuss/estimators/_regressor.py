@@ -1,0 +1,161 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from . import _losses
+from ._base import BaseMLP
+
+Array = NDArray[Any]
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """A multilayer perceptron regressor: scikit-learn's, trained by schuss."""
+
+    _parameter_constraints: ClassVar = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(_losses.REGRESSION))],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "target_weights": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Any = None,
+        schedule: Any = None,
+        dropout: Any = 0.0,
+        delta: float = 1.0,
+        quantile: float = 0.5,
+        target_weights: Any = None,
+        clip_norm: float | None = None,
+        scoring: Any = None,
+        restore_best: bool | None = None,
+        max_time: float | None = None,
+        callbacks: Any = None,
+        progress: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.dropout = dropout
+        self.delta = delta
+        self.quantile = quantile
+        self.target_weights = target_weights
+        self.clip_norm = clip_norm
+        self.scoring = scoring
+        self.restore_best = restore_best
+        self.max_time = max_time
+        self.callbacks = callbacks
+        self.progress = progress
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Fit the model to data."""
+        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Update the model by one pass over the given data."""
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Predict values."""
+        out = self._outputs(X)
+        return out[:, 0] if self.n_outputs_ == 1 else out
+
+    def _score(self, X: Any, y: Any, sample_weight: Array | None) -> float:
+        out = self._forward(X)
+        return r2_score(y, out, sample_weight=sample_weight) if np.isfinite(out).all() else np.nan
+
+    def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
+        return y, y
+
+    def _objective(self) -> _losses.Objective:
+        weights = np.ones(self.n_outputs_)
+        if self.target_weights is not None:
+            weights = np.asarray(self.target_weights, dtype=np.float64)
+            if weights.shape != (self.n_outputs_,) or not ((weights >= 0) & np.isfinite(weights)).all():
+                raise ValueError(
+                    f"target_weights must be {self.n_outputs_} numbers, finite and not negative, one for "
+                    f"each column of y; got {self.target_weights!r}"
+                )
+        parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss)
+        return _losses.regression(self.loss, parameter, weights)
+
+    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+        return sample_weight

@@ -1,0 +1,252 @@
+"""Training by epochs: what is watched after each, and when it ends."""
+
+from __future__ import annotations
+
+import copy
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.metrics import check_scoring
+
+from .. import _schuss
+from ..history import progress_bar
+from . import _losses
+
+Array = NDArray[Any]
+
+
+class Part(NamedTuple):
+    """Rows to learn from or to watch: inputs, targets as the core has them, as the user has them, weights."""
+
+    X: Any
+    targets: Array
+    y: Any
+    sample_weight: Array | None
+
+    def take(self, rows: Array) -> Part:
+        """Some of the rows."""
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return Part(self.X[rows], self.targets[rows], self.y[rows], weight)
+
+    def rows(self) -> tuple[Any, Array, Array | None]:
+        """As the core wants them."""
+        x = self.X.toarray() if sparse.issparse(self.X) else np.ascontiguousarray(self.X)
+        weight = self.sample_weight
+        return x, self.targets, None if weight is None else np.ascontiguousarray(weight, dtype=x.dtype)
+
+
+class Training:
+    """One fit of an estimator: epochs in the core, and its books on the estimator."""
+
+    def __init__(
+        self, estimator: Any, core: Any, theta: Array, data: Part, held_out: Part | None, batch: int
+    ) -> None:
+        self.estimator = estimator
+        self.core = core
+        self.theta = theta
+        self.rows = data.rows()
+        self.held_out = held_out
+        self.batch_size = batch
+        self.objective = estimator._objective()
+        self.constant = _losses.constant(self.objective, data.targets, data.sample_weight)
+        self.stopped: str | None = None
+        self.start = perf_counter()
+        callbacks = estimator.callbacks
+        self.callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
+        self.restores = estimator.early_stopping if estimator.restore_best is None else estimator.restore_best
+        # The core comes to rest after each epoch where something wants the parameters or changes the learning
+        # rate.
+        self.rests = bool(
+            held_out or self.callbacks or self.restores or estimator.learning_rate == "invscaling"
+        )
+        self.last: tuple[float, None, float, float] | None = None
+        coefs, intercepts = estimator.coefs_, estimator.intercepts_
+        tensors = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
+        recipe, schedule = estimator._recipe()
+        self.optimizer = estimator._optimizer.bind(recipe, tensors, schedule, estimator.clip_norm)
+        if held_out is not None:
+            self._watch(held_out)
+
+    def _watch(self, held_out: Part) -> None:
+        estimator = self.estimator
+        layers = [len(coef) for coef in estimator.coefs_] + [estimator.n_outputs_]
+        objective = self.objective
+        # The loss without penalty and dropout.
+        self.plain = _schuss.Network(
+            layers,
+            estimator._hidden_activations(len(layers) - 2),
+            objective.name,
+            0.0,
+            False,
+            [0.0] * (len(layers) - 2),
+            loss_parameter=objective.parameter,
+            output_weights=objective.output_weights,
+        )
+        self.watched = held_out.rows()
+        self.watched_constant = _losses.constant(objective, held_out.targets, held_out.sample_weight)
+        scoring = estimator.scoring
+        self.scorer = scoring if scoring in (None, "loss") else check_scoring(estimator, scoring)
+        if estimator.validation_scores_ is None:
+            estimator.validation_scores_, estimator.best_validation_score_ = [], -np.inf
+        if estimator.validation_loss_curve_ is None:
+            estimator.validation_loss_curve_ = []
+
+    def run(self, epochs: int) -> None:
+        """Train for that many epochs, or until something says stop."""
+        estimator = self.estimator
+        estimator.n_iter_ = 0
+        threads = estimator._threads(self.core, self.batch_size)
+        limit = estimator.max_time
+        history = estimator.history_
+        self.seconds_before = history["seconds"][-1] if history.epochs else 0.0
+        with progress_bar(epochs, estimator.progress) as self.update:
+            while self.stopped is None:
+                estimator._optimizer.adapt(self.optimizer)
+                _, stopped, error = self.core.fit(
+                    self.theta,
+                    self.optimizer,
+                    self.rows,
+                    None,
+                    batch_size=self.batch_size,
+                    epochs=1 if self.rests else epochs - estimator.n_iter_,
+                    first_epoch=estimator._epochs,
+                    shuffle=bool(estimator.shuffle),
+                    seed=estimator._seed,
+                    threads=threads,
+                    target_loss=None,
+                    on_epoch=None,
+                    each_epoch=self._at_rest if self.rests else self._after_epoch,
+                    max_seconds=None if limit is None else limit - (perf_counter() - self.start),
+                )
+                if isinstance(error, KeyboardInterrupt):
+                    self.stopped = "interrupted"
+                elif isinstance(error, _schuss.NonFiniteError):
+                    from ._base import NOT_FINITE
+
+                    raise ValueError(NOT_FINITE) from error
+                elif error is not None:
+                    raise error
+                elif stopped == "max_time":
+                    self.stopped = "max_time"
+                elif self.last is not None:
+                    try:
+                        self._after_epoch(*self.last)
+                    except KeyboardInterrupt:
+                        self.stopped = "interrupted"
+                if self.stopped is None and estimator.n_iter_ >= epochs:
+                    self.stopped = "epochs"
+        history.stopped = self.stopped
+        estimator._optimizer.keep(self.optimizer)
+        if self.restores and estimator._best_theta is not None:
+            self.theta[:] = estimator._best_theta
+
+    def _at_rest(self, loss: float, val_loss: None, lr: float, penalty: float) -> bool:
+        self.last = (loss, val_loss, lr, penalty)
+        return False
+
+    def _after_epoch(self, loss: float, _val_loss: None, lr: float, penalty: float) -> bool:
+        """The books of an epoch. Whether the core must come to rest."""
+        estimator = self.estimator
+        estimator.n_iter_ += 1
+        estimator._epochs += 1
+        estimator.t_ += len(self.rows[0])
+        estimator.loss_ = loss = self.objective.report(loss, penalty, self.constant)
+        estimator.loss_curve_.append(loss)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+        record = {"loss": loss}
+        if self.held_out is not None:
+            record |= self._look_at(self.held_out)
+        elapsed = perf_counter() - self.start
+        estimator.history_.append(**record, lr=lr, seconds=self.seconds_before + elapsed)
+        self.update(estimator.n_iter_, loss, record.get("val_loss"))
+        self._count_improvement(record)
+        solver = estimator._optimizer
+        if estimator.learning_rate == "invscaling" and self._adapts():
+            solver.learning_rate = solver.given / (estimator.t_ + 1) ** estimator.power_t
+        if estimator._no_improvement_count > estimator.n_iter_no_change:
+            self._without_improvement()
+            return True
+        if not np.isfinite(loss) and not np.isfinite(self.theta).all():
+            self.stopped = "not finite"
+        elif estimator.max_time is not None and elapsed >= estimator.max_time:
+            self.stopped = "max_time"
+        elif self._call_back():
+            self.stopped = "callback"
+        return self.stopped is not None
+
+    def _adapts(self) -> bool:
+        estimator = self.estimator
+        return estimator.schedule is None and (estimator.optimizer is not None or estimator.solver == "sgd")
+
+    def _look_at(self, held_out: Part) -> dict[str, float]:
+        estimator = self.estimator
+        val_loss = self.plain.loss(self.theta, self.watched, None)
+        val_loss = self.objective.report(val_loss, 0.0, self.watched_constant)
+        if self.scorer is None:
+            score = estimator._score(held_out.X, held_out.y, held_out.sample_weight)
+        elif self.scorer == "loss":
+            score = -val_loss
+        else:
+            # The rows have no column names any more.
+            nameless = copy.copy(estimator)
+            nameless.__dict__.pop("feature_names_in_", None)
+            weight = {} if held_out.sample_weight is None else {"sample_weight": held_out.sample_weight}
+            score = self.scorer(nameless, held_out.X, held_out.y, **weight)
+        score = float(score)
+        estimator.validation_loss_curve_.append(val_loss)
+        estimator.validation_scores_.append(score)
+        if estimator.verbose:
+            print(f"Validation score: {score:f}")
+        return {"val_loss": val_loss, "score": score}
+
+    def _count_improvement(self, record: dict[str, float]) -> None:
+        """What is watched goes up: the score of held-out rows, else the negative loss."""
+        estimator = self.estimator
+        better = False
+        if "score" in record:
+            score, best = record["score"], estimator.best_validation_score_
+            if score > best:
+                estimator.best_validation_score_, better = score, True
+        if estimator.early_stopping:
+            stalls = record["score"] < best + estimator.tol
+        else:
+            loss, best = record["loss"], estimator.best_loss_
+            stalls = loss > best - estimator.tol
+            if loss < best:
+                estimator.best_loss_ = loss
+                better = better or "score" not in record
+        estimator._no_improvement_count = estimator._no_improvement_count + 1 if stalls else 0
+        if self.restores and (better or estimator._best_theta is None):
+            estimator._best_theta = self.theta.copy()
+
+    def _without_improvement(self) -> None:
+        """Stop, or go on with a smaller learning rate."""
+        estimator = self.estimator
+        what = "Validation score" if estimator.early_stopping else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change} "
+            "consecutive epochs."
+        )
+        if estimator.learning_rate != "adaptive" or not self._adapts():
+            self.stopped, action = "converged", "Stopping."
+        elif estimator._optimizer.learning_rate <= 1e-6:
+            self.stopped, action = "converged", "Learning rate too small. Stopping."
+        else:
+            estimator._optimizer.learning_rate /= 5.0
+            estimator._no_improvement_count = 0
+            action = f"Setting learning rate to {estimator._optimizer.learning_rate:f}"
+        if estimator.verbose:
+            print(f"{message} {action}")
+
+    def _call_back(self) -> bool:
+        stop = False
+        for callback in self.callbacks:
+            try:
+                stop |= callback(self.estimator) is True
+            except StopIteration:
+                stop = True
+        return stop
