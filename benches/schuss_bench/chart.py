@@ -31,7 +31,7 @@ def draw(session: Session, path: Path) -> bool:
         axes.bar_label(bars, labels, padding=3, fontsize=7)
     axes.set_yticks(
         range(len(results)),
-        [f"{r.case.name}\n{r.case.shape}, {r.case.batch} rows" for r in results],
+        [f"{r.case.name}\n{r.case.shape}, batch {r.case.batch}" for r in results],
         fontsize=8,
     )
     axes.invert_yaxis()
@@ -39,7 +39,7 @@ def draw(session: Session, path: Path) -> bool:
     axes.margins(x=0.12)
     axes.xaxis.set_major_formatter("{x:g}x")
     axes.set_xlabel(
-        "time of a training step (shuffle, forward, backward, Adam) relative to schuss; shorter is faster"
+        "time of a training step (shuffle, forward, backward, Adam) relative to schuss (log scale)"
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
