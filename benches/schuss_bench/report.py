@@ -19,7 +19,8 @@ def text(session: Session) -> str:
             for dtype in ("float32", "float64")
         ),
         "; ".join(session.versions.values()),
-        f"Load average when it began: {session.load:.1f}" + " (busy: do not trust it)" * (session.load > 0.5),
+        f"Load average when it began: {session.load:.1f}"
+        + " (other work ran just before, or still runs)" * (session.load > 0.5),
         "Microseconds per step or call, the median of alternating turns.",
     ]
     for section, results in groupby(session.results, key=lambda result: result.case.section):
