@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench docs develop stubs format clean
+.PHONY: help demo test lint bench quality docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -27,6 +27,7 @@ help:
 	@echo 'make test     test the Rust core without Python, then the Python package'
 	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
+	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make docs     API documentation in out/docs'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
@@ -54,6 +55,9 @@ lint: .venv/.lint
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
+
+quality: .venv-bench/.bench
+	.venv-bench/bin/python benches/quality.py $(ARGS)
 
 docs: .venv/.docs
 	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss

@@ -171,3 +171,40 @@ fn a_prediction_does_not_depend_on_its_place() {
         }
     }
 }
+
+/// Stops after the first epoch.
+struct Brief;
+
+impl<T> Monitor<T> for Brief {
+    fn tick(&mut self) -> Flow {
+        Flow::Continue
+    }
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
+        Flow::Stop
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_worker_that_has_left() {
+    let network = network(&[2, 3, 1], Activation::Relu, "mse");
+    let x = Array2::from_shape_vec((8, 2), numbers::<f32>(16, 1)).unwrap();
+    let y = numbers::<f32>(8, 2);
+    let data = Data { x: x.view(), targets: Targets::Values(&y), weights: None };
+    let config = Config::new("sgd", Convention::Lecture).unwrap();
+    let options = Options {
+        batch_size: Some(4),
+        epochs: 2,
+        first_epoch: 0,
+        shuffle: true,
+        seed: 0,
+        threads: Some(3),
+        target_loss: None,
+    };
+    // A team that has lost a worker hangs; it took a few hundred tries to lose one.
+    for _ in 0..2000 {
+        let mut params = numbers::<f32>(network.shape.len(), 3);
+        let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).unwrap();
+        let stopped = fit(&network, &mut params, &mut optimizer, &data, None, &options, &mut Brief);
+        assert_eq!(stopped, Ok(Stopped::Monitor));
+    }
+}
