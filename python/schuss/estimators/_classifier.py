@@ -16,12 +16,39 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from . import _losses
 from ._base import BaseMLP
+from ._docs import document
 
 Array = NDArray[Any]
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """A multilayer perceptron classifier: scikit-learn's, trained by schuss."""
+    """A multilayer perceptron classifier: scikit-learn's, trained by schuss.
+
+    All parameters and attributes of `sklearn.neural_network.MLPClassifier` with their meaning, and more.
+    Several columns of 0 and 1 in y are labels that may hold at once.
+
+    Parameters
+    ----------
+    %(first)s
+    %(second)s
+    class_weight : dict, list of dict, "balanced" or None, default None
+        Weights of the classes, which multiply those of the rows.
+    %(third)s
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    %(attributes)s
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(learning_rate_init=0.01, random_state=0, max_iter=500).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
 
     _parameter_constraints: ClassVar = {
         **BaseMLP._parameter_constraints,
@@ -119,29 +146,84 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPClassifier:
-        """Fit the model to data."""
+        """Fit the model, from the start or where it is (`warm_start`).
+
+        Parameters
+        ----------
+        %(fit)s
+        %(held_out)s
+
+        Returns
+        -------
+        self
+        """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
-        """Update the model by one pass over the given data."""
+        """Take one pass over the given rows, from where the model is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array-like, optional
+            All classes that will ever come: needed at the first call.
+
+        Returns
+        -------
+        self
+        """
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """Predict classes."""
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or 0 and 1 for several labels at once.
+        """
         return self._labels(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
-        """Probability estimates."""
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
         out = self._outputs(X)
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithms of the probability estimates."""
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 
@@ -186,3 +268,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return sample_weight
         weights = compute_sample_weight(self.class_weight, y)
         return weights if sample_weight is None else weights * sample_weight
+
+
+document(MLPClassifier)

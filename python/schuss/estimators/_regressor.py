@@ -15,12 +15,46 @@ from sklearn.utils.metaestimators import available_if
 
 from . import _losses
 from ._base import BaseMLP
+from ._docs import document
 
 Array = NDArray[Any]
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """A multilayer perceptron regressor: scikit-learn's, trained by schuss."""
+    """A multilayer perceptron regressor: scikit-learn's, trained by schuss.
+
+    All parameters and attributes of `sklearn.neural_network.MLPRegressor` with their meaning, and more.
+
+    Parameters
+    ----------
+    loss : str, default "squared_error"
+        What is minimised: "squared_error" (half of it), "poisson" (for counts; predictions are exp of the
+        last layer), "absolute_error", "huber", "quantile" or "log_cosh".
+    %(first)s
+    %(second)s
+    delta : float, default 1.0
+        Where the loss "huber" turns from a parabola into a line.
+    quantile : float, default 0.5
+        The quantile that the loss "quantile" makes the model predict.
+    target_weights : array-like of shape (n_outputs,), optional
+        Weights of the columns of y in the loss.
+    %(third)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> net = MLPRegressor(learning_rate_init=0.01, early_stopping=True, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), net)
+    >>> model.fit(X, y).score(X, y) > 0.3
+    True
+    """
 
     _parameter_constraints: ClassVar = {
         **BaseMLP._parameter_constraints,
@@ -120,17 +154,48 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """Fit the model to data."""
+        """Fit the model, from the start or where it is (`warm_start`).
+
+        Parameters
+        ----------
+        %(fit)s
+        %(held_out)s
+
+        Returns
+        -------
+        self
+        """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Update the model by one pass over the given data."""
+        """Take one pass over the given rows, from where the model is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        self
+        """
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """Predict values."""
+        """The prediction for each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The values.
+        """
         out = self._outputs(X)
         return out[:, 0] if self.n_outputs_ == 1 else out
 
@@ -159,3 +224,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
         return sample_weight
+
+
+document(MLPRegressor)

@@ -1,0 +1,124 @@
+"""What the documentation of both estimators says in the same words."""
+
+FIRST = """\
+hidden_layer_sizes : int or array-like of int, default (100,)
+        The widths of the hidden layers.
+    activation : str or sequence of str, default "relu"
+        The activation of the hidden layers, or one for each: ``"logistic"`` or one of
+        `schuss.ACTIVATIONS`.
+    solver : {"adam", "sgd", "lbfgs"}, default "adam"
+        Adam, gradient descent with momentum, both as scikit-learn has them, or L-BFGS over all rows at once,
+        for small data.
+    alpha : float, default 0.0001
+        Strength of the penalty: ``alpha / 2 * sum of squared weights``, divided by the weight of the batch.
+    batch_size : int or "auto", default "auto"
+        Rows per step; "auto" is 200, or all where there are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
+        With "sgd" or an `optimizer`: constant; ``learning_rate_init / (t + 1) ** power_t`` after t rows; or
+        divided by 5 each time the loss has stalled, down to 1e-6.
+    learning_rate_init : float, default 0.001
+        The learning rate at the start, of "sgd" and "adam".
+    power_t : float, default 0.5
+        See `learning_rate`.
+    max_iter : int, default 200
+        The most epochs, or iterations of L-BFGS.
+    shuffle : bool, default True
+        Whether each epoch takes the rows in a new order.
+    random_state : int, RandomState or None, default None
+        Decides initial weights, the rows held out, and the order of rows.
+    tol : float, default 1e-4
+        What counts as progress of the loss, or of the score with `early_stopping`.
+    verbose : bool, default False
+        Print the loss of each epoch.
+    warm_start : bool, default False
+        Continue from the last fit, with the optimizer's state: two fits are one long one.
+    momentum, nesterovs_momentum : float, bool, default 0.9, True
+        Of "sgd".
+    early_stopping : bool, default False
+        Hold rows out, stop when their score stalls, and restore the best epoch.
+    validation_fraction : float, default 0.1
+        The share of rows to hold out, where `fit` is given none.
+    beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
+        Of "adam".
+    n_iter_no_change : int or inf, default 10
+        Epochs without progress after which training stops.
+    max_fun : int, default 15000
+        The most evaluations of the loss, of "lbfgs".
+"""
+
+SECOND = """\
+optimizer : Optimizer or str, optional
+        Any optimizer of the library with its own options, such as ``schuss.AdamW(lr=1e-3)``, or a name; in
+        place of `solver`.
+    schedule : Schedule or callable, optional
+        The learning rate as a function of the step, see `schuss.schedules`.
+    dropout : float or sequence of float, default 0.0
+        The share of the hidden layers' outputs, or of each layer's, that training sets to zero.
+"""
+
+THIRD = """\
+clip_norm : float, optional
+        The largest norm of the gradient; larger ones are scaled down.
+    scoring : str, callable or None, default None
+        What is watched on held-out rows: a scorer of scikit-learn, ``"loss"``, or None for `score`.
+    restore_best : bool, optional
+        Whether to end with the parameters of the best epoch. None: with `early_stopping`.
+    max_time : float, optional
+        Seconds after which training stops.
+    callbacks : callable or list of callables, optional
+        Each is called with this estimator after every epoch; training stops where one returns True or raises
+        StopIteration.
+    progress : bool, default False
+        Show a progress bar.
+    n_threads : int, optional
+        Workers. None: what a step deserves and the surroundings leave: affinity, joblib, threadpoolctl.
+"""
+
+ATTRIBUTES = """\
+coefs_, intercepts_ : list of ndarray
+        Weights, (inputs, outputs), and biases of each layer.
+    loss_, best_loss_ : float
+        The loss of the last epoch and the best; the latter is None with `early_stopping`.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        The score and the loss of held-out rows after each epoch.
+    best_validation_score_ : float or None
+        The best of the scores.
+    history_ : History
+        All of it in one table, with learning rates and seconds; a curve in a notebook.
+    n_iter_, t_ : int
+        Epochs of the last fit, and rows seen so far.
+    n_layers_, n_outputs_, out_activation_ : int, int, str
+        What the network is.
+    n_features_in_, feature_names_in_ : int, ndarray of str
+        What the columns are.
+"""
+
+FIT = """\
+X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs. float32 is trained in float32, all else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+"""
+
+HELD_OUT = """\
+X_val, y_val, sample_weight_val : array-like, optional
+            Rows to watch: their score and loss are recorded, and decide with `early_stopping`.
+"""
+
+
+def document(estimator: type) -> None:
+    """Fill the shared texts into the documentation of an estimator."""
+    texts = {
+        "first": FIRST.rstrip(),
+        "second": SECOND.rstrip(),
+        "third": THIRD.rstrip(),
+        "attributes": ATTRIBUTES.rstrip(),
+        "fit": FIT.rstrip(),
+        "held_out": HELD_OUT.rstrip(),
+    }
+    for documented in (estimator, vars(estimator)["fit"]):
+        documented.__doc__ = (documented.__doc__ or "") % texts
