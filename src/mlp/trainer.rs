@@ -143,12 +143,12 @@ pub fn fit<'d, T: Scalar>(
         clips: optimizer.clips(),
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),
-        stop_after: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         leader: Mutex::new(Leader {
             optimizer,
             monitor,
             outcome: Ok(Stopped::Epochs),
+            ends: false,
             loss: 0.0,
             weight: 0.0,
             penalty: 0.0,
@@ -194,9 +194,6 @@ struct Fit<'a, 'd, 'l, T: Scalar> {
     /// worker may still read the first when a quick one sets the second.
     bad_loss: AtomicU64,
     bad_gradient: AtomicU64,
-    /// The number of the step that is the last one, and whether this epoch is. Two again: a slow worker may still ask after
-    /// a step when the leader is at the end of the epoch, or in the next step.
-    stop_after: AtomicU64,
     stop: AtomicBool,
     leader: Mutex<Leader<'l, T>>,
 }
@@ -206,6 +203,7 @@ struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
     monitor: &'l mut dyn Monitor<T>,
     outcome: Result<Stopped>,
+    ends: bool,
     /// Of the epoch so far: weighted losses, weights, penalties times the weights of their batches.
     loss: f64,
     weight: f64,
@@ -254,8 +252,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 let noise = random::key(&[self.options.seed, 1, epoch, start as u64]);
                 let noise = (0..self.batch.hidden.len()).any(|layer| self.network.drops(layer)).then_some(noise);
                 self.train(worker, &mut own, &mut leader, &Now { step, rows, weight, noise });
+                self.publish(&leader);
                 worker.meet();
-                if self.stop_after.load(Ordering::Relaxed) == step {
+                if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
             }
@@ -265,11 +264,12 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                     let params = self.params.read(0..self.params.len());
                     predict::row_losses(self.network, params, data, &self.val_loss, worker, ladder);
                 }
-                worker.meet();
             }
+            worker.meet();
             if let Some(leader) = &mut leader {
                 self.end_epoch(leader, number);
             }
+            self.publish(&leader);
             worker.meet();
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -303,11 +303,11 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 && first
                 && !self.clips
             {
-                self.begin_step(leader, now.step, self.checks.then_some(0.0));
+                self.begin_step(leader, self.checks.then_some(0.0));
             }
             worker.meet();
             if self.bad_loss.load(Ordering::Relaxed) == now.step {
-                return self.refuse(leader, now.step, "the loss");
+                return self.refuse(leader, "the loss");
             }
             if let Some(leader) = leader {
                 // SAFETY: the losses are written again only after the next meeting.
@@ -334,13 +334,13 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             worker.meet();
         }
         if self.bad_gradient.load(Ordering::Relaxed) == now.step {
-            return self.refuse(leader, now.step, "the gradient");
+            return self.refuse(leader, "the gradient");
         }
         if self.clips {
             if let Some(leader) = leader {
                 // SAFETY: all norms are written, and written again only after the next meeting.
                 let norm = unsafe { self.row_norms.read(0..self.row_norms.len()) }.iter().sum::<f64>().sqrt();
-                self.begin_step(leader, now.step, Some(norm));
+                self.begin_step(leader, Some(norm));
             }
             worker.meet();
         }
@@ -466,17 +466,17 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
     }
 
     /// Leader: fixes the scalars of the step, for all to read after the next meeting.
-    fn begin_step(&self, leader: &mut Leader<'_, T>, number: u64, norm: Option<f64>) {
+    fn begin_step(&self, leader: &mut Leader<'_, T>, norm: Option<f64>) {
         let begun = leader.optimizer.begin_step(norm);
         if let Ok(step) = &begun {
             leader.lr = step.lr();
         }
         // SAFETY: the others read it only after the next meeting.
-        unsafe { self.step.write(0..1)[0] = begun.map_err(|error| self.end(leader, number, Err(error))).ok() };
+        unsafe { self.step.write(0..1)[0] = begun.map_err(|error| Self::end(leader, Err(error))).ok() };
     }
 
     /// A step whose numbers are not finite: nothing is updated.
-    fn refuse(&self, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, number: u64, place: &str) {
+    fn refuse(&self, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, place: &str) {
         let Some(leader) = leader else { return };
         if leader.outcome.is_err() {
             return;
@@ -488,9 +488,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
         match leader.optimizer.begin_step(Some(f64::NAN)) {
             Err(Error::NonFinite { step, .. }) => {
-                self.end(leader, number, Err(Error::NonFinite { place: place.into(), step }));
+                Self::end(leader, Err(Error::NonFinite { place: place.into(), step }));
             }
-            Err(error) => self.end(leader, number, Err(error)),
+            Err(error) => Self::end(leader, Err(error)),
             Ok(_) => {}
         }
     }
@@ -506,15 +506,21 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         if now.step.is_multiple_of(leader.steps_per_look) && leader.last_tick.elapsed() >= TICK {
             leader.last_tick = Instant::now();
             if leader.monitor.tick() == Flow::Stop {
-                self.end(leader, now.step, Ok(Stopped::Interrupted));
+                Self::end(leader, Ok(Stopped::Interrupted));
             }
         }
     }
 
-    /// Leader: makes this step the last one.
-    fn end(&self, leader: &mut Leader<'_, T>, step: u64, outcome: Result<Stopped>) {
-        leader.outcome = outcome;
-        self.stop_after.store(step, Ordering::Relaxed);
+    fn end(leader: &mut Leader<'_, T>, outcome: Result<Stopped>) {
+        (leader.outcome, leader.ends) = (outcome, true);
+    }
+
+    /// Leader: lets the others know whether this is the end, to be read after the next meeting. Between this and the last
+    /// reading lies a meeting, or a slow worker would leave while the others wait for it.
+    fn publish(&self, leader: &Option<MutexGuard<'_, Leader<'l, T>>>) {
+        if leader.as_ref().is_some_and(|leader| leader.ends) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
     }
 
     fn end_epoch(&self, leader: &mut Leader<'_, T>, number: usize) {
@@ -531,15 +537,11 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         let epoch = Epoch { number, loss, val_loss, penalty, lr: leader.lr };
         let flow = leader.monitor.epoch(&epoch, params);
         leader.last_tick = Instant::now();
-        let stopped = if flow == Flow::Stop {
-            Stopped::Monitor
+        if flow == Flow::Stop {
+            Self::end(leader, Ok(Stopped::Monitor));
         } else if self.options.target_loss.is_some_and(|target| loss <= target) {
-            Stopped::TargetLoss
-        } else {
-            return;
-        };
-        leader.outcome = Ok(stopped);
-        self.stop.store(true, Ordering::Relaxed);
+            Self::end(leader, Ok(Stopped::TargetLoss));
+        }
     }
 }
 
