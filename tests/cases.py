@@ -70,12 +70,51 @@ CASES = [
     case("Adam", betas=(0.0, 0.9)),
     case("AdamW"),
     case("AdamW", weight_decay=0.1, amsgrad=True, betas=(0.9, 0.8)),
+    case("Adadelta", lr=1.0),
+    case("Adadelta", rho=0.8, eps=0.01, lr=0.5),
+    case("Adamax"),
+    case("Adamax", betas=(0.8, 0.9), eps=0.1, eps_in_max=True),
+    case("Adamax", betas=(0.8, 0.9), eps=0.1, eps_in_max=False),
+    case("NAdam"),
+    case("NAdam", betas=(0.8, 0.95), eps=0.01, momentum_decay=0.1),
+    case("NAdam", momentum_decay=None),
+    case("RAdam"),
+    case("RAdam", betas=(0.8, 0.9), eps=0.1, eps_root=0.01, eps_hat=True),
+    case("RAdam", betas=(0.8, 0.9), eps=0.1, eps_root=0.01, eps_hat=False, threshold=6.0),
+    case("Rprop", lr=0.01),
+    case("Rprop", etas=(0.3, 1.4), step_sizes=(1e-3, 0.1), late=False),
+    case("Rprop", etas=(0.3, 1.4), step_sizes=(1e-3, 0.1), late=True),
+    case("Lion", lr=0.01),
+    case("Lion", betas=(0.8, 0.95), lr=0.01),
+    case("AdaBelief"),
+    case("AdaBelief", betas=(0.8, 0.95), eps=0.01, eps_root=0.001),
+    case("Yogi"),
+    case("Yogi", betas=(0.8, 0.95), eps=0.1, eps_root=0.01, initial_accumulator_value=0.1),
+    case("LAMB"),
+    case("LAMB", betas=(0.8, 0.95), eps=0.01, eps_root=0.01, weight_decay=0.1),
+    case("LAMB", weight_decay=0.1, decay_in_update=False, decay="decoupled"),
+    case("ScheduleFreeSGD"),
+    case("ScheduleFreeSGD", momentum=0.7, weight_decay=0.1, weight_power=1.0, warmup_steps=10),
+    case(
+        "ScheduleFreeSGD", warmup_steps=10, warmup_from_one=False, plain_average=True, decay_in_update=False
+    ),
+    case("ScheduleFreeAdamW"),
+    case(
+        "ScheduleFreeAdamW",
+        betas=(0.7, 0.9),
+        eps=0.01,
+        warmup_steps=10,
+        warmup_from_one=False,
+        weight_decay=0.1,
+    ),
+    case("ScheduleFreeAdamW", plain_average=True, weight_decay=0.1, decay_in_update=False, weight_power=0.0),
+    case("Prodigy", lr=1.0, d0=0.01),
+    case("Prodigy", lr=0.5, betas=(0.8, 0.95), beta3=0.9, eps=0.01, d0=0.01, d_coef=2.0, weight_decay=0.1),
+    case("Prodigy", lr=0.05, d0=0.01, d_coef=0.5, bias_correction=False, safeguard_warmup=True),
 ]
 
 # One case for each rule, for tests that are about something else than formulas.
-ONE_OF_EACH = list(
-    {case.rule: case for case in CASES if "momentum" in case.options or len(case.options) == 0}.values()
-)
+ONE_OF_EACH = list({case.rule: case for case in CASES}.values())
 
 # Everything that can surround a rule, once.
 AROUND = [
@@ -85,4 +124,9 @@ AROUND = [
     {"weight_decay": 0.01, "decay": "independent"},
     {"clip_norm": 0.7},
     {"clip_norm": 0.7, "clip_eps": 0.1, "weight_decay": 0.05, "maximize": True},
+    {"clip_value": 0.3, "weight_decay": 0.05, "decay": "coupled", "decay_where": "matrices"},
+    {"clip_tensor_norm": 0.5, "clip_eps": 0.1},
+    {"clip_tensor_norm": 0.5, "clip_norm": 0.7},
+    {"lookahead": 5, "lookahead_alpha": 0.3},
+    {"accumulate": 3, "clip_norm": 0.7},
 ]

@@ -483,8 +483,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
         if !self.clips {
             // The step was begun on trust.
-            let (steps, skipped) = (leader.optimizer.step_count(), leader.optimizer.skipped_steps());
-            leader.optimizer.set_counts(steps.saturating_sub(1), skipped);
+            leader.optimizer.undo_step();
         }
         match leader.optimizer.begin_step(Some(f64::NAN)) {
             Err(Error::NonFinite { step, .. }) => {

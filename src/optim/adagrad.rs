@@ -68,10 +68,10 @@ impl Rule for Adagrad {
     type Step<T: Scalar> = Step<T>;
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot { name: "square_sum", initial: self.initial }]
+        vec![Slot::filled("square_sum", self.initial)]
     }
 
-    fn begin<T: Scalar>(&self, Now { t, lr }: Now) -> Step<T> {
+    fn begin<T: Scalar>(&self, Now { t, lr }: Now, _memory: &mut [f64]) -> Step<T> {
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
         let of = T::from_f64;
         Step { rate: of(lr / (1.0 + (t - 1) as f64 * self.lr_decay)), inside: of(inside), outside: of(outside) }

@@ -124,7 +124,7 @@ impl Rule for Adam {
         slots
     }
 
-    fn begin<T: Scalar>(&self, now: Now) -> Step<T> {
+    fn begin<T: Scalar>(&self, now: Now, _memory: &mut [f64]) -> Step<T> {
         let (b1, b2) = self.betas;
         let (bc1, bc2) = if self.corrected { (now.correction(b1), now.correction(b2)) } else { (1.0, 1.0) };
         let (rate, scale) = match self.eps_hat {

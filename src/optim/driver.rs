@@ -3,25 +3,18 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use super::config::NonFinite;
 use super::figure;
 use super::optimizer::Optimizer;
-use super::rule::MAX_SLOTS;
+use super::rule::{MAX_SLOTS, Over, Sums};
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::simd::FlushDenormals;
 use crate::team;
 
-/// Parameters and their gradients, which can be divided among threads.
-///
-/// Positions are those of the flat vector of all elements, one tensor after the other.
-pub trait Tensors<T>: Send + Sync + Sized {
-    /// Divides them at a position.
-    fn split_at(self, position: usize) -> (Self, Self);
-
-    /// Calls `visit(tensor, position, parameters, gradients)` for runs of consecutive elements, in order.
-    fn for_each(&mut self, visit: impl FnMut(usize, usize, &mut [T], &[T]));
-
+/// Gradients of all tensors. Positions are those of the flat vector of all elements, one tensor after the other.
+pub trait Gradients<T>: Send + Sync {
     /// Calls `visit(tensor, gradients)` for runs of consecutive elements of a range of positions, in order.
     fn for_each_gradient(&self, range: Range<usize>, visit: impl FnMut(usize, &[T]));
 
@@ -31,39 +24,174 @@ pub trait Tensors<T>: Send + Sync + Sized {
     }
 }
 
+/// Parameters and their gradients, which can be divided among threads.
+pub trait Tensors<T>: Gradients<T> + Sized {
+    /// Divides them at a position.
+    fn split_at(self, position: usize) -> (Self, Self);
+
+    /// Calls `visit(tensor, position, parameters, gradients)` for runs of consecutive elements, in order.
+    fn for_each(&mut self, visit: impl FnMut(usize, usize, &mut [T], &[T]));
+}
+
 /// Elements below which a second thread costs more than it brings.
 const PER_THREAD: usize = 32 * 1024;
 
 /// Updates the parameters of `tensors` by one step of `optimizer`, with up to `threads` threads. True where it was skipped.
 ///
-/// Fails, with nothing changed, where a gradient is not finite and the optimizer's options say so, or where the
-/// learning-rate schedule fails.
+/// Where the optimizer averages several gradients, all calls but the last of each round only gather. Fails, with nothing
+/// changed, where a gradient is not finite and the options say so, or where the learning-rate schedule fails.
 pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, threads: usize) -> Result<bool> {
     let _flushed = FlushDenormals::new();
-    let len = optimizer.len();
-    let threads = threads.min(len / PER_THREAD).max(1);
-    let norm = optimizer.needs_norm().then(|| match optimizer.clips() {
-        true => figure::norm(&tensors, len, threads),
-        false => figure::zero_if_finite(&tensors, len, threads),
+    let threads = threads.min(optimizer.len() / PER_THREAD).max(1);
+    let accumulate = optimizer.around().accumulate;
+    if accumulate > 1 {
+        return gather(optimizer, tensors, threads, accumulate);
+    }
+    let mut step = begin(optimizer, &tensors, threads)?;
+    update(optimizer, tensors, &mut step, threads);
+    Ok(step.skipped())
+}
+
+/// Looks at all gradients, then fixes the scalars of the step.
+fn begin<T: Scalar>(optimizer: &mut Optimizer<T>, grads: &impl Gradients<T>, threads: usize) -> Result<Step<T>> {
+    let (len, around) = (optimizer.len(), *optimizer.around());
+    let norms = around.clip_tensor_norm.map(|max| (max, figure::norms(grads, optimizer.offsets(), threads)));
+    let norm = optimizer.needs_norm().then(|| match &norms {
+        // The norm of what is left after each tensor was clipped.
+        Some((max, norms)) => norms.iter().map(|n| (n * around.clip_factor(*max, *n)).powi(2)).sum::<f64>().sqrt(),
+        None if optimizer.clips() => figure::norm(grads, len, threads),
+        None => figure::zero_if_finite(grads, len, threads),
     });
-    let step = match optimizer.begin_step(norm) {
+    let mut step = match optimizer.begin_step(norm) {
         Err(Error::NonFinite { step, .. }) => {
-            let tensor = figure::first_nonfinite(&tensors, len).unwrap_or(0);
-            return Err(Error::NonFinite { place: tensors.gradient_name(tensor), step });
+            let tensor = figure::first_nonfinite(grads, len).unwrap_or(0);
+            return Err(Error::NonFinite { place: grads.gradient_name(tensor), step });
         }
         other => other?,
     };
-    let mut slots: [&mut [T]; MAX_SLOTS] = Default::default();
-    for (to, from) in slots.iter_mut().zip(optimizer.slots_mut()) {
-        *to = from;
+    if let Some((max, norms)) = norms {
+        step.factors = norms.iter().map(|&norm| T::from_f64(around.clip_factor(max, norm))).collect();
     }
-    let mut whole = Part { tensors, slots, start: 0 };
+    Ok(step)
+}
+
+/// Updates all elements, in one pass, or in two where the rule needs sums in between.
+fn update<T: Scalar>(optimizer: &mut Optimizer<T>, mut tensors: impl Tensors<T>, step: &mut Step<T>, threads: usize) {
+    if step.skipped() {
+        return;
+    }
+    let len = optimizer.len();
+    if step.sums() != Over::Nothing {
+        let (sums, back) = measure(optimizer, tensors, step, threads);
+        optimizer.conclude(step, &sums);
+        tensors = back;
+    }
+    let mut whole = Part::whole(optimizer, tensors);
     if threads == 1 {
-        whole.update(&step);
+        whole.update(step);
     } else {
-        in_parallel(whole.divide(len, threads), |mut part| part.update(&step));
+        in_parallel(whole.divide(len, threads), |mut part| part.update(step));
     }
+}
+
+/// Adds a gradient to those of this round; makes the step where it is the last.
+fn gather<T: Scalar>(
+    optimizer: &mut Optimizer<T>,
+    tensors: impl Tensors<T>,
+    threads: usize,
+    accumulate: u64,
+) -> Result<bool> {
+    let (len, nonfinite) = (optimizer.len(), optimizer.around().nonfinite);
+    let looks = nonfinite != NonFinite::Ignore;
+    if let Some(tensor) = looks.then(|| figure::first_nonfinite(&tensors, len)).flatten() {
+        if nonfinite == NonFinite::Raise {
+            let step = optimizer.step_count() + 1;
+            return Err(Error::NonFinite { place: tensors.gradient_name(tensor), step });
+        }
+        optimizer.skip();
+        return Ok(true);
+    }
+    let Some(slot) = optimizer.gathered() else { return Ok(false) };
+    let last = optimizer.counts().gathered + 1 >= accumulate;
+    // Asked before anything changes: a schedule may fail.
+    (0..optimizer.groups().len()).try_for_each(|group| optimizer.lr(group).map(|_| ()))?;
+    let share = T::from_f64(1.0 / accumulate as f64);
+    let mut whole = Part::whole(optimizer, tensors);
+    whole.add_gradients(slot, share);
+    let tensors = whole.tensors;
+    optimizer.gather();
+    if !last {
+        return Ok(false);
+    }
+    let gathered = Gathered { values: optimizer.slots()[slot].clone(), offsets: optimizer.offsets().to_vec() };
+    let mut step = begin(optimizer, &gathered, threads)?;
+    update(optimizer, tensors, &mut step, threads);
     Ok(step.skipped())
+}
+
+/// Gradients that were gathered in a state array.
+struct Gathered<T> {
+    values: Vec<T>,
+    offsets: Vec<usize>,
+}
+
+impl<T: Scalar> Gradients<T> for Gathered<T> {
+    fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
+        for (tensor, bounds) in self.offsets.windows(2).enumerate() {
+            let (start, end) = (bounds[0].max(range.start), bounds[1].min(range.end));
+            if start < end {
+                visit(tensor, &self.values[start..end]);
+            }
+        }
+    }
+}
+
+/// The first pass of a rule that needs sums: the sums of each tensor or group, and the tensors.
+fn measure<T: Scalar, W: Tensors<T>>(
+    optimizer: &mut Optimizer<T>,
+    tensors: W,
+    step: &Step<T>,
+    threads: usize,
+) -> (Vec<[f64; 2]>, W) {
+    let over = step.sums();
+    let groups: Vec<_> = (0..optimizer.tensors()).map(|tensor| optimizer.group_of(tensor)).collect();
+    let key = |tensor: usize| if over == Over::Tensor { tensor } else { groups[tensor] };
+    let mut sums = vec![[0.0; 2]; if over == Over::Tensor { optimizer.tensors() } else { optimizer.groups().len() }];
+    let offsets = optimizer.offsets().to_vec();
+    let mut whole = Part::whole(optimizer, tensors);
+    // Sums of blocks of positions are added in order: no thread decides what is summed together.
+    let _ = threads;
+    let mut open: Option<(usize, usize, Sums)> = None;
+    let mut close = |open: Option<(usize, usize, Sums)>| {
+        if let Some((_, key, of_block)) = open {
+            let [a, b] = of_block.total();
+            sums[key][0] += a;
+            sums[key][1] += b;
+        }
+    };
+    whole.for_each(|tensor, position, params, grads, slots| {
+        let origin = if over == Over::Tensor { offsets[tensor] } else { 0 };
+        let mut done = 0;
+        while done < params.len() {
+            let at = position + done - origin;
+            let (block, n) = (at / figure::BLOCK, (figure::BLOCK - at % figure::BLOCK).min(params.len() - done));
+            if open.as_ref().is_none_or(|(b, k, _)| (*b, *k) != (block, key(tensor))) {
+                close(open.take());
+                open = Some((block, key(tensor), Sums::at(at)));
+            }
+            let range = done..done + n;
+            let mut run: [&mut [T]; MAX_SLOTS] = Default::default();
+            for (to, from) in run.iter_mut().zip(slots.iter_mut()).filter(|(_, from)| !from.is_empty()) {
+                *to = &mut from[range.clone()];
+            }
+            if let Some((_, _, sums)) = &mut open {
+                step.measure(tensor, &mut params[range.clone()], &grads[range.clone()], &mut run, sums);
+            }
+            done += n;
+        }
+    });
+    close(open);
+    (sums, whole.tensors)
 }
 
 /// Calls `work` for every part, each on a thread of its own while there are threads.
@@ -84,7 +212,15 @@ struct Part<'a, T, W> {
     start: usize,
 }
 
-impl<T: Scalar, W: Tensors<T>> Part<'_, T, W> {
+impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
+    fn whole(optimizer: &'a mut Optimizer<T>, tensors: W) -> Self {
+        let mut slots: [&mut [T]; MAX_SLOTS] = Default::default();
+        for (to, from) in slots.iter_mut().zip(optimizer.slots_mut()) {
+            *to = from;
+        }
+        Part { tensors, slots, start: 0 }
+    }
+
     fn divide(self, len: usize, parts: usize) -> Vec<Self> {
         let mut divided = Vec::with_capacity(parts);
         let mut rest = self;
@@ -111,6 +247,19 @@ impl<T: Scalar, W: Tensors<T>> Part<'_, T, W> {
     }
 
     fn update(&mut self, step: &Step<T>) {
+        self.for_each(|tensor, _, params, grads, slots| step.apply(tensor, params, grads, slots));
+    }
+
+    fn add_gradients(&mut self, slot: usize, share: T) {
+        self.for_each(|_, _, _, grads, slots| {
+            for (sum, &g) in slots[slot].iter_mut().zip(grads) {
+                *sum += share * g;
+            }
+        });
+    }
+
+    /// Calls `visit(tensor, position, parameters, gradients, state)` for runs of consecutive elements, in order.
+    fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T], &mut [&mut [T]])) {
         let Part { tensors, slots, start } = self;
         tensors.for_each(|tensor, position, params, grads| {
             let range = position - *start..position - *start + params.len();
@@ -118,7 +267,7 @@ impl<T: Scalar, W: Tensors<T>> Part<'_, T, W> {
             for (to, from) in run.iter_mut().zip(slots.iter_mut()).filter(|(_, from)| !from.is_empty()) {
                 *to = &mut from[range.clone()];
             }
-            step.apply(tensor, params, grads, &mut run);
+            visit(tensor, position, params, grads, &mut run);
         });
     }
 }

@@ -2,19 +2,19 @@
 
 use std::ops::Range;
 
-use super::driver::{Tensors, in_parallel};
+use super::driver::{Gradients, in_parallel};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 
 /// Positions whose squares are summed together. Sums of blocks are added in order, whichever thread made them.
-const BLOCK: usize = 16 * 1024;
+pub const BLOCK: usize = 16 * 1024;
 const LANES: usize = 16;
 
 /// The 2-norm of all gradients; NaN or infinite where an element is, and only then.
 ///
 /// It depends neither on the number of threads nor on how the flat vector is divided into tensors: an element's position
 /// decides with which others its square is summed.
-pub fn norm<T: Scalar>(tensors: &impl Tensors<T>, len: usize, threads: usize) -> f64 {
+pub fn norm<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize) -> f64 {
     let sum = sum_of_squares(tensors, len, threads, 1.0);
     if sum.is_finite() || first_nonfinite(tensors, len).is_some() {
         return sum.sqrt();
@@ -24,8 +24,30 @@ pub fn norm<T: Scalar>(tensors: &impl Tensors<T>, len: usize, threads: usize) ->
     (sum_of_squares(tensors, len, threads, scale).sqrt() / scale).min(f64::MAX)
 }
 
+/// The 2-norm of each tensor's gradient.
+pub fn norms<T: Scalar>(grads: &impl Gradients<T>, offsets: &[usize], threads: usize) -> Vec<f64> {
+    let of_tensor = |range: &[usize]| {
+        let part = Part { grads, range: range[0]..range[1] };
+        norm(&part, range[1] - range[0], threads.min((range[1] - range[0]) / BLOCK).max(1))
+    };
+    offsets.windows(2).map(of_tensor).collect()
+}
+
+/// One tensor's gradient as if it was the only one.
+struct Part<'a, G> {
+    grads: &'a G,
+    range: Range<usize>,
+}
+
+impl<T, G: Gradients<T>> Gradients<T> for Part<'_, G> {
+    fn for_each_gradient(&self, range: Range<usize>, visit: impl FnMut(usize, &[T])) {
+        let start = self.range.start;
+        self.grads.for_each_gradient(start + range.start..start + range.end, visit);
+    }
+}
+
 /// 0 where every gradient is finite, else NaN: cheaper than the norm.
-pub fn zero_if_finite<T: Scalar>(tensors: &impl Tensors<T>, len: usize, threads: usize) -> f64 {
+pub fn zero_if_finite<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize) -> f64 {
     let finite = by_block(len, threads, |range| {
         let mut finite = true;
         tensors.for_each_gradient(range, |_, grads| finite &= dispatch(AllFinite(grads)));
@@ -35,7 +57,7 @@ pub fn zero_if_finite<T: Scalar>(tensors: &impl Tensors<T>, len: usize, threads:
 }
 
 /// The first tensor whose gradient has NaN or infinity in it.
-pub fn first_nonfinite<T: Scalar>(tensors: &impl Tensors<T>, len: usize) -> Option<usize> {
+pub fn first_nonfinite<T: Scalar>(tensors: &impl Gradients<T>, len: usize) -> Option<usize> {
     let mut found = None;
     tensors.for_each_gradient(0..len, |tensor, grads| {
         if found.is_none() && !dispatch(AllFinite(grads)) {
@@ -45,7 +67,7 @@ pub fn first_nonfinite<T: Scalar>(tensors: &impl Tensors<T>, len: usize) -> Opti
     found
 }
 
-fn sum_of_squares<T: Scalar>(tensors: &impl Tensors<T>, len: usize, threads: usize, scale: f64) -> f64 {
+fn sum_of_squares<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize, scale: f64) -> f64 {
     by_block(len, threads, |range| {
         let mut lanes = [0.0; LANES];
         let mut position = range.start;

@@ -89,6 +89,8 @@ pub const NON_NEGATIVE: Range = Range { low: 0.0, high: f64::INFINITY, low_open:
 pub const POSITIVE: Range = Range { low: 0.0, high: f64::INFINITY, low_open: true, high_open: true };
 /// From 0 up to but not including 1.
 pub const DECAY_RATE: Range = Range { low: 0.0, high: 1.0, low_open: false, high_open: true };
+/// From 1 on.
+pub const COUNT: Range = Range { low: 1.0, high: f64::INFINITY, low_open: false, high_open: true };
 /// From 0 to 1.
 pub const UNIT: Range = Range { low: 0.0, high: 1.0, low_open: false, high_open: false };
 
@@ -257,6 +259,9 @@ pub const DECAYS: &[&str] = &["coupled", "decoupled", "independent"];
 /// No decay unless asked for, and then as each library does it.
 pub const NO_DECAY: ([f64; 4], [&str; 4]) = ([0.0; 4], ["coupled", "coupled", "coupled", "decoupled"]);
 
+/// What an average of parameters starts as.
+pub const EMA_STARTS: &[&str] = &["params", "first", "zero"];
+
 /// What to do with NaN or infinity in a gradient.
 pub const NONFINITE: &[&str] = &["raise", "skip", "ignore"];
 
@@ -278,6 +283,22 @@ impl Spec {
                 "How `weight_decay` acts: \"coupled\" adds ``weight_decay * p`` to the gradient, \"decoupled\" multiplies \
                  p by ``1 - lr * weight_decay`` before the update, \"independent\" by ``1 - weight_decay``.",
             ),
+            Opt::choice(
+                "decay_where",
+                &["everywhere", "matrices"],
+                ["everywhere"; 4],
+                "Which parameters decay: all, or only arrays of two and more axes, so that biases and gains do not.",
+            ),
+            Opt::optional(
+                "clip_value",
+                POSITIVE,
+                "Largest magnitude of an element of a gradient: others are cut, after clipping by norm.",
+            ),
+            Opt::optional(
+                "clip_tensor_norm",
+                POSITIVE,
+                "Largest norm of one array's gradient: it is scaled down where its 2-norm is larger, before `clip_norm`.",
+            ),
             Opt::optional(
                 "clip_norm",
                 POSITIVE,
@@ -288,6 +309,37 @@ impl Spec {
                 NON_NEGATIVE,
                 [0.0, 1e-6, 0.0, 0.0],
                 "Clipping multiplies by ``min(1, clip_norm / (norm + clip_eps))``.",
+            ),
+            Opt {
+                name: "accumulate",
+                kind: Kind::Number(COUNT),
+                defaults: [Value::Number(1.0); 4],
+                doc: "Average this many gradients before a step is made; the calls before only collect.",
+            },
+            Opt::optional(
+                "lookahead",
+                COUNT,
+                "Lookahead: every so many steps slow parameters move towards the parameters by `lookahead_alpha` of the \
+                 way, and the parameters go back to them (Zhang et al. 2019).",
+            ),
+            Opt::number("lookahead_alpha", UNIT, 0.5, "How far the slow parameters move."),
+            Opt::optional(
+                "ema",
+                DECAY_RATE,
+                "Keep an exponential moving average of the parameters with this decay rate: see `averaged_params`.",
+            ),
+            Opt::choice(
+                "ema_start",
+                EMA_STARTS,
+                ["params", "params", "zero", "first"],
+                "The average starts as the parameters before the first step, after it (\"first\"), or at zero and is \
+                 corrected for that when it is read.",
+            ),
+            Opt::optional(
+                "swa_start",
+                NON_NEGATIVE,
+                "Keep the plain average of the parameters after each step from this one on (stochastic weight averaging, \
+                 Izmailov et al. 2018); not together with `ema`.",
             ),
             Opt::flag("maximize", "Go uphill: the negative of the gradient is used."),
             Opt::choice(

@@ -107,7 +107,7 @@ impl Rule for RmsProp {
         slots
     }
 
-    fn begin<T: Scalar>(&self, now: Now) -> Step<T> {
+    fn begin<T: Scalar>(&self, now: Now, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
         let (fresh, along) = if self.lr_inside { (now.lr, 1.0) } else { (1.0, now.lr) };

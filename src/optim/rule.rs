@@ -1,7 +1,10 @@
 //! What a rule is, and the list of all rules.
 
 use super::options::{Options, Spec};
-use super::{adagrad, adam, rmsprop, sgd};
+use super::{
+    adabelief, adadelta, adagrad, adam, adamax, lamb, lion, nadam, prodigy, radam, rmsprop, rprop, schedule_free, sgd,
+    yogi,
+};
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 
@@ -16,11 +19,53 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// The state arrays that it needs with these options, in the order in which [`Rule::update`] takes them.
     fn slots(&self) -> Vec<Slot>;
 
+    /// Numbers that it remembers from step to step, with their values before the first.
+    fn memory(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+
+    /// Whether weight decay is part of the formula: then nothing outside decays, and [`Run::decay`] is its strength.
+    fn decays_itself(&self) -> bool {
+        false
+    }
+
     /// Fixes the scalars of one step.
-    fn begin<T: Scalar>(&self, now: Now) -> Self::Step<T>;
+    fn begin<T: Scalar>(&self, now: Now, memory: &mut [f64]) -> Self::Step<T>;
+
+    /// Whether the rule has averaged parameters that are better than those where gradients are taken.
+    fn averages(&self) -> bool {
+        false
+    }
+
+    /// Those averaged parameters of one tensor, from its parameters and state.
+    fn averaged<T: Scalar>(&self, _params: &[T], _slots: &[&[T]], _to: &mut [T]) {}
+
+    /// Whether [`Rule::update`] needs sums over all elements first, and over which.
+    const SUMS: Over = Over::Nothing;
+
+    /// Where it needs sums: updates the state of one run and adds to the sums. `update` then only does the rest, without
+    /// gradients. Must be `#[inline(always)]`.
+    #[inline(always)]
+    fn measure<T: Scalar, I: Isa>(_step: &Self::Step<T>, _run: Run<'_, '_, T>, _sums: &mut Sums) {}
+
+    /// Where it needs sums: the scalars of the step, now that they are known.
+    fn conclude<T: Scalar>(&self, step: &Self::Step<T>, _sums: [f64; 2], _memory: &mut [f64]) -> Self::Step<T> {
+        step.clone()
+    }
 
     /// Updates parameters and state of one run, in one pass. Must be `#[inline(always)]`.
     fn update<T: Scalar, I: Isa>(step: &Self::Step<T>, run: Run<'_, '_, T>);
+}
+
+/// What sums go over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Over {
+    /// No sums are needed.
+    Nothing,
+    /// The elements of one tensor.
+    Tensor,
+    /// The elements of all tensors of a group.
+    Group,
 }
 
 /// One state array: as long as the parameters.
@@ -29,13 +74,32 @@ pub struct Slot {
     /// Its name in `state_dict`.
     pub name: &'static str,
     /// Its value before the first step.
-    pub initial: f64,
+    pub initial: Initial,
+}
+
+/// What a state array starts as.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// The same number everywhere.
+    Value(f64),
+    /// A copy of the parameters.
+    Params,
 }
 
 impl Slot {
     /// A state array that starts as zeros.
     pub const fn zeros(name: &'static str) -> Slot {
-        Slot { name, initial: 0.0 }
+        Slot::filled(name, 0.0)
+    }
+
+    /// A state array that starts as a number everywhere.
+    pub const fn filled(name: &'static str, value: f64) -> Slot {
+        Slot { name, initial: Initial::Value(value) }
+    }
+
+    /// A state array that starts as a copy of the parameters.
+    pub const fn params(name: &'static str) -> Slot {
+        Slot { name, initial: Initial::Params }
     }
 }
 
@@ -66,6 +130,8 @@ pub struct Run<'a, 's, T> {
     pub grads: &'a [T],
     /// State, in the order of [`Rule::slots`].
     pub slots: &'a mut [&'s mut [T]],
+    /// Strength of weight decay, for a rule that [decays itself](Rule::decays_itself); else 0.
+    pub decay: T,
 }
 
 impl<T: Scalar> Run<'_, '_, T> {
@@ -80,6 +146,51 @@ impl<T: Scalar> Run<'_, '_, T> {
         for i in 0..n {
             f(&mut params[i], grads[i], slots.each_mut().map(|slot| &mut slot[i]));
         }
+    }
+
+    /// Calls `f(parameter, gradient, state)` for every element and adds the products of the two pairs that it returns to the
+    /// two sums.
+    #[inline(always)]
+    pub fn sum_each<I: Isa, const N: usize>(self, sums: &mut Sums, f: impl Fn(T, T, [&mut T; N]) -> [(T, T); 2]) {
+        let n = self.params.len();
+        let (params, grads) = (&self.params[..n], &self.grads[..n]);
+        let (slots, _) = self.slots.split_first_chunk_mut::<N>().expect("as many slots as the rule asked for");
+        let mut slots = slots.each_mut().map(|slot| &mut slot[..n]);
+        let (mut factors, mut start) = ([[(T::ZERO, T::ZERO); 2]; LANES], 0);
+        while start < n {
+            let first = sums.position % LANES;
+            let now = (LANES - first).min(n - start);
+            for (factors, i) in factors.iter_mut().zip(start..start + now) {
+                *factors = f(params[i], grads[i], slots.each_mut().map(|slot| &mut slot[i]));
+            }
+            for (lane, factors) in (first..first + now).zip(&factors) {
+                for (lanes, &(a, b)) in sums.lanes.iter_mut().zip(factors) {
+                    lanes[lane] = I::fma(a.to_f64(), b.to_f64(), lanes[lane]);
+                }
+            }
+            (start, sums.position) = (start + now, sums.position + now);
+        }
+    }
+}
+
+const LANES: usize = 16;
+
+/// Two sums over elements that depend on the elements' positions only, not on how they come in runs.
+#[derive(Debug, Clone, Default)]
+pub struct Sums {
+    lanes: [[f64; LANES]; 2],
+    position: usize,
+}
+
+impl Sums {
+    /// Nothing summed yet; the next element is the one at `position`.
+    pub fn at(position: usize) -> Self {
+        Sums { position, ..Self::default() }
+    }
+
+    /// The sums.
+    pub fn total(&self) -> [f64; 2] {
+        self.lanes.map(|lanes| lanes.iter().sum())
     }
 }
 
@@ -115,16 +226,69 @@ macro_rules! rules {
                 }
             }
 
+            /// See [`Rule::memory`].
+            pub fn memory(&self) -> Vec<(&'static str, f64)> {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.memory(),)+
+                }
+            }
+
+            /// See [`Rule::decays_itself`].
+            pub fn decays_itself(&self) -> bool {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.decays_itself(),)+
+                }
+            }
+
+            /// See [`Rule::averages`].
+            pub fn averages(&self) -> bool {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.averages(),)+
+                }
+            }
+
+            /// See [`Rule::averaged`].
+            pub fn averaged<T: Scalar>(&self, params: &[T], slots: &[&[T]], to: &mut [T]) {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.averaged(params, slots, to),)+
+                }
+            }
+
+            /// See [`Rule::SUMS`].
+            pub fn sums(&self) -> Over {
+                match self {
+                    $(AnyRule::$rule(_) => <$module::$rule as Rule>::SUMS,)+
+                }
+            }
+
             /// See [`Rule::begin`].
             #[inline]
-            pub fn begin<T: Scalar>(&self, now: Now) -> AnyStep<T> {
+            pub fn begin<T: Scalar>(&self, now: Now, memory: &mut [f64]) -> AnyStep<T> {
                 match self {
-                    $(AnyRule::$rule(rule) => AnyStep::$rule(rule.begin(now)),)+
+                    $(AnyRule::$rule(rule) => AnyStep::$rule(rule.begin(now, memory)),)+
+                }
+            }
+
+            /// See [`Rule::conclude`]; `step` is one of this rule's.
+            pub fn conclude<T: Scalar>(&self, step: &AnyStep<T>, sums: [f64; 2], memory: &mut [f64]) -> AnyStep<T> {
+                match (self, step) {
+                    $((AnyRule::$rule(rule), AnyStep::$rule(step)) => {
+                        AnyStep::$rule(rule.conclude(step, sums, memory))
+                    })+
+                    _ => step.clone(),
                 }
             }
         }
 
         impl<T: Scalar> AnyStep<T> {
+            /// See [`Rule::measure`].
+            #[inline(always)]
+            pub fn measure<I: Isa>(&self, run: Run<'_, '_, T>, sums: &mut Sums) {
+                match self {
+                    $(AnyStep::$rule(step) => <$module::$rule as Rule>::measure::<T, I>(step, run, sums),)+
+                }
+            }
+
             /// See [`Rule::update`].
             #[inline(always)]
             pub fn update<I: Isa>(&self, run: Run<'_, '_, T>) {
@@ -141,6 +305,17 @@ rules! {
     adagrad::Adagrad => ADAGRAD;
     rmsprop::RmsProp => RMSPROP;
     adam::Adam => ADAM, ADAMW;
+    adadelta::Adadelta => ADADELTA;
+    adamax::Adamax => ADAMAX;
+    nadam::NAdam => NADAM;
+    radam::RAdam => RADAM;
+    rprop::Rprop => RPROP;
+    lion::Lion => LION;
+    adabelief::AdaBelief => ADABELIEF;
+    yogi::Yogi => YOGI;
+    lamb::Lamb => LAMB;
+    schedule_free::ScheduleFree => SCHEDULE_FREE_SGD, SCHEDULE_FREE_ADAMW;
+    prodigy::Prodigy => PRODIGY;
 }
 
 /// The optimizer class of that name, in any case: "Adam", "adam".

@@ -119,7 +119,7 @@ impl Rule for Sgd {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros("velocity")] }
     }
 
-    fn begin<T: Scalar>(&self, Now { t, lr }: Now) -> Step<T> {
+    fn begin<T: Scalar>(&self, Now { t, lr }: Now, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
         if self.momentum == 0.0 {
             // A dampening of its own scales the gradient even where nothing is kept, as the formula says.

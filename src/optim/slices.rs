@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::driver::Tensors;
+use super::driver::{Gradients, Tensors};
 use crate::scalar::Scalar;
 
 /// Tensors for [`step`](super::driver::step) that are slices: one pair of parameters and gradients for each.
@@ -48,7 +48,9 @@ impl<T: Scalar> Tensors<T> for Slices<'_, T> {
             visit(run.tensor, run.position, run.params, run.grads);
         }
     }
+}
 
+impl<T: Scalar> Gradients<T> for Slices<'_, T> {
     fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
         for run in &self.runs {
             let start = range.start.saturating_sub(run.position).min(run.grads.len());

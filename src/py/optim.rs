@@ -11,7 +11,7 @@ use super::structure::{Placed, Structure};
 use crate::error::Error;
 use crate::optim::options::{Convention, Kind, Opt, Value, one_of};
 use crate::optim::rule::SPECS;
-use crate::optim::{Config, Optimizer, driver, ewa};
+use crate::optim::{Config, Counts, Optimizer, driver, ewa};
 use crate::scalar::Scalar;
 use crate::team;
 
@@ -69,7 +69,8 @@ const RELEASE: usize = 64 * 1024;
 impl<T: Scalar> Work<T> {
     fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>], element: Element) -> PyResult<Self> {
         let arrays = Arrays::bind(arrays, element)?;
-        let optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
+        let mut optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
+        optimizer.set_matrices(&arrays.matrices());
         Ok(Work { optimizer, arrays, kept: vec![] })
     }
 
@@ -117,8 +118,32 @@ impl<T: Scalar> Work<T> {
         Ok(state)
     }
 
+    /// The averaged parameters, each as a new array; None where there are none.
+    fn averaged<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let empty = py.import("numpy")?.getattr("empty")?;
+        let mut averages = vec![];
+        for tensor in 0..self.arrays.len() {
+            let len = self.optimizer.range(tensor).len();
+            let (mut params, mut average) = (vec![T::ZERO; len], vec![T::ZERO; len]);
+            self.arrays.read_param(py, tensor, &mut params)?;
+            if !self.optimizer.averaged(tensor, &params, &mut average) {
+                return Ok(None);
+            }
+            let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
+            self.arrays.write_like(tensor, array.as_borrowed(), &average)?;
+            averages.push(array);
+        }
+        Ok(Some(averages))
+    }
+
     /// Takes groups, counts and state arrays over; changes nothing where something is wrong with them.
-    fn load(&mut self, groups: Vec<Config>, steps: u64, skipped: u64, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn load(
+        &mut self,
+        groups: Vec<Config>,
+        memories: &[Bound<'_, PyDict>],
+        counts: Counts,
+        state: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
         let group_of: Vec<_> = (0..self.arrays.len()).map(|tensor| self.optimizer.group_of(tensor)).collect();
         let mut loaded = Optimizer::with_groups(groups, &self.arrays.sizes(), &group_of)?;
         let names = loaded.slot_names().to_vec();
@@ -140,7 +165,17 @@ impl<T: Scalar> Work<T> {
                 self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
             }
         }
-        loaded.set_counts(steps, skipped);
+        for (group, memory) in memories.iter().enumerate() {
+            let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
+            for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
+                let place = format!("state_dict[\"memory\"][{group}]");
+                let saved = memory.get_item(name)?.and_then(|saved| saved.extract().ok());
+                *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
+            }
+        }
+        loaded.set_matrices(&self.arrays.matrices());
+        loaded.set_counts(counts.steps, counts.skipped);
+        loaded.set_gathered(counts.gathered);
         self.optimizer = loaded;
         Ok(())
     }
@@ -246,6 +281,27 @@ impl PyOptimizer {
         (0..count).map(|index| ParamGroup { optimizer: slf.clone().unbind(), index }).collect()
     }
 
+    /// The averaged parameters: what `ema` or `swa_start` keep, or the average of a schedule-free rule.
+    ///
+    /// Returns
+    /// -------
+    /// list or dict
+    ///     New arrays in the structure of `params`: use them for predictions, the parameters for gradients.
+    ///
+    /// Raises
+    /// ------
+    /// ValueError
+    ///     If there is no average.
+    fn averaged_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let Binding { structure, engine } = self.bound_ref()?;
+        let Some(averages) = with_work!(engine, work => work.averaged(py))? else {
+            return Err(PyValueError::new_err(
+                "there is no average of the parameters: make the optimizer with ema or swa_start",
+            ));
+        };
+        structure.build(py, &mut averages.into_iter())
+    }
+
     /// The state as plain data: everything that a later run needs to continue bit by bit.
     ///
     /// Returns
@@ -253,7 +309,8 @@ impl PyOptimizer {
     /// dict
     ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
     ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``) and ``state`` (for each state
-    ///     array a list of copies, shaped like the parameters and of their dtype).
+    ///     array a list of copies, shaped like the parameters and of their dtype); ``gathered`` (gradients since the last
+    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let groups = PyList::empty(py);
         for config in self.groups() {
@@ -270,6 +327,15 @@ impl PyOptimizer {
         dict.set_item("skipped_steps", self.skipped_steps())?;
         dict.set_item("param_groups", groups)?;
         let engine = &self.bound_ref()?.engine;
+        let counts = with_work!(engine, work => work.optimizer.counts());
+        dict.set_item("gathered", counts.gathered)?;
+        let memories = PyList::empty(py);
+        for group in 0..self.groups().len() {
+            let memory = PyDict::new(py);
+            with_work!(engine, work => work.optimizer.memory(group).try_for_each(|(name, x)| memory.set_item(name, x)))?;
+            memories.append(memory)?;
+        }
+        dict.set_item("memory", memories)?;
         dict.set_item("state", with_work!(engine, work => work.state(py))?)?;
         Ok(dict)
     }
@@ -313,9 +379,18 @@ impl PyOptimizer {
             }
             groups.push(config);
         }
-        let (steps, skipped) = (part("step_count")?.extract()?, part("skipped_steps")?.extract()?);
+        let counts = Counts {
+            steps: part("step_count")?.extract()?,
+            skipped: part("skipped_steps")?.extract()?,
+            gathered: part("gathered")?.extract()?,
+        };
+        let memories: Vec<Bound<'_, PyDict>> = part("memory")?.extract()?;
+        if memories.len() != groups.len() {
+            let expected = format!("{} groups", groups.len());
+            return Err(Error::value("state_dict[\"memory\"]", format!("{} groups", memories.len()), expected).into());
+        }
         let state: Bound<'_, PyDict> = part("state")?.extract()?;
-        with_work!(&mut self.bound_mut()?.engine, work => work.load(groups, steps, skipped, &state))
+        with_work!(&mut self.bound_mut()?.engine, work => work.load(groups, &memories, counts, &state))
     }
 
     fn __repr__(&self) -> PyResult<String> {
@@ -516,7 +591,7 @@ fn bind(recipe: &Config, params: &Bound<'_, PyAny>) -> PyResult<Binding> {
                     match name.as_str() {
                         "params" => structures.push(Structure::of(&value, &format!("[{index}]"), &mut leaves)?),
                         "lr" => config = config.with_schedule(schedule_of(&value)?),
-                        "clip_norm" | "clip_eps" | "nonfinite" => {
+                        "clip_norm" | "clip_tensor_norm" | "clip_eps" | "nonfinite" | "accumulate" => {
                             let message = format!("{name} is about all groups together: give it to the optimizer");
                             return Err(PyValueError::new_err(message));
                         }

@@ -3,7 +3,7 @@
 use pyo3::Borrowed;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyMapping, PySequence, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
 
 /// Where the arrays are in what the caller gave.
 pub enum Structure {
@@ -47,6 +47,29 @@ impl Structure {
         visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
     ) -> PyResult<()> {
         self.visit_from(object, &mut 0, &String::new, visit)
+    }
+
+    /// The structure again, as lists and dicts, with other leaves.
+    pub fn build<'py>(
+        &self,
+        py: Python<'py>,
+        leaves: &mut dyn Iterator<Item = Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Structure::Leaf => {
+                leaves.next().ok_or_else(|| PyValueError::new_err("fewer arrays than the structure has"))
+            }
+            Structure::Sequence(items) => {
+                let list = PyList::empty(py);
+                items.iter().try_for_each(|item| list.append(item.build(py, leaves)?))?;
+                Ok(list.into_any())
+            }
+            Structure::Mapping(items) => {
+                let dict = PyDict::new(py);
+                items.iter().try_for_each(|(key, item)| dict.set_item(key, item.build(py, leaves)?))?;
+                Ok(dict.into_any())
+            }
+        }
     }
 
     fn visit_from(

@@ -12,7 +12,7 @@ use pyo3::types::PyTuple;
 use super::fields::{Element, Fields, shape_text};
 use super::walk::{Order, Walk};
 use crate::error::{Error, Result};
-use crate::optim::driver::Tensors;
+use crate::optim::driver::{Gradients, Tensors};
 use crate::scalar::Scalar;
 
 /// Elements that are copied at a time where an array's elements do not lie in order.
@@ -160,6 +160,19 @@ impl<T: Scalar> Arrays<T> {
     /// The shape that an array had when it was bound.
     pub fn shape<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.params[index].shape)
+    }
+
+    /// Whether each array has two or more axes.
+    pub fn matrices(&self) -> Vec<bool> {
+        self.params.iter().map(|param| param.shape.len() >= 2).collect()
+    }
+
+    /// Reads a parameter, in the order of its state.
+    pub fn read_param(&self, py: Python<'_>, index: usize, to: &mut [T]) -> Result<()> {
+        self.params[index].verify(py)?;
+        // SAFETY: the parameter is what it was when it was bound, and the interpreter is attached.
+        unsafe { read(&self.params[index].walk, 0, to) };
+        Ok(())
     }
 
     /// The array itself.
@@ -410,7 +423,9 @@ impl<T: Scalar> Tensors<T> for Views<'_, T> {
             }
         });
     }
+}
 
+impl<T: Scalar> Gradients<T> for Views<'_, T> {
     #[inline]
     fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
         Self::for_each_tensor(self.offsets, range, |tensor, elements| {
