@@ -13,6 +13,9 @@ from schuss.optimizers import CONVENTIONS
 
 STEPS = 200
 SHAPES = [(3, 2), (2,), (), (5, 1, 2)]
+# LAMB looks at each array's norm, Prodigy at all arrays together.
+ELEMENTWISE = [case for case in ONE_OF_EACH if case.rule not in ("LAMB", "Prodigy")]
+
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
@@ -100,6 +103,59 @@ def test_everything_at_once_with_groups(case):
         close(params[part], expected[-1], 1e-12)
 
 
+AVERAGES = {
+    "params": ({"ema": 0.8, "ema_start": "params"}, lambda ps: ema([ps[0]], ps[1:])),
+    "first": ({"ema": 0.8, "ema_start": "first"}, lambda ps: ema([ps[1]], ps[2:])),
+    "zero": (
+        {"ema": 0.8, "ema_start": "zero"},
+        lambda ps: ema([0 * ps[0]], ps[1:]) / (1 - 0.8 ** (len(ps) - 1)),
+    ),
+    "plain": ({"swa_start": 5}, lambda ps: np.mean(ps[5:], axis=0) if len(ps) > 5 else ps[-1]),
+    "plain from the first": ({"swa_start": 0}, lambda ps: np.mean(ps[1:], axis=0)),
+}
+
+
+def ema(averages, params):
+    for p in params:
+        averages.append(0.8 * averages[-1] + 0.2 * p)
+    return averages[-1]
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+@pytest.mark.parametrize("case", ELEMENTWISE[:3], ids=str)
+def test_an_average_of_parameters_is_its_formula(case, name):
+    options, average = AVERAGES[name]
+    start, grads = problem(np.float64, steps=12)
+    params = {"a": start[0], "rest": start[1:]}
+    optimizer = case.make(params, **options, lookahead=3)
+    path = [params["a"].copy()]
+    assert np.array_equal(optimizer.averaged_params()["a"], path[0])
+    for step in grads:
+        optimizer.step({"a": step[0], "rest": step[1:]})
+        path.append(params["a"].copy())
+        np.testing.assert_allclose(optimizer.averaged_params()["a"], average(path), rtol=1e-12, atol=1e-14)
+
+
+def test_a_schedule_free_rule_has_its_average():
+    start, grads = problem(np.float64, steps=30)
+    case = next(case for case in CASES if case.rule == "ScheduleFreeSGD" and not case.options)
+    params = [p.copy() for p in start]
+    optimizer = case.make(params)
+    z = x = start[0].copy()
+    for t, step in enumerate(grads, start=1):
+        z = z - case.lr * step[0]
+        x = x + (z - x) / t
+        optimizer.step(step)
+    np.testing.assert_allclose(optimizer.averaged_params()[0], x, rtol=1e-11)
+
+
+def test_there_may_be_no_average():
+    with pytest.raises(ValueError, match="there is no average of the parameters"):
+        sc.SGD(np.ones(1)).averaged_params()
+    with pytest.raises(ValueError, match="swa_start must be None where ema is given"):
+        sc.SGD(np.ones(1), ema=0.9, swa_start=3)
+
+
 def test_every_class_has_cases_and_a_reference():
     assert set(TABLES) == set(RULES) == {case.rule for case in CASES}
 
@@ -138,10 +194,6 @@ def test_the_stubs_are_those_of_the_tables():
     scope = {"__name__": "stubs"}
     exec((root / "tools" / "stubs.py").read_text(), scope)
     assert scope["stub"]() == (root / "python" / "schuss" / "optimizers.pyi").read_text()
-
-
-# LAMB looks at each array's norm, Prodigy at all arrays together.
-ELEMENTWISE = [case for case in ONE_OF_EACH if case.rule not in ("LAMB", "Prodigy")]
 
 
 @pytest.mark.parametrize("case", [case for case in ONE_OF_EACH if case.rule != "LAMB"], ids=str)

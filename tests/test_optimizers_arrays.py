@@ -312,7 +312,7 @@ def views(draw: st.DrawFn, dtype: type) -> np.ndarray:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.data(), st.sampled_from(DTYPES), st.sampled_from(ONE_OF_EACH))
+@given(st.data(), st.sampled_from(DTYPES), st.sampled_from([c for c in ONE_OF_EACH if c.rule != "LAMB"]))
 def test_random_structures_of_random_layouts(data: st.DataObject, dtype: type, case: Case):
     arrays = data.draw(st.lists(views(dtype), min_size=1, max_size=4))
     grads = [np.random.default_rng(4).normal(size=a.shape).astype(dtype) for a in arrays]

@@ -109,6 +109,10 @@ pub fn fit<'d, T: Scalar>(
     options: &Options,
     monitor: &mut dyn Monitor<T>,
 ) -> Result<Stopped> {
+    if !optimizer.is_one_pass() {
+        let expected = "neither LAMB nor Prodigy, nor with accumulate or clip_tensor_norm, in training";
+        return Err(Error::value("optimizer", optimizer.groups()[0].spec().name, expected));
+    }
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let flops = network.shape.step_flops(batch_size);
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
