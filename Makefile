@@ -60,7 +60,7 @@ quality: .venv-bench/.bench
 	.venv-bench/bin/python benches/quality.py $(ARGS)
 
 docs: .venv/.docs
-	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss
+	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss schuss.plots schuss.schedules
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 
 develop: .venv/.test .venv/.lint .venv/.docs
