@@ -48,7 +48,11 @@ def fitted_in_two_threads(n_threads):
 
 def in_a_process(call):
     """The array that a call of a function of this module returns, in a process, where a hang can be ended."""
-    script = f"import sys, test_busy_machine as t, numpy as np; np.save(sys.stdout.buffer, t.{call})"
+    # By way of memory: NumPy cannot save an array to a pipe.
+    script = (
+        "import io, sys, test_busy_machine as t, numpy as np; file = io.BytesIO(); "
+        f"np.save(file, t.{call}); sys.stdout.buffer.write(file.getvalue())"
+    )
     here = os.path.dirname(os.path.abspath(__file__))
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=here, stdout=subprocess.PIPE, timeout=LIMIT, check=True
