@@ -177,6 +177,26 @@ class TestProgressBar:
         assert "3/3" in error
         assert "loss=0.1667, val_loss=0.75" in error
 
+    def test_with_tqdm_a_training_that_ends_early_fills_its_bar(self, capsys):
+        pytest.importorskip("tqdm")
+        with progress_bar(50) as update:
+            update(7, 0.5, None)
+        last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
+        assert "100%" in last
+        assert "7/7" in last
+
+    def test_with_tqdm_an_interrupted_training_does_not(self, capsys):
+        pytest.importorskip("tqdm")
+
+        def train():
+            with progress_bar(50) as update:
+                update(7, 0.5, None)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train()
+        assert "7/50" in capsys.readouterr().err.rstrip().rpartition("\r")[2]
+
     def test_without_tqdm_a_log_gets_ten_lines(self, monkeypatch):
         without(monkeypatch, "tqdm")
         file = io.StringIO()

@@ -2,6 +2,7 @@
 
 from . import optimizers, plots, schedules
 from ._schuss import ACTIVATIONS, LOSSES, __version__
+from .display import TrainingCurveDisplay
 from .ewa import ewa
 from .history import History
 from .minimize import LBFGS, OptimizeResult, minimize
@@ -9,7 +10,7 @@ from .network import MLP, TrainingInfo
 from .optimizers import *  # noqa: F403  the classes come from the tables of the rules
 
 __all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "TrainingInfo"]
-__all__ += ["__version__", "ewa", "minimize", "plots", "schedules"]
+__all__ += ["TrainingCurveDisplay", "__version__", "ewa", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__
 
 _ESTIMATORS = ("MLPClassifier", "MLPRegressor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -159,7 +160,10 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         yield lambda epoch, loss, val_loss: None
         return
     try:
-        from tqdm.auto import tqdm
+        # In a notebook without ipywidgets tqdm says so, each time, and then draws its bar as text.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
     except ImportError:
         with _plain_bar(total, file or sys.stderr) as update:
             yield update
@@ -171,6 +175,9 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
             bar.update(epoch - bar.n)
 
         yield update
+        # A training that ends early has succeeded: a bar that is not full would turn red in a notebook.
+        bar.total = bar.n
+        bar.refresh()
 
 
 @contextmanager

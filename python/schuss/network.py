@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _schuss
 from ._data import Rows, blocks_of, check_count, rows_of
+from ._summary import Summary, summary_of
 from .history import History, progress_bar
 from .optimizers import recipe
 
@@ -332,26 +333,23 @@ class MLP:
         loss = self._core.loss_and_grads(self.theta, rows, grads, seed, n_threads)
         return loss, _views(grads, self.layers)
 
-    def summary(self) -> str:
-        """A table of the layers with shapes and numbers of parameters."""
-        rows = [("layer", "weights", "activation", "parameters")]
-        last = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"}
-        names = [*self.activations, last.get(self.objective, "identity")]
-        pairs = zip(self.layers, self.layers[1:], names, strict=False)
-        for number, (inputs, outputs, name) in enumerate(pairs, 1):
-            rows.append((str(number), f"{inputs} x {outputs}", name, f"{(inputs + 1) * outputs:,}"))
-        rows.append(("", "", f"loss: {self.objective}", f"{self.theta.size:,}"))
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-        ]
-        rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    def summary(self) -> Summary:
+        """A table of the layers with shapes, activations, parameters and their memory.
+
+        Returns
+        -------
+        str
+            The table as text, which a notebook shows as HTML.
+        """
+        return summary_of(self)
 
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
         options = f"activation={activation!r}, loss={self.objective!r}, dtype={self.dtype.name!r}"
         return f"MLP({self.layers}, {options})"
+
+    def _repr_html_(self) -> str:
+        return self.summary().html
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_core", "params")}

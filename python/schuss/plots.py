@@ -41,7 +41,7 @@ def learning_curve(history: History, ax: Axes | None = None) -> Axes:
     """
     names = [name for name in ("loss", "val_loss") if name in history]
     epochs = range(1, history.epochs + 1)
-    return _curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
+    return draw_curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
 
 
 def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
@@ -62,7 +62,7 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
         The axes drawn on; the scale is chosen as in `learning_curve`.
     """
     curves = {name: [_value(fun, point) for point in _points(path)] for name, path in paths.items()}
-    return _curves({name: (range(len(losses)), losses) for name, losses in curves.items()}, "step", ax)
+    return draw_curves({name: (range(len(losses)), losses) for name, losses in curves.items()}, "step", ax)
 
 
 def loss_curve(
@@ -85,7 +85,7 @@ def loss_curve(
     -------
     matplotlib.axes.Axes
     """
-    ax = ax or _new_axes()
+    ax = ax or new_axes()
     grid = np.linspace(*bounds, 401)
     ax.plot(grid, [_value(fun, np.array([p])) for p in grid], color="0.5")
     for name, path in (paths or {}).items():
@@ -123,7 +123,7 @@ def loss_surface(
     """
     from matplotlib.colors import BoundaryNorm
 
-    ax = ax or _new_axes()
+    ax = ax or new_axes()
     x, y = (np.linspace(*side, 101) for side in bounds)
     z = np.array([[_value(fun, np.array([p, q])) for p in x] for q in y])
     levels = np.unique(np.quantile(z[np.isfinite(z)], np.linspace(0, 1, 25)))
@@ -150,16 +150,21 @@ def _points(path: ArrayLike) -> NDArray[np.float64]:
     return points.reshape(len(points), -1)
 
 
-def _curves(
-    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], xlabel: str, ax: Axes | None
+def draw_curves(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    xlabel: str,
+    ax: Axes | None,
+    ylabel: str = "loss",
+    **line_kw: Any,
 ) -> Axes:
-    ax = ax or _new_axes()
-    for name, (x, losses) in curves.items():
-        ax.plot(x, losses, label=name, marker="o" if len(losses) == 1 else None)
-    losses = [loss for _, losses in curves.values() for loss in losses]
-    if losses and 0 < 10 * min(losses) < max(losses):
+    """Draw curves by name, on a logarithmic scale where they are positive and far apart."""
+    ax = ax or new_axes()
+    for name, (x, values) in curves.items():
+        ax.plot(x, values, **({"label": name, "marker": "o" if len(values) == 1 else None} | line_kw))
+    shown = [value for _, values in curves.values() for value in values]
+    if shown and 0 < 10 * min(shown) < max(shown):
         ax.set_yscale("log")
-    ax.set(xlabel=xlabel, ylabel="loss")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.grid(alpha=0.3)
     _legend(ax, curves)
     return ax
@@ -170,7 +175,8 @@ def _legend(ax: Axes, names: Mapping[str, Any] | None) -> None:
         ax.legend()
 
 
-def _new_axes() -> Axes:
+def new_axes() -> Axes:
+    """The axes of a new figure."""
     import matplotlib.pyplot as plt
 
     axes: Axes = plt.figure().add_subplot()

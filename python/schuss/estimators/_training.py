@@ -103,45 +103,48 @@ class Training:
         history = estimator.history_
         self.seconds_before = history["seconds"][-1] if history.epochs else 0.0
         with progress_bar(epochs, estimator.progress) as self.update:
-            while self.stopped is None:
-                estimator._optimizer.adapt(self.optimizer)
-                _, stopped, error = self.core.fit(
-                    self.theta,
-                    self.optimizer,
-                    self.rows,
-                    None,
-                    batch_size=self.batch_size,
-                    epochs=1 if self.rests else epochs - estimator.n_iter_,
-                    first_epoch=estimator._epochs,
-                    shuffle=bool(estimator.shuffle),
-                    seed=estimator._seed,
-                    threads=threads,
-                    target_loss=None,
-                    on_epoch=None,
-                    each_epoch=self._at_rest if self.rests else self._after_epoch,
-                    max_seconds=None if limit is None else limit - (perf_counter() - self.start),
-                )
-                if isinstance(error, KeyboardInterrupt):
-                    self.stopped = "interrupted"
-                elif isinstance(error, _schuss.NonFiniteError):
-                    from ._base import NOT_FINITE
-
-                    raise ValueError(NOT_FINITE) from error
-                elif error is not None:
-                    raise error
-                elif stopped == "max_time":
-                    self.stopped = "max_time"
-                elif self.last is not None:
-                    try:
-                        self._after_epoch(*self.last)
-                    except KeyboardInterrupt:
-                        self.stopped = "interrupted"
-                if self.stopped is None and estimator.n_iter_ >= epochs:
-                    self.stopped = "epochs"
+            try:
+                while self.stopped is None:
+                    self._go_on(epochs, threads, limit)
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
         history.stopped = self.stopped
         estimator._optimizer.keep(self.optimizer)
         if self.restores and estimator._best_theta is not None:
             self.theta[:] = estimator._best_theta
+
+    def _go_on(self, epochs: int, threads: int, limit: float | None) -> None:
+        """Train until the end, or until the core must come to rest."""
+        estimator = self.estimator
+        estimator._optimizer.adapt(self.optimizer)
+        _, stopped, error = self.core.fit(
+            self.theta,
+            self.optimizer,
+            self.rows,
+            None,
+            batch_size=self.batch_size,
+            epochs=1 if self.rests else epochs - estimator.n_iter_,
+            first_epoch=estimator._epochs,
+            shuffle=bool(estimator.shuffle),
+            seed=estimator._seed,
+            threads=threads,
+            target_loss=None,
+            on_epoch=None,
+            each_epoch=self._at_rest if self.rests else self._after_epoch,
+            max_seconds=None if limit is None else limit - (perf_counter() - self.start),
+        )
+        if isinstance(error, _schuss.NonFiniteError):
+            from ._base import NOT_FINITE
+
+            raise ValueError(NOT_FINITE) from error
+        if error is not None:
+            raise error
+        if stopped == "max_time":
+            self.stopped = "max_time"
+        elif self.last is not None:
+            self._after_epoch(*self.last)
+        if self.stopped is None and estimator.n_iter_ >= epochs:
+            self.stopped = "epochs"
 
     def _at_rest(self, loss: float, val_loss: None, lr: float, penalty: float) -> bool:
         self.last = (loss, val_loss, lr, penalty)

@@ -1,0 +1,175 @@
+"""Training curves as one of scikit-learn's displays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .history import History
+from .plots import draw_curves, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+
+__all__ = ["TrainingCurveDisplay"]
+
+
+class TrainingCurveDisplay:
+    """Training and validation loss by epoch, drawn with matplotlib.
+
+    Made by `from_estimator` or `from_history`, which also draw. Like scikit-learn's displays it keeps what
+    it shows, so that it can be drawn again, on other axes or beside other curves.
+
+    Parameters
+    ----------
+    history : History
+        The record to show.
+    columns : sequence of str, default ("loss", "val_loss")
+        The columns to draw; those that the history does not have are left out.
+    name : str, optional
+        What to call the model in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        The axes last drawn on.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+    lines_ : list of matplotlib.lines.Line2D
+        The curves, in the order of `columns`.
+
+    Examples
+    --------
+    >>> from schuss import History, TrainingCurveDisplay
+    >>> history = History()
+    >>> history.append(loss=0.9)
+    >>> history.append(loss=0.4)
+    >>> display = TrainingCurveDisplay.from_history(history)
+    >>> display.ax_.get_xlabel()
+    'epoch'
+    """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
+    lines_: list[Line2D]
+
+    def __init__(
+        self, *, history: History, columns: Sequence[str] = ("loss", "val_loss"), name: str | None = None
+    ) -> None:
+        self.history = history
+        self.columns = columns
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        columns: Sequence[str] = ("loss", "val_loss"),
+        ax: Axes | None = None,
+        name: str | None = None,
+        **line_kw: Any,
+    ) -> TrainingCurveDisplay:
+        """Draw the training of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor, MLP, or what holds one
+            Of a pipeline the last step is meant, of a search its best estimator.
+        columns : sequence of str, default ("loss", "val_loss")
+            The columns of its history to draw; ``("score",)`` for the validation score.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        name : str, optional
+            What to call the model in the legend; nothing by default.
+        **line_kw
+            Passed on to `matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+
+        Raises
+        ------
+        TypeError
+            If there is no training to show: the estimator is not fitted, or of another kind.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls.from_history(_history_of(estimator), columns=columns, ax=ax, name=name, **line_kw)
+
+    @classmethod
+    def from_history(
+        cls,
+        history: History,
+        *,
+        columns: Sequence[str] = ("loss", "val_loss"),
+        ax: Axes | None = None,
+        name: str | None = None,
+        **line_kw: Any,
+    ) -> TrainingCurveDisplay:
+        """Draw a record of training.
+
+        Parameters
+        ----------
+        history : History
+            What `MLP.fit` returned, or an estimator's `history_`.
+        columns, ax, name, **line_kw
+            As for `from_estimator`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(history=history, columns=columns, name=name).plot(ax, **line_kw)
+
+    def plot(
+        self, ax: Axes | None = None, *, name: str | None = None, **line_kw: Any
+    ) -> TrainingCurveDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        name : str, optional
+            What to call the model in the legend; the display's own by default.
+        **line_kw
+            Passed on to `matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+            This one.
+        """
+        name = self.name if name is None else name
+        epochs = range(1, self.history.epochs + 1)
+        shown = [column for column in self.columns if column in self.history]
+        labels = {column: f"{name}: {column}" if name else column for column in shown}
+        curves = {labels[column]: (epochs, self.history[column]) for column in shown}
+        ylabel = "loss" if all(column.endswith("loss") for column in shown) else ", ".join(shown)
+        ax = ax or new_axes()
+        before = len(ax.lines)
+        draw_curves(curves, "epoch", ax, ylabel, **line_kw)
+        self.ax_, self.figure_, self.lines_ = ax, ax.figure, list(ax.lines)[before:]
+        return self
+
+
+def _history_of(model: Any) -> History:
+    """The history of a model, also of one inside a search, a pipeline or a wrapper of targets."""
+    for inner in ("best_estimator_", "regressor_", "history_", "history"):
+        if hasattr(model, inner):
+            found = getattr(model, inner)
+            if isinstance(found, History):
+                return found
+            return _history_of(found)
+    if hasattr(model, "steps"):
+        return _history_of(model.steps[-1][1])
+    raise TypeError(f"estimator must be a fitted MLPClassifier, MLPRegressor or MLP of schuss, got {model!r}")
