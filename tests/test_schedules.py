@@ -60,7 +60,7 @@ def test_a_schedule_is_a_value(name):
         assert other == schedule
         assert np.array_equal(other(STEPS), schedule(STEPS))
     assert schedule != s.constant(0.123)
-    assert repr(schedule).startswith(("warmup(steps=", name.split()[0]))
+    assert eval(repr(schedule), vars(s)) == schedule
 
 
 def test_they_start_large_and_shrink():

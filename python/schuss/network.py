@@ -358,6 +358,11 @@ class MLP:
         self.__dict__.update(state)
         self._core = self._make_core()
         self.params = _views(self.theta, self.layers)
+        if self.optimizer is not None:
+            # It came with copies of the views that it updates.
+            optimizer = self.optimizer.bind(self.params)
+            optimizer.load_state_dict(self.optimizer.state_dict())
+            self.optimizer = optimizer
 
     def _use_optimizer(self, optimizer: Optimizer | str | None) -> None:
         if optimizer is None:

@@ -189,7 +189,7 @@ def warmup(schedule: object, steps: int, start: float = 0.0) -> Schedule:
     Schedule
         A function of the step.
     """
-    return Schedule("warmup", steps, start, schedule)
+    return Schedule("warmup", schedule, steps, start)
 
 
 def _after_warmup(schedule: Schedule, steps: int, start: float) -> Schedule:

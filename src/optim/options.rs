@@ -362,6 +362,13 @@ pub struct Options {
     values: Vec<Value>,
 }
 
+/// The same rule with the same values, whichever conventions they started from.
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.name == other.spec.name && self.values == other.values
+    }
+}
+
 impl Options {
     /// A convention's defaults.
     pub fn new(spec: &'static Spec, convention: Convention) -> Self {

@@ -2,6 +2,7 @@
 //!
 //! A step is counted from 0: `value(0.0)` is the learning rate of the first update. Nothing is remembered between calls.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,9 +37,15 @@ pub struct Form {
     value: fn(&[f64], f64) -> f64,
 }
 
-/// A function of the step from outside, such as a Python callable.
+/// A learning rate that is computed outside, such as by a Python callable.
 #[derive(Clone)]
-pub struct Custom(pub Arc<dyn Fn(f64) -> Result<f64> + Send + Sync>);
+pub struct Custom(pub Arc<dyn Function>);
+
+/// See [`Custom`]. Who has made one can know it again: it is `Any`.
+pub trait Function: Any + Send + Sync {
+    /// The learning rate of the step that comes after `step` others.
+    fn value(&self, step: f64) -> Result<f64>;
+}
 
 impl fmt::Debug for Custom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,7 +139,7 @@ impl Schedule {
             Schedule::Warmup { steps, then, .. } if step >= *steps => then.value(step - steps),
             Schedule::Warmup { steps, start, then } => Ok(start + (then.value(0.0)? - start) * (step / steps)),
             Schedule::Custom(function) => {
-                let lr = (function.0)(step)?;
+                let lr = function.0.value(step)?;
                 if NON_NEGATIVE.contains(lr) {
                     Ok(lr)
                 } else {

@@ -2,10 +2,13 @@
 
 mod arrays;
 mod errors;
+mod groups;
 mod lbfgs;
 mod mlp;
 mod optim;
+mod options;
 mod schedule;
+mod state;
 mod structure;
 
 use pyo3::prelude::*;

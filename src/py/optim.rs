@@ -1,17 +1,18 @@
-//! The class behind every optimizer, and the tables from which the classes are made.
+//! The class behind every optimizer.
 
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PySequence, PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::arrays::{Arrays, Element, element, is_array};
-use super::schedule::schedule_of;
+use super::arrays::{Arrays, Element, is_array};
+use super::groups::{ParamGroup, bind};
+use super::options::{rules, set_option};
+use super::schedule::{learning_rate, schedule_of};
+use super::state;
 use super::structure::{Placed, Structure};
-use crate::error::Error;
-use crate::optim::options::{Convention, Kind, Opt, Value, one_of};
-use crate::optim::rule::SPECS;
-use crate::optim::{Config, Counts, Optimizer, driver, ewa};
+use crate::optim::options::Convention;
+use crate::optim::{Config, Optimizer, driver, ewa};
 use crate::scalar::Scalar;
 use crate::team;
 
@@ -29,26 +30,28 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyclass(name = "Optimizer", module = "schuss", subclass)]
 pub struct PyOptimizer {
     /// What it was made with; a bound optimizer's groups hold the present values.
-    recipe: Config,
-    bound: Option<Binding>,
+    pub(super) recipe: Config,
+    pub(super) bound: Option<Binding>,
 }
 
 /// An optimizer's arrays and state.
-struct Binding {
-    structure: Structure,
-    engine: Engine,
+pub(super) struct Binding {
+    pub structure: Structure,
+    /// Whether `params` were a list of groups, each with options of its own.
+    pub grouped: bool,
+    pub engine: Engine,
 }
 
 /// The two precisions.
-enum Engine {
+pub(super) enum Engine {
     Single(Work<f32>),
     Double(Work<f64>),
 }
 
 /// Arrays of one precision with the optimizer at work on them.
-struct Work<T: Scalar> {
-    optimizer: Optimizer<T>,
-    arrays: Arrays<T>,
+pub(super) struct Work<T: Scalar> {
+    pub optimizer: Optimizer<T>,
+    pub arrays: Arrays<T>,
     /// Keeps gradients alive during a step.
     kept: Vec<Py<PyAny>>,
 }
@@ -57,17 +60,19 @@ struct Work<T: Scalar> {
 macro_rules! with_work {
     ($engine:expr, $work:ident => $body:expr) => {
         match $engine {
-            Engine::Single($work) => $body,
-            Engine::Double($work) => $body,
+            $crate::py::optim::Engine::Single($work) => $body,
+            $crate::py::optim::Engine::Double($work) => $body,
         }
     };
 }
+
+pub(super) use with_work;
 
 /// Elements from which on a step lets other Python threads run.
 const RELEASE: usize = 64 * 1024;
 
 impl<T: Scalar> Work<T> {
-    fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>], element: Element) -> PyResult<Self> {
+    pub fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>], element: Element) -> PyResult<Self> {
         let arrays = Arrays::bind(arrays, element)?;
         let mut optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
         optimizer.set_matrices(&arrays.matrices());
@@ -102,22 +107,6 @@ impl<T: Scalar> Work<T> {
         result.map(|_| ())
     }
 
-    /// The state arrays, each as a list of arrays shaped like the parameters.
-    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let state = PyDict::new(py);
-        let empty = py.import("numpy")?.getattr("empty")?;
-        for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
-            let arrays = PyList::empty(py);
-            for tensor in 0..self.arrays.len() {
-                let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
-                self.arrays.write_like(tensor, array.as_borrowed(), &slot[self.optimizer.range(tensor)])?;
-                arrays.append(array)?;
-            }
-            state.set_item(name, arrays)?;
-        }
-        Ok(state)
-    }
-
     /// The averaged parameters, each as a new array; None where there are none.
     fn averaged<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         let empty = py.import("numpy")?.getattr("empty")?;
@@ -134,50 +123,6 @@ impl<T: Scalar> Work<T> {
             averages.push(array);
         }
         Ok(Some(averages))
-    }
-
-    /// Takes groups, counts and state arrays over; changes nothing where something is wrong with them.
-    fn load(
-        &mut self,
-        groups: Vec<Config>,
-        memories: &[Bound<'_, PyDict>],
-        counts: Counts,
-        state: &Bound<'_, PyDict>,
-    ) -> PyResult<()> {
-        let group_of: Vec<_> = (0..self.arrays.len()).map(|tensor| self.optimizer.group_of(tensor)).collect();
-        let mut loaded = Optimizer::with_groups(groups, &self.arrays.sizes(), &group_of)?;
-        let names = loaded.slot_names().to_vec();
-        if state.len() != names.len() {
-            let expected = format!("the arrays {}", names.join(", "));
-            return Err(Error::value("state_dict[\"state\"]", state.keys(), expected).into());
-        }
-        for (slot, name) in names.iter().enumerate() {
-            let place = format!("state_dict[\"state\"][{name:?}]");
-            let arrays =
-                state.get_item(name)?.map(|arrays| arrays.try_iter()?.collect::<PyResult<Vec<_>>>()).transpose()?;
-            let Some(arrays) = arrays.filter(|arrays| arrays.len() == self.arrays.len()) else {
-                return Err(
-                    Error::value(place, "something else", format!("a list of {} arrays", self.arrays.len())).into()
-                );
-            };
-            for (tensor, array) in arrays.iter().enumerate() {
-                let range = loaded.range(tensor);
-                self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
-            }
-        }
-        for (group, memory) in memories.iter().enumerate() {
-            let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
-            for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
-                let place = format!("state_dict[\"memory\"][{group}]");
-                let saved = memory.get_item(name)?.and_then(|saved| saved.extract().ok());
-                *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
-            }
-        }
-        loaded.set_matrices(&self.arrays.matrices());
-        loaded.set_counts(counts.steps, counts.skipped);
-        loaded.set_gathered(counts.gathered);
-        self.optimizer = loaded;
-        Ok(())
     }
 }
 
@@ -243,7 +188,7 @@ impl PyOptimizer {
     /// NonFiniteError
     ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
     fn step(&mut self, grads: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Binding { structure, engine } = self.bound_mut()?;
+        let Binding { structure, engine, .. } = self.bound_mut()?;
         with_work!(engine, work => work.step(structure, grads))
     }
 
@@ -278,7 +223,7 @@ impl PyOptimizer {
     #[getter]
     fn param_groups(slf: &Bound<'_, Self>) -> Vec<ParamGroup> {
         let count = slf.borrow().groups().len();
-        (0..count).map(|index| ParamGroup { optimizer: slf.clone().unbind(), index }).collect()
+        (0..count).map(|index| ParamGroup::new(slf, index)).collect()
     }
 
     /// The averaged parameters: what `ema` or `swa_start` keep, or the average of a schedule-free rule.
@@ -293,7 +238,7 @@ impl PyOptimizer {
     /// ValueError
     ///     If there is no average.
     fn averaged_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Binding { structure, engine } = self.bound_ref()?;
+        let Binding { structure, engine, .. } = self.bound_ref()?;
         let Some(averages) = with_work!(engine, work => work.averaged(py))? else {
             return Err(PyValueError::new_err(
                 "there is no average of the parameters: make the optimizer with ema or swa_start",
@@ -312,32 +257,7 @@ impl PyOptimizer {
     ///     array a list of copies, shaped like the parameters and of their dtype); ``gathered`` (gradients since the last
     ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let groups = PyList::empty(py);
-        for config in self.groups() {
-            let group = PyDict::new(py);
-            group.set_item("lr", config.schedule().as_constant())?;
-            for (option, value) in config.options().iter() {
-                group.set_item(option.name, to_python(py, value)?)?;
-            }
-            groups.append(group)?;
-        }
-        let dict = PyDict::new(py);
-        dict.set_item("optimizer", self.recipe.spec().name)?;
-        dict.set_item("step_count", self.step_count())?;
-        dict.set_item("skipped_steps", self.skipped_steps())?;
-        dict.set_item("param_groups", groups)?;
-        let engine = &self.bound_ref()?.engine;
-        let counts = with_work!(engine, work => work.optimizer.counts());
-        dict.set_item("gathered", counts.gathered)?;
-        let memories = PyList::empty(py);
-        for group in 0..self.groups().len() {
-            let memory = PyDict::new(py);
-            with_work!(engine, work => work.optimizer.memory(group).try_for_each(|(name, x)| memory.set_item(name, x)))?;
-            memories.append(memory)?;
-        }
-        dict.set_item("memory", memories)?;
-        dict.set_item("state", with_work!(engine, work => work.state(py))?)?;
-        Ok(dict)
+        state::saved(self, py)
     }
 
     /// Continues from a state that `state_dict` has given: options, counts and state arrays are taken over.
@@ -353,51 +273,41 @@ impl PyOptimizer {
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
     fn load_state_dict(&mut self, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
-        let part = |name: &str| {
-            state_dict.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("state_dict must have {name:?}")))
-        };
-        let (name, saved) = (self.recipe.spec().name, part("optimizer")?.extract::<String>()?);
-        if saved != name {
-            return Err(Error::value("state_dict[\"optimizer\"]", format!("{saved:?}"), format!("{name:?}")).into());
-        }
-        let saved: Vec<Bound<'_, PyDict>> = part("param_groups")?.extract()?;
-        if saved.len() != self.groups().len() {
-            let expected = format!("{} groups", self.groups().len());
-            return Err(
-                Error::value("state_dict[\"param_groups\"]", format!("{} groups", saved.len()), expected).into()
-            );
-        }
-        let mut groups = vec![];
-        for (config, saved) in self.groups().iter().zip(&saved) {
-            let mut config = config.clone();
-            for (name, value) in saved {
-                match name.extract::<String>()?.as_str() {
-                    "lr" if value.is_none() => (),
-                    "lr" => config = config.with_schedule(schedule_of(&value)?),
-                    name => set_option(&mut config, name, &value)?,
-                }
-            }
-            groups.push(config);
-        }
-        let counts = Counts {
-            steps: part("step_count")?.extract()?,
-            skipped: part("skipped_steps")?.extract()?,
-            gathered: part("gathered")?.extract()?,
-        };
-        let memories: Vec<Bound<'_, PyDict>> = part("memory")?.extract()?;
-        if memories.len() != groups.len() {
-            let expected = format!("{} groups", groups.len());
-            return Err(Error::value("state_dict[\"memory\"]", format!("{} groups", memories.len()), expected).into());
-        }
-        let state: Bound<'_, PyDict> = part("state")?.extract()?;
-        with_work!(&mut self.bound_mut()?.engine, work => work.load(groups, &memories, counts, &state))
+        state::load(self, state_dict)
     }
 
-    fn __repr__(&self) -> PyResult<String> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        state::reduced(slf)
+    }
+
+    fn __setstate__(slf: &Bound<'_, Self>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+        state::restore(slf, parts)
+    }
+
+    /// Recipes are equal where they do the same; optimizers at work are only themselves.
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(other) = other.cast::<Self>() else { return Ok(false) };
+        if slf.is(other) {
+            return Ok(true);
+        }
+        let (a, b) = (slf.borrow(), other.borrow());
+        if a.bound.is_some() || b.bound.is_some() || !slf.get_type().is(other.get_type()) {
+            return Ok(false);
+        }
+        let lr = |optimizer: &Self| learning_rate(slf.py(), optimizer.recipe.schedule());
+        Ok(a.recipe.options() == b.recipe.options() && lr(&a)?.eq(lr(&b)?)?)
+    }
+
+    /// Of the class alone, which cannot change.
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        slf.get_type().hash()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let spec = self.recipe.spec();
         let config = &self.groups()[0];
         let convention = config.options().convention();
-        let lr = config.schedule().as_constant().map_or("<schedule>".to_owned(), |lr| format!("{lr:?}"));
+        let lr = learning_rate(py, config.schedule())?.repr()?;
         let mut text = format!("{}(lr={lr}", spec.name);
         for (option, value) in config.options().iter() {
             if value != option.defaults[convention as usize] {
@@ -438,29 +348,29 @@ impl PyOptimizer {
         }
     }
 
-    fn bound_ref(&self) -> PyResult<&Binding> {
+    pub(super) fn bound_ref(&self) -> PyResult<&Binding> {
         self.bound.as_ref().ok_or_else(unbound)
     }
 
-    fn bound_mut(&mut self) -> PyResult<&mut Binding> {
+    pub(super) fn bound_mut(&mut self) -> PyResult<&mut Binding> {
         self.bound.as_mut().ok_or_else(unbound)
     }
 
-    fn groups(&self) -> &[Config] {
+    pub(super) fn groups(&self) -> &[Config] {
         match &self.bound {
             Some(bound) => with_work!(&bound.engine, work => work.optimizer.groups()),
             None => std::slice::from_ref(&self.recipe),
         }
     }
 
-    fn set_group(&mut self, index: usize, config: Config) {
+    pub(super) fn set_group(&mut self, index: usize, config: Config) {
         match &mut self.bound {
             Some(bound) => with_work!(&mut bound.engine, work => work.optimizer.set_group(index, config)),
             None => self.recipe = config,
         }
     }
 
-    fn lr_of(&self, group: usize) -> PyResult<f64> {
+    pub(super) fn lr_of(&self, group: usize) -> PyResult<f64> {
         Ok(match &self.bound {
             Some(bound) => with_work!(&bound.engine, work => work.optimizer.lr(group))?,
             None => self.recipe.schedule().value(0.0)?,
@@ -496,211 +406,6 @@ pub fn config_of(object: &Bound<'_, PyAny>) -> PyResult<Config> {
             Err(PyTypeError::new_err(format!("optimizer must be an optimizer or its name, got {got}")))
         }
     }
-}
-
-/// One group's options, live.
-#[pyclass(module = "schuss", mapping, frozen)]
-pub struct ParamGroup {
-    optimizer: Py<PyOptimizer>,
-    index: usize,
-}
-
-#[pymethods]
-impl ParamGroup {
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        let optimizer = self.optimizer.borrow(py);
-        match key {
-            "lr" => Ok(optimizer.lr_of(self.index)?.into_pyobject(py)?.into_any()),
-            "params" => Ok(self.params(py, &optimizer)?.into_any()),
-            _ => {
-                let found = optimizer.groups()[self.index].options().iter().find(|(option, _)| option.name == key);
-                found.map_or_else(|| Err(PyKeyError::new_err(key.to_owned())), |(_, value)| to_python(py, value))
-            }
-        }
-    }
-
-    fn __setitem__(&self, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut optimizer = self.optimizer.borrow_mut(value.py());
-        let mut config = optimizer.groups()[self.index].clone();
-        match key {
-            "lr" => config = config.with_schedule(schedule_of(value)?),
-            "params" => {
-                return Err(PyValueError::new_err("params of a group cannot be replaced: make a new optimizer"));
-            }
-            _ => set_option(&mut config, key, value)?,
-        }
-        optimizer.set_group(self.index, config);
-        Ok(())
-    }
-
-    /// The keys: "params", "lr" and the options.
-    fn keys(&self, py: Python<'_>) -> Vec<&'static str> {
-        let optimizer = self.optimizer.borrow(py);
-        let options = optimizer.groups()[self.index].options().iter().map(|(option, _)| option.name);
-        ["params", "lr"].into_iter().chain(options).collect()
-    }
-
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(self.keys(py).into_pyobject(py)?.try_iter()?.into_any())
-    }
-
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.keys(py).len()
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let mut items = vec![];
-        for key in self.keys(py).into_iter().filter(|key| *key != "params") {
-            items.push(format!("{key:?}: {}", self.__getitem__(py, key)?.repr()?));
-        }
-        Ok(format!("ParamGroup({{{}}})", items.join(", ")))
-    }
-}
-
-impl ParamGroup {
-    fn params<'py>(&self, py: Python<'py>, optimizer: &PyOptimizer) -> PyResult<Bound<'py, PyList>> {
-        let list = PyList::empty(py);
-        if let Some(bound) = &optimizer.bound {
-            with_work!(&bound.engine, work => {
-                for tensor in (0..work.arrays.len()).filter(|tensor| work.optimizer.group_of(*tensor) == self.index) {
-                    list.append(work.arrays.array(py, tensor))?;
-                }
-            });
-        }
-        Ok(list)
-    }
-}
-
-/// Binds a recipe to an array, a structure of arrays, or a list of groups.
-fn bind(recipe: &Config, params: &Bound<'_, PyAny>) -> PyResult<Binding> {
-    let mut leaves: Vec<Placed<'_>> = vec![];
-    let (mut configs, mut group_of) = (vec![], vec![]);
-    let structure = match groups_of(params)? {
-        None => {
-            let structure = Structure::of(params, "", &mut leaves)?;
-            configs.push(recipe.clone());
-            group_of.resize(leaves.len(), 0);
-            structure
-        }
-        Some(groups) => {
-            let mut structures = vec![];
-            for (index, group) in groups.iter().enumerate() {
-                let mut config = recipe.clone();
-                for item in group.items()?.iter() {
-                    let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-                    match name.as_str() {
-                        "params" => structures.push(Structure::of(&value, &format!("[{index}]"), &mut leaves)?),
-                        "lr" => config = config.with_schedule(schedule_of(&value)?),
-                        "clip_norm" | "clip_tensor_norm" | "clip_eps" | "nonfinite" | "accumulate" => {
-                            let message = format!("{name} is about all groups together: give it to the optimizer");
-                            return Err(PyValueError::new_err(message));
-                        }
-                        name => set_option(&mut config, name, &value)?,
-                    }
-                }
-                configs.push(config);
-                group_of.resize(leaves.len(), index);
-            }
-            Structure::Sequence(structures)
-        }
-    };
-    let Some((first, path)) = leaves.first() else {
-        return Err(Error::value("params", "no array", "at least one array").into());
-    };
-    let element = element(first.as_borrowed(), &format!("params{path}"))?;
-    let engine = match element {
-        Element::F32 => Engine::Single(Work::new(configs, &group_of, &leaves, element)?),
-        Element::F64 => Engine::Double(Work::new(configs, &group_of, &leaves, element)?),
-    };
-    Ok(Binding { structure, engine })
-}
-
-/// The groups, where `params` is a sequence of mappings with a "params" in each.
-fn groups_of<'py>(params: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyMapping>>>> {
-    let Ok(sequence) = params.cast::<PySequence>() else { return Ok(None) };
-    let mut groups = vec![];
-    for item in sequence.try_iter()? {
-        match item?.cast_into::<PyMapping>() {
-            Ok(mapping) if mapping.contains("params")? => groups.push(mapping),
-            _ => return Ok(None),
-        }
-    }
-    Ok((!groups.is_empty()).then_some(groups))
-}
-
-fn set_option(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    let option = config.options().option(name)?;
-    Ok(config.set(name, from_python(&option, value)?)?)
-}
-
-/// An option's value; its range is not looked at.
-fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let is_bool = value.is_instance_of::<PyBool>();
-    let number = |value: Borrowed<'_, '_, PyAny>| value.extract::<f64>().ok();
-    let parsed = match option.kind {
-        Kind::OptionalNumber(_) if value.is_none() => Some(Value::Nothing),
-        Kind::Number(_) | Kind::OptionalNumber(_) if !is_bool => number(value.as_borrowed()).map(Value::Number),
-        Kind::Flag => value.extract().ok().map(Value::Flag),
-        Kind::Choice(_) => match value.extract::<String>() {
-            Ok(name) => Some(option.chosen(&name)?),
-            Err(_) => None,
-        },
-        Kind::Pair(_) => value.extract::<[f64; 2]>().ok().map(|[a, b]| Value::Pair(a, b)),
-        _ => None,
-    };
-    match parsed {
-        Some(parsed) => Ok(parsed),
-        None => Err(Error::type_(option.name, value.repr()?, option.accepted()).into()),
-    }
-}
-
-fn to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
-    Ok(match value {
-        Value::Number(x) => x.into_pyobject(py)?.into_any(),
-        Value::Flag(on) => on.into_pyobject(py)?.to_owned().into_any(),
-        Value::Choice(name) => name.into_pyobject(py)?.into_any(),
-        Value::Pair(a, b) => (a, b).into_pyobject(py)?.into_any(),
-        Value::Nothing => py.None().into_bound(py),
-    })
-}
-
-/// The tables of all optimizer classes, as dicts; each default is a tuple, one for each of `conventions`.
-#[pyfunction]
-fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let rules = PyList::empty(py);
-    for spec in SPECS {
-        let options = PyList::empty(py);
-        for option in spec.all_options() {
-            let entry = PyDict::new(py);
-            let kind = match option.kind {
-                Kind::Number(_) => "float".to_owned(),
-                Kind::OptionalNumber(_) => "float or None".to_owned(),
-                Kind::Flag => "bool".to_owned(),
-                Kind::Choice(names) => one_of(names),
-                Kind::Pair(_) => "(float, float)".to_owned(),
-            };
-            let range = match option.kind {
-                Kind::Number(range) | Kind::OptionalNumber(range) | Kind::Pair(range) => range.to_string(),
-                _ => String::new(),
-            };
-            let defaults = option.defaults.map(|value| to_python(py, value));
-            entry.set_item("name", option.name)?;
-            entry.set_item("type", kind)?;
-            entry.set_item("range", range)?;
-            entry.set_item("defaults", defaults.into_iter().collect::<PyResult<Vec<_>>>()?)?;
-            entry.set_item("doc", option.doc)?;
-            options.append(entry)?;
-        }
-        let rule = PyDict::new(py);
-        rule.set_item("name", spec.name)?;
-        rule.set_item("summary", spec.summary)?;
-        rule.set_item("notes", spec.notes)?;
-        rule.set_item("reference", spec.reference)?;
-        rule.set_item("lr", spec.lr)?;
-        rule.set_item("options", options)?;
-        rules.append(rule)?;
-    }
-    Ok(rules)
 }
 
 /// Replaces each value by the exponentially weighted average up to it; see `schuss.ewa`.

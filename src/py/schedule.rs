@@ -1,5 +1,6 @@
 //! `schuss.schedules` and learning rates.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyReadonlyArrayDyn};
@@ -8,7 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::errors::foreign;
-use crate::optim::schedule::{Custom, FORMS, Schedule};
+use crate::error::Result;
+use crate::optim::schedule::{Custom, Function, Schedule};
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
 ///
@@ -16,25 +18,21 @@ use crate::optim::schedule::{Custom, FORMS, Schedule};
 #[pyclass(name = "Schedule", module = "schuss.schedules", frozen)]
 pub struct PySchedule {
     schedule: Schedule,
-    /// What it was made from: a form and its numbers, or "warmup" with its numbers and what follows.
-    recipe: Py<PyTuple>,
 }
 
 #[pymethods]
 impl PySchedule {
     #[new]
     #[pyo3(signature = (form, *numbers))]
-    fn new(py: Python<'_>, form: &str, numbers: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    fn new(form: &str, numbers: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let schedule = if form == "warmup" {
-            let (steps, start, then): (f64, f64, Bound<'_, PyAny>) = numbers.extract()?;
+            let (then, steps, start): (Bound<'_, PyAny>, f64, f64) = numbers.extract()?;
             Schedule::warmup(steps, start, schedule_of(&then)?)?
         } else {
             let numbers = numbers.iter().map(|number| number.extract()).collect::<PyResult<Vec<f64>>>()?;
             Schedule::form(form, &numbers)?
         };
-        let mut recipe = vec![form.into_pyobject(py)?.into_any()];
-        recipe.extend(numbers.iter());
-        Ok(PySchedule { schedule, recipe: PyTuple::new(py, recipe)?.unbind() })
+        Ok(PySchedule { schedule })
     }
 
     fn __call__<'py>(&self, py: Python<'py>, step: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -51,28 +49,28 @@ impl PySchedule {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let recipe = self.recipe.bind(py);
-        let form: String = recipe.get_item(0)?.extract()?;
-        let fields = FORMS
-            .iter()
-            .find(|known| known.name == form)
-            .map_or(vec!["steps", "start", "then"], |known| known.fields.iter().map(|(name, _)| *name).collect());
-        let mut arguments = vec![];
-        for (name, value) in fields.iter().zip(recipe.iter().skip(1)) {
-            arguments.push(format!("{name}={}", value.repr()?));
-        }
-        Ok(format!("{form}({})", arguments.join(", ")))
+        let (name, arguments) = parts(py, &self.schedule)?;
+        let arguments = arguments.into_iter().map(|(name, value)| Ok(format!("{name}={}", value.repr()?)));
+        Ok(format!("{name}({})", arguments.collect::<PyResult<Vec<_>>>()?.join(", ")))
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
         match other.cast::<PySchedule>() {
-            Ok(other) => self.recipe.bind(py).eq(other.get().recipe.bind(py)),
+            Ok(other) => Self::__reduce__(slf)?.1.eq(Self::__reduce__(other)?.1),
             Err(_) => Ok(false),
         }
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyAny>, Py<PyTuple>) {
-        (slf.get_type().into_any(), slf.get().recipe.clone_ref(slf.py()))
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        Self::__reduce__(slf)?.1.hash()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let (name, arguments) = parts(py, &slf.get().schedule)?;
+        let mut values = vec![name.into_pyobject(py)?.into_any()];
+        values.extend(arguments.into_iter().map(|(_, value)| value));
+        Ok((slf.get_type().into_any(), PyTuple::new(py, values)?))
     }
 }
 
@@ -82,6 +80,41 @@ impl PySchedule {
             return Err(PyValueError::new_err(format!("step must be at least 0, got {step}")));
         }
         Ok(self.schedule.value(step)?)
+    }
+}
+
+/// Arguments by name.
+type Arguments<'py> = Vec<(&'static str, Bound<'py, PyAny>)>;
+
+/// The name of the function that makes a schedule, and its arguments.
+fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, Arguments<'py>)> {
+    Ok(match schedule {
+        Schedule::Form(form, values) => {
+            let values = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, number(py, value)?)));
+            (form.name, values.collect::<PyResult<_>>()?)
+        }
+        Schedule::Warmup { steps, start, then } => {
+            let then = learning_rate(py, then)?;
+            ("warmup", vec![("schedule", then), ("steps", number(py, *steps)?), ("start", number(py, *start)?)])
+        }
+        Schedule::Custom(_) => ("custom", vec![("schedule", learning_rate(py, schedule)?)]),
+    })
+}
+
+/// A number as users write it: 100 rather than 100.0.
+fn number(py: Python<'_>, x: f64) -> PyResult<Bound<'_, PyAny>> {
+    match x.fract() == 0.0 && x.abs() < 1e15 {
+        true => Ok((x as i64).into_pyobject(py)?.into_any()),
+        false => Ok(x.into_pyobject(py)?.into_any()),
+    }
+}
+
+/// A Python callable of the step.
+struct Callable(Py<PyAny>);
+
+impl Function for Callable {
+    fn value(&self, step: f64) -> Result<f64> {
+        Python::attach(|py| self.0.call1(py, (step as u64,))?.extract::<f64>(py)).map_err(foreign)
     }
 }
 
@@ -99,8 +132,19 @@ pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
             "lr must be a number, a schedule or a callable of the step, got {got}"
         )));
     }
-    let function = object.clone().unbind();
-    let call =
-        move |step: f64| Python::attach(|py| function.call1(py, (step as u64,))?.extract::<f64>(py)).map_err(foreign);
-    Ok(Schedule::Custom(Custom(Arc::new(call))))
+    Ok(Schedule::Custom(Custom(Arc::new(Callable(object.clone().unbind())))))
+}
+
+/// The number, schedule or callable that stands for a schedule.
+pub fn learning_rate<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(lr) = schedule.as_constant() {
+        return Ok(lr.into_pyobject(py)?.into_any());
+    }
+    if let Schedule::Custom(Custom(function)) = schedule {
+        let function: &dyn Any = &**function;
+        if let Some(Callable(function)) = function.downcast_ref() {
+            return Ok(function.bind(py).clone());
+        }
+    }
+    Ok(PySchedule { schedule: schedule.clone() }.into_pyobject(py)?.into_any())
 }

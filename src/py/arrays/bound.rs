@@ -243,6 +243,11 @@ impl<T: Scalar> Arrays<T> {
         Views { params: &self.params, grads: &self.grads, offsets: &self.offsets, range: 0..len, element: PhantomData }
     }
 
+    /// All parameters, in their order.
+    pub fn all<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        (0..self.len()).map(|index| self.array(py, index).clone()).collect()
+    }
+
     /// Reads an array of the shape and dtype of a parameter, in the order of its state.
     pub fn read_like(&mut self, index: usize, array: Borrowed<'_, '_, PyAny>, to: &mut [T]) -> Result<()> {
         self.set_gradient(index, array)?;

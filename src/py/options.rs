@@ -1,0 +1,87 @@
+//! Options between Python and the core, and the tables from which the classes are made.
+
+use pyo3::Borrowed;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyList};
+
+use crate::error::Error;
+use crate::optim::Config;
+use crate::optim::options::{Kind, Opt, Value, one_of};
+use crate::optim::rule::SPECS;
+
+/// Changes one option, by its keyword.
+pub fn set_option(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let option = config.options().option(name)?;
+    Ok(config.set(name, from_python(&option, value)?)?)
+}
+
+/// An option's value; its range is not looked at.
+fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let is_bool = value.is_instance_of::<PyBool>();
+    let number = |value: Borrowed<'_, '_, PyAny>| value.extract::<f64>().ok();
+    let parsed = match option.kind {
+        Kind::OptionalNumber(_) if value.is_none() => Some(Value::Nothing),
+        Kind::Number(_) | Kind::OptionalNumber(_) if !is_bool => number(value.as_borrowed()).map(Value::Number),
+        Kind::Flag => value.extract().ok().map(Value::Flag),
+        Kind::Choice(_) => match value.extract::<String>() {
+            Ok(name) => Some(option.chosen(&name)?),
+            Err(_) => None,
+        },
+        Kind::Pair(_) => value.extract::<[f64; 2]>().ok().map(|[a, b]| Value::Pair(a, b)),
+        _ => None,
+    };
+    match parsed {
+        Some(parsed) => Ok(parsed),
+        None => Err(Error::type_(option.name, value.repr()?, option.accepted()).into()),
+    }
+}
+
+/// An option's value as Python has it.
+pub fn to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
+    Ok(match value {
+        Value::Number(x) => x.into_pyobject(py)?.into_any(),
+        Value::Flag(on) => on.into_pyobject(py)?.to_owned().into_any(),
+        Value::Choice(name) => name.into_pyobject(py)?.into_any(),
+        Value::Pair(a, b) => (a, b).into_pyobject(py)?.into_any(),
+        Value::Nothing => py.None().into_bound(py),
+    })
+}
+
+/// The tables of all optimizer classes, as dicts; each default is a tuple, one for each of `conventions`.
+#[pyfunction]
+pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let rules = PyList::empty(py);
+    for spec in SPECS {
+        let options = PyList::empty(py);
+        for option in spec.all_options() {
+            let entry = PyDict::new(py);
+            let kind = match option.kind {
+                Kind::Number(_) => "float".to_owned(),
+                Kind::OptionalNumber(_) => "float or None".to_owned(),
+                Kind::Flag => "bool".to_owned(),
+                Kind::Choice(names) => one_of(names),
+                Kind::Pair(_) => "(float, float)".to_owned(),
+            };
+            let range = match option.kind {
+                Kind::Number(range) | Kind::OptionalNumber(range) | Kind::Pair(range) => range.to_string(),
+                _ => String::new(),
+            };
+            let defaults = option.defaults.map(|value| to_python(py, value));
+            entry.set_item("name", option.name)?;
+            entry.set_item("type", kind)?;
+            entry.set_item("range", range)?;
+            entry.set_item("defaults", defaults.into_iter().collect::<PyResult<Vec<_>>>()?)?;
+            entry.set_item("doc", option.doc)?;
+            options.append(entry)?;
+        }
+        let rule = PyDict::new(py);
+        rule.set_item("name", spec.name)?;
+        rule.set_item("summary", spec.summary)?;
+        rule.set_item("notes", spec.notes)?;
+        rule.set_item("reference", spec.reference)?;
+        rule.set_item("lr", spec.lr)?;
+        rule.set_item("options", options)?;
+        rules.append(rule)?;
+    }
+    Ok(rules)
+}

@@ -1,0 +1,207 @@
+//! The state of an optimizer: as plain data, and on its way through pickle and copy.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict, PyList, PyTuple};
+
+use super::groups::bind;
+use super::optim::{PyOptimizer, Work, with_work};
+use super::options::{set_option, to_python};
+use super::schedule::{learning_rate, schedule_of};
+use crate::error::Error;
+use crate::optim::options::Convention;
+use crate::optim::{Config, Counts, Optimizer};
+use crate::scalar::Scalar;
+
+/// See `Optimizer.state_dict`.
+pub fn saved<'py>(optimizer: &PyOptimizer, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    let engine = &optimizer.bound_ref()?.engine;
+    let (groups, memories) = (PyList::empty(py), PyList::empty(py));
+    for (index, config) in optimizer.groups().iter().enumerate() {
+        let group = options(py, config)?;
+        group.set_item("lr", config.schedule().as_constant())?;
+        groups.append(group)?;
+        let memory = PyDict::new(py);
+        with_work!(engine, work => work.optimizer.memory(index).try_for_each(|(name, x)| memory.set_item(name, x)))?;
+        memories.append(memory)?;
+    }
+    let counts = with_work!(engine, work => work.optimizer.counts());
+    let dict = PyDict::new(py);
+    dict.set_item("optimizer", optimizer.recipe.spec().name)?;
+    dict.set_item("step_count", counts.steps)?;
+    dict.set_item("skipped_steps", counts.skipped)?;
+    dict.set_item("gathered", counts.gathered)?;
+    dict.set_item("param_groups", groups)?;
+    dict.set_item("memory", memories)?;
+    dict.set_item("state", with_work!(engine, work => work.slots(py))?)?;
+    Ok(dict)
+}
+
+/// See `Optimizer.load_state_dict`.
+pub fn load(optimizer: &mut PyOptimizer, saved: &Bound<'_, PyDict>) -> PyResult<()> {
+    let part = |name: &str| {
+        saved.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("state_dict must have {name:?}")))
+    };
+    let (name, given) = (optimizer.recipe.spec().name, part("optimizer")?.extract::<String>()?);
+    if given != name {
+        return Err(Error::value("state_dict[\"optimizer\"]", format!("{given:?}"), format!("{name:?}")).into());
+    }
+    let count = optimizer.groups().len();
+    let of_groups = |name: &str| {
+        let dicts: Vec<Bound<'_, PyDict>> = part(name)?.extract()?;
+        if dicts.len() != count {
+            let place = format!("state_dict[{name:?}]");
+            return Err(Error::value(place, format!("{} groups", dicts.len()), format!("{count} groups")).into());
+        }
+        PyResult::Ok(dicts)
+    };
+    let groups = optimizer.groups().iter().zip(of_groups("param_groups")?);
+    let groups = groups.map(|(config, saved)| changed(config, &saved)).collect::<PyResult<_>>()?;
+    let counts = Counts {
+        steps: part("step_count")?.extract()?,
+        skipped: part("skipped_steps")?.extract()?,
+        gathered: part("gathered")?.extract()?,
+    };
+    let (memories, slots) = (of_groups("memory")?, part("state")?.extract()?);
+    with_work!(&mut optimizer.bound_mut()?.engine, work => work.load(groups, &memories, counts, &slots))
+}
+
+/// For pickle and copy: the class, then for [`restore`] what makes one of its objects this one. The arrays are the very ones
+/// that it updates, so whoever copies them together with the optimizer gets an optimizer of the copies.
+pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTuple>> {
+    let (py, optimizer) = (slf.py(), slf.borrow());
+    let parts = PyDict::new(py);
+    if let Some(bound) = &optimizer.bound {
+        parts.update(saved(&optimizer, py)?.as_mapping())?;
+        let mut arrays = with_work!(&bound.engine, work => work.arrays.all(py)).into_iter();
+        parts.set_item("params", bound.structure.build(py, &mut arrays)?)?;
+        parts.set_item("grouped", bound.grouped)?;
+    }
+    let groups = PyList::empty(py);
+    for config in optimizer.groups() {
+        let group = options(py, config)?;
+        group.set_item("lr", learning_rate(py, config.schedule())?)?;
+        groups.append(group)?;
+    }
+    parts.set_item("param_groups", groups)?;
+    parts.set_item("convention", optimizer.config().options().convention().name())?;
+    if let Ok(attributes) = slf.getattr("__dict__") {
+        parts.set_item("attributes", attributes)?;
+    }
+    (py.import("copyreg")?.getattr("__newobj__")?, (slf.get_type(),), parts).into_pyobject(py)
+}
+
+/// Makes a new optimizer what another one was.
+pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+    let part = |name: &str| parts.as_any().get_item(name);
+    let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
+    let mut recipe = Config::new(slf.borrow().recipe.spec().name, convention)?;
+    let optimizer = match parts.get_item("params")? {
+        None => {
+            recipe = changed(&recipe, &part("param_groups")?.get_item(0)?.extract()?)?;
+            PyOptimizer { recipe, bound: None }
+        }
+        Some(mut params) => {
+            if part("grouped")?.extract()? {
+                let groups = PyList::empty(params.py());
+                for params in params.try_iter()? {
+                    groups.append([("params", params?)].into_py_dict(parts.py())?)?;
+                }
+                params = groups.into_any();
+            }
+            let bound = Some(bind(&recipe, &params)?);
+            let mut optimizer = PyOptimizer { recipe, bound };
+            load(&mut optimizer, parts)?;
+            optimizer
+        }
+    };
+    *slf.borrow_mut() = optimizer;
+    match parts.get_item("attributes")? {
+        Some(attributes) => slf.getattr("__dict__")?.call_method1("update", (attributes,)).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The options of a group.
+fn options<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyDict>> {
+    let group = PyDict::new(py);
+    for (option, value) in config.options().iter() {
+        group.set_item(option.name, to_python(py, value)?)?;
+    }
+    Ok(group)
+}
+
+/// A configuration with saved options; where the learning rate was not saved, because it was a schedule, it stays.
+fn changed(config: &Config, saved: &Bound<'_, PyDict>) -> PyResult<Config> {
+    let mut config = config.clone();
+    for (name, value) in saved {
+        match name.extract::<String>()?.as_str() {
+            "lr" if value.is_none() => (),
+            "lr" => config = config.with_schedule(schedule_of(&value)?),
+            name => set_option(&mut config, name, &value)?,
+        }
+    }
+    Ok(config)
+}
+
+impl<T: Scalar> Work<T> {
+    /// The state arrays, each as a list of arrays shaped like the parameters.
+    fn slots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let state = PyDict::new(py);
+        let empty = py.import("numpy")?.getattr("empty")?;
+        for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
+            let arrays = PyList::empty(py);
+            for tensor in 0..self.arrays.len() {
+                let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
+                self.arrays.write_like(tensor, array.as_borrowed(), &slot[self.optimizer.range(tensor)])?;
+                arrays.append(array)?;
+            }
+            state.set_item(name, arrays)?;
+        }
+        Ok(state)
+    }
+
+    /// Takes groups, counts and state arrays over; changes nothing where something is wrong with them.
+    fn load(
+        &mut self,
+        groups: Vec<Config>,
+        memories: &[Bound<'_, PyDict>],
+        counts: Counts,
+        state: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        let group_of: Vec<_> = (0..self.arrays.len()).map(|tensor| self.optimizer.group_of(tensor)).collect();
+        let mut loaded = Optimizer::with_groups(groups, &self.arrays.sizes(), &group_of)?;
+        let names = loaded.slot_names().to_vec();
+        if state.len() != names.len() {
+            let expected = format!("the arrays {}", names.join(", "));
+            return Err(Error::value("state_dict[\"state\"]", state.keys(), expected).into());
+        }
+        for (slot, name) in names.iter().enumerate() {
+            let place = format!("state_dict[\"state\"][{name:?}]");
+            let arrays =
+                state.get_item(name)?.map(|arrays| arrays.try_iter()?.collect::<PyResult<Vec<_>>>()).transpose()?;
+            let Some(arrays) = arrays.filter(|arrays| arrays.len() == self.arrays.len()) else {
+                return Err(
+                    Error::value(place, "something else", format!("a list of {} arrays", self.arrays.len())).into()
+                );
+            };
+            for (tensor, array) in arrays.iter().enumerate() {
+                let range = loaded.range(tensor);
+                self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
+            }
+        }
+        for (group, memory) in memories.iter().enumerate() {
+            let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
+            for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
+                let place = format!("state_dict[\"memory\"][{group}]");
+                let saved = memory.get_item(name)?.and_then(|saved| saved.extract().ok());
+                *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
+            }
+        }
+        loaded.set_matrices(&self.arrays.matrices());
+        loaded.set_counts(counts.steps, counts.skipped);
+        loaded.set_gathered(counts.gathered);
+        self.optimizer = loaded;
+        Ok(())
+    }
+}
