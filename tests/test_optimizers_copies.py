@@ -110,7 +110,7 @@ def test_a_recipe_prints_as_the_call_that_makes_it(case, lr):
 def test_optimizers_at_work_are_only_themselves():
     p = np.ones(2)
     a, b = sc.SGD(p), sc.SGD(p)
-    assert a == a  # noqa: PLR0124
+    assert a == a
     assert a not in (b, sc.SGD())
     assert len({a: 1, b: 2}) == 2
 
@@ -164,6 +164,7 @@ def test_a_network_takes_its_optimizer_along():
         assert twin.optimizer.step_count == 16
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_recipe_is_a_value_in_a_grid_search(n_jobs):
     model_selection = pytest.importorskip("sklearn.model_selection")
