@@ -1,6 +1,6 @@
 """Fast optimizers and neural-network training for NumPy, on the CPU."""
 
-from . import optimizers, plots, schedules
+from . import exchange, optimizers, plots, schedules
 from ._schuss import ACTIVATIONS, LOSSES, __version__
 from .display import TrainingCurveDisplay
 from .ewa import ewa
@@ -10,7 +10,7 @@ from .network import MLP, TrainingInfo
 from .optimizers import *  # noqa: F403  the classes come from the tables of the rules
 
 __all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "TrainingInfo"]
-__all__ += ["TrainingCurveDisplay", "__version__", "ewa", "minimize", "plots", "schedules"]
+__all__ += ["TrainingCurveDisplay", "__version__", "ewa", "exchange", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__
 
 _ESTIMATORS = ("MLPClassifier", "MLPRegressor")

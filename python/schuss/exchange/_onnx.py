@@ -1,0 +1,159 @@
+"""Networks as ONNX graphs."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._schuss import __version__
+from ._layers import Layers, layers_of
+
+if TYPE_CHECKING:
+    import onnx
+
+# The first operator set with all that is needed (Gelu), and the file format of its time.
+OPSET, IR_VERSION = 20, 9
+
+OPERATORS: dict[str, tuple[str, dict[str, float]]] = {
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+    "elu": ("Elu", {"alpha": 1.0}),
+    "selu": ("Selu", {}),
+    "gelu": ("Gelu", {}),
+    "mish": ("Mish", {}),
+    "tanh": ("Tanh", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "softplus": ("Softplus", {}),
+    "softmax": ("Softmax", {"axis": -1}),
+    "exp": ("Exp", {}),
+}
+
+
+def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
+    """The network as an ONNX model, which many programs and languages can run.
+
+    It takes ``"X"``, float32 of shape (n_samples, n_inputs), and computes in float32 whatever the network's
+    precision is: not every runtime has all operators for float64. It gives
+
+    - of a classifier ``"label"`` and ``"probabilities"``, as `predict` and `predict_proba` do,
+    - else ``"prediction"``, as `predict` does.
+
+    Parameters
+    ----------
+    model : MLP or fitted estimator
+        The network.
+    path : path-like, optional
+        A file to write the model to.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The model, of operator set 20.
+
+    Raises
+    ------
+    ImportError
+        If the package onnx is not installed.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    layers = layers_of(model)
+    graph = _Graph()
+    out = graph.network(layers)
+    if hasattr(model, "classes_"):
+        label, labels, shape = graph.label(model, layers.link, out)
+        if model.n_outputs_ == 1:
+            out = graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), out), out, axis=1)
+        columns = max(model.n_outputs_, 2)
+        outputs = {"label": (label, labels, shape), "probabilities": (out, TensorProto.FLOAT, [columns])}
+    elif layers.widths[-1] == 1 and getattr(model, "_flat_targets", True):
+        flat = graph.add("Squeeze", out, graph.constant(np.array([1])))
+        outputs = {"prediction": (flat, TensorProto.FLOAT, [])}
+    else:
+        outputs = {"prediction": (out, TensorProto.FLOAT, [layers.widths[-1]])}
+    for name, (value, _, _) in outputs.items():
+        graph.nodes.append(helper.make_node("Identity", [value], [name]))
+    made = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            type(model).__name__,
+            [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n_samples", layers.widths[0]])],
+            [
+                helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
+                for name, (_, kind, shape) in outputs.items()
+            ],
+            graph.constants,
+        ),
+        producer_name="schuss",
+        producer_version=__version__,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(made, full_check=True)
+    if path is not None:
+        onnx.save(made, fspath(path))
+    return made
+
+
+class _Graph:
+    """Nodes and constants in the making."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """A node with one output, whose name is returned."""
+        from onnx import helper
+
+        output = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def constant(self, values: NDArray[Any] | np.generic) -> str:
+        """The name of a constant."""
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def network(self, layers: Layers) -> str:
+        """Linear layers and activations, from "X" to the network's output."""
+        value = "X"
+        activations = [*layers.activations, layers.link]
+        for weights, bias, activation in zip(layers.weights, layers.biases, activations, strict=True):
+            parts = (self.constant(np.array(part, np.float32)) for part in (weights, bias))
+            value = self.add("Gemm", value, *parts)
+            if activation == "silu":
+                value = self.add("Mul", value, self.add("Sigmoid", value))
+            elif activation != "identity":
+                operator, attributes = OPERATORS[activation]
+                value = self.add(operator, value, **attributes)
+        return value
+
+    def label(self, model: Any, link: str, out: str) -> tuple[str, int, list[int]]:
+        """What a classifier's `predict` makes of the network's output; also its type and shape but rows."""
+        from onnx import TensorProto, helper
+
+        if link == "softmax":
+            index = self.add("ArgMax", out, axis=1, keepdims=0)
+        else:
+            yes = self.add("Greater", out, self.constant(np.float32(0.5)))
+            index = self.add("Cast", yes, to=TensorProto.INT64)
+            if model.n_outputs_ > 1:
+                return index, TensorProto.INT64, [model.n_outputs_]
+            index = self.add("Squeeze", index, self.constant(np.array([1])))
+        classes = np.asarray(model.classes_)
+        if classes.dtype.kind in "iu":
+            classes = classes.astype(np.int64)
+        if len(classes) == 1:  # seen in training; there is nothing to choose
+            classes = classes.repeat(2)
+        if classes.dtype.kind in "OUS":
+            classes = classes.astype(object)
+        kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
+        return self.add("Gather", self.constant(classes), index), kind, []

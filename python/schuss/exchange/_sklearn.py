@@ -1,0 +1,92 @@
+"""Fitted multilayer perceptrons of scikit-learn, there and back."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ..history import History
+from ._layers import layers_of
+
+# What scikit-learn's estimators keep besides what is public.
+PRIVATE = ("_label_binarizer", "_no_improvement_count")
+
+
+def from_sklearn(model: Any) -> Any:
+    """A fitted estimator of schuss, from one of scikit-learn.
+
+    Parameters
+    ----------
+    model : sklearn.neural_network.MLPClassifier or MLPRegressor
+        A fitted estimator.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        One with the same parameters that predicts the same, in arrays of its own. Training can go on
+        (`partial_fit`, `warm_start`), with a fresh optimizer.
+    """
+    from .. import estimators
+
+    layers_of(model)  # refuses what is not fitted
+    ours = getattr(estimators, _kind(model))(**model.get_params(deep=False))
+    _take(model, ours)
+    # What continuing a training looks at.
+    ours._best_theta = ours.validation_loss_curve_ = None
+    history = ours.history_ = History()
+    for loss in getattr(model, "loss_curve_", ()):
+        history.append(loss=loss)
+    return ours
+
+
+def to_sklearn(model: Any) -> Any:
+    """A fitted estimator of scikit-learn, from one of schuss.
+
+    Parameters
+    ----------
+    model : MLPClassifier or MLPRegressor
+        A fitted estimator with scikit-learn's activations and losses.
+
+    Returns
+    -------
+    sklearn.neural_network.MLPClassifier or MLPRegressor
+        One that predicts the same, in arrays of its own. Options that scikit-learn does not have are left
+        out.
+
+    Raises
+    ------
+    ValueError
+        If the network has an activation or a loss that scikit-learn does not have.
+    """
+    from sklearn import neural_network
+
+    layers = layers_of(model)
+    theirs = getattr(neural_network, _kind(model))()
+    known = theirs.get_params()
+    names = {"logistic" if name == "sigmoid" else name for name in layers.activations}
+    if len(names) > 1 or not names <= {"identity", "logistic", "tanh", "relu"}:
+        raise ValueError(
+            f"activation must be one that scikit-learn has, the same everywhere; got {model.activation!r}"
+        )
+    if model.loss not in ("log_loss", "squared_error") and not (model.loss == "poisson" and "loss" in known):
+        raise ValueError(f"loss must be one that scikit-learn has, got {model.loss!r}")
+    options = {name: value for name, value in model.get_params(deep=False).items() if name in known}
+    options["activation"] = names.pop() if names else "identity"
+    theirs.set_params(**options)
+    _take(model, theirs)
+    return theirs
+
+
+def _kind(model: Any) -> str:
+    return "MLPClassifier" if hasattr(model, "classes_") else "MLPRegressor"
+
+
+def _take(source: Any, target: Any) -> None:
+    """Copy what fitting has made."""
+    for name, value in vars(source).items():
+        if (name[-1] == "_" and name != "history_") or name in PRIVATE:
+            setattr(target, name, copy.deepcopy(value))
+    target.coefs_ = [np.array(coef) for coef in source.coefs_]
+    target.intercepts_ = [np.array(intercept) for intercept in source.intercepts_]

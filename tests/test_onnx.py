@@ -1,0 +1,138 @@
+"""ONNX models predict what the networks and estimators they were made from do."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from schuss.exchange import to_onnx
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+neural_network = pytest.importorskip("sklearn.neural_network")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 5))
+LABELS = {
+    "integers": np.array([-3, 7, 40]),
+    "strings": np.array(["low", "middle", "high"]),
+    "objects": np.array(["low", "middle", "h\N{LATIN SMALL LETTER O WITH DIAERESIS}chst"], dtype=object),
+    "floats": np.array([1.0, 2.0, -2.0]),
+    "booleans": np.array([False, True]),
+}
+
+
+def run(model, X):
+    """The outputs by name, of rows in float32."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"X": X.astype(np.float32)}), strict=True))
+
+
+def close(got, expected):
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    assert np.ptp(expected) > 0.01  # the network does something
+
+
+class TestNetworks:
+    @pytest.mark.parametrize("activation", sc.ACTIVATIONS)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_every_activation(self, activation, dtype):
+        net = sc.MLP([5, 16, 12, 3], activation=activation, dtype=dtype, seed=1)
+        for bias in net.params[1::2]:
+            bias[:] = RNG.normal(size=bias.shape)
+        far = np.concatenate([X, 30 * X])  # both ends of the activation
+        close(run(to_onnx(net), far)["prediction"], net.predict(far))
+
+    @pytest.mark.parametrize("loss", sc.LOSSES)
+    @pytest.mark.parametrize("outputs", [2, 1])
+    def test_every_link(self, loss, outputs):
+        if loss == "cross_entropy":
+            outputs += 1
+        net = sc.MLP([5, 8, outputs], activation=["tanh"], loss=loss, seed=2)
+        close(run(to_onnx(net), X)["prediction"], net.predict(X))
+
+    def test_activations_of_their_own_for_each_layer_and_none_at_all(self):
+        for net in (sc.MLP([5, 8, 8, 2], activation=["gelu", "tanh"]), sc.MLP([5, 2])):
+            close(run(to_onnx(net), X)["prediction"], net.predict(X))
+
+    def test_one_output_keeps_its_column_where_it_was_trained_with_one(self):
+        net = sc.MLP([5, 8, 1])
+        net.fit(X, X[:, :1], epochs=2)
+        assert net.predict(X).shape == (60, 1)
+        close(run(to_onnx(net), X)["prediction"], net.predict(X))
+
+    @pytest.mark.parametrize("rows", [0, 1, 1000])
+    def test_takes_any_number_of_rows(self, rows):
+        net = sc.MLP([5, 4, 2])
+        assert run(to_onnx(net), np.zeros((rows, 5)))["prediction"].shape == (rows, 2)
+
+    def test_is_written_to_a_file(self, tmp_path):
+        net = sc.MLP([5, 4, 2])
+        made = to_onnx(net, tmp_path / "net.onnx")
+        read = onnx.load(tmp_path / "net.onnx")
+        assert read == made
+        assert read.producer_name == "schuss"
+
+
+class TestEstimators:
+    @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+    def test_a_classifier_gives_labels_and_probabilities(self, labels):
+        y = labels[np.digitize(X[:, 0], [-0.4, 0.4][: len(labels) - 1])]
+        model = sc.MLPClassifier(8, max_iter=30, learning_rate_init=0.05, random_state=0).fit(X, y)
+        out = run(to_onnx(model), X)
+        close(out["probabilities"], model.predict_proba(X))
+        assert (out["label"] == model.predict(X)).all()
+        assert set(out["label"]) == set(labels.tolist())
+
+    def test_a_classifier_of_two_classes(self):
+        y = np.where(X[:, 0] > 0, "yes", "no")
+        model = sc.MLPClassifier(8, max_iter=30, random_state=0).fit(X, y)
+        out = run(to_onnx(model), X)
+        close(out["probabilities"], model.predict_proba(X))
+        assert (out["label"] == model.predict(X)).all()
+
+    def test_several_labels_at_once(self):
+        model = sc.MLPClassifier(8, max_iter=30, random_state=0).fit(X, (X[:, :3] > 0).astype(int))
+        out = run(to_onnx(model), X)
+        close(out["probabilities"], model.predict_proba(X))
+        np.testing.assert_array_equal(out["label"], model.predict(X))
+
+    def test_a_single_class(self):
+        model = sc.MLPClassifier(4, max_iter=2, random_state=0).fit(X, np.full(len(X), 7))
+        out = run(to_onnx(model), X)
+        assert out["probabilities"].shape == model.predict_proba(X).shape
+        assert (out["label"] == model.predict(X)).all()
+
+    @pytest.mark.parametrize("loss", ["squared_error", "poisson", "absolute_error", "huber", "quantile"])
+    def test_a_regressor_of_every_loss(self, loss):
+        model = sc.MLPRegressor(loss, (8, 8), "silu", max_iter=20, random_state=0)
+        close(run(to_onnx(model.fit(X, np.abs(X[:, 0]))), X)["prediction"], model.predict(X))
+
+    def test_a_regressor_of_two_targets_in_float32(self):
+        model = sc.MLPRegressor(
+            hidden_layer_sizes=(8, 4), activation=["gelu", "mish"], max_iter=20, random_state=0
+        )
+        model.fit(X.astype(np.float32), X[:, :2])
+        close(run(to_onnx(model), X)["prediction"], model.predict(X.astype(np.float32)))
+
+    def test_scikit_learns_own(self):
+        y = np.digitize(X[:, 0], [-0.4, 0.4])
+        classifier = neural_network.MLPClassifier(8, activation="logistic", max_iter=20).fit(X, y)
+        close(run(to_onnx(classifier), X)["probabilities"], classifier.predict_proba(X))
+        regressor = neural_network.MLPRegressor(hidden_layer_sizes=8, max_iter=20).fit(X, y)
+        close(run(to_onnx(regressor), X)["prediction"], regressor.predict(X))
+
+
+def test_a_model_that_is_none_is_refused():
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    for model in (sc.MLPClassifier(), "net"):
+        with pytest.raises(TypeError, match=r"model must be an MLP or a fitted .*, got"):
+            to_onnx(model)
+    with warnings.catch_warnings(), pytest.raises(TypeError, match=r"pipeline\[-1\]"):
+        to_onnx(make_pipeline(StandardScaler(), sc.MLPRegressor(max_iter=1)).fit(X, X[:, 0]))

@@ -1,0 +1,81 @@
+"""Saved estimators come back the same and go on where they were."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import schuss as sc
+
+joblib = pytest.importorskip("joblib")
+make_pipeline = pytest.importorskip("sklearn.pipeline").make_pipeline
+StandardScaler = pytest.importorskip("sklearn.preprocessing").StandardScaler
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 4))
+LABELS = np.array(["low", "middle", "high"])[np.digitize(X[:, 0], [-0.4, 0.4])]
+OPTIONS = {"max_iter": 5, "warm_start": True, "random_state": 0}
+
+
+def by_pickle(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_joblib(model):
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def by_skops(model):
+    """What a careful user does: look at the types that are not trusted, then trust ours."""
+    skops = pytest.importorskip("skops.io")
+    file = skops.dumps(model)
+    unknown = skops.get_untrusted_types(data=file)
+    assert all(name.startswith("schuss.") for name in unknown)
+    return skops.loads(file, trusted=unknown)
+
+
+MODELS = {
+    "classifier": (sc.MLPClassifier(8, **OPTIONS), LABELS),
+    "labels": (sc.MLPClassifier(8, activation="gelu", **OPTIONS), (X[:, :3] > 0).astype(int)),
+    "early": (sc.MLPClassifier((8, 5), early_stopping=True, class_weight="balanced", **OPTIONS), LABELS),
+    "regressor": (sc.MLPRegressor("huber", (8,), solver="sgd", learning_rate="adaptive", **OPTIONS), X[:, 0]),
+    "targets": (sc.MLPRegressor(hidden_layer_sizes=8, dropout=0.2, **OPTIONS), X[:, :2]),
+    "pipeline": (make_pipeline(StandardScaler(), sc.MLPRegressor(hidden_layer_sizes=8, **OPTIONS)), X[:, 0]),
+}
+
+
+@pytest.mark.parametrize("save_and_load", [by_pickle, by_joblib, by_skops])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_saved_estimator_is_the_same_and_goes_on_as_if_nothing_had_happened(save_and_load, name):
+    model, y = MODELS[name]
+    model.fit(X, y)
+    same = save_and_load(model)
+    assert repr(same.get_params()) == repr(model.get_params())
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+    last, same_last = (m[-1] if name == "pipeline" else m for m in (model, same))
+    assert dict(same_last.history_) == dict(last.history_)
+    assert same_last.history_._repr_html_() == last.history_._repr_html_()
+    model.fit(X, y)
+    same.fit(X, y)
+    for one, other in zip(
+        (*last.coefs_, *last.intercepts_), (*same_last.coefs_, *same_last.intercepts_), strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("save_and_load", [by_pickle, by_joblib, by_skops])
+def test_an_estimator_that_is_not_fitted_yet_is_saved_too(save_and_load):
+    model = sc.MLPClassifier((8, 5), activation=["gelu", "tanh"], dropout=[0.1, 0.2])
+    assert save_and_load(model).get_params() == model.get_params()
+
+
+def test_the_fitted_state_is_arrays_and_plain_objects():
+    model = sc.MLPClassifier(8, max_iter=300, tol=0.01, random_state=0).fit(X, LABELS)
+    # A file of the standard pickle protocol that names nothing of the extension module.
+    assert b"_schuss" not in pickle.dumps(model)
