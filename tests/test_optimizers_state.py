@@ -53,6 +53,60 @@ def test_saving_at_a_random_step(case, at, fortran):
     assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_run_that_is_resumed_from_a_file_equals_an_uninterrupted_one(case, dtype, tmp_path):
+    start, grads = problem(dtype, steps=12)
+    whole, resumed = [p.copy() for p in start], [p.copy() for p in start]
+    more = {"ema": 0.9, "lookahead": 4, "accumulate": 2}
+    first, second = (case.make(params, **more) for params in (whole, resumed))
+    for step in grads:
+        first.step(step)
+    for step in grads[:5]:
+        second.step(step)
+    second.save(tmp_path / "state.npz")
+    third = case.make(resumed, **more, maximize=True, nonfinite="ignore")
+    third.load(tmp_path / "state.npz")
+    assert repr(third) == repr(second)
+    for step in grads[5:]:
+        third.step(step)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
+
+
+def test_a_file_has_plain_keys_and_no_pickle(tmp_path):
+    a, b = np.ones((2, 3), np.float32), np.ones((), np.float32)
+    groups = [{"params": {"a": a}, "lr": sc.schedules.linear(0.1, 10)}, {"params": b, "lr": 0.2}]
+    opt = sc.Adam(groups, betas=(0.8, 0.9))
+    opt.step([{"a": a * 2}, b * 2])
+    path = tmp_path / "state"
+    opt.save(path)
+    with np.load(path, allow_pickle=False) as flat:
+        assert np.array_equal(flat["state/m/0"], opt.state_dict()["state"]["m"][0])
+        assert flat["state/v/1"].dtype == np.float32
+        assert flat["state/v/1"].shape == ()
+        assert flat["param_groups/0/betas"].tolist() == [0.8, 0.9]
+        assert flat["param_groups/1/lr"] == 0.2
+        assert flat["step_count"] == 1
+        assert flat["optimizer"] == "Adam"
+    with open(path, "r+b") as stream:
+        other = sc.Adam([{"params": {"a": a}, "lr": 5.0}, {"params": b}])
+        other.load(stream)
+    # A schedule is no number: what is there stays.
+    assert [g["lr"] for g in other.param_groups] == [5.0, 0.2]
+    assert repr(other.state_dict()["state"]) == repr(opt.state_dict()["state"])
+    for bad in (
+        sc.SGD([a, b]),
+        sc.Adam([a]),
+        sc.Adam([{"params": np.ones((3, 2), np.float32)}, {"params": b}]),
+    ):
+        before = repr(bad.state_dict())
+        with pytest.raises(ValueError, match="must be"):
+            bad.load(path)
+        assert repr(bad.state_dict()) == before
+    with pytest.raises(RuntimeError, match="recipe"):
+        sc.Adam().save(path)
+
+
 def test_a_state_is_a_copy():
     p = np.ones(3)
     opt = sc.SGD(p, momentum=0.9)

@@ -16,7 +16,8 @@ HEAD = """\
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ._schuss import NonFiniteError, Optimizer, ParamGroup, _Arrays, _LearningRate
+from ._optimizer import Optimizer
+from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate
 
 __all__ = [
 {names}

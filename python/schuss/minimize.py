@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import optimizers
 from ._function import Function, bounds_of, start_of
-from ._schuss import LBFGS, LbfgsRun, NonFiniteError, Optimizer
+from ._optimizer import Optimizer
+from ._schuss import LBFGS, LbfgsRun, NonFiniteError
 
 __all__ = ["LBFGS", "OptimizeResult", "minimize"]
 

@@ -10,7 +10,8 @@ import inspect
 import textwrap
 from typing import Any
 
-from ._schuss import NonFiniteError, Optimizer, ParamGroup, rules
+from ._optimizer import Optimizer
+from ._schuss import NonFiniteError, ParamGroup, rules
 
 CONVENTIONS = ("lecture", "torch", "optax", "keras")
 

@@ -21,6 +21,11 @@ class Case:
     lr_factor: float = 1.0
 
     @property
+    def moves(self) -> bool:
+        """Whether the state is torch's alone: it can be moved to schuss and back."""
+        return self.library == "torch" and "ema" not in self.options
+
+    @property
     def name(self) -> str:
         """What the data and the test are called."""
         return f"{self.library}-{self.rule}-{self.label}"

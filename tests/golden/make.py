@@ -11,6 +11,7 @@ zeros; start and gradients are float32 numbers in both precisions.
 """
 
 import functools
+import json
 import os
 from pathlib import Path
 
@@ -50,6 +51,8 @@ STEPS = 60
 SHAPES = {"w": (2, 3), "b": (5,)}
 # Every early step, where the rules differ most, then every tenth.
 KEPT = [1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 40, 50, 60]
+# The step after which torch's state is kept.
+MOVED_AT = 20
 
 
 def problem() -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +95,7 @@ def join(tensors) -> np.ndarray:
     return np.concatenate([np.asarray(tensor).ravel() for tensor in tensors])
 
 
-def run_torch(case: Case, start: np.ndarray, grads: np.ndarray):
+def run_torch(case: Case, start: np.ndarray, grads: np.ndarray, states: dict | None = None):
     # Some state is kept in torch's default dtype, whatever the parameters are.
     torch.set_default_dtype(torch.float64 if start.dtype == np.float64 else torch.float32)
     params = [torch.nn.Parameter(torch.from_numpy(tensor)) for tensor in split(start).values()]
@@ -117,8 +120,27 @@ def run_torch(case: Case, start: np.ndarray, grads: np.ndarray):
             group["lr"] *= case.lr_factor
         if average is not None:
             average.update_parameters(module)
+        if states is not None:
+            state = optimizer.state_dict()
+            arrays = {
+                index: {
+                    name: None if value is None else value.ravel().tolist() for name, value in entry.items()
+                }
+                for index, entry in state["state"].items()
+            }
+            states[f"{case.name}-{start.dtype}"] = {**state, "state": arrays}
         shown = params if average is None else list(average.module.parameters())
         yield join([param.detach().numpy() for param in shown])
+
+
+def torch_states(start: np.ndarray, grads: np.ndarray) -> dict[str, dict]:
+    """What each torch optimizer's ``state_dict()`` is after MOVED_AT steps, arrays as flat lists."""
+    states = {}
+    for case in (case for case in CASES if case.moves):
+        steps = run_torch(case, start, grads, states)
+        for _ in range(MOVED_AT):
+            next(steps)
+    return states
 
 
 def run_optax(case: Case, start: np.ndarray, grads: np.ndarray):
@@ -186,6 +208,8 @@ def main() -> None:
             assert path[0].dtype == dtype, case.name
             assert np.all(np.isfinite(path)), case.name
             data[f"{case.name}-{dtype.__name__}"] = np.stack([path[step - 1] for step in KEPT])
+    states = [torch_states(start.astype(dtype), grads.astype(dtype)) for dtype in (np.float64, np.float32)]
+    data["torch_states"] = np.array(json.dumps(states[0] | states[1]))
     target = Path(__file__).with_name("trajectories.npz")
     np.savez_compressed(target, **data)
     print(f"{len(CASES)} cases, {target.stat().st_size / 1024:.0f} KB: {target}")

@@ -1,0 +1,149 @@
+"""The base of all optimizers: what Rust does, and how its state is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from . import _schuss, _torch_state
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Optimizer"]
+
+_File: TypeAlias = str | PathLike[str] | IO[bytes]
+
+
+class Optimizer(_schuss.Optimizer):
+    """The base of all optimizers, which update NumPy arrays in place: `SGD`, `Adam` and all others."""
+
+    __slots__ = ()
+
+    def save(self, file: _File) -> None:
+        """Write the state to a ``.npz`` file: what `state_dict` gives, without the parameters.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            Where to; a file that is there is replaced.
+
+        Notes
+        -----
+        The file has the arrays ``state/<name>/<number>``, and everything else under names like ``step_count``
+        and ``param_groups/0/lr``. It needs no pickle to be read.
+        """
+        flat = _flat("", self.state_dict())
+        if isinstance(file, (str, PathLike)):
+            with open(file, "wb") as stream:
+                np.savez(stream, **flat)
+        else:
+            np.savez(file, **flat)
+
+    def load(self, file: _File) -> None:
+        """Continue from a state that `save` has written.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            Written by an optimizer of the same class with parameters of the same shapes and dtype.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not fit; nothing has changed then.
+        """
+        with np.load(file, allow_pickle=False) as flat:
+            saved = _nested(dict(flat))
+        groups = saved.get("param_groups", [])
+        # What is empty leaves no trace in a file.
+        memory = saved.get("memory") or [{}] * len(groups)
+        self.load_state_dict({"state": {}, **saved, "memory": memory})
+
+    def to_torch_state(self) -> dict[str, Any]:
+        """Give the state as the class of the same name in `torch.optim` does, with arrays for tensors.
+
+        Returns
+        -------
+        dict
+            ``param_groups``, with the present learning rate, and ``state`` by the number of the parameter.
+            With ``torch.from_numpy`` on each array, ``load_state_dict`` of torch's class takes it, and the
+            run continues there. Clipping, schedules and averages of parameters are not part of torch's
+            optimizers.
+
+        Raises
+        ------
+        TypeError
+            If torch has no such rule.
+        ValueError
+            If an option differs from torch's formula: see ``convention="torch"``.
+        """
+        return _torch_state.to_torch(self)
+
+    @classmethod
+    def from_torch_state(
+        cls, state: Mapping[str, Any], params: Any, *, step_count: int | None = None, **options: Any
+    ) -> Self:
+        """Make an optimizer that continues where one of `torch.optim` was.
+
+        Parameters
+        ----------
+        state : mapping
+            The ``state_dict()`` of the class of the same name, of tensors on the CPU or arrays.
+        params : array, sequence or mapping
+            The parameters in torch's order, with their present values; where there are several groups, a
+            sequence with a structure for each.
+        step_count : int, optional
+            Steps taken; needed only for a schedule on `SGD`, where torch does not count.
+        **options
+            What torch does outside its optimizers, such as ``clip_norm`` or a schedule as ``lr``. All others
+            are taken from the state.
+
+        Returns
+        -------
+        Optimizer
+            Bound to `params`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If torch has no such rule, or the state does not fit the parameters.
+        """
+        return _torch_state.from_torch(cls, state, params, step_count, **options)
+
+
+def _flat(path: str, value: Any) -> dict[str, Any]:
+    """Arrays by their path; None is an array without elements."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        return {path: np.array([]) if value is None else value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flat(f"{path}/{key}" if path else str(key), item)
+    return flat
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse: plain values, but arrays in what is called "state"."""
+    tree: dict[str, Any] = {}
+    for path, array in flat.items():
+        *parents, name = path.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        plain = array.item() if array.ndim == 0 else tuple(array.tolist()) or None
+        node[name] = array if parents and parents[0] == "state" else plain
+    return {name: _lists(node) for name, node in tree.items()}
+
+
+def _lists(node: Any) -> Any:
+    """Lists in the place of mappings from 0, 1, 2, ..."""
+    if not isinstance(node, dict):
+        return node
+    if all(name.isdigit() for name in node):
+        return [_lists(node[name]) for name in sorted(node, key=int)]
+    return {name: _lists(item) for name, item in node.items()}

@@ -1,0 +1,216 @@
+"""The state of an optimizer as `torch.optim` has it, on plain NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._schuss import Optimizer, ParamGroup
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule that torch has, in its words."""
+
+    # Our option or state array: torch's.
+    options: dict[str, str]
+    slots: dict[str, str]
+    # What our other options must be for torch's formula.
+    formula: dict[str, object] = field(default_factory=dict)
+    decays: tuple[str, ...] = ("coupled",)
+    # Keys of torch's groups that say how, not what, is computed.
+    how: tuple[str, ...] = ("foreach", "differentiable", "capturable")
+
+
+def _same(*names: str, **others: str) -> dict[str, str]:
+    return {name: name for name in names} | others
+
+
+_Kind = TypeVar("_Kind", bound=Optimizer)
+_FUSED = ("foreach", "differentiable", "fused")
+_MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
+_BOTH = ("coupled", "decoupled")
+
+
+def _adam(*decays: str) -> _Rule:
+    return _Rule(
+        _same("betas", "eps", "amsgrad"),
+        {**_MOMENTS, "v_max": "max_exp_avg_sq"},
+        {
+            "eps_in_sqrt": False,
+            "eps_hat": False,
+            "eps_root": 0.0,
+            "bias_correction": True,
+            "amsgrad_corrected": False,
+        },
+        decays,
+        (*_FUSED, "capturable"),
+    )
+
+
+_RULES = {
+    "SGD": _Rule(
+        _same("momentum", "dampening", "nesterov"),
+        {"velocity": "momentum_buffer"},
+        {"lr_inside": False},
+        how=_FUSED,
+    ),
+    "Adagrad": _Rule(
+        _same("lr_decay", "eps", "initial_accumulator_value"),
+        {"square_sum": "sum"},
+        {"eps_in_sqrt": False},
+        how=_FUSED,
+    ),
+    "RMSprop": _Rule(
+        _same("momentum", "eps", "centered", beta="alpha"),
+        {"square_average": "square_avg", "gradient_average": "grad_avg", "momentum": "momentum_buffer"},
+        {"eps_in_sqrt": False, "nesterov": False, "lr_inside": False, "bias_correction": False},
+    ),
+    "Adam": _adam(*_BOTH),
+    "AdamW": _adam("decoupled"),
+    "Adadelta": _Rule(_same("rho", "eps"), {"square_average": "square_avg", "update_average": "acc_delta"}),
+    "Adamax": _Rule(_same("betas", "eps"), {"m": "exp_avg", "u": "exp_inf"}, {"eps_in_max": True}),
+    "NAdam": _Rule(_same("betas", "eps", "momentum_decay"), _MOMENTS, decays=_BOTH),
+    "RAdam": _Rule(
+        _same("betas", "eps"), _MOMENTS, {"eps_hat": True, "eps_root": 0.0, "threshold": 5.0}, decays=_BOTH
+    ),
+    "Rprop": _Rule(
+        _same("etas", "step_sizes"),
+        {"step_size": "step_size", "previous": "prev"},
+        {"late": False, "weight_decay": 0.0},
+        decays=(),
+    ),
+}
+# NAdam's product of momenta, ours and torch's, which has one for each array.
+_PRODUCT, _MU_PRODUCT = "momentum_product", "mu_product"
+
+
+def to_torch(optimizer: Optimizer) -> dict[str, Any]:
+    """See `schuss.Optimizer.to_torch_state`."""
+    rule = _rule(type(optimizer))
+    saved = optimizer.state_dict()
+    groups: list[dict[str, Any]] = []
+    state: dict[int, dict[str, Any]] = {}
+    for group, memory in zip(optimizer.param_groups, saved["memory"], strict=True):
+        _check(rule, group)
+        indices = [len(state) + i for i in range(len(group["params"]))]
+        groups.append({**_options(rule, group), "params": indices})
+        for index in indices:
+            arrays = ((torch, saved["state"].get(ours)) for ours, torch in rule.slots.items())
+            state[index] = {name: slots[index] for name, slots in arrays if slots is not None}
+            scalars = {} if saved["optimizer"] == "SGD" else {"step": saved["step_count"]}
+            if _PRODUCT in memory:
+                scalars[_MU_PRODUCT] = memory[_PRODUCT]
+            dtype = group["params"][0].dtype
+            state[index] |= {name: np.array(value, dtype) for name, value in scalars.items()}
+    # Before the first step torch has state for Adagrad only. A velocity of zeros is the lecture's start.
+    started = saved["step_count"] > 0 or saved["optimizer"] in ("SGD", "Adagrad")
+    return {"state": {i: entry for i, entry in state.items() if started and entry}, "param_groups": groups}
+
+
+def from_torch(
+    kind: type[_Kind], state: Mapping[str, Any], params: Any, step_count: int | None, **options: Any
+) -> _Kind:
+    """See `schuss.Optimizer.from_torch_state`."""
+    rule = _rule(kind)
+    groups: Sequence[Mapping[str, Any]] = state["param_groups"]
+    given = [_from_options(rule, group) for group in groups]
+    if len(groups) == 1:
+        optimizer = kind(params, **{"convention": "torch", **given[0], **options})
+    else:
+        if len(params) != len(groups):
+            raise ValueError(
+                f"params must be {len(groups)} structures, one for each group, got {len(params)}"
+            )
+        parts = [{**group, "params": part} for group, part in zip(given, params, strict=True)]
+        optimizer = kind(parts, **{"convention": "torch", **options})
+    counts = [len(group["params"]) for group in optimizer.param_groups]
+    if counts != [len(group["params"]) for group in groups]:
+        expected = " and ".join(str(len(group["params"])) for group in groups)
+        raise ValueError(f"params must be {expected} arrays, as the state has them, got {counts}")
+    entries = [state["state"].get(index, {}) for group in groups for index in group["params"]]
+    entries = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    if not any(entries):
+        return optimizer
+    saved = optimizer.state_dict()
+    for ours in saved["state"]:
+        saved["state"][ours] = [_array(_entry(entry, rule.slots[ours])) for entry in entries]
+    if step_count is None:
+        # torch's SGD does not count; what matters is whether there was a first step.
+        step_count = 1 if kind.__name__ == "SGD" else _common("step", entries)
+    saved["step_count"] = int(step_count)
+    for memory, count in zip(saved["memory"], counts, strict=True):
+        if _PRODUCT in memory:
+            memory[_PRODUCT] = float(_common(_MU_PRODUCT, entries[:count]))
+        del entries[:count]
+    optimizer.load_state_dict(saved)
+    return optimizer
+
+
+def _rule(kind: type[Optimizer]) -> _Rule:
+    name: str = kind._rule  # type: ignore[attr-defined]
+    if name not in _RULES:
+        raise TypeError(f"the optimizer must be one that torch.optim has ({', '.join(_RULES)}), got {name}")
+    return _RULES[name]
+
+
+def _check(rule: _Rule, group: ParamGroup) -> None:
+    """Refuse what torch would compute in another way."""
+    accepted: dict[str, tuple[object, ...]] = {name: (value,) for name, value in rule.formula.items()}
+    accepted |= {"lookahead": (None,), "accumulate": (1,)}
+    if group["weight_decay"]:
+        accepted |= {"decay": rule.decays, "decay_where": ("everywhere",)}
+    if "dampening" in rule.options and (group["nesterov"] or not group["momentum"]):
+        accepted["dampening"] = (0,) if group["momentum"] else (0, None)
+    for name, values in accepted.items():
+        if group[name] not in values:
+            raise ValueError(
+                f"{name} must be {' or '.join(map(repr, values))}, torch's formula, got {group[name]!r}"
+            )
+
+
+def _options(rule: _Rule, group: ParamGroup) -> dict[str, Any]:
+    options = {torch: group[ours] for ours, torch in rule.options.items()}
+    options |= {name: group[name] for name in ("lr", "maximize")}
+    if rule.decays:
+        options["weight_decay"] = group["weight_decay"]
+    options |= {name: None if name in ("foreach", "fused") else False for name in rule.how}
+    if options.get("dampening", 0) is None:
+        options["dampening"] = group["momentum"]
+    if "decoupled" in rule.decays:
+        options["decoupled_weight_decay"] = group["decay"] == "decoupled"
+    return options
+
+
+def _from_options(rule: _Rule, group: Mapping[str, Any]) -> dict[str, Any]:
+    names = rule.options | _same("lr", "weight_decay", "maximize")
+    options = {ours: group[torch] for ours, torch in names.items() if torch in group}
+    options["lr"] = float(options["lr"])
+    if "decoupled_weight_decay" in group:
+        options["decay"] = "decoupled" if group["decoupled_weight_decay"] else "coupled"
+    return options
+
+
+def _entry(entry: Mapping[str, Any], name: str) -> Any:
+    if name not in entry:
+        raise ValueError(
+            f"state must have {name!r} for every array or for none, got {', '.join(entry) or 'nothing'}"
+        )
+    return entry[name]
+
+
+def _common(name: str, entries: list[dict[str, Any]]) -> Any:
+    """The number that all arrays have."""
+    values = {_array(_entry(entry, name)).item() for entry in entries}
+    if len(values) != 1:
+        raise ValueError(f"{name!r} must be the same for all arrays, got {sorted(values)}")
+    return values.pop()
+
+
+def _array(value: Any) -> NDArray[Any]:
+    """An array of what may be a tensor."""
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)

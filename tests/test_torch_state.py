@@ -1,0 +1,207 @@
+"""A run moves between torch and schuss mid-way: states of the real torch, from ``golden/make.py``."""
+
+# ruff: noqa: E501
+
+import json
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from cases import ONE_OF_EACH
+from golden.cases import CASES, Case
+from test_golden import DATA
+
+STATES = json.loads(str(DATA["torch_states"]))
+MOVED = [case for case in CASES if case.moves]
+MOVED_AT = 20
+SHAPES = [(2, 3), (5,)]
+DTYPES = [np.float64, np.float32]
+
+
+class Tensor:
+    """What a tensor has of what is needed."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def numpy(self) -> np.ndarray:
+        return self.array
+
+
+def theirs(case: Case, dtype: type, wrap: type = np.asarray) -> dict:
+    """torch's state with arrays or tensors in it."""
+    stored = STATES[f"{case.name}-{np.dtype(dtype).name}"]
+
+    def array(values: list, shape: tuple) -> object:
+        values = np.array(values, dtype)
+        return wrap(values.reshape(shape if values.size > 1 else ()))
+
+    state = {
+        int(index): {
+            name: None if values is None else array(values, SHAPES[int(index)])
+            for name, values in entry.items()
+        }
+        for index, entry in stored["state"].items()
+    }
+    return {**stored, "state": state}
+
+
+def split(flat: np.ndarray) -> list[np.ndarray]:
+    return [flat[:6].reshape(2, 3).copy(), flat[6:].copy()]
+
+
+def outside(case: Case) -> dict:
+    """What torch does outside its optimizers."""
+    return {name: case.options[name] for name in ("clip_norm",) if name in case.options}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("wrap", [np.asarray, Tensor])
+@pytest.mark.parametrize("case", MOVED, ids=lambda case: case.name)
+def test_a_run_that_torch_began_continues_on_its_trajectory(case, wrap, dtype):
+    path = DATA[f"{case.name}-{np.dtype(dtype).name}"]
+    kept = DATA["kept"].tolist()
+    params = split(path[kept.index(MOVED_AT)])
+    optimizer = getattr(sc, case.rule).from_torch_state(theirs(case, dtype, wrap), params, **outside(case))
+    exact = DATA[f"{case.name}-float64"]
+    allowed = 1e-12 if dtype is np.float64 else 1e-6 + 2 * np.abs(path - exact).max()
+    for number, grad in enumerate(DATA["grads"][MOVED_AT:].astype(dtype), start=MOVED_AT + 1):
+        optimizer.step(split(grad))
+        if case.lr_factor != 1:
+            optimizer.lr *= case.lr_factor
+        if number in kept:
+            row = path[kept.index(number)]
+            ours = np.concatenate([p.ravel() for p in params])
+            np.testing.assert_allclose(ours, row, rtol=0, atol=allowed * max(1, np.abs(row).max()))
+    assert np.abs(row - path[kept.index(MOVED_AT)]).max() > 1e-5
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", MOVED, ids=lambda case: case.name)
+def test_a_run_that_schuss_began_has_the_state_that_torch_would_have(case, dtype):
+    params = split(DATA["start"].astype(dtype))
+    optimizer = getattr(sc, case.rule)(params, convention="torch", **case.options)
+    for grad in DATA["grads"][:MOVED_AT].astype(dtype):
+        optimizer.step(split(grad))
+        if case.lr_factor != 1:
+            optimizer.lr *= case.lr_factor
+    ours, expected = optimizer.to_torch_state(), theirs(case, dtype)
+    assert len(ours["param_groups"]) == len(expected["param_groups"])
+    for a, b in zip(ours["param_groups"], expected["param_groups"], strict=True):
+        assert set(a) == set(b)
+        # The one key in which the golden run is not torch's default.
+        for key in set(a) - {"foreach"}:
+            assert np.array_equal(a[key], b[key]), key
+    for index in (0, 1):
+        entry = {name: value for name, value in expected["state"].get(index, {}).items() if value is not None}
+        mine = ours["state"].get(index, {})
+        assert set(mine) == set(entry)
+        for name, value in entry.items():
+            assert mine[name].dtype == dtype
+            assert mine[name].shape == value.shape
+            np.testing.assert_allclose(
+                mine[name],
+                value,
+                rtol=0,
+                atol=(1e-12 if dtype is np.float64 else 3e-6) * max(1, np.abs(value).max()),
+            )
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_there_and_back_again(case):
+    """Bit for bit, with groups; a rule that torch has not is refused."""
+    rng = np.random.default_rng(0)
+    params = [rng.normal(size=shape) for shape in SHAPES]
+    decay = {} if case.rule == "Rprop" else {"weight_decay": 0.1}
+    groups = [{"params": params[:1], **decay}, {"params": {"b": params[1]}, "lr": 0.02}]
+    optimizer = getattr(sc, case.rule)(groups, lr=0.1, convention="torch")
+    grads = [[[rng.normal(size=(2, 3))], {"b": rng.normal(size=5)}] for _ in range(6)]
+    for step in grads[:3]:
+        optimizer.step(step)
+    if case.rule in ("Lion", "AdaBelief", "Yogi", "LAMB", "ScheduleFreeSGD", "ScheduleFreeAdamW", "Prodigy"):
+        with pytest.raises(TypeError, match=f"one that torch.optim has .*got {case.rule}"):
+            optimizer.to_torch_state()
+        return
+    twins = [p.copy() for p in params]
+    state = optimizer.to_torch_state()
+    back = type(optimizer).from_torch_state(state, [twins[:1], {"b": twins[1]}])
+    for step in grads[3:]:
+        optimizer.step(step)
+        back.step(step)
+    assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))
+    assert [g["lr"] for g in back.param_groups] == [0.1, 0.02]
+    assert [group["params"] for group in state["param_groups"]] == [[0], [1]]
+
+
+@pytest.mark.parametrize("rule", ["SGD", "Adagrad", "RMSprop", "Adam", "NAdam", "Rprop"])
+def test_before_the_first_step_there_is_nothing_but_options(rule):
+    optimizer = getattr(sc, rule)(np.ones(2), convention="torch", maximize=True)
+    state = optimizer.to_torch_state()
+    assert set(state["state"]) == ({0} if rule == "Adagrad" else set())
+    p = np.ones(2)
+    other = getattr(sc, rule).from_torch_state(state, p)
+    assert other.step_count == 0
+    other.step(np.ones(2))
+    assert (p > 1).all()
+
+
+def test_the_lectures_momentum_is_torchs_with_dampening():
+    p = np.zeros(2)
+    optimizer = sc.SGD(p, momentum=0.9)
+    state = optimizer.to_torch_state()
+    assert state["param_groups"][0]["dampening"] == 0.9
+    # torch's first step takes the whole gradient unless there is a buffer.
+    assert np.array_equal(state["state"][0]["momentum_buffer"], [0, 0])
+
+
+def test_a_schedule_on_sgd_needs_the_step():
+    state = sc.SGD(np.ones(2), momentum=0.9, convention="torch").to_torch_state()
+    schedule = sc.schedules.linear(1.0, 100)
+    optimizer = sc.SGD.from_torch_state(state, np.ones(2), lr=schedule, step_count=50)
+    assert (optimizer.step_count, optimizer.lr) == (50, 0.5)
+
+
+def adam(state):
+    return sc.Adam.from_torch_state(state, [np.ones(2), np.ones(3)])
+
+
+REFUSED = [
+    (lambda: sc.RMSprop(np.ones(2)).to_torch_state(), ValueError, "eps_in_sqrt must be False, torch's formula, got True"),
+    (lambda: sc.Adam(np.ones(2), eps_hat=True).to_torch_state(), ValueError, "eps_hat must be False"),
+    (lambda: sc.Adam(np.ones(2), lookahead=5).to_torch_state(), ValueError, "lookahead must be None"),
+    (lambda: sc.Adam(np.ones(2), accumulate=5).to_torch_state(), ValueError, "accumulate must be 1"),
+    (
+        lambda: sc.Adam(np.ones(2), weight_decay=0.1, decay="independent").to_torch_state(), ValueError,
+        "decay must be 'coupled' or 'decoupled', torch's formula, got 'independent'",
+    ),
+    (lambda: sc.Adam(np.ones(2), weight_decay=0.1, decay_where="matrices").to_torch_state(), ValueError, "decay_where"),
+    (lambda: sc.SGD(np.ones(2), momentum=0.9, nesterov=True).to_torch_state(), ValueError, "dampening must be 0"),
+    (lambda: adam({**state_of_two(), "state": {0: state_of_two()["state"][0]}}), ValueError, "'exp_avg' for every array"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2)]), ValueError, "params must be 2 arrays"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2), np.ones(4)]), ValueError, "shape"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2, np.float32), np.ones(3, np.float32)]), TypeError, "float32"),
+    (lambda: adam(with_steps(3, 4)), ValueError, "'step' must be the same for all arrays, got [3.0, 4.0]"),
+    (lambda: sc.Lion.from_torch_state(state_of_two(), np.ones(2)), TypeError, "one that torch.optim has"),
+]  # fmt: skip
+
+
+def state_of_two() -> dict:
+    params = [np.ones(2), np.ones(3)]
+    optimizer = sc.Adam(params)
+    optimizer.step([np.ones(2), np.ones(3)])
+    return optimizer.to_torch_state()
+
+
+def with_steps(*steps: int) -> dict:
+    state = state_of_two()
+    for index, step in enumerate(steps):
+        state["state"][index]["step"] = np.array(float(step))
+    return state
+
+
+@pytest.mark.parametrize(("make", "error", "words"), REFUSED)
+def test_what_would_be_another_trajectory_is_refused(make, error, words):
+    with pytest.raises(error) as raised:
+        make()
+    assert words in str(raised.value)
