@@ -51,7 +51,7 @@ def _svg(columns: Mapping[str, Sequence[float]], epochs: int) -> str:
         f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="loss by epoch" '
         'font-family="sans-serif" font-size="11" fill="currentColor">'
     ]
-    for tick in _log_ticks(low, high) if log else _ticks(low, high):
+    for tick in _log_ticks(low, high) if log else _ticks(low, high, 6):
         parts.append(
             f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity="0.15"/>'
             f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
@@ -92,9 +92,9 @@ def _thin(values: Sequence[float]) -> list[tuple[int, float]]:
     return [(i + 1, values[i]) for i in range(first, len(values), step)]
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers, about four of them, from low to high."""
-    rough = (high - low) / 4
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from low to high, no more steps of them than `most`."""
+    rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * min((m for m in (1, 2, 5, 10) if m * power >= rough), default=10)
     return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
@@ -111,7 +111,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 def _epoch_ticks(epochs: int) -> list[int]:
     if epochs <= 6:
         return list(range(1, epochs + 1))
-    inner = [round(t) for t in _ticks(1, epochs)]
+    inner = [round(t) for t in _ticks(1, epochs, 4)]
     room = epochs / 12
     return [1, *(t for t in inner if t - 1 > room and epochs - t > room), epochs]
 
