@@ -71,6 +71,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
         seed: 0,
         threads,
         target_loss: None,
+        tells: false,
     };
     let mut clock = Clock(vec![]);
     fit(&network, &mut params, &mut optimizer, &data, None, &options, &mut clock).expect("a finite loss");

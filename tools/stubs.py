@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ._optimizer import Optimizer
-from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate
+from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
 
 __all__ = [
 {names}
@@ -27,7 +27,7 @@ CLASS = """
 class {name}(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = {lr},
         *,
 {options}        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
@@ -40,7 +40,8 @@ def recipe(optimizer: object) -> Optimizer: ...
 
 def annotation(kind: str) -> str:
     """The type of an option: a Python type, or the names of a choice."""
-    return TYPES.get(kind) or f"Literal[{kind.replace(' or ', ', ')}]"
+    names, mask, _ = kind.partition(" or mask")
+    return TYPES.get(kind) or f"Literal[{names.replace(' or ', ', ')}]" + (" | _Mask" if mask else "")
 
 
 def stub() -> str:

@@ -58,10 +58,11 @@ class Optimizer(_schuss.Optimizer):
         """
         with np.load(file, allow_pickle=False) as flat:
             saved = _nested(dict(flat))
-        groups = saved.get("param_groups", [])
-        # What is empty leaves no trace in a file.
-        memory = saved.get("memory") or [{}] * len(groups)
-        self.load_state_dict({"state": {}, **saved, "memory": memory})
+        # A file does not tell None from what is empty.
+        saved["state"] = saved.get("state") or {}
+        saved["memory"] = [memory or {} for memory in saved.get("memory", [])]
+        saved["schedules"] = [schedule or [] for schedule in saved.get("schedules", [])]
+        self.load_state_dict(saved)
 
     def to_torch_state(self) -> dict[str, Any]:
         """Give the state as the class of the same name in `torch.optim` does, with arrays for tensors.
@@ -116,11 +117,13 @@ class Optimizer(_schuss.Optimizer):
 
 
 def _flat(path: str, value: Any) -> dict[str, Any]:
-    """Arrays by their path; None is an array without elements."""
+    """Arrays by their path; None and what is empty is an array without elements."""
     if isinstance(value, list):
         value = dict(enumerate(value))
+    if value is None or (isinstance(value, Mapping) and not value):
+        return {path: np.array([])}
     if not isinstance(value, Mapping):
-        return {path: np.array([]) if value is None else value}
+        return {path: value}
     flat: dict[str, Any] = {}
     for key, item in value.items():
         flat |= _flat(f"{path}/{key}" if path else str(key), item)

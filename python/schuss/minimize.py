@@ -276,6 +276,7 @@ class _Run:
             optimizer.step(gradient)
             self.function.project(x, out=x)
             value, gradient = self.function(x)
+            optimizer.tell(value)
             if end := self.stepped(x, value, gradient):
                 return end
 

@@ -421,7 +421,7 @@ class _Run:
             first = self.net._epochs_done << 24
             for number, rows in enumerate(blocks(self.net._epochs_done)):
                 records, _ = self._core_fit(
-                    rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number
+                    rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number, tells=False
                 )
                 (loss, _, lr, _) = records[-1]
                 of_block = rows.total_weight
@@ -435,6 +435,8 @@ class _Run:
             if self.validation is not None:
                 core, theta = self.net._core, self.net.theta
                 val_loss = core.loss(theta, self.validation, self.settings["threads"])
+            assert self.net.optimizer is not None  # `fit` has seen to it
+            self.net.optimizer.tell(loss if val_loss is None else val_loss)
             self._record(loss, val_loss, lr, perf_counter() - self.start)
             self.update(epoch, loss, val_loss)
             if self._call_back(epoch):
@@ -453,6 +455,7 @@ class _Run:
         on_epoch: Callable[..., None] | None,
         first: int | None = None,
         keep: float | None = None,
+        tells: bool = True,
     ) -> tuple[list[tuple[float, float | None, float, float]], str]:
         """Train in Rust; with `keep`, record the epochs, whose seconds count from then."""
         optimizer = self.net.optimizer
@@ -466,6 +469,7 @@ class _Run:
             first_epoch=self.net._epochs_done if first is None else first,
             target_loss=target_loss,
             on_epoch=on_epoch,
+            tells=tells,
             **self.settings,
         )
         if keep is not None:

@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ._optimizer import Optimizer
-from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate
+from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
 
 __all__ = [
     "LAMB",
@@ -31,7 +31,7 @@ __all__ = [
 class SGD(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         momentum: float = 0.0,
@@ -41,7 +41,7 @@ class SGD(Optimizer):
         lr_inside: bool = False,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -60,7 +60,7 @@ class SGD(Optimizer):
 class Adagrad(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         eps: float = 1e-08,
@@ -69,7 +69,7 @@ class Adagrad(Optimizer):
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -88,7 +88,7 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         beta: float = 0.9,
@@ -101,7 +101,7 @@ class RMSprop(Optimizer):
         bias_correction: bool = False,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -120,7 +120,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -133,7 +133,7 @@ class Adam(Optimizer):
         amsgrad_corrected: bool = False,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -152,7 +152,7 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -165,7 +165,7 @@ class AdamW(Optimizer):
         amsgrad_corrected: bool = False,
         weight_decay: float = 0.01,
         decay: Literal["coupled", "decoupled", "independent"] = "decoupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -184,14 +184,14 @@ class AdamW(Optimizer):
 class Adadelta(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         rho: float = 0.9,
         eps: float = 1e-06,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -210,7 +210,7 @@ class Adadelta(Optimizer):
 class Adamax(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -218,7 +218,7 @@ class Adamax(Optimizer):
         eps_in_max: bool = True,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -237,7 +237,7 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -245,7 +245,7 @@ class NAdam(Optimizer):
         momentum_decay: float | None = 0.004,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -264,7 +264,7 @@ class NAdam(Optimizer):
 class RAdam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -274,7 +274,7 @@ class RAdam(Optimizer):
         threshold: float = 5.0,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -293,7 +293,7 @@ class RAdam(Optimizer):
 class Rprop(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         etas: tuple[float, float] = (0.5, 1.2),
@@ -301,7 +301,7 @@ class Rprop(Optimizer):
         late: bool = False,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -320,13 +320,13 @@ class Rprop(Optimizer):
 class Lion(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.0001,
         *,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "decoupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -345,7 +345,7 @@ class Lion(Optimizer):
 class AdaBelief(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -353,7 +353,7 @@ class AdaBelief(Optimizer):
         eps_root: float = 1e-16,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -372,7 +372,7 @@ class AdaBelief(Optimizer):
 class Yogi(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -381,7 +381,7 @@ class Yogi(Optimizer):
         initial_accumulator_value: float = 1e-06,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -400,7 +400,7 @@ class Yogi(Optimizer):
 class LAMB(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -409,7 +409,7 @@ class LAMB(Optimizer):
         decay_in_update: bool = True,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -428,7 +428,7 @@ class LAMB(Optimizer):
 class ScheduleFreeSGD(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         momentum: float = 0.9,
@@ -439,7 +439,7 @@ class ScheduleFreeSGD(Optimizer):
         decay_in_update: bool = True,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "coupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -458,7 +458,7 @@ class ScheduleFreeSGD(Optimizer):
 class ScheduleFreeAdamW(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 0.0025,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -470,7 +470,7 @@ class ScheduleFreeAdamW(Optimizer):
         decay_in_update: bool = True,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "decoupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,
@@ -489,7 +489,7 @@ class ScheduleFreeAdamW(Optimizer):
 class Prodigy(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | None = None,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -501,7 +501,7 @@ class Prodigy(Optimizer):
         safeguard_warmup: bool = False,
         weight_decay: float = 0.0,
         decay: Literal["coupled", "decoupled", "independent"] = "decoupled",
-        decay_where: Literal["everywhere", "matrices"] = "everywhere",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
         clip_value: float | None = None,
         clip_tensor_norm: float | None = None,
         clip_norm: float | None = None,

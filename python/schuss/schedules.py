@@ -2,20 +2,51 @@
 
 Each function makes a `Schedule`: give it to an optimizer as `lr`, call it with a step or an array of steps,
 plot it. Steps are counted from 0: ``schedule(0)`` is the learning rate of the first update. Nothing is
-remembered between calls, so a run that is resumed at step 1000 continues with ``schedule(1000)``.
+remembered between calls, so a run that is resumed at step 1000 continues with ``schedule(1000)``. The one
+exception is `plateau`, which falls where results stop improving: what it remembers belongs to the optimizer
+and its state.
 
-Every function takes `warmup_steps` and `warmup_start`: the learning rate then rises in a straight line from
+Most functions take `warmup_steps` and `warmup_start`: the learning rate then rises in a straight line from
 `warmup_start` at step 0 to where the schedule begins, at step `warmup_steps`. The schedule's own steps count
 from there, but `total_steps` includes the warm-up.
 
 Any other callable of the step will do as `lr`, too.
+
+Notes
+-----
+Libraries count differently. PyTorch's schedulers agree with these where ``scheduler.step()`` follows each
+``optimizer.step()``, except that `OneCycleLR` ends one step earlier: its ``total_steps=n`` is
+``total_steps=n - 1`` here. Optax's schedules take the same step counts. In PyTorch `plateau` bears `patience`
+bad results and falls at the next one, as here; Keras and Optax fall one result earlier.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from ._schuss import Schedule
 
-__all__ = ["Schedule", "constant", "cosine", "exponential", "inverse_time", "linear", "step", "warmup"]
+if TYPE_CHECKING:
+    from ._schuss import _LearningRate
+
+__all__ = [
+    "Schedule",
+    "constant",
+    "cosine",
+    "cosine_restarts",
+    "cyclic",
+    "exponential",
+    "inverse_time",
+    "join",
+    "linear",
+    "multistep",
+    "one_cycle",
+    "plateau",
+    "polynomial",
+    "step",
+    "warmup",
+]
 
 
 def constant(lr: float, *, warmup_steps: int = 0, warmup_start: float = 0.0) -> Schedule:
@@ -58,6 +89,35 @@ def step(
         A function of the step.
     """
     return _after_warmup(Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
+
+
+def multistep(
+    lr: float,
+    milestones: Sequence[int],
+    factor: float = 0.1,
+    *,
+    warmup_steps: int = 0,
+    warmup_start: float = 0.0,
+) -> Schedule:
+    """Make a learning rate that falls at given steps: ``lr * factor ** (number of milestones <= step)``.
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate at the start.
+    milestones : sequence of int
+        The steps at which it falls.
+    factor : float, default 0.1
+        What each fall multiplies by.
+    warmup_steps, warmup_start : int, float
+        See the module.
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+    """
+    return _after_warmup(Schedule("multistep", lr, factor, list(milestones)), warmup_steps, warmup_start)
 
 
 def exponential(
@@ -135,6 +195,41 @@ def linear(
     return _after_warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
 
 
+def polynomial(
+    lr: float,
+    total_steps: int,
+    final: float = 0.0,
+    power: float = 1.0,
+    *,
+    warmup_steps: int = 0,
+    warmup_start: float = 0.0,
+) -> Schedule:
+    """Make a learning rate that falls along a power of the steps that are left.
+
+    ``final + (lr - final) * (1 - step / total_steps) ** power``, then `final`.
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate at the start.
+    total_steps : int
+        The step at which `final` is reached, counted with the warm-up.
+    final : float, default 0
+        The learning rate from there on.
+    power : float, default 1
+        1 is a straight line; more falls early, less falls late.
+    warmup_steps, warmup_start : int, float
+        See the module.
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+    """
+    steps = _steps_after_warmup(total_steps, warmup_steps)
+    return _after_warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
+
+
 def cosine(
     lr: float, total_steps: int, final: float = 0.0, *, warmup_steps: int = 0, warmup_start: float = 0.0
 ) -> Schedule:
@@ -172,7 +267,195 @@ def cosine(
     return _after_warmup(Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
 
 
-def warmup(schedule: object, steps: int, start: float = 0.0) -> Schedule:
+def cosine_restarts(
+    lr: float,
+    period: int,
+    stretch: float = 1.0,
+    final: float = 0.0,
+    peak_factor: float = 1.0,
+    *,
+    warmup_steps: int = 0,
+    warmup_start: float = 0.0,
+) -> Schedule:
+    """Make a learning rate that falls along half a cosine again and again.
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate at the start.
+    period : int
+        Steps of the first cycle.
+    stretch : float, default 1
+        How many times longer each cycle is than the one before, at least 1.
+    final : float, default 0
+        What each cycle falls to.
+    peak_factor : float, default 1
+        What the height of each cycle over `final` is multiplied by for the next, from 0 to 1.
+    warmup_steps, warmup_start : int, float
+        See the module.
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+
+    References
+    ----------
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017).
+    """
+    schedule = Schedule("cosine_restarts", lr, period, stretch, final, peak_factor)
+    return _after_warmup(schedule, warmup_steps, warmup_start)
+
+
+def one_cycle(
+    lr: float, total_steps: int, rise: float = 0.3, start: float | None = None, final: float | None = None
+) -> Schedule:
+    """Make a learning rate that rises once and falls once, both along half a cosine.
+
+    Parameters
+    ----------
+    lr : float
+        The largest learning rate, reached at step ``rise * total_steps``.
+    total_steps : int
+        The step at which `final` is reached.
+    rise : float, default 0.3
+        The share of the steps that it rises in, between 0 and 1.
+    start : float, optional
+        Where it starts; by default ``lr / 25``.
+    final : float, optional
+        Where it ends; by default ``start / 10_000``.
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+
+    References
+    ----------
+    Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates
+    (2018).
+    """
+    start = lr / 25 if start is None else start
+    return Schedule("one_cycle", lr, total_steps, rise, start, start / 1e4 if final is None else final)
+
+
+def cyclic(
+    lr: float,
+    low: float,
+    rise_steps: float,
+    fall_steps: float | None = None,
+    factor: float = 1.0,
+    rate: float = 1.0,
+) -> Schedule:
+    """Make a learning rate that rises and falls in straight lines for ever.
+
+    Parameters
+    ----------
+    lr : float
+        The largest learning rate.
+    low : float
+        The smallest, where it starts.
+    rise_steps : float
+        Steps from `low` to the top.
+    fall_steps : float, optional
+        Steps back; by default as many.
+    factor : float, default 1
+        What each cycle's height over `low` is multiplied by for the next; 0.5 is "triangular2".
+    rate : float, default 1
+        What each step multiplies the height by, in (0, 1]; "exp_range".
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+
+    References
+    ----------
+    Smith, Cyclical learning rates for training neural networks (2017).
+    """
+    return Schedule(
+        "cyclic", lr, low, rise_steps, rise_steps if fall_steps is None else fall_steps, factor, rate
+    )
+
+
+def plateau(
+    lr: float,
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    relative: bool = True,
+    maximize: bool = False,
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+) -> Schedule:
+    """Make a learning rate that falls where results stop improving.
+
+    `MLP.fit` and the estimators tell it the validation loss of each epoch, or the training loss where there
+    is none, and `minimize` the value of each step; in a loop of your own, call ``optimizer.tell(result)``. It
+    falls at the result that is one more than `patience` in a row without an improvement. What it remembers
+    belongs to the optimizer, and is part of its state.
+
+    Parameters
+    ----------
+    lr : float
+        The learning rate at the start.
+    factor : float, default 0.1
+        What each fall multiplies by, at least 0 and less than 1.
+    patience : int, default 10
+        Results without improvement that are borne.
+    threshold : float, default 1e-4
+        An improvement is better than the best result by more than this.
+    relative : bool, default True
+        Whether `threshold` is a share of the best result.
+    maximize : bool, default False
+        Whether larger results are better.
+    cooldown : int, default 0
+        Results after a fall that are not counted.
+    min_lr : float, default 0
+        The smallest learning rate.
+
+    Returns
+    -------
+    Schedule
+        Called with a step, it gives `lr`: it has been told nothing.
+
+    Examples
+    --------
+    >>> import numpy as np, schuss as sc
+    >>> optimizer = sc.SGD(np.zeros(2), lr=plateau(0.5, factor=0.5, patience=1))
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     optimizer.tell(loss)
+    >>> optimizer.lr
+    0.25
+    """
+    return Schedule("plateau", lr, factor, patience, threshold, relative, maximize, cooldown, min_lr)
+
+
+def join(schedules: Sequence[_LearningRate], boundaries: Sequence[int]) -> Schedule:
+    """Put schedules one after the other.
+
+    Parameters
+    ----------
+    schedules : sequence of float, Schedule or callable
+        Each counts its own steps from where it begins.
+    boundaries : sequence of int
+        The steps at which the second and all others begin: one fewer than schedules, in rising order.
+
+    Returns
+    -------
+    Schedule
+        A function of the step.
+
+    Examples
+    --------
+    >>> schedule = join([constant(0.1), linear(0.1, total_steps=100)], boundaries=[50])
+    >>> schedule(0), schedule(50), schedule(100), schedule(150)
+    (0.1, 0.1, 0.05, 0.0)
+    """
+    return Schedule("join", list(schedules), list(boundaries))
+
+
+def warmup(schedule: _LearningRate, steps: int, start: float = 0.0) -> Schedule:
     """Put a warm-up before a schedule.
 
     Parameters

@@ -67,6 +67,7 @@ fn trained<T: Scalar>(
         seed: 5,
         threads: Some(threads),
         target_loss: None,
+        tells: true,
     };
     let mut losses = Losses::default();
     let stopped = fit(network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut losses);
@@ -199,6 +200,7 @@ fn nobody_waits_for_a_worker_that_has_left() {
         seed: 0,
         threads: Some(3),
         target_loss: None,
+        tells: true,
     };
     // A team that has lost a worker hangs; it took a few hundred tries to lose one.
     for _ in 0..2000 {

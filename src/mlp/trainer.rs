@@ -49,6 +49,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Stop after an epoch whose loss is not above this.
     pub target_loss: Option<f64>,
+    /// Whether the optimizer's schedules are told the result of each epoch: they may depend on it.
+    pub tells: bool,
 }
 
 /// What an epoch brought.
@@ -538,6 +540,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         let penalty = leader.penalty / leader.weight.max(f64::MIN_POSITIVE);
         let loss = loss + penalty;
         let epoch = Epoch { number, loss, val_loss, penalty, lr: leader.lr };
+        if self.options.tells {
+            leader.optimizer.tell(val_loss.unwrap_or(loss));
+        }
         let flow = leader.monitor.epoch(&epoch, params);
         leader.last_tick = Instant::now();
         if flow == Flow::Stop {

@@ -21,7 +21,7 @@ pub struct Config {
 pub struct Around {
     weight_decay: f64,
     decay: Decay,
-    matrices_only: bool,
+    selective: bool,
     maximize: bool,
     clip_value: Option<f64>,
     /// Largest norm of one tensor's gradient.
@@ -89,7 +89,7 @@ impl Around {
                 "independent" => Decay::Independent,
                 _ => Decay::Coupled,
             },
-            matrices_only: options.choice("decay_where") == "matrices",
+            selective: options.choice("decay_where") != "everywhere",
             maximize: options.flag("maximize"),
             clip_value: options.optional("clip_value"),
             clip_tensor_norm: options.optional("clip_tensor_norm"),
@@ -175,6 +175,11 @@ impl Config {
         &self.schedule
     }
 
+    /// Its learning rate, to be told results.
+    pub fn schedule_mut(&mut self) -> &mut Schedule {
+        &mut self.schedule
+    }
+
     /// Its rule.
     pub fn rule(&self) -> &AnyRule {
         &self.rule
@@ -226,7 +231,7 @@ impl Config {
             own_decay: of(own),
             coupled: of(coupled),
             shrink: of(shrink),
-            matrices_only: self.around.matrices_only,
+            selective: self.around.selective,
             rule: self.rule.begin(now, memory),
             sums: self.rule.sums(),
             places,

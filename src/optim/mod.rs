@@ -19,6 +19,7 @@ mod lion;
 mod nadam;
 mod optimizer;
 pub mod options;
+pub mod plateau;
 mod prodigy;
 mod radam;
 mod rmsprop;

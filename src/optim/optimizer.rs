@@ -16,7 +16,7 @@ pub struct Optimizer<T: Scalar> {
     groups: Vec<Config>,
     /// The group of each tensor, where there are several groups.
     group_of: Option<Arc<[usize]>>,
-    matrices: Option<Arc<[bool]>>,
+    selected: Option<Arc<[bool]>>,
     /// Where each tensor begins in the flat vector, then its length.
     offsets: Vec<usize>,
     names: Vec<&'static str>,
@@ -70,7 +70,7 @@ impl<T: Scalar> Optimizer<T> {
                 .map(|group| group.rule().memory().into_iter().map(|(_, start)| start).collect())
                 .collect(),
             group_of: (groups.len() > 1).then(|| group_of.into()),
-            matrices: None,
+            selected: None,
             groups,
             offsets,
             names: vec![],
@@ -82,9 +82,14 @@ impl<T: Scalar> Optimizer<T> {
         Ok(optimizer)
     }
 
-    /// Says which tensors have two or more axes; without this, all count as such.
-    pub fn set_matrices(&mut self, matrices: &[bool]) {
-        self.matrices = Some(matrices.into());
+    /// Says which tensors decay in groups whose `decay_where` is not "everywhere"; without this, all do.
+    pub fn set_selected(&mut self, selected: &[bool]) {
+        self.selected = Some(selected.into());
+    }
+
+    /// Whether a tensor is among those.
+    pub fn is_selected(&self, tensor: usize) -> bool {
+        self.selected.as_ref().is_none_or(|selected| selected[tensor])
     }
 
     /// Allocates the state arrays that the groups' options ask for, and keeps those that are there.
@@ -219,6 +224,11 @@ impl<T: Scalar> Optimizer<T> {
         self.groups[group].schedule().value(self.counts.steps as f64)
     }
 
+    /// Tells schedules that depend on results the newest one, such as the loss of an epoch.
+    pub fn tell(&mut self, result: f64) {
+        self.groups.iter_mut().for_each(|group| group.schedule_mut().tell(result));
+    }
+
     /// Whether a figure of all gradients is needed before any element can be updated: their norm, or whether they are finite.
     pub fn needs_norm(&self) -> bool {
         self.clips() || self.around().nonfinite != NonFinite::Ignore
@@ -271,8 +281,8 @@ impl<T: Scalar> Optimizer<T> {
             self.places.iter_mut().for_each(|places| places.copies = 0);
         }
         self.counts.gathered = 0;
-        let (group_of, matrices) = (self.group_of.clone(), self.matrices.clone());
-        Ok(Step { first, rest, group_of, matrices, factors: vec![], concluded: vec![], skipped })
+        let (group_of, selected) = (self.group_of.clone(), self.selected.clone());
+        Ok(Step { first, rest, group_of, selected, factors: vec![], concluded: vec![], skipped })
     }
 
     /// Takes the last `begin_step` back, where no element was updated after it.

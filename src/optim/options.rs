@@ -53,6 +53,8 @@ pub enum Value {
     Choice(&'static str),
     /// Two real numbers, such as Adam's betas.
     Pair(f64, f64),
+    /// A mask over the parameters, which is kept elsewhere.
+    Mask,
     /// Python's None.
     Nothing,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Value {
             Value::Flag(false) => write!(f, "False"),
             Value::Choice(name) => write!(f, "{name:?}"),
             Value::Pair(a, b) => write!(f, "({a:?}, {b:?})"),
+            Value::Mask => write!(f, "<mask>"),
             Value::Nothing => write!(f, "None"),
         }
     }
@@ -128,6 +131,8 @@ pub enum Kind {
     Flag,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// One of these names, or a mask over the parameters.
+    Mask(&'static [&'static str]),
     /// Two real numbers.
     Pair(Range),
 }
@@ -139,6 +144,9 @@ impl fmt::Display for Kind {
             Kind::OptionalNumber(range) => write!(f, "a finite number {range}, or None"),
             Kind::Flag => write!(f, "True or False"),
             Kind::Choice(names) => write!(f, "{}", one_of(names)),
+            Kind::Mask(names) => {
+                write!(f, "{}, a callable of name and array, or booleans in the structure of params", one_of(names))
+            }
             Kind::Pair(range) => write!(f, "two finite numbers {range}"),
         }
     }
@@ -204,7 +212,7 @@ impl Opt {
     /// The value for one of the names of a [`Kind::Choice`].
     pub fn chosen(&self, name: &str) -> Result<Value> {
         let known = match self.kind {
-            Kind::Choice(names) => names.iter().find(|known| **known == name),
+            Kind::Choice(names) | Kind::Mask(names) => names.iter().find(|known| **known == name),
             _ => None,
         };
         known
@@ -217,7 +225,8 @@ impl Opt {
         let right = match (self.kind, value) {
             (Kind::Number(range) | Kind::OptionalNumber(range), Value::Number(x)) => range.contains(x),
             (Kind::OptionalNumber(_), Value::Nothing) | (Kind::Flag, Value::Flag(_)) => true,
-            (Kind::Choice(names), Value::Choice(name)) => names.contains(&name),
+            (Kind::Mask(_), Value::Mask) => true,
+            (Kind::Choice(names) | Kind::Mask(names), Value::Choice(name)) => names.contains(&name),
             (Kind::Pair(range), Value::Pair(a, b)) => range.contains(a) && range.contains(b),
             _ => return Err(Error::type_(self.name, value, self.accepted())),
         };
@@ -283,12 +292,14 @@ impl Spec {
                 "How `weight_decay` acts: \"coupled\" adds ``weight_decay * p`` to the gradient, \"decoupled\" multiplies \
                  p by ``1 - lr * weight_decay`` before the update, \"independent\" by ``1 - weight_decay``.",
             ),
-            Opt::choice(
-                "decay_where",
-                &["everywhere", "matrices"],
-                ["everywhere"; 4],
-                "Which parameters decay: all, or only arrays of two and more axes, so that biases and gains do not.",
-            ),
+            Opt {
+                name: "decay_where",
+                kind: Kind::Mask(&["everywhere", "matrices"]),
+                defaults: [Value::Choice("everywhere"); 4],
+                doc: "Which parameters decay: all; only arrays of two and more axes, so that biases and gains do not; \
+                      those for which ``mask(name, array)`` is true, called once for each with names like \"encoder.w\" \
+                      and \"0\"; or those with True in booleans that are structured like `params`.",
+            },
             Opt::optional(
                 "clip_value",
                 POSITIVE,

@@ -1,12 +1,14 @@
 //! Learning rates as closed-form functions of the step.
 //!
-//! A step is counted from 0: `value(0.0)` is the learning rate of the first update. Nothing is remembered between calls.
+//! A step is counted from 0: `value(0.0)` is the learning rate of the first update. Nothing is remembered between calls,
+//! except by [`Plateau`].
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::options::{NON_NEGATIVE, POSITIVE, Range};
+use super::options::{COUNT, NON_NEGATIVE, POSITIVE, Range, UNIT};
+use super::plateau::{Plateau, REMEMBERED};
 use crate::error::{Error, Result};
 
 /// A learning rate for every step.
@@ -23,6 +25,15 @@ pub enum Schedule {
         /// What follows, its own steps counted from there.
         then: Box<Schedule>,
     },
+    /// One schedule after the other, each with steps of its own.
+    Join {
+        /// The schedules, one more than boundaries.
+        parts: Vec<Schedule>,
+        /// The steps at which all but the first begin.
+        boundaries: Vec<f64>,
+    },
+    /// A learning rate that depends on results.
+    Plateau(Plateau),
     /// A function from outside.
     Custom(Custom),
 }
@@ -32,8 +43,10 @@ pub enum Schedule {
 pub struct Form {
     /// Its name.
     pub name: &'static str,
-    /// Its numbers: name and range. The first is always `lr`.
+    /// Its numbers: name and range.
     pub fields: &'static [(&'static str, Range)],
+    /// The name of the list of steps that follows them, where it has one.
+    pub steps: Option<&'static str>,
     value: fn(&[f64], f64) -> f64,
 }
 
@@ -54,38 +67,76 @@ impl fmt::Debug for Custom {
 }
 
 const FRACTION: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: false };
-const COUNT: Range = Range { low: 1.0, high: f64::INFINITY, low_open: false, high_open: true };
+/// The inside of a cycle of length 1.
+const INSIDE: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: true };
 const LR: (&str, Range) = ("lr", NON_NEGATIVE);
+const FACTOR: (&str, Range) = ("factor", NON_NEGATIVE);
+const TOTAL: (&str, Range) = ("total_steps", COUNT);
+const FINAL: (&str, Range) = ("final", NON_NEGATIVE);
 
 /// Every family.
 pub static FORMS: &[Form] = &[
-    Form { name: "constant", fields: &[LR], value: |v, _| v[0] },
+    form("constant", &[LR], |v, _| v[0]),
+    form("step", &[LR, ("step_size", COUNT), FACTOR], |v, t| v[0] * v[2].powf((t / v[1]).floor())),
     Form {
-        name: "step",
-        fields: &[LR, ("step_size", COUNT), ("factor", NON_NEGATIVE)],
-        value: |v, t| v[0] * v[2].powf((t / v[1]).floor()),
+        steps: Some("milestones"),
+        ..form("multistep", &[LR, FACTOR], |v, t| {
+            let passed = v[2..].iter().filter(|milestone| **milestone <= t).count();
+            v[0] * v[1].powi(passed as i32)
+        })
     },
-    Form {
-        name: "exponential",
-        fields: &[LR, ("rate", FRACTION), ("decay_steps", POSITIVE)],
-        value: |v, t| v[0] * v[1].powf(t / v[2]),
-    },
-    Form {
-        name: "inverse_time",
-        fields: &[LR, ("rate", NON_NEGATIVE), ("decay_steps", POSITIVE)],
-        value: |v, t| v[0] / (1.0 + v[1] * t / v[2]),
-    },
-    Form {
-        name: "linear",
-        fields: &[LR, ("total_steps", COUNT), ("final", NON_NEGATIVE)],
-        value: |v, t| v[0] + (v[2] - v[0]) * (t / v[1]).min(1.0),
-    },
-    Form {
-        name: "cosine",
-        fields: &[LR, ("total_steps", COUNT), ("final", NON_NEGATIVE)],
-        value: |v, t| v[2] + (v[0] - v[2]) * 0.5 * (1.0 + (std::f64::consts::PI * (t / v[1]).min(1.0)).cos()),
-    },
+    form("exponential", &[LR, ("rate", FRACTION), ("decay_steps", POSITIVE)], |v, t| v[0] * v[1].powf(t / v[2])),
+    form("inverse_time", &[LR, ("rate", NON_NEGATIVE), ("decay_steps", POSITIVE)], |v, t| {
+        v[0] / (1.0 + v[1] * t / v[2])
+    }),
+    form("linear", &[LR, TOTAL, FINAL], |v, t| v[0] + (v[2] - v[0]) * (t / v[1]).min(1.0)),
+    form("polynomial", &[LR, TOTAL, FINAL, ("power", NON_NEGATIVE)], |v, t| {
+        v[2] + (v[0] - v[2]) * (1.0 - (t / v[1]).min(1.0)).powf(v[3])
+    }),
+    form("cosine", &[LR, TOTAL, FINAL], |v, t| half_cosine(v[0], v[2], t / v[1])),
+    form("cosine_restarts", &[LR, ("period", COUNT), ("stretch", COUNT), FINAL, ("peak_factor", UNIT)], |v, t| {
+        let (cycle, share) = cycle(t, v[1], v[2]);
+        half_cosine(v[3] + (v[0] - v[3]) * v[4].powf(cycle), v[3], share)
+    }),
+    form("one_cycle", &[LR, TOTAL, ("rise", INSIDE), ("start", NON_NEGATIVE), FINAL], |v, t| {
+        let top = v[1] * v[2];
+        if t < top { half_cosine(v[3], v[0], t / top) } else { half_cosine(v[0], v[4], (t - top) / (v[1] - top)) }
+    }),
+    form(
+        "cyclic",
+        &[LR, ("low", NON_NEGATIVE), ("rise_steps", POSITIVE), ("fall_steps", POSITIVE), FACTOR, ("rate", FRACTION)],
+        |v, t| {
+            let (cycle, share) = cycle(t, v[2] + v[3], 1.0);
+            let (place, top) = (share * (v[2] + v[3]), v[2]);
+            let height = if place <= top { place / top } else { 1.0 - (place - top) / v[3] };
+            v[1] + (v[0] - v[1]) * height * v[4].powf(cycle) * v[5].powf(t)
+        },
+    ),
 ];
+
+const fn form(name: &'static str, fields: &'static [(&'static str, Range)], value: fn(&[f64], f64) -> f64) -> Form {
+    Form { name, fields, steps: None, value }
+}
+
+/// From `start` to `end` along half a cosine; `share` of the way.
+fn half_cosine(start: f64, end: f64, share: f64) -> f64 {
+    end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+}
+
+/// The number of the cycle that step `t` is in, from 0, and the share of it that has passed. The first has length `period`, each
+/// other one is `stretch` times as long as the one before.
+fn cycle(t: f64, period: f64, stretch: f64) -> (f64, f64) {
+    if stretch == 1.0 {
+        return ((t / period).floor(), (t / period).fract());
+    }
+    // The sum of a geometric series, and its inverse; the logarithm may be off by a rounding error where a cycle begins.
+    let start = |cycle: f64| period * (stretch.powf(cycle) - 1.0) / (stretch - 1.0);
+    let mut cycle = (t / period * (stretch - 1.0) + 1.0).log(stretch).round();
+    if start(cycle) > t {
+        cycle -= 1.0;
+    }
+    (cycle, (t - start(cycle)) / (period * stretch.powf(cycle)))
+}
 
 impl Schedule {
     /// The same learning rate at every step.
@@ -99,29 +150,70 @@ impl Schedule {
             let names: Vec<_> = FORMS.iter().map(|form| form.name).collect();
             Error::value("schedule", format!("{name:?}"), super::options::one_of(&names))
         })?;
-        if values.len() != form.fields.len() {
-            return Err(Error::value(
-                name,
-                format!("{} numbers", values.len()),
-                format!("{} numbers", form.fields.len()),
-            ));
+        if values.len() < form.fields.len() || (values.len() > form.fields.len() && form.steps.is_none()) {
+            let expected = format!("{} numbers", form.fields.len());
+            return Err(Error::value(name, format!("{} numbers", values.len()), expected));
         }
-        for (&(field, range), &value) in form.fields.iter().zip(values) {
-            if !range.contains(value) {
-                return Err(Error::value(field, value, format!("a finite number {range}")));
-            }
+        let steps = form.steps.map(|steps| (steps, NON_NEGATIVE));
+        for (field, &value) in form.fields.iter().copied().chain(steps.into_iter().cycle()).zip(values) {
+            check(field, value)?;
         }
         Ok(Schedule::Form(form, values.to_vec()))
     }
 
     /// A warm-up before another schedule.
     pub fn warmup(steps: f64, start: f64, then: Schedule) -> Result<Self> {
-        for (field, value) in [("warmup_steps", steps), ("warmup_start", start)] {
-            if !NON_NEGATIVE.contains(value) {
-                return Err(Error::value(field, value, format!("a finite number {NON_NEGATIVE}")));
-            }
-        }
+        check(("warmup_steps", NON_NEGATIVE), steps)?;
+        check(("warmup_start", NON_NEGATIVE), start)?;
         Ok(if steps == 0.0 { then } else { Schedule::Warmup { steps, start, then: Box::new(then) } })
+    }
+
+    /// One schedule after the other; each but the first begins at its boundary, its own steps counted from there.
+    pub fn join(parts: Vec<Schedule>, boundaries: Vec<f64>) -> Result<Self> {
+        if parts.is_empty() || boundaries.len() + 1 != parts.len() {
+            let expected = format!("one fewer than schedules, {}", parts.len().max(1) - 1);
+            return Err(Error::value("boundaries", format!("{} of them", boundaries.len()), expected));
+        }
+        boundaries.iter().try_for_each(|&boundary| check(("boundaries", NON_NEGATIVE), boundary))?;
+        if !boundaries.is_sorted() {
+            return Err(Error::value("boundaries", format!("{boundaries:?}"), "in rising order"));
+        }
+        Ok(Schedule::Join { parts, boundaries })
+    }
+
+    /// Takes the newest result into account, where that matters.
+    pub fn tell(&mut self, result: f64) {
+        self.for_each_plateau(&mut |plateau| plateau.tell(result));
+    }
+
+    /// What it remembers from results, as numbers; none for closed forms.
+    pub fn memory(&self) -> Vec<f64> {
+        match self {
+            Schedule::Plateau(plateau) => plateau.memory().to_vec(),
+            Schedule::Warmup { then, .. } => then.memory(),
+            Schedule::Join { parts, .. } => parts.iter().flat_map(Schedule::memory).collect(),
+            Schedule::Form(..) | Schedule::Custom(_) => vec![],
+        }
+    }
+
+    /// Continues from what it has remembered, where that are as many numbers.
+    pub fn set_memory(&mut self, memory: &[f64]) {
+        let (mut parts, _) = memory.as_chunks::<REMEMBERED>();
+        self.for_each_plateau(&mut |plateau| {
+            if let Some((first, rest)) = parts.split_first() {
+                plateau.set_memory(*first);
+                parts = rest;
+            }
+        });
+    }
+
+    fn for_each_plateau(&mut self, visit: &mut dyn FnMut(&mut Plateau)) {
+        match self {
+            Schedule::Plateau(plateau) => visit(plateau),
+            Schedule::Warmup { then, .. } => then.for_each_plateau(visit),
+            Schedule::Join { parts, .. } => parts.iter_mut().for_each(|part| part.for_each_plateau(visit)),
+            Schedule::Form(..) | Schedule::Custom(_) => (),
+        }
     }
 
     /// The learning rate, where it is the same at every step.
@@ -138,20 +230,29 @@ impl Schedule {
             Schedule::Form(form, values) => Ok((form.value)(values, step)),
             Schedule::Warmup { steps, then, .. } if step >= *steps => then.value(step - steps),
             Schedule::Warmup { steps, start, then } => Ok(start + (then.value(0.0)? - start) * (step / steps)),
+            Schedule::Join { parts, boundaries } => {
+                let passed = boundaries.iter().take_while(|boundary| **boundary <= step).count();
+                let start = passed.checked_sub(1).map_or(0.0, |last| boundaries[last]);
+                parts[passed].value(step - start)
+            }
+            Schedule::Plateau(plateau) => Ok(plateau.lr()),
             Schedule::Custom(function) => {
                 let lr = function.0.value(step)?;
                 if NON_NEGATIVE.contains(lr) {
-                    Ok(lr)
-                } else {
-                    Err(Error::value(
-                        "lr",
-                        format!("{lr} from the schedule"),
-                        format!("a finite number {NON_NEGATIVE}"),
-                    ))
+                    return Ok(lr);
                 }
+                let got = format!("{lr} from the schedule");
+                Err(Error::value("lr", got, format!("a finite number {NON_NEGATIVE}")))
             }
         }
     }
+}
+
+fn check((name, range): (&'static str, Range), value: f64) -> Result<()> {
+    if range.contains(value) {
+        return Ok(());
+    }
+    Err(Error::value(name, value, format!("a finite number {range}")))
 }
 
 #[cfg(test)]
@@ -181,6 +282,48 @@ mod tests {
         let schedule = Schedule::warmup(4.0, 0.5, then).unwrap();
         let values: Vec<_> = [0.0, 2.0, 4.0, 9.0].iter().map(|&t| schedule.value(t).unwrap()).collect();
         assert_eq!(values, [0.5, 0.75, 1.0, 0.5]);
+    }
+
+    #[test]
+    fn a_cycle_begins_where_the_ones_before_it_end() {
+        for stretch in [1.0, 1.1, 2.0, 3.0] {
+            let (mut start, mut length) = (0.0, 10.0);
+            for number in 0..12 {
+                let (begun, share) = cycle(start + 1e-9 * length, 10.0, stretch);
+                assert_eq!(begun, number as f64);
+                assert!(share < 1e-6);
+                let (middle, share) = cycle(start + 0.75 * length, 10.0, stretch);
+                assert_eq!(middle, number as f64);
+                assert!((share - 0.75).abs() < 1e-9);
+                (start, length) = (start + length, length * stretch);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_plateau_remembers_is_kept_wherever_it_stands() {
+        let settings = crate::optim::plateau::Settings {
+            lr: 1.0,
+            factor: 0.5,
+            patience: 0.0,
+            threshold: 0.0,
+            relative: false,
+            maximize: false,
+            cooldown: 0.0,
+            min_lr: 0.0,
+        };
+        let plateau = || Schedule::Plateau(Plateau::new(settings).unwrap());
+        let make = || {
+            let parts = vec![plateau(), Schedule::warmup(2.0, 0.0, plateau()).unwrap()];
+            Schedule::join(parts, vec![5.0]).unwrap()
+        };
+        let (mut told, mut other) = (make(), make());
+        [3.0, 4.0, 2.0, 2.0].iter().for_each(|&result| told.tell(result));
+        assert_eq!((told.value(0.0).unwrap(), told.value(6.0).unwrap()), (0.25, 0.125));
+        other.set_memory(&told.memory());
+        assert_eq!(other.memory(), told.memory());
+        assert_eq!(other.value(6.0).unwrap(), 0.125);
+        assert!(Schedule::constant(1.0).unwrap().memory().is_empty());
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub struct Step<T: Scalar> {
     pub(super) rest: Vec<GroupStep<T>>,
     /// The group of each tensor, where there are several groups.
     pub(super) group_of: Option<Arc<[usize]>>,
-    /// Whether each tensor has two or more axes, where that is known.
-    pub(super) matrices: Option<Arc<[bool]>>,
+    /// Which tensors decay in groups where not all do; all of them where that is not known.
+    pub(super) selected: Option<Arc<[bool]>>,
     /// What multiplies each tensor's gradient, where they are clipped one by one.
     pub(super) factors: Vec<T>,
     /// The rule's scalars for each tensor, where they depend on sums over it.
@@ -56,8 +56,8 @@ pub(super) struct GroupStep<T: Scalar> {
     pub coupled: T,
     /// Taken off the parameter, times the parameter.
     pub shrink: T,
-    /// Whether arrays of one axis and none keep their values.
-    pub matrices_only: bool,
+    /// Whether only selected tensors decay.
+    pub selective: bool,
     pub rule: AnyStep<T>,
     pub sums: Over,
     pub places: Places,
@@ -146,7 +146,7 @@ impl<T: Scalar> Step<T> {
             group,
             rule: self.concluded.get(tensor).unwrap_or(&group.rule),
             scale: self.factors.get(tensor).map_or(group.scale, |&factor| group.scale * factor),
-            decays: !group.matrices_only || self.matrices.as_ref().is_none_or(|matrices| matrices[tensor]),
+            decays: !group.selective || self.selected.as_ref().is_none_or(|selected| selected[tensor]),
             pass: Pass::Whole,
             params,
             grads,

@@ -221,7 +221,7 @@ impl PyNetwork {
     ///
     /// `on_epoch(number, loss, val_loss)` is called now and then, to show progress; `each_epoch(loss, val_loss, lr, penalty)`
     /// after every epoch, and training stops where it returns True. Both may read `theta`, and must not change it.
-    #[pyo3(signature = (theta, optimizer, data, validation, *, batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, on_epoch, each_epoch=None, max_seconds=None))]
+    #[pyo3(signature = (theta, optimizer, data, validation, *, batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, on_epoch, each_epoch=None, max_seconds=None, tells=true))]
     #[allow(clippy::too_many_arguments)]
     fn fit<'py>(
         &self,
@@ -239,8 +239,9 @@ impl PyNetwork {
         on_epoch: Option<Py<PyAny>>,
         each_epoch: Option<Py<PyAny>>,
         max_seconds: Option<f64>,
+        tells: bool,
     ) -> PyResult<Fitted> {
-        let options = Options { batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss };
+        let options = Options { batch_size, epochs, first_epoch, shuffle, seed, threads, target_loss, tells };
         let watch = Watch {
             start: Instant::now(),
             shown: None,

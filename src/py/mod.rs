@@ -7,6 +7,7 @@ mod lbfgs;
 mod mlp;
 mod optim;
 mod options;
+mod recipe;
 mod schedule;
 mod state;
 mod structure;

@@ -1,17 +1,18 @@
 //! The class behind every optimizer.
 
-use pyo3::Borrowed;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::{Borrowed, IntoPyObjectExt};
 
 use super::arrays::{Arrays, Element, is_array};
 use super::groups::{ParamGroup, bind};
-use super::options::{rules, set_option};
-use super::schedule::{learning_rate, schedule_of};
+use super::options::{rules, to_python};
+use super::recipe::Recipe;
+use super::schedule::learning_rate;
 use super::state;
 use super::structure::{Placed, Structure};
-use crate::optim::options::Convention;
+use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer, driver, ewa};
 use crate::scalar::Scalar;
 use crate::team;
@@ -30,15 +31,15 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyclass(name = "Optimizer", module = "schuss", subclass)]
 pub struct PyOptimizer {
     /// What it was made with; a bound optimizer's groups hold the present values.
-    pub(super) recipe: Config,
+    pub(super) recipe: Recipe,
     pub(super) bound: Option<Binding>,
 }
 
 /// An optimizer's arrays and state.
 pub(super) struct Binding {
     pub structure: Structure,
-    /// Whether `params` were a list of groups, each with options of its own.
-    pub grouped: bool,
+    /// The groups' names, where `params` were groups with options of their own.
+    pub group_names: Option<Vec<Option<String>>>,
     pub engine: Engine,
 }
 
@@ -74,8 +75,7 @@ const RELEASE: usize = 64 * 1024;
 impl<T: Scalar> Work<T> {
     pub fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>], element: Element) -> PyResult<Self> {
         let arrays = Arrays::bind(arrays, element)?;
-        let mut optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
-        optimizer.set_matrices(&arrays.matrices());
+        let optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
         Ok(Work { optimizer, arrays, kept: vec![] })
     }
 
@@ -141,14 +141,14 @@ impl PyOptimizer {
         let Ok(rule) = cls.getattr("_rule").and_then(|rule| rule.extract::<String>()) else {
             return Err(PyTypeError::new_err("Optimizer is the base of the optimizers: use one of them, such as Adam"));
         };
-        let mut recipe = Config::new(&rule, Convention::from_name(convention)?)?;
+        let mut recipe = Recipe::new(&rule, Convention::from_name(convention)?)?;
         if let Some(lr) = lr {
-            recipe = recipe.with_schedule(schedule_of(lr)?);
+            recipe.set("lr", lr)?;
         }
         for (name, value) in options.into_iter().flatten() {
-            set_option(&mut recipe, &name.extract::<String>()?, &value)?;
+            recipe.set(&name.extract::<String>()?, &value)?;
         }
-        let bound = params.map(|params| bind(&recipe, params)).transpose()?;
+        let bound = params.map(|params| bind(params.py(), &recipe, params)).transpose()?;
         Ok(PyOptimizer { recipe, bound })
     }
 
@@ -164,8 +164,8 @@ impl PyOptimizer {
     /// Optimizer
     ///     Of the same class, at step 0 with fresh state.
     fn bind<'py>(slf: &Bound<'py, Self>, params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let recipe = slf.borrow().config().clone();
-        let bound = Some(bind(&recipe, params)?);
+        let recipe = slf.borrow().recipe_of(slf.py(), 0);
+        let bound = Some(bind(slf.py(), &recipe, params)?);
         let new = slf.get_type().call0()?;
         *new.cast::<Self>()?.borrow_mut() = PyOptimizer { recipe, bound };
         Ok(new)
@@ -200,10 +200,23 @@ impl PyOptimizer {
 
     #[setter]
     fn set_lr(&mut self, lr: &Bound<'_, PyAny>) -> PyResult<()> {
-        let schedule = schedule_of(lr)?;
-        for group in 0..self.groups().len() {
-            self.set_group(group, self.groups()[group].clone().with_schedule(schedule.clone()));
-        }
+        (0..self.groups().len()).try_for_each(|group| {
+            let mut recipe = self.recipe_of(lr.py(), group);
+            recipe.set("lr", lr)?;
+            self.set_group(lr.py(), group, recipe)
+        })
+    }
+
+    /// Tells schedules that depend on results the newest one; all others take no notice.
+    ///
+    /// `MLP.fit` and `minimize` do it by themselves.
+    ///
+    /// Parameters
+    /// ----------
+    /// result : float
+    ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
+    fn tell(&mut self, result: f64) -> PyResult<()> {
+        with_work!(&mut self.bound_mut()?.engine, work => work.optimizer.tell(result));
         Ok(())
     }
 
@@ -294,8 +307,11 @@ impl PyOptimizer {
         if a.bound.is_some() || b.bound.is_some() || !slf.get_type().is(other.get_type()) {
             return Ok(false);
         }
-        let lr = |optimizer: &Self| learning_rate(slf.py(), optimizer.recipe.schedule());
-        Ok(a.recipe.options() == b.recipe.options() && lr(&a)?.eq(lr(&b)?)?)
+        let outside = |optimizer: &Self| {
+            let mask = optimizer.recipe.mask.as_ref().map(|mask| mask.bind(slf.py()).clone());
+            (learning_rate(slf.py(), optimizer.config().schedule())?, mask).into_pyobject(slf.py())
+        };
+        Ok(a.config().options() == b.config().options() && outside(&a)?.eq(outside(&b)?)?)
     }
 
     /// Of the class alone, which cannot change.
@@ -304,14 +320,17 @@ impl PyOptimizer {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let spec = self.recipe.spec();
+        let spec = self.config().spec();
         let config = &self.groups()[0];
         let convention = config.options().convention();
         let lr = learning_rate(py, config.schedule())?.repr()?;
         let mut text = format!("{}(lr={lr}", spec.name);
         for (option, value) in config.options().iter() {
             if value != option.defaults[convention as usize] {
-                text += &format!(", {}={value}", option.name);
+                match value {
+                    Value::Mask => text += &format!(", {}={}", option.name, self.option(py, 0, value)?.repr()?),
+                    _ => text += &format!(", {}={value}", option.name),
+                }
             }
         }
         if convention != Convention::Lecture {
@@ -359,21 +378,52 @@ impl PyOptimizer {
     pub(super) fn groups(&self) -> &[Config] {
         match &self.bound {
             Some(bound) => with_work!(&bound.engine, work => work.optimizer.groups()),
-            None => std::slice::from_ref(&self.recipe),
+            None => std::slice::from_ref(&self.recipe.config),
         }
     }
 
-    pub(super) fn set_group(&mut self, index: usize, config: Config) {
-        match &mut self.bound {
-            Some(bound) => with_work!(&mut bound.engine, work => work.optimizer.set_group(index, config)),
-            None => self.recipe = config,
+    /// The present configuration of a group; a mask that has met its arrays is no longer there.
+    pub(super) fn recipe_of(&self, py: Python<'_>, group: usize) -> Recipe {
+        match &self.bound {
+            Some(_) => Recipe { config: self.groups()[group].clone(), mask: None },
+            None => self.recipe.copied(py),
+        }
+    }
+
+    pub(super) fn set_group(&mut self, py: Python<'_>, group: usize, recipe: Recipe) -> PyResult<()> {
+        let Some(bound) = &mut self.bound else {
+            self.recipe = recipe;
+            return Ok(());
+        };
+        let mut recipes: Vec<_> = with_work!(&bound.engine, work => {
+            work.optimizer.groups().iter().map(|config| Recipe { config: config.clone(), mask: None }).collect()
+        });
+        recipes[group] = recipe;
+        let selected = bound.selected(py, &recipes)?;
+        with_work!(&mut bound.engine, work => {
+            work.optimizer.set_group(group, recipes.swap_remove(group).config);
+            work.optimizer.set_selected(&selected);
+        });
+        Ok(())
+    }
+
+    pub(super) fn group_name(&self, group: usize) -> Option<&str> {
+        self.bound.as_ref()?.group_name(group)
+    }
+
+    /// The value of an option of a group, as Python has it.
+    pub(super) fn option<'py>(&self, py: Python<'py>, group: usize, value: Value) -> PyResult<Bound<'py, PyAny>> {
+        match (value, &self.bound) {
+            (Value::Mask, Some(bound)) => bound.mask(group).into_bound_py_any(py),
+            (Value::Mask, None) => self.recipe.mask.as_ref().into_bound_py_any(py),
+            (value, _) => to_python(py, value),
         }
     }
 
     pub(super) fn lr_of(&self, group: usize) -> PyResult<f64> {
         Ok(match &self.bound {
             Some(bound) => with_work!(&bound.engine, work => work.optimizer.lr(group))?,
-            None => self.recipe.schedule().value(0.0)?,
+            None => self.config().schedule().value(0.0)?,
         })
     }
 }

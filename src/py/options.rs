@@ -2,21 +2,14 @@
 
 use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList};
+use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PySequence};
 
 use crate::error::Error;
-use crate::optim::Config;
 use crate::optim::options::{Kind, Opt, Value, one_of};
 use crate::optim::rule::SPECS;
 
-/// Changes one option, by its keyword.
-pub fn set_option(config: &mut Config, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    let option = config.options().option(name)?;
-    Ok(config.set(name, from_python(&option, value)?)?)
-}
-
 /// An option's value; its range is not looked at.
-fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
+pub fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     let is_bool = value.is_instance_of::<PyBool>();
     let number = |value: Borrowed<'_, '_, PyAny>| value.extract::<f64>().ok();
     let parsed = match option.kind {
@@ -27,6 +20,10 @@ fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
             Ok(name) => Some(option.chosen(&name)?),
             Err(_) => None,
         },
+        Kind::Mask(_) => match value.extract::<String>() {
+            Ok(name) => Some(option.chosen(&name)?),
+            Err(_) => is_mask(value).then_some(Value::Mask),
+        },
         Kind::Pair(_) => value.extract::<[f64; 2]>().ok().map(|[a, b]| Value::Pair(a, b)),
         _ => None,
     };
@@ -36,14 +33,20 @@ fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     }
 }
 
-/// An option's value as Python has it.
+/// Whether it can be a mask over parameters: a function, or booleans in any structure.
+fn is_mask(value: &Bound<'_, PyAny>) -> bool {
+    let is_structure = value.cast::<PySequence>().is_ok() || value.cast::<PyMapping>().is_ok();
+    value.is_callable() || is_structure || value.is_instance_of::<PyBool>()
+}
+
+/// An option's value as Python has it; None for a mask.
 pub fn to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
     Ok(match value {
         Value::Number(x) => x.into_pyobject(py)?.into_any(),
         Value::Flag(on) => on.into_pyobject(py)?.to_owned().into_any(),
         Value::Choice(name) => name.into_pyobject(py)?.into_any(),
         Value::Pair(a, b) => (a, b).into_pyobject(py)?.into_any(),
-        Value::Nothing => py.None().into_bound(py),
+        Value::Mask | Value::Nothing => py.None().into_bound(py),
     })
 }
 
@@ -60,6 +63,7 @@ pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
                 Kind::OptionalNumber(_) => "float or None".to_owned(),
                 Kind::Flag => "bool".to_owned(),
                 Kind::Choice(names) => one_of(names),
+                Kind::Mask(names) => format!("{} or mask", one_of(names)),
                 Kind::Pair(_) => "(float, float)".to_owned(),
             };
             let range = match option.kind {

@@ -4,12 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyReadonlyArrayDyn};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::errors::foreign;
 use crate::error::Result;
+use crate::optim::plateau::{Plateau, Settings};
 use crate::optim::schedule::{Custom, Function, Schedule};
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
@@ -23,14 +25,32 @@ pub struct PySchedule {
 #[pymethods]
 impl PySchedule {
     #[new]
-    #[pyo3(signature = (form, *numbers))]
-    fn new(form: &str, numbers: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let schedule = if form == "warmup" {
-            let (then, steps, start): (Bound<'_, PyAny>, f64, f64) = numbers.extract()?;
-            Schedule::warmup(steps, start, schedule_of(&then)?)?
-        } else {
-            let numbers = numbers.iter().map(|number| number.extract()).collect::<PyResult<Vec<f64>>>()?;
-            Schedule::form(form, &numbers)?
+    #[pyo3(signature = (form, *arguments))]
+    fn new(form: &str, arguments: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let schedule = match form {
+            "warmup" => {
+                let (then, steps, start): (Bound<'_, PyAny>, f64, f64) = arguments.extract()?;
+                Schedule::warmup(steps, start, schedule_of(&then)?)?
+            }
+            "join" => {
+                let (parts, boundaries): (Vec<Bound<'_, PyAny>>, Vec<f64>) = arguments.extract()?;
+                Schedule::join(parts.iter().map(schedule_of).collect::<PyResult<_>>()?, boundaries)?
+            }
+            "plateau" => {
+                let (lr, factor, patience, threshold, relative, maximize, cooldown, min_lr) = arguments.extract()?;
+                let settings = Settings { lr, factor, patience, threshold, relative, maximize, cooldown, min_lr };
+                Schedule::Plateau(Plateau::new(settings)?)
+            }
+            _ => {
+                let mut numbers = vec![];
+                for argument in arguments {
+                    match argument.extract::<Vec<f64>>() {
+                        Ok(steps) => numbers.extend(steps),
+                        Err(_) => numbers.push(argument.extract()?),
+                    }
+                }
+                Schedule::form(form, &numbers)?
+            }
         };
         Ok(PySchedule { schedule })
     }
@@ -88,14 +108,41 @@ type Arguments<'py> = Vec<(&'static str, Bound<'py, PyAny>)>;
 
 /// The name of the function that makes a schedule, and its arguments.
 fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, Arguments<'py>)> {
+    let numbers =
+        |values: &[f64]| PyTuple::new(py, values.iter().map(|&x| number(py, x)).collect::<PyResult<Vec<_>>>()?);
     Ok(match schedule {
         Schedule::Form(form, values) => {
-            let values = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, number(py, value)?)));
-            (form.name, values.collect::<PyResult<_>>()?)
+            let (values, steps) = values.split_at(form.fields.len());
+            let named = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, number(py, value)?)));
+            let mut arguments = named.collect::<PyResult<Arguments<'_>>>()?;
+            if let Some(name) = form.steps {
+                arguments.push((name, numbers(steps)?.into_any()));
+            }
+            (form.name, arguments)
         }
         Schedule::Warmup { steps, start, then } => {
             let then = learning_rate(py, then)?;
             ("warmup", vec![("schedule", then), ("steps", number(py, *steps)?), ("start", number(py, *start)?)])
+        }
+        Schedule::Join { parts, boundaries } => {
+            let parts = parts.iter().map(|part| learning_rate(py, part)).collect::<PyResult<Vec<_>>>()?;
+            let parts = PyTuple::new(py, parts)?.into_any();
+            ("join", vec![("schedules", parts), ("boundaries", numbers(boundaries)?.into_any())])
+        }
+        Schedule::Plateau(plateau) => {
+            let s = plateau.settings;
+            let flag = |on: bool| on.into_bound_py_any(py);
+            let arguments = vec![
+                ("lr", number(py, s.lr)?),
+                ("factor", number(py, s.factor)?),
+                ("patience", number(py, s.patience)?),
+                ("threshold", number(py, s.threshold)?),
+                ("relative", flag(s.relative)?),
+                ("maximize", flag(s.maximize)?),
+                ("cooldown", number(py, s.cooldown)?),
+                ("min_lr", number(py, s.min_lr)?),
+            ];
+            ("plateau", arguments)
         }
         Schedule::Custom(_) => ("custom", vec![("schedule", learning_rate(py, schedule)?)]),
     })

@@ -6,8 +6,8 @@ use pyo3::types::{IntoPyDict, PyDict, PyList, PyTuple};
 
 use super::groups::bind;
 use super::optim::{PyOptimizer, Work, with_work};
-use super::options::{set_option, to_python};
-use super::schedule::{learning_rate, schedule_of};
+use super::recipe::Recipe;
+use super::schedule::learning_rate;
 use crate::error::Error;
 use crate::optim::options::Convention;
 use crate::optim::{Config, Counts, Optimizer};
@@ -16,33 +16,36 @@ use crate::scalar::Scalar;
 /// See `Optimizer.state_dict`.
 pub fn saved<'py>(optimizer: &PyOptimizer, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
     let engine = &optimizer.bound_ref()?.engine;
-    let (groups, memories) = (PyList::empty(py), PyList::empty(py));
+    let [groups, memories, schedules] = std::array::from_fn(|_| PyList::empty(py));
     for (index, config) in optimizer.groups().iter().enumerate() {
-        let group = options(py, config)?;
+        let group = options(py, optimizer, index)?;
         group.set_item("lr", config.schedule().as_constant())?;
         groups.append(group)?;
+        schedules.append(config.schedule().memory())?;
         let memory = PyDict::new(py);
         with_work!(engine, work => work.optimizer.memory(index).try_for_each(|(name, x)| memory.set_item(name, x)))?;
         memories.append(memory)?;
     }
     let counts = with_work!(engine, work => work.optimizer.counts());
     let dict = PyDict::new(py);
-    dict.set_item("optimizer", optimizer.recipe.spec().name)?;
+    dict.set_item("optimizer", optimizer.config().spec().name)?;
     dict.set_item("step_count", counts.steps)?;
     dict.set_item("skipped_steps", counts.skipped)?;
     dict.set_item("gathered", counts.gathered)?;
     dict.set_item("param_groups", groups)?;
     dict.set_item("memory", memories)?;
+    dict.set_item("schedules", schedules)?;
     dict.set_item("state", with_work!(engine, work => work.slots(py))?)?;
     Ok(dict)
 }
 
 /// See `Optimizer.load_state_dict`.
 pub fn load(optimizer: &mut PyOptimizer, saved: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = saved.py();
     let part = |name: &str| {
         saved.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("state_dict must have {name:?}")))
     };
-    let (name, given) = (optimizer.recipe.spec().name, part("optimizer")?.extract::<String>()?);
+    let (name, given) = (optimizer.config().spec().name, part("optimizer")?.extract::<String>()?);
     if given != name {
         return Err(Error::value("state_dict[\"optimizer\"]", format!("{given:?}"), format!("{name:?}")).into());
     }
@@ -55,15 +58,40 @@ pub fn load(optimizer: &mut PyOptimizer, saved: &Bound<'_, PyDict>) -> PyResult<
         }
         PyResult::Ok(dicts)
     };
-    let groups = optimizer.groups().iter().zip(of_groups("param_groups")?);
-    let groups = groups.map(|(config, saved)| changed(config, &saved)).collect::<PyResult<_>>()?;
+    let mut recipes = vec![];
+    for (index, saved) in of_groups("param_groups")?.iter().enumerate() {
+        let name: Option<String> = saved.get_item("name")?.map(|name| name.extract()).transpose()?.flatten();
+        if let (Some(name), Some(own)) = (name, optimizer.group_name(index))
+            && name != own
+        {
+            let place = format!("state_dict[\"param_groups\"][{index}][\"name\"]");
+            return Err(Error::value(place, format!("{name:?}"), format!("{own:?}")).into());
+        }
+        recipes.push(changed(optimizer.recipe_of(py, index), saved)?);
+    }
+    let schedules: Vec<Vec<f64>> = part("schedules")?.extract()?;
+    for (index, (recipe, memory)) in recipes.iter_mut().zip(&schedules).enumerate() {
+        let own = recipe.config.schedule().memory().len();
+        if own != 0 && own != memory.len() {
+            let place = format!("state_dict[\"schedules\"][{index}]");
+            return Err(Error::value(place, format!("{memory:?}"), format!("{own} numbers")).into());
+        }
+        recipe.config.schedule_mut().set_memory(memory);
+    }
     let counts = Counts {
         steps: part("step_count")?.extract()?,
         skipped: part("skipped_steps")?.extract()?,
         gathered: part("gathered")?.extract()?,
     };
     let (memories, slots) = (of_groups("memory")?, part("state")?.extract()?);
-    with_work!(&mut optimizer.bound_mut()?.engine, work => work.load(groups, &memories, counts, &slots))
+    let bound = optimizer.bound_mut()?;
+    let selected = bound.selected(py, &recipes)?;
+    let groups = recipes.into_iter().map(|recipe| recipe.config).collect();
+    with_work!(&mut bound.engine, work => {
+        work.load(groups, &memories, counts, &slots)?;
+        work.optimizer.set_selected(&selected);
+    });
+    Ok(())
 }
 
 /// For pickle and copy: the class, then for [`restore`] what makes one of its objects this one. The arrays are the very ones
@@ -75,11 +103,11 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
         parts.update(saved(&optimizer, py)?.as_mapping())?;
         let mut arrays = with_work!(&bound.engine, work => work.arrays.all(py)).into_iter();
         parts.set_item("params", bound.structure.build(py, &mut arrays)?)?;
-        parts.set_item("grouped", bound.grouped)?;
+        parts.set_item("grouped", bound.group_names.is_some())?;
     }
     let groups = PyList::empty(py);
-    for config in optimizer.groups() {
-        let group = options(py, config)?;
+    for (index, config) in optimizer.groups().iter().enumerate() {
+        let group = options(py, &optimizer, index)?;
         group.set_item("lr", learning_rate(py, config.schedule())?)?;
         groups.append(group)?;
     }
@@ -95,21 +123,18 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
 pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
     let part = |name: &str| parts.as_any().get_item(name);
     let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
-    let mut recipe = Config::new(slf.borrow().recipe.spec().name, convention)?;
+    let recipe = Recipe::new(slf.borrow().config().spec().name, convention)?;
     let optimizer = match parts.get_item("params")? {
         None => {
-            recipe = changed(&recipe, &part("param_groups")?.get_item(0)?.extract()?)?;
+            let recipe = changed(recipe, &part("param_groups")?.get_item(0)?.extract()?)?;
             PyOptimizer { recipe, bound: None }
         }
-        Some(mut params) => {
-            if part("grouped")?.extract()? {
-                let groups = PyList::empty(params.py());
-                for params in params.try_iter()? {
-                    groups.append([("params", params?)].into_py_dict(parts.py())?)?;
-                }
-                params = groups.into_any();
-            }
-            let bound = Some(bind(&recipe, &params)?);
+        Some(params) => {
+            let params = match part("grouped")?.extract()? {
+                true => as_groups(&params, &part("param_groups")?)?,
+                false => params,
+            };
+            let bound = Some(bind(slf.py(), &recipe, &params)?);
             let mut optimizer = PyOptimizer { recipe, bound };
             load(&mut optimizer, parts)?;
             optimizer
@@ -122,26 +147,46 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
     }
 }
 
-/// The options of a group.
-fn options<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyDict>> {
-    let group = PyDict::new(py);
-    for (option, value) in config.options().iter() {
-        group.set_item(option.name, to_python(py, value)?)?;
+/// The structures of the groups as groups, with the names that they had.
+fn as_groups<'py>(params: &Bound<'py, PyAny>, saved: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = params.py();
+    if let Ok(params) = params.cast::<PyDict>() {
+        let groups = PyDict::new(py);
+        for (key, params) in params {
+            groups.set_item(key, [("params", params)].into_py_dict(py)?)?;
+        }
+        return Ok(groups.into_any());
     }
-    Ok(group)
+    let groups = PyList::empty(py);
+    for (params, saved) in params.try_iter()?.zip(saved.try_iter()?) {
+        let name = saved?.cast_into::<PyDict>()?.get_item("name")?;
+        groups.append([("params", Some(params?)), ("name", name)].into_py_dict(py)?)?;
+    }
+    Ok(groups.into_any())
 }
 
-/// A configuration with saved options; where the learning rate was not saved, because it was a schedule, it stays.
-fn changed(config: &Config, saved: &Bound<'_, PyDict>) -> PyResult<Config> {
-    let mut config = config.clone();
+/// The options of a group, with its name where it has one.
+fn options<'py>(py: Python<'py>, optimizer: &PyOptimizer, group: usize) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    if let Some(name) = optimizer.group_name(group) {
+        dict.set_item("name", name)?;
+    }
+    for (option, value) in optimizer.groups()[group].options().iter() {
+        dict.set_item(option.name, optimizer.option(py, group, value)?)?;
+    }
+    Ok(dict)
+}
+
+/// A recipe with saved options; where the learning rate was not saved, because it was a schedule, it stays.
+fn changed(mut recipe: Recipe, saved: &Bound<'_, PyDict>) -> PyResult<Recipe> {
     for (name, value) in saved {
         match name.extract::<String>()?.as_str() {
             "lr" if value.is_none() => (),
-            "lr" => config = config.with_schedule(schedule_of(&value)?),
-            name => set_option(&mut config, name, &value)?,
+            "name" => (),
+            name => recipe.set(name, &value)?,
         }
     }
-    Ok(config)
+    Ok(recipe)
 }
 
 impl<T: Scalar> Work<T> {
@@ -198,7 +243,6 @@ impl<T: Scalar> Work<T> {
                 *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
             }
         }
-        loaded.set_matrices(&self.arrays.matrices());
         loaded.set_counts(counts.steps, counts.skipped);
         loaded.set_gathered(counts.gathered);
         self.optimizer = loaded;

@@ -46,7 +46,37 @@ impl Structure {
         object: Borrowed<'_, '_, PyAny>,
         visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
     ) -> PyResult<()> {
-        self.visit_from(object, &mut 0, &String::new, visit)
+        self.visit_as("grads", object, visit)
+    }
+
+    /// The same for what errors call by another name than "grads".
+    #[inline]
+    pub fn visit_as(
+        &self,
+        name: &str,
+        object: Borrowed<'_, '_, PyAny>,
+        visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
+    ) -> PyResult<()> {
+        self.visit_from(object, &mut 0, &|| name.to_owned(), visit)
+    }
+
+    /// The names of the arrays, such as "encoder.w" and "0"; of one array alone, "".
+    pub fn names(&self, py: Python<'_>, path: &str, names: &mut Vec<String>) -> PyResult<()> {
+        let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match self {
+            Structure::Leaf => names.push(path.to_owned()),
+            Structure::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    item.names(py, &within(&index.to_string()), names)?;
+                }
+            }
+            Structure::Mapping(items) => {
+                for (key, item) in items {
+                    item.names(py, &within(&key.bind(py).str()?.to_string()), names)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The structure again, as lists and dicts, with other leaves.
@@ -107,7 +137,7 @@ impl Structure {
                     let key = key.bind(object.py());
                     let place = || format!("{}[{}]", path(), key.repr().map_or_else(|_| "?".into(), |r| r.to_string()));
                     let Ok(value) = mapping.get_item(key) else {
-                        let message = format!("grads{} must be there as in params, got a mapping without it", place());
+                        let message = format!("{} must be there as in params, got a mapping without it", place());
                         return Err(PyValueError::new_err(message));
                     };
                     item.visit_from(value.as_borrowed(), next, &place, visit)?;
@@ -140,11 +170,11 @@ fn expect_len(got: usize, expected: usize, path: &dyn Fn() -> String) -> PyResul
     if got == expected {
         return Ok(());
     }
-    Err(PyValueError::new_err(format!("grads{} must be {expected} entries as in params, got {got}", path())))
+    Err(PyValueError::new_err(format!("{} must be {expected} entries as in params, got {got}", path())))
 }
 
 #[cold]
 fn wrong_kind(object: Borrowed<'_, '_, PyAny>, expected: &str, path: &dyn Fn() -> String) -> PyErr {
     let got = object.get_type().qualname().map_or_else(|_| "another object".into(), |name| name.to_string());
-    PyTypeError::new_err(format!("grads{} must be {expected} as in params, got {got}", path()))
+    PyTypeError::new_err(format!("{} must be {expected} as in params, got {got}", path()))
 }
