@@ -67,6 +67,7 @@ fn allocations(epochs: usize, threads: usize) -> usize {
         seed: 0,
         threads: Some(threads),
         target_loss: None,
+        tells: true,
     };
     let before = ALLOCATIONS.load(Ordering::SeqCst);
     fit(&network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut Silent).unwrap();
