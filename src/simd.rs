@@ -4,7 +4,10 @@
 //! instruction set of the machine, so plain loops in it are vectorised for that set, and [`Vector`] gives explicit
 //! registers where a loop needs them. Everything between `dispatch` and the loop must be `#[inline(always)]`.
 
+use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::scalar::Scalar;
 
 /// The instruction sets that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,15 +231,17 @@ pub trait Isa: 'static {
 
     /// `a * b + c`: rounded once where the instruction set can, else twice.
     #[inline(always)]
-    fn fma<T: crate::scalar::Scalar>(a: T, b: T, c: T) -> T {
+    fn fma<T: Scalar>(a: T, b: T, c: T) -> T {
         if Self::FMA { a.mul_add(b, c) } else { a * b + c }
     }
 }
 
 /// A register of `LANES` numbers.
-pub trait Vector: Copy {
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
     /// What it holds.
-    type Elem: crate::scalar::Scalar;
+    type Elem: Scalar;
     /// How many.
     const LANES: usize;
 
@@ -254,6 +259,41 @@ pub trait Vector: Copy {
     unsafe fn store(self, to: *mut Self::Elem);
     /// `self * a + b`, lane by lane, as [`Isa::fma`].
     fn fma(self, a: Self, b: Self) -> Self;
+    /// The larger of two; `other` where one is NaN.
+    fn max(self, other: Self) -> Self;
+    /// Square root: in single precision within 1e-7 of it, relatively; 0 and infinity are their own.
+    fn sqrt(self) -> Self;
+
+    /// Reads the first `LANES` numbers of a slice.
+    #[inline(always)]
+    fn full(from: &[Self::Elem]) -> Self {
+        assert!(from.len() >= Self::LANES);
+        // SAFETY: so many are there.
+        unsafe { Self::load(from.as_ptr()) }
+    }
+    /// Writes to the first `LANES` places of a slice.
+    #[inline(always)]
+    fn put(self, to: &mut [Self::Elem]) {
+        assert!(to.len() >= Self::LANES);
+        // SAFETY: so many are there.
+        unsafe { self.store(to.as_mut_ptr()) }
+    }
+    /// Reads a slice of at most `LANES` numbers; the other lanes are 0.
+    #[inline(always)]
+    fn read(from: &[Self::Elem]) -> Self {
+        let mut all = [Self::Elem::ZERO; MOST_LANES];
+        all[..from.len()].copy_from_slice(from);
+        // SAFETY: no register has more lanes.
+        unsafe { Self::load(all.as_ptr()) }
+    }
+    /// Writes its first lanes to a slice of at most `LANES` numbers.
+    #[inline(always)]
+    fn write(self, to: &mut [Self::Elem]) {
+        let mut all = [Self::Elem::ZERO; MOST_LANES];
+        // SAFETY: no register has more lanes.
+        unsafe { self.store(all.as_mut_ptr()) };
+        to.copy_from_slice(&all[..to.len()]);
+    }
 
     /// The side of the square that [`Vector::transpose`] moves.
     const SQUARE: usize = 4;
@@ -272,6 +312,9 @@ pub trait Vector: Copy {
     }
 }
 
+/// The lanes of the largest register.
+pub const MOST_LANES: usize = 16;
+
 /// No vector instructions named: the compiler takes what the target always has.
 pub struct Portable;
 
@@ -286,7 +329,7 @@ impl Isa for Portable {
 #[derive(Clone, Copy)]
 pub struct Lanes<T, const N: usize>([T; N]);
 
-impl<T: crate::scalar::Scalar, const N: usize> Vector for Lanes<T, N> {
+impl<T: Scalar, const N: usize> Vector for Lanes<T, N> {
     type Elem = T;
     const LANES: usize = N;
 
@@ -308,15 +351,59 @@ impl<T: crate::scalar::Scalar, const N: usize> Vector for Lanes<T, N> {
     fn fma(self, a: Self, b: Self) -> Self {
         Lanes(std::array::from_fn(|i| self.0[i] * a.0[i] + b.0[i]))
     }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Lanes(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Lanes(self.0.map(T::sqrt))
+    }
+}
+
+macro_rules! operators_of_lanes {
+    ($($op:ident $name:ident),+) => {
+        $(impl<T: Scalar, const N: usize> $op for Lanes<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                Lanes(std::array::from_fn(|i| self.0[i].$name(other.0[i])))
+            }
+        })+
+    };
+}
+operators_of_lanes!(Add add, Sub sub, Mul mul, Div div);
+
+impl<T: Scalar, const N: usize> Neg for Lanes<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Lanes(self.0.map(T::neg))
+    }
 }
 
 /// A register of the processor: its type, its element, and the intrinsics behind each operation.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! register {
-    ($name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, |$x:ident, $a:ident, $b:ident| $fma:expr $(, $side:literal $transpose:ident)?) => {
+    (
+        $name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident,
+        [$add:ident $sub:ident $mul:ident $div:ident], $sqrt:ident,
+        |$x:ident, $a:ident, $b:ident| fma $fma:expr, max $max:expr
+        $(, $side:literal $transpose:ident)? $(, $mask:ident $load_some:ident $store_some:ident)?
+    ) => {
         /// A vector register.
         #[derive(Clone, Copy)]
         pub struct $name($raw);
+
+        register!(@operators $name, Add add $add, Sub sub $sub, Mul mul $mul, Div div $div);
+
+        impl Neg for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self::splat(-0.0) - self
+            }
+        }
 
         impl Vector for $name {
             type Elem = $elem;
@@ -343,6 +430,17 @@ macro_rules! register {
                 // SAFETY: this type is only used below `dispatch`, which has confirmed the instruction set.
                 unsafe { $name($fma) }
             }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                let ($x, $a) = (self.0, other.0);
+                // SAFETY: as above.
+                unsafe { $name($max) }
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: as above.
+                unsafe { $name($sqrt(self.0)) }
+            }
             $(
                 const SQUARE: usize = $side;
                 #[inline(always)]
@@ -351,27 +449,81 @@ macro_rules! register {
                     unsafe { $transpose(from, stride, to, to_stride) }
                 }
             )?
+            $(
+                #[inline(always)]
+                fn read(from: &[$elem]) -> Self {
+                    assert!(from.len() <= $lanes);
+                    // SAFETY: the mask leaves the numbers of the slice; `dispatch` has confirmed the instruction set.
+                    unsafe { $name($load_some(((1u32 << from.len()) - 1) as $mask, from.as_ptr())) }
+                }
+                #[inline(always)]
+                fn write(self, to: &mut [$elem]) {
+                    assert!(to.len() <= $lanes);
+                    // SAFETY: as above.
+                    unsafe { $store_some(to.as_mut_ptr(), ((1u32 << to.len()) - 1) as $mask, self.0) }
+                }
+            )?
         }
+    };
+    (@operators $name:ident, $($op:ident $method:ident $intrinsic:ident),+) => {
+        $(impl $op for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: this type is only used below `dispatch`, which has confirmed the instruction set.
+                unsafe { $name($intrinsic(self.0, other.0)) }
+            }
+        })+
     };
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Isa, Kernel, Vector};
+    use super::{Add, Div, Isa, Kernel, Mul, Neg, Sub, Vector};
     use std::arch::x86_64::*;
 
-    register!(Zmm32, __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |x, a, b| _mm512_fmadd_ps(
-        x, a, b
-    ), 8 eight_by_eight);
-    register!(Zmm64, __m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, |x, a, b| _mm512_fmadd_pd(
-        x, a, b
-    ), 4 four_by_four);
-    register!(Ymm32, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |x, a, b| _mm256_fmadd_ps(
-        x, a, b
-    ), 8 eight_by_eight);
-    register!(Ymm64, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, |x, a, b| _mm256_fmadd_pd(
-        x, a, b
-    ), 4 four_by_four);
+    register!(
+        Zmm32, __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
+        [_mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps], sqrt_by_estimate,
+        |x, a, b| fma _mm512_fmadd_ps(x, a, b), max _mm512_max_ps(x, a), 8 eight_by_eight,
+        __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
+    );
+    register!(
+        Zmm64, __m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
+        [_mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd], _mm512_sqrt_pd,
+        |x, a, b| fma _mm512_fmadd_pd(x, a, b), max _mm512_max_pd(x, a), 4 four_by_four,
+        __mmask8 _mm512_maskz_loadu_pd _mm512_mask_storeu_pd
+    );
+    register!(
+        Ymm32, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+        [_mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps], _mm256_sqrt_ps,
+        |x, a, b| fma _mm256_fmadd_ps(x, a, b), max _mm256_max_ps(x, a), 8 eight_by_eight
+    );
+    register!(
+        Ymm64, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+        [_mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd], _mm256_sqrt_pd,
+        |x, a, b| fma _mm256_fmadd_pd(x, a, b), max _mm256_max_pd(x, a), 4 four_by_four
+    );
+
+    /// Square root by the processor's estimate of its inverse and one step of Newton's method: the divider, which Adam's
+    /// own division keeps busy, has nothing to do with it.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512 F and DQ.
+    #[inline(always)]
+    unsafe fn sqrt_by_estimate(x: __m512) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            // NaN, zeros and infinities are their own roots, and denormals count as zero.
+            const SELF: i32 = 0xbf;
+            let special = _mm512_fpclass_ps_mask::<SELF>(x);
+            let inverse = _mm512_rsqrt14_ps(x);
+            let root = _mm512_mul_ps(x, inverse);
+            let half = _mm512_mul_ps(inverse, _mm512_set1_ps(0.5));
+            let root = _mm512_fmadd_ps(_mm512_fnmadd_ps(root, root, x), half, root);
+            _mm512_mask_mov_ps(root, special, x)
+        }
+    }
 
     /// [`Vector::transpose`] of a square of 8 by 8: pairs of rows, pairs of pairs, halves.
     ///
@@ -444,11 +596,19 @@ mod x86 {
 
 #[cfg(target_arch = "aarch64")]
 mod neon {
-    use super::{Isa, Vector};
+    use super::{Add, Div, Isa, Mul, Neg, Sub, Vector};
     use std::arch::aarch64::*;
 
-    register!(Q32, float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, |x, a, b| vfmaq_f32(b, x, a));
-    register!(Q64, float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, |x, a, b| vfmaq_f64(b, x, a));
+    register!(
+        Q32, float32x4_t, f32, 4, vdupq_n_f32, vld1q_f32, vst1q_f32,
+        [vaddq_f32 vsubq_f32 vmulq_f32 vdivq_f32], vsqrtq_f32,
+        |x, a, b| fma vfmaq_f32(b, x, a), max vbslq_f32(vcgtq_f32(x, a), x, a)
+    );
+    register!(
+        Q64, float64x2_t, f64, 2, vdupq_n_f64, vld1q_f64, vst1q_f64,
+        [vaddq_f64 vsubq_f64 vmulq_f64 vdivq_f64], vsqrtq_f64,
+        |x, a, b| fma vfmaq_f64(b, x, a), max vbslq_f64(vcgtq_f64(x, a), x, a)
+    );
 
     pub struct Neon;
     impl Isa for Neon {
@@ -456,5 +616,69 @@ mod neon {
         type F64 = Q64;
         const FMA: bool = true;
         const TILE_ROWS: usize = 12;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel that a test wants to see: what registers make of some numbers.
+    struct Roots<'a, T>(&'a [T], &'a mut [T]);
+
+    impl<T: Scalar> Kernel for Roots<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<I: Isa>(self) {
+            let lanes = T::Vector::<I>::LANES;
+            for (from, to) in self.0.chunks(lanes).zip(self.1.chunks_mut(lanes)) {
+                T::Vector::<I>::read(from).sqrt().write(to);
+            }
+        }
+    }
+
+    #[test]
+    fn a_root_is_within_its_bound_at_every_level() {
+        // Every exponent, and 97 significands with each: 97 fills no register.
+        let numbers: Vec<f32> = (1..255u32)
+            .flat_map(|exponent| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | (i * 86_479 & 0x7f_ffff))))
+            .collect();
+        let doubles: Vec<f64> = numbers.iter().map(|&x| f64::from(x)).collect();
+        at_every_level(|level| {
+            let (mut roots, mut exact) = (vec![0.0; numbers.len()], vec![0.0; numbers.len()]);
+            dispatch(Roots(&numbers, &mut roots));
+            dispatch(Roots(&doubles, &mut exact));
+            for ((x, root), exact) in doubles.iter().zip(roots).zip(exact) {
+                assert_eq!(exact, x.sqrt());
+                assert!((f64::from(root) / exact - 1.0).abs() <= 1e-7, "{level:?}: the root of {x} is not {root}");
+            }
+        });
+    }
+
+    #[test]
+    fn the_roots_of_zero_infinity_and_nan() {
+        at_every_level(|_| {
+            let mut roots = [0.0f32; 5];
+            dispatch(Roots(&[0.0, -0.0, f32::INFINITY, f32::NAN, -1.0], &mut roots));
+            assert_eq!(
+                roots[..3].iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+                [0.0f32, -0.0, f32::INFINITY].map(f32::to_bits)
+            );
+            assert!(roots[3].is_nan() && roots[4].is_nan());
+        });
+    }
+
+    #[test]
+    fn a_part_of_a_register_reads_and_writes_nothing_beside_it() {
+        at_every_level(|_| {
+            for len in 0..40 {
+                let numbers: Vec<f64> = (0..len).map(|i| (i * i) as f64).collect();
+                let mut to = vec![-1.0; len + 16];
+                dispatch(Roots(&numbers, &mut to[8..8 + len]));
+                assert!((0..len).all(|i| to[8 + i] == i as f64));
+                assert!(to[..8].iter().chain(&to[8 + len..]).all(|&x| x == -1.0));
+            }
+        });
     }
 }

@@ -1,22 +1,35 @@
-//! The worker team: the only door to rayon, and the barrier its workers meet at.
+//! The worker team: the only place that starts threads, and the barrier its workers meet at.
 //!
 //! A team is entered once for a whole piece of work (a fit, a prediction, one optimizer step on large arrays). The caller is
-//! worker 0. The others come from a pool that is rented for as long as the team runs, so two teams never share a thread and
-//! a worker that waits at a barrier always waits for workers that run.
+//! worker 0. The others come from a crew that is rented for as long as the team runs, so two teams never share a thread and
+//! a worker that waits at a barrier always waits for workers that run. A crew without work looks for some a little while
+//! before it sleeps: the steps of a training loop follow each other closely, and waking a thread costs more than many a step.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use crate::simd::FlushDenormals;
 
 /// The number of cores that this process may use: affinity and cgroup limits respected.
+///
+/// To find out takes longer than many an optimizer's step, so the answer may be a tenth of a second old.
 pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static KNOWN: Mutex<Option<(Instant, usize)>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match *known {
+        Some((when, cores)) if when.elapsed() < Duration::from_millis(100) => cores,
+        _ => {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            *known = Some((Instant::now(), cores));
+            cores
+        }
+    }
 }
 
 /// Runs `work` once on each of `count` workers, concurrently, and returns when all have.
@@ -24,26 +37,21 @@ pub fn cores() -> usize {
 /// Denormals are flushed to zero meanwhile, in every worker. A panic of a worker becomes a panic of the caller. Where the
 /// system has no more threads to give, the team is smaller: `work` learns its size from [`Worker::count`].
 pub fn run<F: Fn(&Worker) + Sync>(count: usize, work: F) {
-    let pool = if count > 1 { rent(count - 1) } else { None };
-    let count = if pool.is_some() { count } else { 1 };
+    let crew = if count > 1 { rent(count - 1) } else { Crew(vec![]) };
+    let count = crew.0.len() + 1;
     let barrier = Barrier::new(count);
     let work = |index| {
         let _flushed = FlushDenormals::new();
         let _release = ReleaseOnPanic(&barrier);
         work(&Worker { index, count, barrier: &barrier, generation: Cell::new(0) });
     };
-    match pool {
-        None => work(0),
-        Some(pool) => {
-            let work = &work;
-            pool.in_place_scope(|scope| {
-                for index in 1..count {
-                    scope.spawn(move |_| work(index));
-                }
-                work(0);
-            });
-            give_back(pool);
-        }
+    if count == 1 {
+        return work(0);
+    }
+    let panic = crew.run(&work);
+    give_back(crew);
+    if let Some(payload) = panic {
+        resume_unwind(payload);
     }
 }
 
@@ -159,24 +167,118 @@ impl Drop for ReleaseOnPanic<'_> {
     }
 }
 
-/// Pools that nobody rents, each with the process that made it: threads do not survive a fork.
-static IDLE: Mutex<Vec<(u32, ThreadPool)>> = Mutex::new(Vec::new());
+/// Threads that do one piece of work together with whoever rents them.
+struct Crew(Vec<Hand>);
 
-fn rent(threads: usize) -> Option<ThreadPool> {
+/// One of them.
+struct Hand {
+    thread: Thread,
+    next: Arc<AtomicPtr<Task>>,
+}
+
+/// A piece of work. It lives on the stack of the caller, who does not leave before `left` is 0.
+struct Task {
+    work: *const (dyn Fn(usize) + Sync),
+    /// How many hands have not finished.
+    left: AtomicUsize,
+    panic: Mutex<Option<Panic>>,
+    caller: Thread,
+}
+
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// How often a thread looks for something to happen before it sleeps: some 50 microseconds.
+const PATIENCE: usize = 4000;
+
+/// Returns when `happened` does; whoever makes it happen has to unpark this thread.
+fn wait_until(mut happened: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE {
+        if happened() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+    while !happened() {
+        thread::park();
+    }
+}
+
+impl Crew {
+    /// Calls `work(0)` here and `work(1)`, `work(2)`, ... on the crew; returns what one of them has panicked with.
+    fn run(&self, work: &(dyn Fn(usize) + Sync)) -> Option<Panic> {
+        // SAFETY: only the lifetime changes, and this function outlives every use of the task.
+        let work: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(work) };
+        let left = AtomicUsize::new(self.0.len());
+        let mut task = Task { work, left, panic: Mutex::new(None), caller: thread::current() };
+        let shared: *mut Task = &mut task;
+        for hand in &self.0 {
+            hand.next.store(shared, Ordering::Release);
+            hand.thread.unpark();
+        }
+        let own = catch_unwind(AssertUnwindSafe(|| work(0))).err();
+        // SAFETY: it lives, and is only read until all hands have finished.
+        let task = unsafe { &*shared };
+        wait_until(|| task.left.load(Ordering::Acquire) == 0);
+        own.or_else(|| task.panic.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+}
+
+impl Hand {
+    /// Starts a thread, or fails where the system has none to give.
+    fn start(index: usize) -> std::io::Result<Hand> {
+        let next = Arc::new(AtomicPtr::default());
+        let handle = thread::Builder::new().name(format!("schuss-{index}"));
+        let handle = handle.spawn({
+            let next = Arc::clone(&next);
+            move || Self::serve(&next, index)
+        })?;
+        Ok(Hand { thread: handle.thread().clone(), next })
+    }
+
+    /// One task after the other, for ever.
+    fn serve(next: &AtomicPtr<Task>, index: usize) {
+        loop {
+            let mut task = std::ptr::null_mut();
+            wait_until(|| {
+                task = next.load(Ordering::Acquire);
+                !task.is_null()
+            });
+            next.store(std::ptr::null_mut(), Ordering::Relaxed);
+            // SAFETY: the caller keeps the task until `left` is 0, which takes this thread.
+            let task: &Task = unsafe { &*task };
+            let caller = task.caller.clone();
+            // SAFETY: as above.
+            let done = catch_unwind(AssertUnwindSafe(|| unsafe { &*task.work }(index)));
+            if let Err(payload) = done {
+                *task.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+            }
+            // The last use of the task.
+            if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                caller.unpark();
+            }
+        }
+    }
+}
+
+/// Crews that nobody rents, each with the process that made it: threads do not survive a fork.
+static IDLE: Mutex<Vec<(u32, Crew)>> = Mutex::new(Vec::new());
+
+/// A crew of so many threads, or of as many as the system gives.
+fn rent(threads: usize) -> Crew {
     let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let here = std::process::id();
     while let Some(stale) = idle.iter().position(|(process, _)| *process != here) {
         std::mem::forget(idle.swap_remove(stale));
     }
-    if let Some(found) = idle.iter().position(|(_, pool)| pool.current_num_threads() == threads) {
-        return Some(idle.swap_remove(found).1);
+    if let Some(found) = idle.iter().position(|(_, crew)| crew.0.len() == threads) {
+        return idle.swap_remove(found).1;
     }
     drop(idle);
-    ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("schuss-{}", i + 1)).build().ok()
+    Crew((1..=threads).map_while(|index| Hand::start(index).ok()).collect())
 }
 
-fn give_back(pool: ThreadPool) {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((std::process::id(), pool));
+fn give_back(crew: Crew) {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((std::process::id(), crew));
 }
 
 /// A slice that the workers of a team share, each writing to its own part.

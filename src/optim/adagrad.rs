@@ -1,9 +1,9 @@
 //! Adagrad.
 
 use super::options::{NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use super::rule::{Now, Rule, Run, Slot};
+use super::rule::{Now, Rule, Run, Slot, splat};
 use crate::scalar::Scalar;
-use crate::simd::Isa;
+use crate::simd::{Isa, Vector};
 
 /// The class `Adagrad`.
 pub static ADAGRAD: Spec = Spec {
@@ -79,10 +79,11 @@ impl Rule for Adagrad {
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
-        let Step { rate, inside, outside } = *step;
-        run.each(|p, g, [s]| {
-            *s = I::fma(g, g, *s);
-            *p -= rate * g / ((*s + inside).sqrt() + outside);
+        let (rate, inside, outside) =
+            (splat::<T, I>(step.rate), splat::<T, I>(step.inside), splat::<T, I>(step.outside));
+        run.each_vector::<I, 1>(|p, g, [s]| {
+            *s = g.fma(g, *s);
+            *p = *p - rate * g / ((*s + inside).sqrt() + outside);
         });
     }
 }

@@ -1,9 +1,9 @@
 //! Adam and AdamW.
 
 use super::options::{DECAY_RATE, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use super::rule::{Now, Rule, Run, Slot};
+use super::rule::{Now, Rule, Run, Slot, splat};
 use crate::scalar::Scalar;
-use crate::simd::Isa;
+use crate::simd::{Isa, Vector};
 
 /// The class `Adam`.
 pub static ADAM: Spec = Spec {
@@ -101,7 +101,8 @@ impl Adam {
     }
 }
 
-/// Every dialect is `p -= rate * m / (sqrt(v * scale + inside) + outside)`; only the scalars differ.
+/// Every dialect is `p -= rate * m / (sqrt(v * scale + inside) + outside)`; only the scalars differ. The root of `scale`
+/// is taken out of the fraction, once for all elements: `rate`, `inside` and `outside` are divided by it as they need.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
     fresh1: T,
@@ -135,42 +136,62 @@ impl Rule for Adam {
             false => (self.eps_root, self.eps),
             true => (self.eps_root + self.eps, 0.0),
         };
+        // The largest vhat is kept as it is, its scale with it.
+        let root = if self.largest == Largest::Corrected { 1.0 } else { scale.sqrt() };
         let of = T::from_f64;
         Step {
             fresh1: of(1.0 - b1),
             fresh2: of(1.0 - b2),
-            rate: of(rate),
+            rate: of(rate / root),
             scale: of(scale),
-            inside: of(inside),
-            outside: of(outside),
+            inside: of(inside / (root * root)),
+            outside: of(outside / root),
             largest: self.largest,
         }
     }
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
-        let Step { fresh1, fresh2, rate, scale, inside, outside, largest } = *step;
-        // `m + fresh * (g - m)` keeps the small share exact where `b * m + (1 - b) * g` would round b to single precision.
-        let moments = |g: T, m: &mut T, v: &mut T| {
-            *m = I::fma(fresh1, g - *m, *m);
-            *v = I::fma(fresh2, I::fma(g, g, -*v), *v);
-        };
-        let update = |p: &mut T, m: T, vhat: T| *p -= rate * m / ((vhat + inside).sqrt() + outside);
-        match largest {
-            Largest::No => run.each(|p, g, [m, v]| {
-                moments(g, m, v);
-                update(p, *m, *v * scale);
+        let lanes = step.splat::<I>();
+        match step.largest {
+            Largest::No => run.each_vector::<I, 2>(|p, g, [m, v]| {
+                lanes.moments(g, m, v);
+                lanes.update(p, *m, *v);
             }),
-            Largest::Raw => run.each(|p, g, [m, v, max]| {
-                moments(g, m, v);
-                *max = max.max(*v);
-                update(p, *m, *max * scale);
+            Largest::Raw => run.each_vector::<I, 3>(|p, g, [m, v, max]| {
+                lanes.moments(g, m, v);
+                *max = v.max(*max);
+                lanes.update(p, *m, *max);
             }),
-            Largest::Corrected => run.each(|p, g, [m, v, max]| {
-                moments(g, m, v);
-                *max = max.max(*v * scale);
-                update(p, *m, *max);
+            Largest::Corrected => run.each_vector::<I, 3>(|p, g, [m, v, max]| {
+                lanes.moments(g, m, v);
+                *max = (*v * lanes.scale).max(*max);
+                lanes.update(p, *m, *max);
             }),
         }
+    }
+}
+
+impl<T: Scalar> Step<T> {
+    #[inline(always)]
+    fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
+        let Step { fresh1, fresh2, rate, scale, inside, outside, largest } = *self;
+        let [fresh1, fresh2, rate] = [splat::<T, I>(fresh1), splat::<T, I>(fresh2), splat::<T, I>(rate)];
+        let [scale, inside, outside] = [splat::<T, I>(scale), splat::<T, I>(inside), splat::<T, I>(outside)];
+        Step { fresh1, fresh2, rate, scale, inside, outside, largest }
+    }
+}
+
+impl<V: Vector> Step<V> {
+    /// `m + fresh * (g - m)` keeps the small share exact where `b * m + (1 - b) * g` would round b to single precision.
+    #[inline(always)]
+    fn moments(&self, g: V, m: &mut V, v: &mut V) {
+        *m = self.fresh1.fma(g - *m, *m);
+        *v = self.fresh2.fma(g.fma(g, -*v), *v);
+    }
+
+    #[inline(always)]
+    fn update(&self, p: &mut V, m: V, v: V) {
+        *p = (-self.rate).fma(m / ((v + self.inside).sqrt() + self.outside), *p);
     }
 }

@@ -35,6 +35,9 @@ pub trait Tensors<T>: Gradients<T> + Sized {
 
 /// Elements below which a second thread costs more than it brings.
 const PER_THREAD: usize = 32 * 1024;
+/// Elements that a thread takes at a time, and how often it does at most.
+const PER_PART: usize = 16 * 1024;
+const MOST_PARTS: usize = 32;
 
 /// Updates the parameters of `tensors` by one step of `optimizer`, with up to `threads` threads. True where it was skipped.
 ///
@@ -55,12 +58,13 @@ pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, t
 /// Looks at all gradients, then fixes the scalars of the step.
 fn begin<T: Scalar>(optimizer: &mut Optimizer<T>, grads: &impl Gradients<T>, threads: usize) -> Result<Step<T>> {
     let (len, around) = (optimizer.len(), *optimizer.around());
-    let norms = around.clip_tensor_norm.map(|max| (max, figure::norms(grads, optimizer.offsets(), threads)));
+    let way = Way::of_look(optimizer.step_count() + 1);
+    let norms = around.clip_tensor_norm.map(|max| (max, figure::norms(grads, optimizer.offsets(), threads, way)));
     let norm = optimizer.needs_norm().then(|| match &norms {
         // The norm of what is left after each tensor was clipped.
         Some((max, norms)) => norms.iter().map(|n| (n * around.clip_factor(*max, *n)).powi(2)).sum::<f64>().sqrt(),
-        None if optimizer.clips() => figure::norm(grads, len, threads),
-        None => figure::zero_if_finite(grads, len, threads),
+        None if optimizer.clips() => figure::norm(grads, len, threads, way),
+        None => figure::zero_if_finite(grads, len, threads, way),
     });
     let mut step = match optimizer.begin_step(norm) {
         Err(Error::NonFinite { step, .. }) => {
@@ -86,11 +90,13 @@ fn update<T: Scalar>(optimizer: &mut Optimizer<T>, mut tensors: impl Tensors<T>,
         optimizer.conclude(step, &sums);
         tensors = back;
     }
+    let way = Way::of_update(optimizer.step_count());
     let mut whole = Part::whole(optimizer, tensors);
     if threads == 1 {
         whole.update(step);
     } else {
-        in_parallel(whole.divide(len, threads), |mut part| part.update(step));
+        let parts = (len / PER_PART).clamp(threads, MOST_PARTS * threads);
+        in_parallel(whole.divide(len, parts), threads, way, |mut part| part.update(step));
     }
 }
 
@@ -194,31 +200,64 @@ fn measure<T: Scalar, W: Tensors<T>>(
     (sums, whole.tensors)
 }
 
-/// Calls `work` for every part, each on a thread of its own while there are threads.
-pub(super) fn in_parallel<P: Send>(parts: Vec<P>, work: impl Fn(P) + Sync) {
+/// Calls `work` for every part, with so many threads.
+///
+/// Each thread has parts of its own, always the same ones, so that they may stay in its cache; after those it takes what others
+/// have left, from their other end: one that has to be woken first delays nobody.
+pub(super) fn in_parallel<P: Send>(parts: Vec<P>, threads: usize, way: Way, work: impl Fn(P) + Sync) {
     let parts: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
-    team::run(parts.len(), |worker| {
-        for part in parts.iter().skip(worker.index).step_by(worker.count) {
-            let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
-            part.into_iter().for_each(&work);
+    let take = |part: usize| {
+        let part = parts[part].lock().unwrap_or_else(PoisonError::into_inner).take();
+        part.into_iter().for_each(&work);
+    };
+    team::run(threads, |worker| {
+        let own = worker.share(parts.len(), 1);
+        let others = (own.end..parts.len()).chain(0..own.start);
+        match way {
+            Way::Up => own.chain(others.rev()).for_each(take),
+            Way::Down => own.rev().chain(others).for_each(take),
         }
     });
+}
+
+/// The order of the parts. Every pass begins where the last one ended: what it finds there is still in the cache.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// From first to last.
+    Up,
+    /// From last to first.
+    Down,
+}
+
+impl Way {
+    /// Of the update in this step.
+    fn of_update(step: u64) -> Way {
+        if step.is_multiple_of(2) { Way::Up } else { Way::Down }
+    }
+
+    /// Of a look at the gradients before it.
+    fn of_look(step: u64) -> Way {
+        if step.is_multiple_of(2) { Way::Down } else { Way::Up }
+    }
 }
 
 /// A share of the elements: parameters, gradients and state.
 struct Part<'a, T, W> {
     tensors: W,
     slots: [&'a mut [T]; MAX_SLOTS],
+    /// How many of them there are.
+    count: usize,
     start: usize,
 }
 
 impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
     fn whole(optimizer: &'a mut Optimizer<T>, tensors: W) -> Self {
+        let count = optimizer.slot_names().len();
         let mut slots: [&mut [T]; MAX_SLOTS] = Default::default();
         for (to, from) in slots.iter_mut().zip(optimizer.slots_mut()) {
             *to = from;
         }
-        Part { tensors, slots, start: 0 }
+        Part { tensors, slots, count, start: 0 }
     }
 
     fn divide(self, len: usize, parts: usize) -> Vec<Self> {
@@ -237,12 +276,12 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
         let (left, right) = self.tensors.split_at(position);
         let mut lefts: [&mut [T]; MAX_SLOTS] = Default::default();
         let mut rights: [&mut [T]; MAX_SLOTS] = Default::default();
-        for (index, slot) in self.slots.into_iter().enumerate().filter(|(_, slot)| !slot.is_empty()) {
+        for (index, slot) in self.slots.into_iter().enumerate().take(self.count) {
             (lefts[index], rights[index]) = slot.split_at_mut(position - self.start);
         }
         (
-            Part { tensors: left, slots: lefts, start: self.start },
-            Part { tensors: right, slots: rights, start: position },
+            Part { tensors: left, slots: lefts, start: self.start, count: self.count },
+            Part { tensors: right, slots: rights, start: position, count: self.count },
         )
     }
 
@@ -260,14 +299,14 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
 
     /// Calls `visit(tensor, position, parameters, gradients, state)` for runs of consecutive elements, in order.
     fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T], &mut [&mut [T]])) {
-        let Part { tensors, slots, start } = self;
+        let &mut Part { ref mut tensors, ref mut slots, count, start } = self;
         tensors.for_each(|tensor, position, params, grads| {
-            let range = position - *start..position - *start + params.len();
+            let range = position - start..position - start + params.len();
             let mut run: [&mut [T]; MAX_SLOTS] = Default::default();
-            for (to, from) in run.iter_mut().zip(slots.iter_mut()).filter(|(_, from)| !from.is_empty()) {
+            for (to, from) in run.iter_mut().zip(&mut slots[..count]) {
                 *to = &mut from[range.clone()];
             }
-            visit(tensor, position, params, grads, &mut run);
+            visit(tensor, position, params, grads, &mut run[..count]);
         });
     }
 }

@@ -2,33 +2,35 @@
 
 use std::ops::Range;
 
-use super::driver::{Gradients, in_parallel};
+use super::driver::{Gradients, Way, in_parallel};
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, dispatch};
+use crate::simd::{Isa, Kernel, MOST_LANES, Vector, dispatch};
 
 /// Positions whose squares are summed together. Sums of blocks are added in order, whichever thread made them.
 pub const BLOCK: usize = 16 * 1024;
 const LANES: usize = 16;
+/// How often a thread takes some blocks, at most.
+const PARTS: usize = 8;
 
 /// The 2-norm of all gradients; NaN or infinite where an element is, and only then.
 ///
 /// It depends neither on the number of threads nor on how the flat vector is divided into tensors: an element's position
 /// decides with which others its square is summed.
-pub fn norm<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize) -> f64 {
-    let sum = sum_of_squares(tensors, len, threads, 1.0);
+pub fn norm<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize, way: Way) -> f64 {
+    let sum = sum_of_squares(tensors, len, threads, way, 1.0);
     if sum.is_finite() || first_nonfinite(tensors, len).is_some() {
         return sum.sqrt();
     }
     // Finite elements whose squares overflow.
     let scale = 2f64.powi(-600);
-    (sum_of_squares(tensors, len, threads, scale).sqrt() / scale).min(f64::MAX)
+    (sum_of_squares(tensors, len, threads, way, scale).sqrt() / scale).min(f64::MAX)
 }
 
 /// The 2-norm of each tensor's gradient.
-pub fn norms<T: Scalar>(grads: &impl Gradients<T>, offsets: &[usize], threads: usize) -> Vec<f64> {
+pub fn norms<T: Scalar>(grads: &impl Gradients<T>, offsets: &[usize], threads: usize, way: Way) -> Vec<f64> {
     let of_tensor = |range: &[usize]| {
         let part = Part { grads, range: range[0]..range[1] };
-        norm(&part, range[1] - range[0], threads.min((range[1] - range[0]) / BLOCK).max(1))
+        norm(&part, range[1] - range[0], threads.min((range[1] - range[0]) / BLOCK).max(1), way)
     };
     offsets.windows(2).map(of_tensor).collect()
 }
@@ -47,8 +49,8 @@ impl<T, G: Gradients<T>> Gradients<T> for Part<'_, G> {
 }
 
 /// 0 where every gradient is finite, else NaN: cheaper than the norm.
-pub fn zero_if_finite<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize) -> f64 {
-    let finite = by_block(len, threads, |range| {
+pub fn zero_if_finite<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize, way: Way) -> f64 {
+    let finite = by_block(len, threads, way, |range| {
         let mut finite = true;
         tensors.for_each_gradient(range, |_, grads| finite &= dispatch(AllFinite(grads)));
         if finite { 0.0 } else { f64::NAN }
@@ -67,8 +69,8 @@ pub fn first_nonfinite<T: Scalar>(tensors: &impl Gradients<T>, len: usize) -> Op
     found
 }
 
-fn sum_of_squares<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize, scale: f64) -> f64 {
-    by_block(len, threads, |range| {
+fn sum_of_squares<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: usize, way: Way, scale: f64) -> f64 {
+    by_block(len, threads, way, |range| {
         let mut lanes = [0.0; LANES];
         let mut position = range.start;
         tensors.for_each_gradient(range, |_, grads| {
@@ -80,16 +82,16 @@ fn sum_of_squares<T: Scalar>(tensors: &impl Gradients<T>, len: usize, threads: u
 }
 
 /// The sum of `figure` over the blocks, added in order.
-fn by_block(len: usize, threads: usize, figure: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
+fn by_block(len: usize, threads: usize, way: Way, figure: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
     let blocks = len.div_ceil(BLOCK);
     let of_block = |block: usize| figure(block * BLOCK..len.min((block + 1) * BLOCK));
     if threads == 1 {
         return (0..blocks).map(of_block).sum();
     }
     let mut sums = vec![0.0; blocks];
-    let share = blocks.div_ceil(threads);
+    let share = blocks.div_ceil(PARTS * threads);
     let parts = sums.chunks_mut(share).enumerate().collect();
-    in_parallel(parts, |(part, sums): (usize, &mut [f64])| {
+    in_parallel(parts, threads, way, |(part, sums): (usize, &mut [f64])| {
         for (index, sum) in sums.iter_mut().enumerate() {
             *sum = of_block(part * share + index);
         }
@@ -104,8 +106,22 @@ impl<T: Scalar> Kernel for AllFinite<'_, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> bool {
-        // Whole chunks without a branch, so that they are vectorised.
-        self.0.chunks(1024).all(|chunk| chunk.iter().fold(true, |finite, x| finite & (x.abs() < T::INFINITY)))
+        // 0 * x is 0 where x is finite, else NaN; four sums, so that none waits for another.
+        let zero = T::Vector::<I>::splat(T::ZERO);
+        let lanes = T::Vector::<I>::LANES;
+        let (mut sums, mut rest) = ([zero; 4], self.0);
+        while rest.len() >= 4 * lanes {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = zero.fma(T::Vector::<I>::full(&rest[i * lanes..]), *sum);
+            }
+            rest = &rest[4 * lanes..];
+        }
+        for part in rest.chunks(lanes) {
+            sums[0] = zero.fma(T::Vector::<I>::read(part), sums[0]);
+        }
+        let mut sum = [T::ONE; MOST_LANES];
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])).put(&mut sum);
+        sum[..lanes].iter().all(|&x| x == T::ZERO)
     }
 }
 

@@ -1,10 +1,10 @@
 //! RMSprop, plain, centered, with momentum.
 
 use super::options::{DECAY_RATE, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use super::rule::{Now, Rule, Run, Slot};
+use super::rule::{Now, Rule, Run, Slot, splat};
 use super::sgd::lr_inside;
 use crate::scalar::Scalar;
-use crate::simd::Isa;
+use crate::simd::{Isa, Vector};
 
 /// The class `RMSprop`.
 pub static RMSPROP: Spec = Spec {
@@ -129,34 +129,77 @@ impl Rule for RmsProp {
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
-        let Step { share, scale, inside, outside, fresh, along, .. } = *step;
-        let plain = |g: T, v: &mut T| {
-            *v = I::fma(share, I::fma(g, g, -*v), *v);
-            fresh * g / ((*v * scale + inside).sqrt() + outside)
-        };
-        let centered = |g: T, v: &mut T, a: &mut T| {
-            *v = I::fma(share, I::fma(g, g, -*v), *v);
-            *a = I::fma(share, g - *a, *a);
-            let mean = *a * scale;
-            // A variance that rounding has made negative is none.
-            let variance = (*v * scale - mean * mean).max(T::ZERO);
-            fresh * g / ((variance + inside).sqrt() + outside)
-        };
-        let heavy = |momentum: T, p: &mut T, b: &mut T, x: T| {
-            *b = I::fma(momentum, *b, x);
-            *p = I::fma(-along, *b, *p);
-        };
-        let nesterov = |momentum: T, p: &mut T, b: &mut T, x: T| {
-            *b = I::fma(momentum, *b, x);
-            *p = I::fma(-along, I::fma(momentum, *b, x), *p);
-        };
-        match (step.centered, step.momentum) {
-            (false, Momentum::None) => run.each(|p, g, [v]| *p = I::fma(-along, plain(g, v), *p)),
-            (false, Momentum::Heavy(m)) => run.each(|p, g, [v, b]| heavy(m, p, b, plain(g, v))),
-            (false, Momentum::Nesterov(m)) => run.each(|p, g, [v, b]| nesterov(m, p, b, plain(g, v))),
-            (true, Momentum::None) => run.each(|p, g, [v, a]| *p = I::fma(-along, centered(g, v, a), *p)),
-            (true, Momentum::Heavy(m)) => run.each(|p, g, [v, a, b]| heavy(m, p, b, centered(g, v, a))),
-            (true, Momentum::Nesterov(m)) => run.each(|p, g, [v, a, b]| nesterov(m, p, b, centered(g, v, a))),
+        let lanes = step.splat::<I>();
+        match (step.centered, lanes.momentum) {
+            (false, Momentum::None) => run.each_vector::<I, 1>(|p, g, [v]| {
+                let x = lanes.plain(g, v);
+                *p = (-lanes.along).fma(x, *p);
+            }),
+            (false, Momentum::Heavy(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
+                let x = lanes.plain(g, v);
+                lanes.heavy(momentum, p, b, x);
+            }),
+            (false, Momentum::Nesterov(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
+                let x = lanes.plain(g, v);
+                lanes.nesterov(momentum, p, b, x);
+            }),
+            (true, Momentum::None) => run.each_vector::<I, 2>(|p, g, [v, a]| {
+                let x = lanes.centered(g, v, a);
+                *p = (-lanes.along).fma(x, *p);
+            }),
+            (true, Momentum::Heavy(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
+                let x = lanes.centered(g, v, a);
+                lanes.heavy(momentum, p, b, x);
+            }),
+            (true, Momentum::Nesterov(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
+                let x = lanes.centered(g, v, a);
+                lanes.nesterov(momentum, p, b, x);
+            }),
         }
+    }
+}
+
+impl<T: Scalar> Step<T> {
+    #[inline(always)]
+    fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
+        let Step { share, scale, inside, outside, fresh, along, centered, momentum } = *self;
+        let [share, scale, inside] = [splat::<T, I>(share), splat::<T, I>(scale), splat::<T, I>(inside)];
+        let [outside, fresh, along] = [splat::<T, I>(outside), splat::<T, I>(fresh), splat::<T, I>(along)];
+        let momentum = match momentum {
+            Momentum::None => Momentum::None,
+            Momentum::Heavy(momentum) => Momentum::Heavy(splat::<T, I>(momentum)),
+            Momentum::Nesterov(momentum) => Momentum::Nesterov(splat::<T, I>(momentum)),
+        };
+        Step { share, scale, inside, outside, fresh, along, centered, momentum }
+    }
+}
+
+impl<V: Vector> Step<V> {
+    #[inline(always)]
+    fn plain(&self, g: V, v: &mut V) -> V {
+        *v = self.share.fma(g.fma(g, -*v), *v);
+        self.fresh * g / (self.scale.fma(*v, self.inside).sqrt() + self.outside)
+    }
+
+    #[inline(always)]
+    fn centered(&self, g: V, v: &mut V, a: &mut V) -> V {
+        *v = self.share.fma(g.fma(g, -*v), *v);
+        *a = self.share.fma(g - *a, *a);
+        let mean = *a * self.scale;
+        // A variance that rounding has made negative is none.
+        let variance = (*v * self.scale - mean * mean).max(V::splat(V::Elem::ZERO));
+        self.fresh * g / ((variance + self.inside).sqrt() + self.outside)
+    }
+
+    #[inline(always)]
+    fn heavy(&self, momentum: V, p: &mut V, b: &mut V, x: V) {
+        *b = momentum.fma(*b, x);
+        *p = (-self.along).fma(*b, *p);
+    }
+
+    #[inline(always)]
+    fn nesterov(&self, momentum: V, p: &mut V, b: &mut V, x: V) {
+        *b = momentum.fma(*b, x);
+        *p = (-self.along).fma(momentum.fma(*b, x), *p);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     yogi,
 };
 use crate::scalar::Scalar;
-use crate::simd::Isa;
+use crate::simd::{Isa, MOST_LANES, Vector};
 
 /// An update rule: its hyperparameters, and its formula on a run of elements.
 ///
@@ -134,6 +134,12 @@ pub struct Run<'a, 's, T> {
     pub decay: T,
 }
 
+/// A register with the same number in every lane.
+#[inline(always)]
+pub fn splat<T: Scalar, I: Isa>(x: T) -> T::Vector<I> {
+    T::Vector::<I>::splat(x)
+}
+
 impl<T: Scalar> Run<'_, '_, T> {
     /// Calls `f(parameter, gradient, state)` for every element, with the first `N` state arrays.
     #[inline(always)]
@@ -145,6 +151,58 @@ impl<T: Scalar> Run<'_, '_, T> {
         let mut slots = slots.each_mut().map(|slot| &mut slot[..n]);
         for i in 0..n {
             f(&mut params[i], grads[i], slots.each_mut().map(|slot| &mut slot[i]));
+        }
+    }
+
+    /// As [`Run::each`], with registers full of elements: for rules with a root, which registers take faster.
+    ///
+    /// `f` should only call what is `#[inline(always)]`, which no closure can be.
+    #[inline(always)]
+    pub fn each_vector<I: Isa, const N: usize>(
+        self,
+        f: impl Fn(&mut T::Vector<I>, T::Vector<I>, [&mut T::Vector<I>; N]),
+    ) {
+        let lanes = T::Vector::<I>::LANES;
+        let Run { params, grads, slots, .. } = self;
+        let whole = params.len() - params.len() % lanes;
+        let (slots, _) = slots.split_first_chunk_mut::<N>().expect("as many slots as the rule asked for");
+        let (params, last_params) = params.split_at_mut(whole);
+        let (grads, last_grads) = grads.split_at(whole);
+        let mut last_slots: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+        let mut slots = slots.each_mut().map(|slot| &mut slot[..whole + last_params.len()]);
+        for (slot, last) in slots.iter_mut().zip(&mut last_slots) {
+            (*slot, *last) = std::mem::take(slot).split_at_mut(whole);
+        }
+        // What fills no register goes through the same loop, so that `f` is compiled once: in a register's worth of memory,
+        // with zeros behind.
+        let mut p = [T::ZERO; MOST_LANES];
+        let mut g = [T::ZERO; MOST_LANES];
+        let mut s = [[T::ZERO; MOST_LANES]; N];
+        let used = if last_params.is_empty() { 0 } else { lanes };
+        if used > 0 {
+            T::Vector::<I>::read(last_params).put(&mut p);
+            T::Vector::<I>::read(last_grads).put(&mut g);
+            for (s, last) in s.iter_mut().zip(&last_slots) {
+                T::Vector::<I>::read(last).put(s);
+            }
+        }
+        let last = (&mut p[..used], &g[..used], s.each_mut().map(|s| &mut s[..used]));
+        for (params, grads, mut slots) in [(params, grads, slots), last] {
+            for start in (0..params.len()).step_by(lanes) {
+                let mut p = T::Vector::<I>::full(&params[start..]);
+                let mut state = slots.each_ref().map(|slot| T::Vector::<I>::full(&slot[start..]));
+                f(&mut p, T::Vector::<I>::full(&grads[start..]), state.each_mut());
+                p.put(&mut params[start..]);
+                for (slot, state) in slots.iter_mut().zip(state) {
+                    state.put(&mut slot[start..]);
+                }
+            }
+        }
+        if used > 0 {
+            T::Vector::<I>::full(&p).write(last_params);
+            for (s, last) in s.iter().zip(last_slots) {
+                T::Vector::<I>::full(s).write(last);
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use crate::simd::{Isa, Kernel, dispatch};
 /// Elements that are prepared and updated together where a step has more than the rule to do: they stay in the first-level
 /// cache in between.
 const CHUNK: usize = 1024;
+/// Where there are no more than these, less memory is made ready for them.
+const FEW: usize = 64;
 
 /// Everything that is fixed before the first element of a step is touched. Can be shared between threads.
 #[derive(Clone)]
@@ -185,7 +187,18 @@ impl<T: Scalar> Kernel for Apply<'_, '_, T> {
         let follows = ends && (group.after.lookahead.is_some() || group.after.average.is_some());
         let n = params.len();
         let width = if prepares || shrinks || follows || copies != 0 { CHUNK } else { n.max(1) };
-        let mut prepared = [T::ZERO; CHUNK];
+        let (mut few, mut many);
+        let prepared: &mut [T] = match prepares {
+            false => &mut [],
+            true if n <= FEW => {
+                few = [T::ZERO; FEW];
+                &mut few
+            }
+            true => {
+                many = [T::ZERO; CHUNK];
+                &mut many
+            }
+        };
         for start in (0..n).step_by(width) {
             let range = start..n.min(start + width);
             let params = &mut params[range.clone()];

@@ -84,9 +84,9 @@ impl<T: Scalar> Work<T> {
         let Work { optimizer, arrays, kept } = self;
         arrays.begin(grads.py())?;
         let visited = structure.visit(grads.as_borrowed(), &mut |index, gradient| {
-            let gradient = match is_array(gradient) {
-                true => gradient.to_owned(),
-                false => from_scalar(gradient, arrays.is_number(index))?,
+            let gradient = match arrays.is_number(index) && !is_array(gradient) {
+                true => from_scalar(gradient)?,
+                false => gradient.to_owned(),
             };
             arrays.set_gradient(index, gradient.as_borrowed())?;
             kept.push(gradient.unbind());
@@ -430,9 +430,9 @@ impl PyOptimizer {
 
 /// NumPy makes scalars of arrays without axes wherever it can: they are gradients of such arrays.
 #[cold]
-fn from_scalar<'py>(gradient: Borrowed<'_, 'py, PyAny>, is_number: bool) -> PyResult<Bound<'py, PyAny>> {
+fn from_scalar<'py>(gradient: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let numpy = gradient.py().import("numpy")?;
-    match is_number && gradient.is_instance(&numpy.getattr("generic")?)? {
+    match gradient.is_instance(&numpy.getattr("generic")?)? {
         true => numpy.call_method1("asarray", (gradient,)),
         false => Ok(gradient.to_owned()),
     }

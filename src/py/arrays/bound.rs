@@ -84,11 +84,11 @@ impl Param {
     /// Refuses a parameter that is no longer what it was when it was bound.
     #[inline]
     fn verify(&self, py: Python<'_>) -> Result<()> {
-        let Some(fields) = Fields::of(self.array.bind_borrowed(py)) else { return Err(self.changed("no array")) };
+        let fields = Fields::of_array(self.array.bind_borrowed(py));
         let same = fields.data() == self.data
             && fields.descr() == self.descr
-            && fields.shape() == self.shape
-            && fields.strides() == self.strides;
+            && equal(fields.shape(), &self.shape)
+            && equal(fields.strides(), &self.strides);
         if same && fields.writeable() {
             return Ok(());
         }
@@ -99,6 +99,12 @@ impl Param {
     fn changed(&self, got: &str) -> Error {
         Error::value(format!("params{}", self.path), got, "as it was when the optimizer was made")
     }
+}
+
+/// Whether two short slices are equal, without the call that `==` makes of it.
+#[inline]
+fn equal(a: &[npy_intp], b: &[npy_intp]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
 
 fn expect_array<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> Result<Fields<'a>> {
@@ -192,7 +198,8 @@ impl<T: Scalar> Arrays<T> {
     pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
         let param = &self.params[index];
         let Some(fields) = Fields::of(gradient) else { return Err(refuse(gradient, param)) };
-        if fields.descr() != param.descr && fields.element() != element_of::<T>() || fields.shape() != param.shape {
+        let same_type = fields.descr() == param.descr || fields.element() == element_of::<T>();
+        if !same_type || !equal(fields.shape(), &param.shape) {
             return Err(refuse(gradient, param));
         }
         let walk = &mut self.grads[index];

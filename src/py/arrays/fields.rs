@@ -52,6 +52,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The fields of an object that [`Fields::of`] has found to be an array: it stays one.
+    #[inline]
+    pub fn of_array(array: Borrowed<'a, '_, PyAny>) -> Self {
+        debug_assert!(Fields::of(array).is_some());
+        // SAFETY: the interpreter is attached, the object is alive, and an array, whose memory keeps its layout even where
+        // its class is replaced.
+        unsafe { Fields(&*_PyArray_GET_ITEM_DATA(array.as_ptr().cast::<PyArrayObject>())) }
+    }
+
     /// The address of the element with index 0 in every axis.
     #[inline]
     pub fn data(self) -> *mut u8 {
