@@ -642,7 +642,7 @@ mod tests {
     fn a_root_is_within_its_bound_at_every_level() {
         // Every exponent, and 97 significands with each: 97 fills no register.
         let numbers: Vec<f32> = (1..255u32)
-            .flat_map(|exponent| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | (i * 86_479 & 0x7f_ffff))))
+            .flat_map(|exponent| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff))))
             .collect();
         let doubles: Vec<f64> = numbers.iter().map(|&x| f64::from(x)).collect();
         at_every_level(|level| {
