@@ -71,7 +71,6 @@ SAME = [
     },
     {"solver": "adam", "activation": "logistic", "early_stopping": True, "n_iter_no_change": 3},
     {"solver": "adam", "activation": "tanh", "hidden_layer_sizes": (20, 10)},
-    {"solver": "lbfgs", "max_iter": 15},
 ]
 
 
@@ -81,20 +80,86 @@ def test_without_shuffling_all_is_as_scikit_learn_has_it(data, options, request)
     X, y = request.getfixturevalue(data)
     name = "MLPRegressor" if data in ("diabetes", "two_targets") else "MLPClassifier"
     options = {"hidden_layer_sizes": 16, "max_iter": 30, "shuffle": False, "random_state": 3} | options
-    if data == "two_targets" and options["solver"] == "lbfgs":
-        pytest.skip("scikit-learn's loss and gradient disagree for several outputs")
     theirs = getattr(neural_network, name)(**options).fit(X, y)
     ours = getattr(sc, name)(**options).fit(X, y)
     assert ours.n_iter_ == theirs.n_iter_
     assert ours.out_activation_ == theirs.out_activation_
-    rtol = 1e-3 if options["solver"] == "lbfgs" else 1e-6
-    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
-    np.testing.assert_allclose(parameters(ours), parameters(theirs), rtol=100 * rtol, atol=rtol)
-    if options["solver"] != "lbfgs":
-        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=rtol)
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
+    np.testing.assert_allclose(parameters(ours), parameters(theirs), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
     if options.get("early_stopping"):
         np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_, rtol=1e-5)
         assert ours.best_validation_score_ == pytest.approx(theirs.best_validation_score_)
+
+
+# L-BFGS over all rows.
+
+
+@pytest.mark.parametrize("options", [{"solver": "lbfgs"}, {"optimizer": "lbfgs"}, {"optimizer": sc.LBFGS()}])
+def test_lbfgs_ends_no_higher_than_scikit_learns(diabetes, options):
+    options = options | {"hidden_layer_sizes": 6, "alpha": 10, "max_iter": 2000, "random_state": 0}
+    ours = MLPRegressor(activation="tanh", **options).fit(*diabetes)
+    options = {name: options[name] for name in options if name != "optimizer"} | {"solver": "lbfgs"}
+    theirs = neural_network.MLPRegressor(activation="tanh", **options).fit(*diabetes)
+    assert ours.history_.stopped == "converged"
+    assert ours.loss_ < theirs.loss_ * 1.001
+    assert ours.loss_ == ours.loss_curve_[-1] == ours.best_loss_
+    assert ours.n_iter_ == len(ours.loss_curve_) == ours.history_.epochs
+
+
+def test_lbfgs_finds_the_one_minimum_that_scikit_learns_finds(digits):
+    # Without hidden layers there is only one.
+    X, y = digits
+    options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 1, "max_iter": 1000, "random_state": 1}
+    theirs = neural_network.MLPClassifier(tol=1e-8, **options).fit(X, y, np.linspace(0, 2, 500))
+    ours = MLPClassifier(tol=1e-8, **options).fit(X, y, np.linspace(0, 2, 500))
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-7)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=1e-3)
+
+
+def test_lbfgs_watches_stops_and_restores(cancer):
+    X, y = cancer
+    options = {"solver": "lbfgs", "hidden_layer_sizes": 20, "random_state": 0, "tol": 0, "alpha": 0}
+    watched = {"X_val": X[:150], "y_val": y[:150]}
+    model = MLPClassifier(early_stopping=True, n_iter_no_change=5, scoring="loss", **options)
+    model.fit(X[150:], y[150:], **watched)
+    assert model.history_.stopped == "converged"
+    best = int(np.argmin(model.validation_loss_curve_))
+    assert best < model.n_iter_ - 1
+    probability = model.predict_proba(X[:150])[range(150), y[:150]]
+    assert -np.log(probability).mean() == pytest.approx(model.validation_loss_curve_[best])
+    # Without rows to watch it learns from all, as scikit-learn's; as an optimizer it holds rows out.
+    all_rows, no_stop = (
+        MLPClassifier(early_stopping=e, max_iter=9, **options).fit(X, y) for e in (True, False)
+    )
+    np.testing.assert_array_equal(parameters(all_rows), parameters(no_stop))
+    held_out = MLPClassifier(early_stopping=True, optimizer="lbfgs", **options).fit(X, y)
+    assert len(held_out.validation_scores_) == held_out.n_iter_
+    seen = []
+    model = MLPClassifier(callbacks=lambda model: seen.append(model.loss_) or len(seen) == 3, **options)
+    model.fit(X, y)
+    assert (seen, model.history_.stopped) == (model.loss_curve_, "callback")
+
+
+def test_lbfgs_says_why_it_has_not_converged(cancer):
+    for limit, why in [({"max_iter": 2}, "max_iter is reached"), ({"max_fun": 3}, "max_fun is reached")]:
+        with pytest.warns(ConvergenceWarning, match=why):
+            MLPClassifier(8, solver="lbfgs", random_state=0, **limit).fit(*cancer)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dropout": 0.1}, "dropout must be 0 with L-BFGS"),
+        ({"clip_norm": 1.0}, "schedule and clip_norm must be None with L-BFGS"),
+        ({"schedule": sc.schedules.cosine(0.1, total_steps=9)}, "schedule and clip_norm must be None"),
+    ],
+)
+def test_lbfgs_refuses_what_it_cannot_do(cancer, options, message):
+    for chosen in ({"solver": "lbfgs"}, {"optimizer": "lbfgs"}):
+        with pytest.raises(ValueError, match=message):
+            MLPClassifier(8, **chosen, **options).fit(*cancer)
+    assert not hasattr(MLPClassifier(optimizer=sc.LBFGS()), "partial_fit")
 
 
 def test_poisson_loss_is_scikit_learns_with_weights(diabetes):

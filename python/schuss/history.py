@@ -33,8 +33,8 @@ class History(Mapping[str, list[float]]):
     Attributes
     ----------
     stopped : str or None
-        Why training ended: ``"epochs"``, ``"target_loss"``, ``"callback"``, ``"interrupted"`` or
-        ``"error"``; None while it runs.
+        Why training ended: ``"epochs"``, ``"target_loss"``, ``"max_time"``, ``"converged"``,
+        ``"callback"``, ``"interrupted"`` or ``"error"``; None while it runs.
 
     Examples
     --------

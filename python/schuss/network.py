@@ -11,6 +11,8 @@ import numpy as np
 
 from . import _schuss
 from ._data import Rows, blocks_of, check_count, rows_of
+from ._lbfgs import descend
+from ._schuss import LBFGS
 from ._summary import Summary, summary_of
 from .history import History, progress_bar
 from .optimizers import recipe
@@ -38,7 +40,7 @@ class TrainingInfo:
     loss, val_loss : float or None
         The objective over the epoch's batches and on the validation data.
     lr : float
-        The learning rate of the epoch's last step.
+        The learning rate of the epoch's last step; NaN with `LBFGS`, which has none.
     seconds : float
         Since the call of `MLP.fit`.
     history : History
@@ -85,7 +87,7 @@ class MLP:
         All parameters, one contiguous vector.
     params : list of ndarray
         ``[W1, b1, W2, b2, ...]``, views of `theta`; W is (inputs, outputs).
-    optimizer : Optimizer or None
+    optimizer : Optimizer, LBFGS or None
         The optimizer of the last `fit`, with its state.
     history : History or None
         The record of the last `fit`, also of one that was interrupted.
@@ -139,7 +141,7 @@ class MLP:
         rng = np.random.default_rng(self.seed)
         for weights, bound in zip(self.params[::2], self._core.init_bounds(), strict=True):
             weights[...] = rng.uniform(-bound, bound, weights.shape)
-        self.optimizer: Optimizer | None = None
+        self.optimizer: Optimizer | LBFGS | None = None
         self.history: History | None = None
         self._epochs_done = 0
         self._flat_targets = True
@@ -154,8 +156,8 @@ class MLP:
         X: Any,
         y: ArrayLike | None = None,
         *,
-        optimizer: Optimizer | str | None = None,
-        batch_size: int | None = 128,
+        optimizer: Optimizer | LBFGS | str | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,
         sample_weight: ArrayLike | None = None,
@@ -163,6 +165,7 @@ class MLP:
         target_loss: float | None = None,
         callbacks: Iterable[Callback] = (),
         progress: bool = False,
+        max_time: float | None = None,
         n_threads: int | None = None,
         seed: int | None = None,
     ) -> History:
@@ -179,14 +182,16 @@ class MLP:
         y : array of shape (n_samples,) or (n_samples, n_outputs)
             The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts
             for ``"poisson"``, else any numbers. None where X is a source of blocks.
-        optimizer : Optimizer or str, optional
+        optimizer : Optimizer, LBFGS or str, optional
             A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. None continues with
             `optimizer`, the one of the last `fit` (at first, Adam): nothing of the earlier rows is kept but
-            parameters and the optimizer's state.
-        batch_size : int or None, default 128
-            Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent.
+            parameters and the optimizer's state. `LBFGS` looks at all rows, several times a step if it must,
+            and knows no dropout; the curvature that it has learnt belongs to the rows and ends with `fit`.
+        batch_size : int, None or "auto", default "auto"
+            Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent. "auto" is 128,
+            and all rows with `LBFGS`, which takes nothing else.
         epochs : int, default 10
-            Passes over the data.
+            Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, sample_weight), optional
             The objective on these is recorded after each epoch as ``"val_loss"``.
         sample_weight : array of shape (n_samples,), optional
@@ -200,6 +205,8 @@ class MLP:
             raises StopIteration.
         progress : bool, default False
             Show a progress bar.
+        max_time : float, optional
+            Seconds after which training stops, be it within an epoch.
         n_threads : int, optional
             Workers; None for as many as the size of a step deserves and the process may use.
         seed : int, optional
@@ -208,8 +215,8 @@ class MLP:
         Returns
         -------
         History
-            For each epoch ``"loss"`` (the objective over its batches, each before its step), ``"val_loss"``,
-            ``"lr"`` and ``"seconds"``.
+            For each epoch ``"loss"`` (the objective over its batches, each before its step; with `LBFGS`
+            after it), ``"val_loss"``, ``"lr"`` and ``"seconds"``.
 
         Raises
         ------
@@ -219,12 +226,15 @@ class MLP:
             If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished
             step.
         KeyboardInterrupt
-            On Ctrl-C, within a tenth of a second; parameters and optimizer are those of the last finished
-            step, and `history` has the finished epochs.
+            On Ctrl-C, within a tenth of a second (with `LBFGS` after the present pass over the rows);
+            parameters and optimizer are those of the last finished step, and `history` has the finished
+            epochs.
         """
         check_count("epochs", epochs, least=0)
-        if batch_size is not None:
+        if batch_size not in (None, "auto"):
             check_count("batch_size", batch_size)
+        if max_time is not None and not max_time > 0:
+            raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}")
         if n_threads is not None:
             check_count("n_threads", n_threads)
         seed = self.seed if seed is None else check_count("seed", seed, least=0)
@@ -233,20 +243,25 @@ class MLP:
         validation = None
         if validation_data is not None:
             validation = rows_of(self, *validation_data, prefix="validation_data: ")
-        self._use_optimizer(optimizer)
+        chosen = self._chosen(optimizer)
+        if isinstance(chosen, LBFGS):
+            self._check_lbfgs(source, batch_size)
+        self.optimizer = chosen
         settings = {
-            "batch_size": batch_size,
+            "batch_size": 128 if batch_size == "auto" else batch_size,
             "shuffle": bool(shuffle),
             "seed": seed % 2**64,
             "threads": n_threads,
         }
         history = self.history = History()
         with progress_bar(epochs, progress) as update:
-            run = _Run(self, history, update, callbacks, target_loss, validation, settings)
-            if isinstance(source, Rows):
-                history.stopped = run.on_rows(source, epochs)
-            else:
+            run = _Run(self, history, update, callbacks, target_loss, max_time, validation, settings)
+            if not isinstance(source, Rows):
                 history.stopped = run.on_blocks(source, epochs)
+            elif isinstance(chosen, LBFGS):
+                history.stopped = run.on_all_rows(chosen, source, epochs)
+            else:
+                history.stopped = run.on_rows(source, epochs)
         return history
 
     def predict(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
@@ -358,17 +373,29 @@ class MLP:
         self.__dict__.update(state)
         self._core = self._make_core()
         self.params = _views(self.theta, self.layers)
-        if self.optimizer is not None:
+        if isinstance(self.optimizer, _schuss.Optimizer):
             # It came with copies of the views that it updates.
             optimizer = self.optimizer.bind(self.params)
             optimizer.load_state_dict(self.optimizer.state_dict())
             self.optimizer = optimizer
 
-    def _use_optimizer(self, optimizer: Optimizer | str | None) -> None:
+    def _chosen(self, optimizer: Optimizer | LBFGS | str | None) -> Optimizer | LBFGS:
+        """The optimizer to train with: the present one, or a new one without state."""
         if optimizer is None:
             optimizer = self.optimizer or "adam"
-        if optimizer is not self.optimizer:
-            self.optimizer = recipe(optimizer).bind(self.params)
+        if optimizer is self.optimizer or isinstance(optimizer, LBFGS):
+            return optimizer
+        if isinstance(optimizer, str) and optimizer.lower() == "lbfgs":
+            return LBFGS()
+        return recipe(optimizer).bind(self.params)
+
+    def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
+        if batch_size not in (None, "auto"):
+            raise ValueError(f'batch_size must be None or "auto" with LBFGS: all rows, got {batch_size!r}')
+        if not isinstance(source, Rows):
+            raise TypeError("X must be an array with LBFGS, which takes all rows at once; got blocks")
+        if any(self.dropout):
+            raise ValueError(f"dropout must be 0 with LBFGS: its loss may not change, got {self.dropout}")
 
 
 class _Run:
@@ -381,6 +408,7 @@ class _Run:
         update: Callable[[int, float, float | None], None],
         callbacks: list[Callback],
         target_loss: float | None,
+        max_time: float | None,
         validation: Rows | None,
         settings: dict[str, Any],
     ) -> None:
@@ -389,6 +417,7 @@ class _Run:
         self.update = update
         self.callbacks = callbacks
         self.target_loss = target_loss
+        self.max_time = np.inf if max_time is None else max_time
         self.validation = validation
         self.settings = settings
         self.start = perf_counter()
@@ -423,6 +452,8 @@ class _Run:
                 records, _ = self._core_fit(
                     rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number, tells=False
                 )
+                if perf_counter() - self.start >= self.max_time:
+                    return "max_time"
                 (loss, _, lr, _) = records[-1]
                 of_block = rows.total_weight
                 total += loss * (of_block if self.net.objective != "sse" else 1.0)
@@ -431,19 +462,50 @@ class _Run:
             if weight == 0.0:
                 raise ValueError("X must have at least one block with at least one row, got none")
             loss = total if self.net.objective == "sse" else total / weight
-            val_loss = None
-            if self.validation is not None:
-                core, theta = self.net._core, self.net.theta
-                val_loss = core.loss(theta, self.validation, self.settings["threads"])
-            assert self.net.optimizer is not None  # `fit` has seen to it
-            self.net.optimizer.tell(loss if val_loss is None else val_loss)
-            self._record(loss, val_loss, lr, perf_counter() - self.start)
-            self.update(epoch, loss, val_loss)
-            if self._call_back(epoch):
-                return "callback"
-            if self.target_loss is not None and loss <= self.target_loss:
-                return "target_loss"
+            if stop := self._after_epoch(epoch, loss, lr):
+                return stop
         return "epochs"
+
+    def on_all_rows(self, optimizer: LBFGS, rows: Rows, epochs: int) -> str:
+        net, threads = self.net, self.settings["threads"]
+        done, stopped = 0, "epochs" if epochs == 0 else None
+
+        def evaluate(point: NDArray[Any], gradient: NDArray[Any]) -> float:
+            return net._core.loss_and_grads(point, rows, gradient, None, threads)
+
+        def after_step(loss: float) -> bool:
+            nonlocal done, stopped
+            done += 1
+            net._epochs_done += 1
+            stopped = self._after_epoch(done, loss, float("nan"))
+            if stopped is None and done == epochs:
+                stopped = "epochs"
+            return stopped is not None
+
+        try:
+            end = "step" if stopped else descend(optimizer, net.theta, evaluate, after_step)
+        except (KeyboardInterrupt, _schuss.NonFiniteError) as error:
+            self.history.stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
+            rows.explain(error)
+            raise
+        # No lower point along the gradient: as far as the precision goes, this is the bottom.
+        return stopped or ("converged" if end == "no descent" else end)
+
+    def _after_epoch(self, epoch: int, loss: float, lr: float) -> str | None:
+        """Record an epoch and let everybody look at it; why to stop, if so."""
+        net, val_loss = self.net, None
+        if self.validation is not None:
+            val_loss = net._core.loss(net.theta, self.validation, self.settings["threads"])
+        if isinstance(net.optimizer, _schuss.Optimizer):
+            net.optimizer.tell(loss if val_loss is None else val_loss)
+        seconds = perf_counter() - self.start
+        self._record(loss, val_loss, lr, seconds)
+        self.update(epoch, loss, val_loss)
+        if self._call_back(epoch):
+            return "callback"
+        if self.target_loss is not None and loss <= self.target_loss:
+            return "target_loss"
+        return "max_time" if seconds >= self.max_time else None
 
     def _core_fit(
         self,
@@ -459,7 +521,8 @@ class _Run:
     ) -> tuple[list[tuple[float, float | None, float, float]], str]:
         """Train in Rust; with `keep`, record the epochs, whose seconds count from then."""
         optimizer = self.net.optimizer
-        assert optimizer is not None  # `fit` has seen to it
+        assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
+        left = self.max_time - (perf_counter() - self.start)
         records, stopped, error = self.net._core.fit(
             self.net.theta,
             optimizer,
@@ -469,7 +532,11 @@ class _Run:
             first_epoch=self.net._epochs_done if first is None else first,
             target_loss=target_loss,
             on_epoch=on_epoch,
+<<<<<<< HEAD
             tells=tells,
+=======
+            max_seconds=max(left, 0.0),
+>>>>>>> 0d4d4ec (Train networks and estimators with the library's own L-BFGS; max_time for MLP.fit)
             **self.settings,
         )
         if keep is not None:

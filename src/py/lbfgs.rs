@@ -1,4 +1,4 @@
-//! L-BFGS: the recipe that users make, and the core at work for `schuss.minimize`.
+//! L-BFGS: the recipe that users make, and the core at work for whoever evaluates the function.
 
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -15,8 +15,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Limited-memory BFGS with a strong Wolfe line search: the recipe for smooth functions whose gradient is exact.
 ///
-/// It chooses its own steps, so it has no learning rate and no `step`: it works in `minimize`, which lets it evaluate the
-/// function several times per step. With H the inverse curvature that the last `history_size` steps describe::
+/// It chooses its own steps, so it has no learning rate and no `step`: it works in `minimize`, `MLP.fit` and the
+/// estimators, which let it evaluate the function several times per step. With H the inverse curvature that the last `history_size` steps describe::
 ///
 ///     p <- p - a * H g
 ///     f(p - a H g) <= f(p) - c1 * a * g.Hg        # sufficient decrease
@@ -130,14 +130,6 @@ impl PyLbfgs {
         let Settings { history_size, tolerance_grad, tolerance_change, wolfe: Wolfe { c1, c2, max_probes } } =
             self.settings;
         (history_size, tolerance_grad, tolerance_change, max_probes, c1, c2)
-    }
-}
-
-impl PyLbfgs {
-    /// What was chosen.
-    #[allow(dead_code, reason = "for the trainer")]
-    pub fn settings(&self) -> Settings {
-        self.settings
     }
 }
 

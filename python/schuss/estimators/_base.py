@@ -19,18 +19,22 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import _schuss, optimizers
-from .._schuss import ACTIVATIONS
+from .._schuss import ACTIVATIONS, LBFGS
 from ..history import History
-from . import _lbfgs, _losses, _parameters, _threads
+from . import _losses, _parameters, _threads
 from ._solver import Solver
-from ._training import Part, Training
+from ._training import NOT_FINITE, Part, Training
 
 Array = NDArray[Any]
 
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and need to be"
-    " preprocessed."
-)
+# The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
+SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
+# Why L-BFGS may stop before it has converged.
+UNFINISHED = {
+    "epochs": "max_iter is reached",
+    "evaluations": "max_fun is reached",
+    "no descent": "no lower point was found along the negative gradient",
+}
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -60,7 +64,7 @@ class BaseMLP(BaseEstimator, ABC):
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "optimizer": [optimizers.Optimizer, str, None],
+        "optimizer": [optimizers.Optimizer, LBFGS, str, None],
         "schedule": [callable, None],
         "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
@@ -109,16 +113,22 @@ class BaseMLP(BaseEstimator, ABC):
         data = Part(X, targets, y, sample_weight)
         held_out = self._check_validation(*validation)
         self.n_outputs_ = self._n_outputs(targets)
+        lbfgs = self._lbfgs()
         core = self._make_core(X.shape[1])
         layers = self._layers(X.shape[1])
-        theta = self._start(first, core, layers, X.dtype)
+        # The solver "lbfgs" learns from all rows, here as in scikit-learn.
+        stops_early = self.early_stopping and (
+            held_out is not None or lbfgs is None or self.optimizer is not None
+        )
+        theta = self._start(first, core, layers, X.dtype, stops_early)
         self.coefs_, self.intercepts_ = _parameters.views(theta, layers)
-        if self.solver == "lbfgs" and self.optimizer is None:
-            _lbfgs.fit(self, core, theta, data)
+        if stops_early and held_out is None:
+            data, held_out = self._split(data)
+        training = Training(self, core, theta, data, held_out, stops_early)
+        if lbfgs is not None:
+            self._descend(training, lbfgs)
         else:
-            if self.early_stopping and held_out is None:
-                data, held_out = self._split(data)
-            self._train(core, theta, data, held_out, incremental)
+            self._train(training, 1 if incremental else self.max_iter, incremental)
         if not np.isfinite(theta).all():
             raise ValueError(NOT_FINITE)
         return self
@@ -196,7 +206,9 @@ class BaseMLP(BaseEstimator, ABC):
             output_weights=objective.output_weights,
         )
 
-    def _start(self, first: bool, core: _schuss.Network, layers: list[int], dtype: Any) -> Array:
+    def _start(
+        self, first: bool, core: _schuss.Network, layers: list[int], dtype: Any, stops_early: bool
+    ) -> Array:
         """The parameters to begin with, in memory of their own."""
         if not hasattr(self, "_seed") or first:
             # In scikit-learn's order: first the weights are drawn, then the rows that are held out.
@@ -222,9 +234,9 @@ class BaseMLP(BaseEstimator, ABC):
         self._no_improvement_count = 0
         self._best_theta: Array | None = None
         self.validation_loss_curve_: list[float] | None = None
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_: float | None = -np.inf if self.early_stopping else None
-        self.best_loss_: float | None = None if self.early_stopping else np.inf
+        self.validation_scores_: list[float] | None = [] if stops_early else None
+        self.best_validation_score_: float | None = -np.inf if stops_early else None
+        self.best_loss_: float | None = None if stops_early else np.inf
         return theta
 
     def _split(self, data: Part) -> tuple[Part, Part]:
@@ -242,16 +254,16 @@ class BaseMLP(BaseEstimator, ABC):
             )
         return data.take(train), data.take(held_out)
 
-    def _train(self, core: Any, theta: Array, data: Part, held_out: Part | None, incremental: bool) -> None:
-        batch_size = min(200, data.X.shape[0]) if self.batch_size == "auto" else self.batch_size
-        if batch_size > data.X.shape[0]:
+    def _train(self, training: Training, epochs: int, incremental: bool) -> None:
+        rows = training.n_rows
+        batch_size = min(200, rows) if self.batch_size == "auto" else self.batch_size
+        if batch_size > rows:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 stacklevel=4,
             )
-            batch_size = data.X.shape[0]
-        training = Training(self, core, theta, data, held_out, batch_size)
-        training.run(1 if incremental else self.max_iter)
+            batch_size = rows
+        training.take_epochs(epochs, batch_size)
         if training.stopped == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=4)
         elif training.stopped == "epochs" and not incremental:
@@ -261,6 +273,35 @@ class BaseMLP(BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _descend(self, training: Training, recipe: LBFGS) -> None:
+        """All rows at once; ends where scikit-learn's does, and warns where that does."""
+        least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
+        training.descend(recipe, self.max_iter, self.max_fun, least_gain)
+        if training.stopped == "interrupted":
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        elif training.stopped in UNFINISHED:
+            warnings.warn(
+                f"lbfgs failed to converge after {self.n_iter_} iteration(s): "
+                f"{UNFINISHED[training.stopped]}.\nIncrease max_iter or max_fun, or scale the data.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _lbfgs(self) -> LBFGS | None:
+        """The recipe of L-BFGS, where that is what trains."""
+        if self.optimizer is None:
+            # No tolerance for the change: see `least_gain`.
+            asked = LBFGS(tolerance_grad=self.tol, tolerance_change=0.0) if self.solver == "lbfgs" else None
+        elif isinstance(self.optimizer, LBFGS):
+            asked = self.optimizer
+        else:
+            asked = LBFGS() if str(self.optimizer).lower() == "lbfgs" else None
+        if asked is not None and (self.schedule is not None or self.clip_norm is not None):
+            raise ValueError("schedule and clip_norm must be None with L-BFGS, which has no learning rate")
+        if asked is not None and np.any(self.dropout):
+            raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {self.dropout}")
+        return asked
 
     def _recipe(self) -> tuple[Any, Any]:
         """The optimizer to use, and its learning rate where that is not the optimizer's own."""
@@ -282,7 +323,7 @@ class BaseMLP(BaseEstimator, ABC):
         return min(core.workers(batch_size), _threads.limit())
 
     def _check_solver(self) -> bool:
-        if self.solver == "lbfgs" and self.optimizer is None:
+        if self._lbfgs() is not None:
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
             )

@@ -49,7 +49,7 @@ hidden_layer_sizes : int or array-like of int, default (100,)
 SECOND = """\
 optimizer : Optimizer or str, optional
         Any optimizer of the library with its own options, such as ``schuss.AdamW(lr=1e-3)``, or a name; in
-        place of `solver`.
+        place of `solver`. With `LBFGS` too, `early_stopping` holds rows out.
     schedule : Schedule or callable, optional
         The learning rate as a function of the step, see `schuss.schedules`.
     dropout : float or sequence of float, default 0.0
@@ -80,7 +80,7 @@ coefs_, intercepts_ : list of ndarray
     loss_, best_loss_ : float
         The loss of the last epoch and the best; the latter is None with `early_stopping`.
     loss_curve_ : list of float
-        The loss of each epoch.
+        The loss of each epoch, or after each iteration of L-BFGS.
     validation_scores_, validation_loss_curve_ : list of float or None
         The score and the loss of held-out rows after each epoch.
     best_validation_score_ : float or None

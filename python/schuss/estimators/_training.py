@@ -12,10 +12,16 @@ from scipy import sparse
 from sklearn.metrics import check_scoring
 
 from .. import _schuss
+from .._lbfgs import descend
 from ..history import progress_bar
 from . import _losses
 
 Array = NDArray[Any]
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be"
+    " preprocessed."
+)
 
 
 class Part(NamedTuple):
@@ -42,31 +48,32 @@ class Training:
     """One fit of an estimator: epochs in the core, and its books on the estimator."""
 
     def __init__(
-        self, estimator: Any, core: Any, theta: Array, data: Part, held_out: Part | None, batch: int
+        self, estimator: Any, core: Any, theta: Array, data: Part, held_out: Part | None, stops_early: bool
     ) -> None:
         self.estimator = estimator
         self.core = core
         self.theta = theta
         self.rows = data.rows()
+        self.n_rows = len(self.rows[0])
         self.held_out = held_out
-        self.batch_size = batch
+        self.stops_early = stops_early
+        # L-BFGS knows itself when its loss has come to rest.
+        self.may_stall = stops_early or estimator._lbfgs() is None
         self.objective = estimator._objective()
         self.constant = _losses.constant(self.objective, data.targets, data.sample_weight)
         self.stopped: str | None = None
         self.start = perf_counter()
         callbacks = estimator.callbacks
         self.callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
-        self.restores = estimator.early_stopping if estimator.restore_best is None else estimator.restore_best
+        self.restores = stops_early if estimator.restore_best is None else estimator.restore_best
         # The core comes to rest after each epoch where something wants the parameters or changes the learning
         # rate.
         self.rests = bool(
             held_out or self.callbacks or self.restores or estimator.learning_rate == "invscaling"
         )
         self.last: tuple[float, None, float, float] | None = None
-        coefs, intercepts = estimator.coefs_, estimator.intercepts_
-        tensors = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
-        recipe, schedule = estimator._recipe()
-        self.optimizer = estimator._optimizer.bind(recipe, tensors, schedule, estimator.clip_norm)
+        history = estimator.history_
+        self.seconds_before = history["seconds"][-1] if history.epochs else 0.0
         if held_out is not None:
             self._watch(held_out)
 
@@ -94,35 +101,35 @@ class Training:
         if estimator.validation_loss_curve_ is None:
             estimator.validation_loss_curve_ = []
 
-    def run(self, epochs: int) -> None:
+    def take_epochs(self, epochs: int, batch_size: int) -> None:
         """Train for that many epochs, or until something says stop."""
         estimator = self.estimator
         estimator.n_iter_ = 0
-        threads = estimator._threads(self.core, self.batch_size)
-        limit = estimator.max_time
-        history = estimator.history_
-        self.seconds_before = history["seconds"][-1] if history.epochs else 0.0
+        coefs, intercepts = estimator.coefs_, estimator.intercepts_
+        tensors = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
+        recipe, schedule = estimator._recipe()
+        optimizer = estimator._optimizer.bind(recipe, tensors, schedule, estimator.clip_norm)
+        threads = estimator._threads(self.core, batch_size)
         with progress_bar(epochs, estimator.progress) as self.update:
             try:
                 while self.stopped is None:
-                    self._go_on(epochs, threads, limit)
+                    self._go_on(optimizer, epochs, batch_size, threads)
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
-        history.stopped = self.stopped
-        estimator._optimizer.keep(self.optimizer)
-        if self.restores and estimator._best_theta is not None:
-            self.theta[:] = estimator._best_theta
+        estimator._optimizer.keep(optimizer)
+        self._end()
 
-    def _go_on(self, epochs: int, threads: int, limit: float | None) -> None:
+    def _go_on(self, optimizer: Any, epochs: int, batch_size: int, threads: int) -> None:
         """Train until the end, or until the core must come to rest."""
         estimator = self.estimator
-        estimator._optimizer.adapt(self.optimizer)
+        limit = estimator.max_time
+        estimator._optimizer.adapt(optimizer)
         _, stopped, error = self.core.fit(
             self.theta,
-            self.optimizer,
+            optimizer,
             self.rows,
             None,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             epochs=1 if self.rests else epochs - estimator.n_iter_,
             first_epoch=estimator._epochs,
             shuffle=bool(estimator.shuffle),
@@ -134,8 +141,6 @@ class Training:
             max_seconds=None if limit is None else limit - (perf_counter() - self.start),
         )
         if isinstance(error, _schuss.NonFiniteError):
-            from ._base import NOT_FINITE
-
             raise ValueError(NOT_FINITE) from error
         if error is not None:
             raise error
@@ -146,6 +151,45 @@ class Training:
         if self.stopped is None and estimator.n_iter_ >= epochs:
             self.stopped = "epochs"
 
+    def descend(self, recipe: Any, steps: int, max_evaluations: float, least_gain: float) -> None:
+        """Take that many steps of L-BFGS at most; it also ends where a step gains too little."""
+        estimator, core, rows = self.estimator, self.core, self.rows
+        estimator.n_iter_ = 0
+        weight = self.n_rows if rows[2] is None else float(rows[2].sum(dtype=np.float64))
+        # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
+        threads = estimator._threads(core, max(self.n_rows * 3 // 20, 1))
+        before = np.inf
+        end: str
+
+        def evaluate(point: Array, gradient: Array) -> float:
+            return core.loss_and_grads(point, rows, gradient, None, threads)
+
+        def after_step(loss: float) -> bool:
+            nonlocal before
+            squares = sum(float(np.vdot(coef, coef)) for coef in estimator.coefs_)
+            self._after_epoch(loss, None, np.nan, 0.5 * estimator.alpha * squares / weight)
+            if self.stopped is None and estimator.n_iter_ >= steps:
+                self.stopped = "epochs"
+            if self.stopped is None and before - loss <= least_gain * max(abs(loss), 1.0):
+                self.stopped = "converged"
+            before = loss
+            return self.stopped is not None
+
+        with progress_bar(steps, estimator.progress) as self.update:
+            try:
+                end = descend(recipe, self.theta, evaluate, after_step, max_evaluations)
+            except KeyboardInterrupt:
+                end = "interrupted"
+            except _schuss.NonFiniteError as error:
+                raise ValueError(NOT_FINITE) from error
+        self.stopped = self.stopped or end
+        self._end()
+
+    def _end(self) -> None:
+        self.estimator.history_.stopped = self.stopped
+        if self.restores and self.estimator._best_theta is not None:
+            self.theta[:] = self.estimator._best_theta
+
     def _at_rest(self, loss: float, val_loss: None, lr: float, penalty: float) -> bool:
         self.last = (loss, val_loss, lr, penalty)
         return False
@@ -155,7 +199,7 @@ class Training:
         estimator = self.estimator
         estimator.n_iter_ += 1
         estimator._epochs += 1
-        estimator.t_ += len(self.rows[0])
+        estimator.t_ += self.n_rows
         estimator.loss_ = loss = self.objective.report(loss, penalty, self.constant)
         estimator.loss_curve_.append(loss)
         if estimator.verbose:
@@ -170,7 +214,7 @@ class Training:
         solver = estimator._optimizer
         if estimator.learning_rate == "invscaling" and self._adapts():
             solver.learning_rate = solver.given / (estimator.t_ + 1) ** estimator.power_t
-        if estimator._no_improvement_count > estimator.n_iter_no_change:
+        if self.may_stall and estimator._no_improvement_count > estimator.n_iter_no_change:
             self._without_improvement()
             return True
         if not np.isfinite(loss) and not np.isfinite(self.theta).all():
@@ -214,7 +258,7 @@ class Training:
             score, best = record["score"], estimator.best_validation_score_
             if score > best:
                 estimator.best_validation_score_, better = score, True
-        if estimator.early_stopping:
+        if self.stops_early:
             stalls = record["score"] < best + estimator.tol
         else:
             loss, best = record["loss"], estimator.best_loss_
@@ -229,7 +273,7 @@ class Training:
     def _without_improvement(self) -> None:
         """Stop, or go on with a smaller learning rate."""
         estimator = self.estimator
-        what = "Validation score" if estimator.early_stopping else "Training loss"
+        what = "Validation score" if self.stops_early else "Training loss"
         message = (
             f"{what} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change} "
             "consecutive epochs."
