@@ -544,7 +544,6 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             leader.optimizer.tell(val_loss.unwrap_or(loss));
         }
         let flow = leader.monitor.epoch(&epoch, params);
-        leader.last_tick = Instant::now();
         if flow == Flow::Stop {
             Self::end(leader, Ok(Stopped::Monitor));
         } else if self.options.target_loss.is_some_and(|target| loss <= target) {
