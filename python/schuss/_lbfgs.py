@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Evaluate = Callable[["NDArray[Any]", "NDArray[Any]"], float]
-End = Literal["converged", "no descent", "evaluations", "step"]
 
 
 def descend(
@@ -22,7 +21,7 @@ def descend(
     evaluate: Evaluate,
     after_step: Callable[[float], bool],
     max_evaluations: float = np.inf,
-) -> End:
+) -> Literal["converged", "no descent", "evaluations", "step"]:
     """Take steps from `theta`, which is the last accepted point whenever somebody looks, also after Ctrl-C.
 
     Parameters
