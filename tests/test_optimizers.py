@@ -81,26 +81,44 @@ def test_a_schedule_gives_the_learning_rate_of_each_step(case):
     follows(case, np.float64, lr=lambda step: 0.1 / (1 + step))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
-def test_everything_at_once_with_groups(case):
-    """Schedule, clipping, decay and groups together, for 200 steps."""
-    start, grads = problem(np.float64)
+def test_everything_at_once_with_groups(case, dtype):
+    """Schedule, clipping, decay, a mask and groups together, at every one of 200 steps."""
+    start, grads = problem(dtype)
     schedule = sc.schedules.linear(0.1, total_steps=180, final=0.01, warmup_steps=10)
     params = [p.copy() for p in start]
-    groups = [
-        {"params": params[:1], "weight_decay": 0.1},
-        {"params": {"a": params[1], "rest": params[2:]}, "lr": 0.02},
-    ]
+    groups = {
+        "first": {"params": params[:1], "weight_decay": 0.1},
+        "others": {
+            "params": {"a": params[1], "rest": params[2:]},
+            "lr": 0.02,
+            "weight_decay": 0.05,
+            "decay_where": "matrices",
+        },
+    }
     optimizer = case.make(groups, lr=schedule, clip_norm=2.0, decay="decoupled")
-    for (a, b, *rest), step in zip(grads, range(STEPS), strict=True):
-        optimizer.step([[a], {"a": b, "rest": rest}])
-        assert optimizer.lr == schedule(step + 1)
-    norms = [np.sqrt(sum((g**2).sum() for g in step)) for step in grads]
+    norms = [np.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in step)) for step in grads]
     clipped = [[g * min(1, 2.0 / norm) for g in step] for step, norm in zip(grads, norms, strict=True)]
-    for part, lr, decay in ((slice(0, 1), schedule, 0.1), (slice(1, None), lambda _: 0.02, None)):
-        options = case.all_options(decay="decoupled", **({} if decay is None else {"weight_decay": decay}))
-        expected = trajectory(case.rule, start[part], [step[part] for step in clipped], lr, options)
-        close(params[part], expected[-1], 1e-12)
+    first, others = slice(0, 1), slice(1, None)
+    parts = [(first, schedule, {"weight_decay": 0.1})]
+    parts += [(others, lambda _: 0.02, {"weight_decay": 0.05, "decay_where": "matrices"})]
+    expected = [
+        trajectory(
+            case.rule,
+            start[part],
+            [step[part] for step in clipped],
+            lr,
+            case.all_options(decay="decoupled", **more),
+        )
+        for part, lr, more in parts
+    ]
+    for number, (a, b, *rest) in enumerate(grads):
+        optimizer.step({"first": [a], "others": {"a": b, "rest": rest}})
+        assert optimizer.lr == schedule(number + 1)
+        for (part, *_), rows in zip(parts, expected, strict=True):
+            close(params[part], rows[number], TOLERANCE[dtype])
+    assert sum(norm > 2 for norm in norms) > 100
 
 
 AVERAGES = {

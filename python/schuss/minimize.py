@@ -95,6 +95,7 @@ def minimize(
     starts: Iterable[ArrayLike] = (),
     n_threads: int | None = None,
     tol: float | None = None,
+    maxiter: int | None = None,
     hess: None = None,
     hessp: None = None,
     constraints: Sequence[Any] = (),
@@ -135,7 +136,7 @@ def minimize(
         Seconds after which it stops.
     bounds : sequence of (min, max), or scipy.optimize.Bounds, optional
         A pair for each variable, None where there is no bound. Each step is projected onto them. Not with
-        `LBFGS`.
+        `LBFGS`: SciPy's "L-BFGS-B" is that method with bounds.
     callback : callable, optional
         Called after each step, as ``callback(x)``, or ``callback(intermediate_result=...)`` if that is its
         parameter's name: an `OptimizeResult` with ``x, fun, jac, nit, nfev``. It stops the run by returning
@@ -150,6 +151,8 @@ def minimize(
         Runs at the same time; by default one per core.
     tol : float, optional
         SciPy's name for `min_step`.
+    maxiter : int, optional
+        SciPy's name for `max_steps`, which it overrides.
     hess, hessp, constraints
         Only for SciPy to call it: there is nothing here that uses them.
 
@@ -186,6 +189,8 @@ def minimize(
         min_step = tol
     if min_step is None:
         min_step = 0.0 if isinstance(recipe, LBFGS) else 1e-3
+    if maxiter is not None:
+        max_steps = maxiter
     _at_least("min_step", min_step, 0)
     _at_least("max_steps", max_steps, 0)
     if max_time is not None:
@@ -193,7 +198,10 @@ def minimize(
     if n_threads is not None:
         _at_least("n_threads", n_threads, 1)
     if isinstance(recipe, LBFGS) and bounds is not None:
-        raise ValueError("bounds must be None with LBFGS; projection works with the other optimizers")
+        raise ValueError(
+            "bounds must be None with LBFGS, whose line search and curvature a projection would break: use "
+            "scipy.optimize.minimize(method='L-BFGS-B'), or another optimizer here, whose steps are projected"
+        )
 
     rules = _Rules(
         max_steps=max_steps,
