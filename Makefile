@@ -28,7 +28,7 @@ help:
 	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
-	@echo 'make docs     API documentation in out/docs'
+	@echo 'make docs     API documentation in out/docs, pictures in docs/images'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
 	@echo 'make format   format Rust and Python'
@@ -60,6 +60,7 @@ quality: .venv-bench/.bench
 	.venv-bench/bin/python benches/quality.py $(ARGS)
 
 docs: .venv/.docs
+	$(PY) examples/optimizer_paths.py
 	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss schuss.plots schuss.schedules
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import schuss
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -56,6 +58,19 @@ def test_fashion_mnist_says_which_file_is_missing(tmp_path):
     assert done.returncode == 1
     assert f"{tmp_path}/train-images-idx3-ubyte.gz is missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_optimizer_has_its_path(tmp_path):
+    pytest.importorskip("matplotlib")
+    printed = run("optimizer_paths.py", tmp_path)
+    names = {
+        name.split(",")[0] for name in re.findall(r"^(?:Rosenbrock|a ravine) +(\S+)", printed, re.MULTILINE)
+    }
+    assert names == {table["name"] for table in schuss.optimizers.rules()}
+    losses = re.findall(r"^(Rosenbrock|a ravine) .* loss (\S+)$", printed, re.MULTILINE)
+    # The starts have 24 and 37.
+    assert all(float(loss) < (5 if surface == "Rosenbrock" else 1) for surface, loss in losses)
+    assert 20_000 < (tmp_path / "optimizer_paths.png").stat().st_size < 200_000
 
 
 def test_the_lecture_prints_its_numbers_and_draws(tmp_path):
