@@ -532,11 +532,8 @@ class _Run:
             first_epoch=self.net._epochs_done if first is None else first,
             target_loss=target_loss,
             on_epoch=on_epoch,
-<<<<<<< HEAD
             tells=tells,
-=======
             max_seconds=max(left, 0.0),
->>>>>>> 0d4d4ec (Train networks and estimators with the library's own L-BFGS; max_time for MLP.fit)
             **self.settings,
         )
         if keep is not None:
