@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 import schuss as sc
 from cases import ONE_OF_EACH, Case
 
-DTYPES = [np.float32, np.float64]
+DTYPES = [np.float16, np.float32, np.float64, np.complex64, np.complex128]
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Normally distributed numbers; complex ones have an imaginary part."""
+    numbers = rng.normal(size=shape)
+    return np.asarray(
+        numbers + 1j * rng.normal(size=shape) if np.dtype(dtype).kind == "c" else numbers, dtype
+    )
 
 
 def layouts(dtype: type) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -25,7 +33,7 @@ def layouts(dtype: type) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         made[name] = (base[index], base)
 
     rng = np.random.default_rng(1)
-    new = lambda *shape: rng.normal(size=shape).astype(dtype)  # noqa: E731
+    new = lambda *shape: noise(rng, shape, dtype)  # noqa: E731
     view("whole", new(4, 6), ...)
     view("fortran", np.asfortranarray(new(4, 6)), ...)
     view("every second column", new(4, 12), (slice(None), slice(None, None, 2)))
@@ -46,7 +54,7 @@ def layouts(dtype: type) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     base = np.zeros(33, np.uint8)
     made["unaligned"] = (base[1:].view(dtype)[: 32 // np.dtype(dtype).itemsize], base)
     base = np.zeros(5, [("tag", np.uint8), ("value", dtype)])
-    base["value"] = rng.normal(size=5)
+    base["value"] = noise(rng, (5,), dtype)
     made["field of a record"] = (base["value"], base)
     base = new(70, 40)
     made["larger than a chunk"] = (base[:, ::-2], base)
@@ -63,7 +71,7 @@ def test_a_layout_gives_the_bits_of_a_contiguous_copy(case, name, dtype, gradien
     rng = np.random.default_rng(2)
     strided, contiguous = case.make([array], clip_norm=1e9), case.make([plain], clip_norm=1e9)
     for _ in range(5):
-        g = rng.normal(size=array.shape).astype(dtype)
+        g = noise(rng, array.shape, dtype)
         if gradient == "broadcast":
             g = np.broadcast_to(g.ravel()[:1].sum(), array.shape)
         given_g = {"F": np.asarray(g, order="F"), "reversed": g[..., ::-1].copy()[..., ::-1] if g.ndim else g}
@@ -83,6 +91,155 @@ def test_nothing_beside_the_view_is_written(name, dtype):
     assert not array.size or not np.array_equal(array, kept)
     array[...] = kept
     assert base.tobytes() == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1, 5, 100, 40_000])
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_the_gaps_of_a_view_keep_their_bytes(case, size, dtype):
+    """Guards: every number beside the view, and as much again on both sides, is the byte 0xa5."""
+    memory = np.full((size + 2) * 4 * np.dtype(dtype).itemsize, 0xA5, np.uint8)
+    whole = memory.view(dtype).reshape(-1, 2)
+    array = whole[::-1][size + 1 : 1 : -1, 1] if size > 5 else whole[1 : size + 1, 1]
+    inside = np.zeros(whole.shape, bool)
+    (inside[::-1][size + 1 : 1 : -1, 1] if size > 5 else inside[1 : size + 1, 1])[...] = True
+    array[...] = noise(np.random.default_rng(0), array.shape, dtype)
+    before = array.copy()
+    optimizer = case.make([array])
+    for _ in range(2):
+        optimizer.step([noise(np.random.default_rng(1), array.shape, dtype)])
+    assert not np.array_equal(array, before)
+    assert np.all(memory.reshape(*whole.shape, -1)[~inside] == 0xA5)
+
+
+def test_ten_thousand_tiny_arrays():
+    params = [np.full(i % 4, 1.0, np.float32) for i in range(10_000)]
+    opt = sc.Adam(params, lr=0.5, convention="torch")
+    opt.step([np.full(p.shape, -2.0, np.float32) for p in params])
+    assert all(np.allclose(p, 1.5, rtol=0, atol=1e-6) for p in params)
+
+
+class TestHalf:
+    """float16 is how parameters and gradients are stored; all else is float32."""
+
+    def test_every_number_survives_a_step_that_moves_nothing(self):
+        every = np.arange(65_536, dtype=np.uint16).view(np.float16)
+        every = every[np.isfinite(every)]
+        p = every.copy()
+        sc.SGD(p, lr=0.0, nonfinite="ignore").step(every[::-1].copy())
+        assert np.array_equal(p, every)
+
+    def test_results_are_rounded_as_numpy_rounds(self):
+        rng = np.random.default_rng(0)
+        every = np.arange(65_536, dtype=np.uint16).view(np.float16)
+        p = every[np.isfinite(every)]
+        bits = rng.integers(0, 2**32, p.size, np.uint32).view(np.float32)
+        small = p.astype(np.float32) * rng.choice([2.0**-11, 2.0**-12, 3 * 2.0**-12], p.size).astype(
+            np.float32
+        )
+        for g in (small, np.where(np.isfinite(bits) & (abs(bits) > 1e-30), bits, np.float32(0))):
+            with np.errstate(over="ignore"):
+                expected = (p.astype(np.float32) - g).astype(np.float16)
+            moved = p.copy()
+            sc.SGD(moved, lr=1.0).step(g)
+            assert np.array_equal(moved, expected)
+
+    @pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+    def test_it_is_the_float32_step_rounded(self, case):
+        rng = np.random.default_rng(1)
+        half = noise(rng, (3000,), np.float16)
+        single = half.astype(np.float32)
+        of_half, of_single = case.make([half], clip_norm=5.0), case.make([single], clip_norm=5.0)
+        for _ in range(5):
+            g = noise(rng, half.shape, np.float16)
+            of_half.step([g])
+            of_single.step([g.astype(np.float32)])
+            # Rules that pass twice over the parameters round decoupled decay by itself.
+            if case.rule in ("LAMB", "Prodigy"):
+                np.testing.assert_allclose(half, single, rtol=2e-3, atol=2e-3)
+                return
+            assert np.array_equal(half, single.astype(np.float16))
+            single[...] = half
+        for slots, singles in zip(
+            of_half.state_dict()["state"].values(), of_single.state_dict()["state"].values(), strict=True
+        ):
+            assert slots[0].dtype == np.float32
+            assert np.array_equal(slots[0], singles[0])
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_complex_numbers_are_pairs_of_reals(case, dtype):
+    rng = np.random.default_rng(2)
+    p = noise(rng, (4, 3), dtype)
+    pairs = p.view(p.real.dtype).copy()
+    of_complex, of_pairs = case.make([p], clip_norm=1.0), case.make([pairs], clip_norm=1.0)
+    for _ in range(5):
+        g = noise(rng, p.shape, dtype)
+        of_complex.step([g])
+        of_pairs.step([g.view(p.real.dtype)])
+        assert np.array_equal(p.view(pairs.dtype), pairs)
+    again = case.make([p.copy()])
+    again.load_state_dict(of_complex.state_dict())
+    for slot in again.state_dict()["state"].values():
+        assert slot[0].dtype == dtype
+        assert slot[0].shape == p.shape
+
+
+def test_types_of_one_precision_go_together():
+    params = [np.ones(2, np.float32), np.ones(2, np.float16), np.ones(2, np.complex64)]
+    opt = sc.SGD(params, lr=0.5)
+    opt.step([np.ones(2, np.float32), np.ones(2, np.float16), np.full(2, 1j, np.complex64)])
+    assert [p[0] for p in params] == [0.5, 0.5, 1 - 0.5j]
+    before = [p.tobytes() for p in params]
+    good = [np.ones_like(p) for p in params]
+    for index, bad in [(0, np.float16), (1, np.float64), (2, np.float32), (2, np.complex128)]:
+        with pytest.raises(
+            TypeError, match=rf"grads\[{index}\] must be an array of {params[index].dtype}, got"
+        ):
+            opt.step([*good[:index], np.ones(2, bad), *good[index + 1 :]])
+        assert [p.tobytes() for p in params] == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.data(),
+    st.sampled_from(DTYPES),
+    st.sampled_from(ONE_OF_EACH),
+    st.integers(0, 4),
+    st.sampled_from(["shape", "dtype", "value", "count"]),
+)
+def test_what_is_refused_has_changed_nothing_and_a_saved_run_goes_on(data, dtype, case, split, wrong):
+    shapes = data.draw(st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    params = [noise(rng, shape, dtype) for shape in shapes]
+    grads = [[noise(rng, shape, dtype) for shape in shapes] for _ in range(5)]
+    opt = case.make(params)
+    for g in grads[:split]:
+        opt.step(g)
+
+    def arrays() -> list[bytes]:
+        slots = [a for slot in opt.state_dict()["state"].values() for a in slot]
+        return [a.tobytes() for a in [*slots, *params]]
+
+    before, index = arrays(), data.draw(st.integers(0, len(shapes) - 1))
+    bad = [g.copy() for g in grads[split]]
+    if wrong == "count":
+        bad.append(bad[0])
+    elif wrong == "value":
+        bad[index][...] = np.nan
+    else:
+        bad[index] = bad[index][None] if wrong == "shape" else np.ones(bad[index].shape, int)
+    with pytest.raises((TypeError, ValueError, sc.NonFiniteError)):
+        opt.step(bad)
+    assert arrays() == before
+    copies = [p.copy() for p in params]
+    other = case.make(copies)
+    other.load_state_dict(opt.state_dict())
+    for g in grads[split:]:
+        opt.step(g)
+        other.step(g)
+    assert all(np.array_equal(p, q) for p, q in zip(params, copies, strict=True))
 
 
 def test_structures():
@@ -230,12 +387,16 @@ class TestRefused:
             ([1.0], TypeError, "params[0] must be a NumPy array, got float"),
             ("abc", TypeError, "params must be a NumPy array, got str"),
             ([np.ones(2), None], TypeError, "params[1] must be a NumPy array, got NoneType"),
-            ([np.ones(2, int)], TypeError, "params[0] must be an array of float32 or float64, got"),
-            ([np.ones(2, ">f4")], TypeError, "params[0] must be an array of float32 or float64"),
+            (
+                [np.ones(2, int)],
+                TypeError,
+                "params[0] must be an array of float16, float32, float64, complex64 or",
+            ),
+            ([np.ones(2, ">f4")], TypeError, "params[0] must be an array of float16, float32"),
             (
                 [np.ones(2, np.float32), np.ones(2)],
                 TypeError,
-                "params[1] must be an array of float32, got float64",
+                "params[1] must be an array whose numbers are of float32, as those of the first one are, got float64",
             ),
             ({"a": np.broadcast_to(np.ones(2), (3, 2))}, ValueError, "params['a'] must be writable"),
             (
@@ -305,9 +466,10 @@ def views(draw: st.DrawFn, dtype: type) -> np.ndarray:
     """A view of fresh memory with random axes, steps and order."""
     shape = draw(st.lists(st.integers(0, 5), max_size=4))
     steps = [draw(st.sampled_from([1, 2, -1, -2])) for _ in shape]
-    base = np.random.default_rng(3).normal(size=[n * abs(s) for n, s in zip(shape, steps, strict=True)])
+    whole = tuple(n * abs(s) for n, s in zip(shape, steps, strict=True))
+    base = noise(np.random.default_rng(3), whole, dtype)
     order = draw(st.permutations(range(len(shape))))
-    base = np.asarray(base.astype(dtype), order=draw(st.sampled_from("CF")))
+    base = np.asarray(base, order=draw(st.sampled_from("CF")))
     return base[(*(slice(None, None, s) for s in steps), ...)].transpose(order)
 
 
@@ -315,7 +477,7 @@ def views(draw: st.DrawFn, dtype: type) -> np.ndarray:
 @given(st.data(), st.sampled_from(DTYPES), st.sampled_from([c for c in ONE_OF_EACH if c.rule != "LAMB"]))
 def test_random_structures_of_random_layouts(data: st.DataObject, dtype: type, case: Case):
     arrays = data.draw(st.lists(views(dtype), min_size=1, max_size=4))
-    grads = [np.random.default_rng(4).normal(size=a.shape).astype(dtype) for a in arrays]
+    grads = [noise(np.random.default_rng(4), a.shape, dtype) for a in arrays]
     grads = [np.asarray(g, order=data.draw(st.sampled_from("CF"))) for g in grads]
     flat = np.concatenate([a.ravel() for a in arrays])
     strided, plain = case.make(arrays), case.make(flat)

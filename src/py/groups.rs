@@ -4,13 +4,14 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyMapping, PySequence};
 
-use super::arrays::{Element, element};
+use super::arrays::element;
 use super::optim::{Binding, Engine, PyOptimizer, Work, with_work};
 use super::recipe::Recipe;
 use super::structure::{Placed, Structure};
 use crate::error::Error;
 use crate::optim::Config;
 use crate::optim::options::Value;
+use crate::scalar::Scalar;
 
 /// What holds for all groups together.
 const OF_ALL: [&str; 5] = ["clip_norm", "clip_tensor_norm", "clip_eps", "nonfinite", "accumulate"];
@@ -67,9 +68,9 @@ pub fn bind(py: Python<'_>, recipe: &Recipe, params: &Bound<'_, PyAny>) -> PyRes
     };
     let element = element(first.as_borrowed(), &format!("params{path}"))?;
     let configs: Vec<Config> = recipes.iter().map(|recipe| recipe.config.clone()).collect();
-    let engine = match element {
-        Element::F32 => Engine::Single(Work::new(configs, &group_of, &leaves, element)?),
-        Element::F64 => Engine::Double(Work::new(configs, &group_of, &leaves, element)?),
+    let engine = match element.precision() == f32::NAME {
+        true => Engine::Single(Work::new(configs, &group_of, &leaves)?),
+        false => Engine::Double(Work::new(configs, &group_of, &leaves)?),
     };
     let mut binding = Binding { structure, group_names, engine };
     let selected = binding.selected(py, &recipes)?;

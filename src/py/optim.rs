@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{Borrowed, IntoPyObjectExt};
 
-use super::arrays::{Arrays, Element, is_array};
+use super::arrays::{Arrays, is_array};
 use super::groups::{ParamGroup, bind};
 use super::options::{rules, to_python};
 use super::recipe::Recipe;
@@ -73,8 +73,8 @@ pub(super) use with_work;
 const RELEASE: usize = 64 * 1024;
 
 impl<T: Scalar> Work<T> {
-    pub fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>], element: Element) -> PyResult<Self> {
-        let arrays = Arrays::bind(arrays, element)?;
+    pub fn new(groups: Vec<Config>, group_of: &[usize], arrays: &[Placed<'_>]) -> PyResult<Self> {
+        let arrays = Arrays::bind(arrays)?;
         let optimizer = Optimizer::with_groups(groups, &arrays.sizes(), group_of)?;
         Ok(Work { optimizer, arrays, kept: vec![] })
     }
@@ -118,7 +118,7 @@ impl<T: Scalar> Work<T> {
             if !self.optimizer.averaged(tensor, &params, &mut average) {
                 return Ok(None);
             }
-            let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
+            let array = empty.call1((self.arrays.shape(py, tensor)?, self.arrays.state_dtype(tensor)))?;
             self.arrays.write_like(tensor, array.as_borrowed(), &average)?;
             averages.push(array);
         }
@@ -179,7 +179,8 @@ impl PyOptimizer {
     /// Parameters
     /// ----------
     /// grads : array, sequence or mapping
-    ///     The gradients, in the structure of `params`: same shapes, same dtypes, any memory layout.
+    ///     The gradients, in the structure of `params`: same shapes, same dtypes (those of ``float16`` may be ``float32``),
+    ///     any memory layout.
     ///
     /// Raises
     /// ------

@@ -197,7 +197,7 @@ impl<T: Scalar> Work<T> {
         for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
             let arrays = PyList::empty(py);
             for tensor in 0..self.arrays.len() {
-                let array = empty.call1((self.arrays.shape(py, tensor)?, T::NAME))?;
+                let array = empty.call1((self.arrays.shape(py, tensor)?, self.arrays.state_dtype(tensor)))?;
                 self.arrays.write_like(tensor, array.as_borrowed(), &slot[self.optimizer.range(tensor)])?;
                 arrays.append(array)?;
             }

@@ -18,7 +18,7 @@ use crate::scalar::Scalar;
 /// Elements that are copied at a time where an array's elements do not lie in order.
 const CHUNK: usize = 1024;
 
-/// The parameters of an optimizer, all of elements `T`, and the gradients of the step that is being made.
+/// The parameters of an optimizer, all computed with in `T`, and the gradients of the step that is being made.
 pub struct Arrays<T> {
     params: Vec<Param>,
     /// One for each parameter.
@@ -36,6 +36,7 @@ struct Param {
     array: Py<PyAny>,
     /// Where it is in the caller's structure, for example `[0]["w"]`.
     path: String,
+    element: Element,
     data: *mut u8,
     shape: Vec<npy_intp>,
     strides: Vec<npy_intp>,
@@ -53,13 +54,17 @@ unsafe impl<T: Sync> Sync for Arrays<T> {}
 
 impl Param {
     /// Refuses what cannot be updated in place.
-    fn bind(array: &Bound<'_, PyAny>, path: String, element: Element) -> Result<Self> {
+    fn bind(array: &Bound<'_, PyAny>, path: String, precision: &str) -> Result<Self> {
         let name = format!("params{path}");
         let fields = expect_array(array.as_borrowed(), &name)?;
-        expect_element(fields, &name, element)?;
+        let element = element(array.as_borrowed(), &name)?;
+        if element.precision() != precision {
+            let expected = format!("an array whose numbers are of {precision}, as those of the first one are");
+            return Err(Error::type_(name, element.name(), expected));
+        }
         let mut walk = Walk::empty();
         let order = Order::of_memory(fields);
-        walk.set(fields, &order, element.size());
+        walk.set(fields, &order, element);
         if !fields.writeable() {
             return Err(Error::value(name, "a read-only array", "writable"));
         }
@@ -70,6 +75,7 @@ impl Param {
         Ok(Param {
             array: array.clone().unbind(),
             path,
+            element,
             data: fields.data(),
             shape: fields.shape().to_vec(),
             strides: fields.strides().to_vec(),
@@ -116,7 +122,7 @@ fn expect_array<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> Result<Field
 
 fn expect_element(fields: Fields<'_>, name: &str, element: Element) -> Result<()> {
     match fields.element() {
-        Some(found) if found == element => Ok(()),
+        Some(found) if element.takes(found) => Ok(()),
         Some(found) => Err(Error::type_(name, found.name(), format!("an array of {}", element.name()))),
         None => Err(Error::type_(name, "an array of another dtype", format!("an array of {}", element.name()))),
     }
@@ -131,20 +137,20 @@ pub fn is_array(object: Borrowed<'_, '_, PyAny>) -> bool {
 /// The dtype of an array that is to be a parameter.
 pub fn element(array: Borrowed<'_, '_, PyAny>, name: &str) -> Result<Element> {
     let fields = expect_array(array, name)?;
-    fields.element().ok_or_else(|| Error::type_(name, "an array of another dtype", "an array of float32 or float64"))
+    fields.element().ok_or_else(|| Error::type_(name, "an array of another dtype", Element::ALL))
 }
 
 impl<T: Scalar> Arrays<T> {
     /// Binds arrays, each with its place in the caller's structure. Refuses arrays that share memory.
-    pub fn bind(arrays: &[(Bound<'_, PyAny>, String)], element: Element) -> PyResult<Self> {
-        let bind = |(array, path): &(Bound<'_, PyAny>, String)| Param::bind(array, path.clone(), element);
+    pub fn bind(arrays: &[(Bound<'_, PyAny>, String)]) -> PyResult<Self> {
+        let bind = |(array, path): &(Bound<'_, PyAny>, String)| Param::bind(array, path.clone(), T::NAME);
         let params = arrays.iter().map(bind).collect::<Result<Vec<_>>>()?;
         let mut offsets = vec![0];
         for param in &params {
             let len: usize = param.shape.iter().map(|&n| n as usize).product();
-            offsets.push(offsets[offsets.len() - 1] + len);
+            offsets.push(offsets[offsets.len() - 1] + len * param.element.parts());
         }
-        let extents = disjoint_extents(arrays, element)?;
+        let extents = disjoint_extents(arrays)?;
         Ok(Arrays { grads: vec![Walk::empty(); params.len()], params, offsets, extents, copies: vec![] })
     }
 
@@ -153,7 +159,12 @@ impl<T: Scalar> Arrays<T> {
         self.params.len()
     }
 
-    /// The elements of each array.
+    /// The dtype of an array's state.
+    pub fn state_dtype(&self, index: usize) -> &'static str {
+        self.params[index].element.of_state().name()
+    }
+
+    /// The real numbers that each array is made of.
     pub fn sizes(&self) -> Vec<usize> {
         self.offsets.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
@@ -198,20 +209,22 @@ impl<T: Scalar> Arrays<T> {
     pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
         let param = &self.params[index];
         let Some(fields) = Fields::of(gradient) else { return Err(refuse(gradient, param)) };
-        let same_type = fields.descr() == param.descr || fields.element() == element_of::<T>();
-        if !same_type || !equal(fields.shape(), &param.shape) {
+        let element = match fields.descr() == param.descr {
+            true => Some(param.element),
+            false => fields.element().filter(|&element| param.element.takes(element)),
+        };
+        let Some(element) = element.filter(|_| equal(fields.shape(), &param.shape)) else {
             return Err(refuse(gradient, param));
-        }
+        };
         let walk = &mut self.grads[index];
         let same_order = param.c_contiguous && fields.c_contiguous() || param.f_contiguous && fields.f_contiguous();
-        let size = std::mem::size_of::<T>();
-        let extent = if same_order && fields.aligned() {
+        let extent = if same_order && fields.aligned() && element != Element::F16 {
             walk.set_contiguous(fields.data());
             let start = fields.data() as usize;
-            (start, start + (self.offsets[index + 1] - self.offsets[index]) * size)
+            (start, start + (self.offsets[index + 1] - self.offsets[index]) * size_of::<T>())
         } else {
-            walk.set(fields, &param.order, size);
-            fields.extent(size)
+            walk.set(fields, &param.order, element);
+            fields.extent(element)
         };
         if self.touches_params(extent) {
             self.copy_gradient(index);
@@ -267,20 +280,15 @@ impl<T: Scalar> Arrays<T> {
     pub fn write_like(&self, index: usize, array: Borrowed<'_, '_, PyAny>, values: &[T]) -> Result<()> {
         let param = &self.params[index];
         let fields = Fields::of(array).filter(|fields| fields.shape() == param.shape && fields.writeable());
-        let fields = fields.filter(|fields| fields.element() == element_of::<T>());
-        let Some(fields) = fields else { return Err(refuse(array, param)) };
+        let typed = fields.and_then(|fields| Some((fields, fields.element().filter(|&e| param.element.takes(e))?)));
+        let Some((fields, element)) = typed else { return Err(refuse(array, param)) };
         let mut walk = Walk::empty();
-        walk.set(fields, &param.order, std::mem::size_of::<T>());
-        assert_eq!(values.len(), fields.len());
+        walk.set(fields, &param.order, element);
+        assert_eq!(values.len(), fields.len() * element.parts());
         // SAFETY: shape and dtype are right, and the interpreter is attached.
         unsafe { write(&walk, 0, values) };
         Ok(())
     }
-}
-
-/// The element type of a scalar.
-fn element_of<T: Scalar>() -> Option<Element> {
-    [Element::F32, Element::F64].into_iter().find(|element| element.name() == T::NAME)
 }
 
 /// What is wrong with a gradient.
@@ -291,9 +299,7 @@ fn refuse(gradient: Borrowed<'_, '_, PyAny>, param: &Param) -> Error {
         Ok(fields) => fields,
         Err(error) => return error,
     };
-    let py = gradient.py();
-    let expected = Fields::of(param.array.bind_borrowed(py)).and_then(Fields::element);
-    match expected.map_or(Ok(()), |element| expect_element(fields, &name, element)) {
+    match expect_element(fields, &name, param.element) {
         Err(error) => error,
         Ok(()) => {
             let got = format!("shape {}", shape_text(fields.shape()));
@@ -303,11 +309,12 @@ fn refuse(gradient: Borrowed<'_, '_, PyAny>, param: &Param) -> Error {
 }
 
 /// The memory of the parameters as disjoint extents; refuses parameters that share an element.
-fn disjoint_extents(arrays: &[(Bound<'_, PyAny>, String)], element: Element) -> PyResult<Vec<(usize, usize)>> {
+fn disjoint_extents(arrays: &[(Bound<'_, PyAny>, String)]) -> PyResult<Vec<(usize, usize)>> {
     let mut spans: Vec<((usize, usize), usize)> = vec![];
     for (index, (array, _)) in arrays.iter().enumerate() {
-        if let Some(fields) = Fields::of(array.as_borrowed()).filter(|fields| fields.len() > 0) {
-            spans.push((fields.extent(element.size()), index));
+        let fields = Fields::of(array.as_borrowed()).filter(|fields| fields.len() > 0);
+        if let Some((fields, element)) = fields.and_then(|fields| Some((fields, fields.element()?))) {
+            spans.push((fields.extent(element), index));
         }
     }
     spans.sort_unstable();

@@ -11,26 +11,62 @@ use crate::scalar::Scalar;
 /// The dtypes of parameters and gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
+    /// `float16`, computed with in `f32`.
+    F16,
     /// `float32`.
     F32,
     /// `float64`.
     F64,
+    /// `complex64`: two `f32`.
+    C64,
+    /// `complex128`: two `f64`.
+    C128,
 }
 
 impl Element {
+    /// All of them, as errors list them.
+    pub const ALL: &str = "an array of float16, float32, float64, complex64 or complex128";
+
     /// NumPy's name.
     pub fn name(self) -> &'static str {
         match self {
+            Element::F16 => "float16",
             Element::F32 => f32::NAME,
             Element::F64 => f64::NAME,
+            Element::C64 => "complex64",
+            Element::C128 => "complex128",
         }
     }
 
-    /// Bytes of an element.
+    /// The type of the state that belongs to such a parameter.
+    pub fn of_state(self) -> Element {
+        if self == Element::F16 { Element::F32 } else { self }
+    }
+
+    /// Whether such a parameter takes gradients and state of another type.
+    pub fn takes(self, other: Element) -> bool {
+        other == self || other == self.of_state()
+    }
+
+    /// NumPy's name of the type that is computed with.
+    pub fn precision(self) -> &'static str {
+        match self {
+            Element::F16 | Element::F32 | Element::C64 => f32::NAME,
+            Element::F64 | Element::C128 => f64::NAME,
+        }
+    }
+
+    /// How many real numbers an element is.
+    pub fn parts(self) -> usize {
+        if matches!(self, Element::C64 | Element::C128) { 2 } else { 1 }
+    }
+
+    /// Bytes of each of these.
     pub fn size(self) -> usize {
         match self {
-            Element::F32 => 4,
-            Element::F64 => 8,
+            Element::F16 => 2,
+            Element::F32 | Element::C64 => 4,
+            Element::F64 | Element::C128 => 8,
         }
     }
 }
@@ -100,11 +136,16 @@ impl<'a> Fields<'a> {
         // SAFETY: an array's dtype is alive and has these fields in every version of NumPy.
         let descr = unsafe { &*_PyDataType_GET_ITEM_DATA(self.0.descr) };
         let native = matches!(descr.byteorder as u8, b'=' | b'|');
-        match descr.type_num {
-            n if native && n == NPY_TYPES::NPY_FLOAT as i32 => Some(Element::F32),
-            n if native && n == NPY_TYPES::NPY_DOUBLE as i32 => Some(Element::F64),
-            _ => None,
-        }
+        [
+            (NPY_TYPES::NPY_HALF, Element::F16),
+            (NPY_TYPES::NPY_FLOAT, Element::F32),
+            (NPY_TYPES::NPY_DOUBLE, Element::F64),
+            (NPY_TYPES::NPY_CFLOAT, Element::C64),
+            (NPY_TYPES::NPY_CDOUBLE, Element::C128),
+        ]
+        .into_iter()
+        .find(|&(number, _)| native && number as i32 == descr.type_num)
+        .map(|(_, element)| element)
     }
 
     /// Number of elements.
@@ -138,7 +179,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The addresses from the lowest byte of an element to behind the highest; empty without elements.
-    pub fn extent(self, size: usize) -> (usize, usize) {
+    pub fn extent(self, element: Element) -> (usize, usize) {
+        let size = element.size() * element.parts();
         let start = self.data() as usize;
         if self.len() == 0 {
             return (start, start);

@@ -5,7 +5,7 @@
 
 mod bound;
 mod fields;
+mod half;
 mod walk;
 
 pub use bound::{Arrays, element, is_array};
-pub use fields::Element;

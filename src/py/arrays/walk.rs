@@ -1,6 +1,7 @@
 //! The elements of an array one after the other, whatever its strides.
 
-use super::fields::Fields;
+use super::fields::{Element, Fields};
+use super::half::{narrowed, widened};
 use crate::scalar::Scalar;
 
 /// One axis in memory.
@@ -35,12 +36,14 @@ pub struct Walk {
     axes: Vec<Axis>,
     /// All elements lie in order, without gaps and aligned: `axes` is not looked at.
     contiguous: bool,
+    /// Elements are `float16`.
+    half: bool,
 }
 
 impl Walk {
     /// No elements yet.
     pub fn empty() -> Self {
-        Walk { start: std::ptr::null_mut(), axes: vec![], contiguous: true }
+        Walk { start: std::ptr::null_mut(), axes: vec![], contiguous: true, half: false }
     }
 
     /// Elements that lie in order from `start`.
@@ -49,8 +52,9 @@ impl Walk {
         (self.start, self.contiguous) = (start, true);
     }
 
-    /// The elements of an array in an order; `size` is an element's, in bytes.
-    pub fn set(&mut self, fields: Fields<'_>, order: &Order, size: usize) {
+    /// The elements of an array in an order: of complex ones the real part, then the imaginary part.
+    pub fn set(&mut self, fields: Fields<'_>, order: &Order, element: Element) {
+        let size = element.size();
         let mut start = fields.data();
         self.axes.clear();
         for &(axis, backwards) in &order.0 {
@@ -59,13 +63,15 @@ impl Walk {
                 start = start.wrapping_offset((len as isize - 1) * stride);
                 stride = -stride;
             }
-            match self.axes.last_mut() {
-                Some(outer) if outer.stride == stride * len as isize => *outer = Axis { len: outer.len * len, stride },
-                _ => self.axes.push(Axis { len, stride }),
-            }
+            self.push(Axis { len, stride });
+        }
+        if element.parts() > 1 {
+            self.push(Axis { len: element.parts(), stride: size as isize });
         }
         self.start = start;
-        self.contiguous = fields.aligned()
+        self.half = element == Element::F16;
+        self.contiguous = !self.half
+            && fields.aligned()
             && match self.axes.as_slice() {
                 [] => true,
                 [axis] => axis.stride == size as isize || axis.len == 0,
@@ -73,6 +79,16 @@ impl Walk {
             };
         if self.axes.is_empty() {
             self.axes.push(Axis { len: 1, stride: size as isize });
+        }
+    }
+
+    /// Adds an innermost axis.
+    fn push(&mut self, axis: Axis) {
+        match self.axes.last_mut() {
+            Some(outer) if outer.stride == axis.stride * axis.len as isize => {
+                *outer = Axis { len: outer.len * axis.len, stride: axis.stride };
+            }
+            _ => self.axes.push(axis),
         }
     }
 
@@ -96,13 +112,19 @@ impl Walk {
     /// Reads elements `from..from + to.len()`.
     ///
     /// # Safety
-    /// They must exist, be of type `T`, and not change meanwhile.
+    /// They must exist, be of type `T` or, where that is `f32`, `float16`, and not change meanwhile.
     pub unsafe fn load<T: Scalar>(&self, from: usize, to: &mut [T]) {
         let mut done = 0;
         self.for_each_line(from, to.len(), |line, stride, n| {
             for (i, to) in to[done..done + n].iter_mut().enumerate() {
+                let element = line.wrapping_offset(i as isize * stride);
                 // SAFETY: the caller vouches for the elements; no alignment is assumed.
-                *to = unsafe { line.wrapping_offset(i as isize * stride).cast::<T>().read_unaligned() };
+                *to = unsafe {
+                    match self.half {
+                        false => element.cast::<T>().read_unaligned(),
+                        true => T::from_f64(widened(element.cast::<u16>().read_unaligned()).into()),
+                    }
+                };
             }
             done += n;
         });
@@ -116,8 +138,14 @@ impl Walk {
         let mut done = 0;
         self.for_each_line(from, values.len(), |line, stride, n| {
             for (i, value) in values[done..done + n].iter().enumerate() {
+                let element = line.wrapping_offset(i as isize * stride);
                 // SAFETY: as for `load`.
-                unsafe { line.wrapping_offset(i as isize * stride).cast::<T>().write_unaligned(*value) };
+                unsafe {
+                    match self.half {
+                        false => element.cast::<T>().write_unaligned(*value),
+                        true => element.cast::<u16>().write_unaligned(narrowed(value.to_f64() as f32)),
+                    }
+                }
             }
             done += n;
         });
