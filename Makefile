@@ -61,7 +61,8 @@ quality: .venv-bench/.bench
 
 docs: .venv/.docs
 	$(PY) examples/optimizer_paths.py
-	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python schuss schuss.plots schuss.schedules
+	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python \
+	    schuss schuss.exchange schuss.plots schuss.schedules
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 
 develop: .venv/.test .venv/.lint .venv/.docs
