@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,26 +16,33 @@ y = X[:, 0] + 0.1 * RNG.normal(size=2000)
 
 
 class Press:
-    """Ctrl-C as soon as training is under way."""
+    """Ctrl-C as soon as training is under way, and has been for a moment."""
 
-    def __init__(self):
-        self.thread = threading.Thread(target=self.press)
+    def __init__(self, under_way):
+        self.under_way = under_way
+        self.thread = threading.Thread(target=self.press, daemon=True)
+        self.over = threading.Event()
 
     def press(self):
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
+        while not self.under_way():
+            if self.over.wait(0.001):
+                return
+        if not self.over.wait(0.2):
+            os.kill(os.getpid(), signal.SIGINT)
 
     def __enter__(self):
         self.thread.start()
 
     def __exit__(self, *_):
+        self.over.set()
         self.thread.join()
 
 
 @pytest.mark.parametrize("progress", [False, True])
 def test_a_network_predicts_and_goes_on(progress, capsys):
     net = sc.MLP([20, 32, 1], dtype="float64")
-    with Press(), pytest.raises(KeyboardInterrupt):
+    start = net.theta.copy()
+    with Press(lambda: not np.array_equal(net.theta, start)), pytest.raises(KeyboardInterrupt):
         net.fit(X, y, epochs=10**6, progress=progress)
     assert net.history.stopped == "interrupted"
     assert net.history.epochs > 0
@@ -52,7 +58,8 @@ def test_an_estimator_is_fitted_with_what_it_has_learned(options, capsys):
     pytest.importorskip("sklearn")
     endless = {"max_iter": 10**6, "n_iter_no_change": 10**6}
     model = sc.MLPRegressor(hidden_layer_sizes=32, warm_start=True, random_state=0, **endless, **options)
-    with Press(), pytest.warns(UserWarning, match="Training interrupted by user"):
+    under_way = Press(lambda: hasattr(model, "history_") and model.history_.epochs)
+    with under_way, pytest.warns(UserWarning, match="Training interrupted by user"):
         model.fit(X, y)
     assert model.history_.stopped == "interrupted"
     assert model.score(X, y) > 0.5
