@@ -214,16 +214,17 @@ class TestSklearn:
         np.testing.assert_array_equal(ours.predict(X), before)
 
     def test_training_goes_on(self, neural_network):
+        numbers = np.unique(CLASSES, return_inverse=True)[1]
         options = {"max_iter": 300, "tol": 0.01, "random_state": 0}
-        model = neural_network.MLPClassifier(8, **options).fit(X, CLASSES)
+        model = neural_network.MLPClassifier(8, **options).fit(X, numbers)
         for _ in range(2):
             before = model.loss_
-            model = to_sklearn(from_sklearn(model).partial_fit(X, CLASSES)).partial_fit(X, CLASSES)
+            model = to_sklearn(from_sklearn(model).partial_fit(X, numbers)).partial_fit(X, numbers)
             assert model.loss_ < before
         early = neural_network.MLPClassifier(8, early_stopping=True, warm_start=True, **options)
-        early = from_sklearn(early.fit(X, CLASSES))
+        early = from_sklearn(early.fit(X, numbers))
         seen = len(early.validation_scores_)
-        early.fit(X, CLASSES)
+        early.fit(X, numbers)
         assert len(early.validation_scores_) > seen
         assert early.best_validation_score_ == max(early.validation_scores_)
 
