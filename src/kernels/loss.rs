@@ -397,10 +397,21 @@ impl<T: Scalar> Kernel for Link<'_, T> {
 
 /// How many numbers are worked on at a time, in double precision, on the stack.
 const BLOCK: usize = 128;
+/// The same for a few rows, as they come in steps of one: clearing a large block would take longer than they do.
+const SMALL_BLOCK: usize = 16;
 
 /// A loss that is `share` times the sum of one term for each output.
 #[inline(always)]
-fn elementwise<I: Isa, T: Scalar>(term: impl Term, share: f64, mut z: impl Logits<T>, rows: Rows<T>) {
+fn elementwise<I: Isa, T: Scalar>(term: impl Term, share: f64, z: impl Logits<T>, rows: Rows<T>) {
+    if rows.row_loss.len() * rows.outputs <= SMALL_BLOCK {
+        in_blocks::<I, T, SMALL_BLOCK>(term, share, z, rows);
+    } else {
+        in_blocks::<I, T, BLOCK>(term, share, z, rows);
+    }
+}
+
+#[inline(always)]
+fn in_blocks<I: Isa, T: Scalar, const BLOCK: usize>(term: impl Term, share: f64, mut z: impl Logits<T>, rows: Rows<T>) {
     let Rows { outputs, stride, .. } = rows;
     let (mut x, mut y, mut losses) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
     // Whole rows where several fit into a block, else a part of one.
@@ -412,16 +423,26 @@ fn elementwise<I: Isa, T: Scalar>(term: impl Term, share: f64, mut z: impl Logit
         for column in (0..outputs).step_by(width) {
             let width = width.min(outputs - column);
             let used = group * width;
-            for i in 0..group {
-                let row = first + i;
-                let place = i * width..(i + 1) * width;
-                widen(&z.all()[row * stride + column..][..width], &mut x[place.clone()]);
-                match rows.targets {
-                    Targets::Values(values) => widen(&rows.of(row, values)[column..][..width], &mut y[place]),
-                    Targets::Classes(classes) => {
-                        y[place.clone()].fill(0.0);
-                        if let Some(one) = y[place].get_mut((classes[row] as usize).wrapping_sub(column)) {
-                            *one = 1.0;
+            match rows.targets {
+                // Rows without gaps are one.
+                Targets::Values(values) if stride == outputs => {
+                    let place = first * outputs + column;
+                    widen(&z.all()[place..][..used], &mut x[..used]);
+                    widen(&values[place..][..used], &mut y[..used]);
+                }
+                _ => {
+                    for i in 0..group {
+                        let row = first + i;
+                        let place = i * width..(i + 1) * width;
+                        widen(&z.all()[row * stride + column..][..width], &mut x[place.clone()]);
+                        match rows.targets {
+                            Targets::Values(values) => widen(&rows.of(row, values)[column..][..width], &mut y[place]),
+                            Targets::Classes(classes) => {
+                                y[place.clone()].fill(0.0);
+                                if let Some(one) = y[place].get_mut((classes[row] as usize).wrapping_sub(column)) {
+                                    *one = 1.0;
+                                }
+                            }
                         }
                     }
                 }
@@ -436,6 +457,15 @@ fn elementwise<I: Isa, T: Scalar>(term: impl Term, share: f64, mut z: impl Logit
                     *x *= weight;
                     *loss *= weight;
                 }
+            }
+            if outputs == 1 && rows.weights.is_none() && stride == 1 {
+                // What the loop below does, in a form that becomes vector instructions.
+                let factor = share * rows.scale;
+                rows.row_loss[first..][..used].iter_mut().zip(&losses).for_each(|(to, loss)| *to = share * loss);
+                if let Some(z) = z.all_mut() {
+                    z[first..][..used].iter_mut().zip(&x).for_each(|(z, slope)| *z = T::from_f64(slope * factor));
+                }
+                continue;
             }
             for i in 0..group {
                 let row = first + i;

@@ -13,10 +13,10 @@ use std::mem::MaybeUninit;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, Vector, dispatch};
+use crate::simd::{Isa, Kernel, Vector, dispatch, prefetch};
 
-/// Inner indices per packed panel: a panel of two AVX-512 registers times this fills 32 KiB.
-const DEPTH: usize = 256;
+/// Inner indices per packed panel: a panel of two AVX-512 registers times this fills 64 KiB, a part of the second-level cache.
+const DEPTH: usize = 512;
 /// Registers across a tile.
 const WIDE: usize = 2;
 /// The tallest tile of any instruction set.
@@ -250,14 +250,15 @@ impl<T: Scalar> Tiled<'_, T> {
                     (to.cast_const(), to_stride)
                 }
             };
+            // A deep product comes back to its output, which is no longer in the caches by then.
+            let below = (direct && self.depth > DEPTH).then(|| to.wrapping_add(R * out_row).cast_const());
             tile::<T, I, R, N>(
                 self.a.at(row, block.first),
                 (self.a.row, self.a.col),
                 block,
-                start,
-                start_stride,
-                to,
-                to_stride,
+                (start, start_stride),
+                (to, to_stride),
+                below,
             );
             if !direct {
                 for i in 0..R {
@@ -281,7 +282,8 @@ struct Block<T> {
     stride: usize,
 }
 
-/// R rows by N registers: the whole sum in registers.
+/// R rows by N registers: the whole sum in registers. `below` is where the next tile begins, if it is to be called to the
+/// caches meanwhile.
 ///
 /// # Safety
 /// `a`, the block and `start` must be readable, `to` writable, for the whole tile.
@@ -290,10 +292,9 @@ unsafe fn tile<T: Scalar, I: Isa, const R: usize, const N: usize>(
     a: *const T,
     (a_row, a_col): (usize, usize),
     block: Block<T>,
-    start: *const T,
-    start_stride: usize,
-    to: *mut T,
-    to_stride: usize,
+    (start, start_stride): (*const T, usize),
+    (to, to_stride): (*mut T, usize),
+    below: Option<*const T>,
 ) {
     let lanes = T::Vector::<I>::LANES;
     // SAFETY: the caller vouches for the memory.
@@ -302,16 +303,28 @@ unsafe fn tile<T: Scalar, I: Isa, const R: usize, const N: usize>(
             std::array::from_fn(|n| T::Vector::<I>::load(start.add(r * start_stride + n * lanes)))
         });
         let (mut a, mut b) = (a, block.from);
-        for _ in 0..block.count {
-            let across: [T::Vector<I>; N] = std::array::from_fn(|n| T::Vector::<I>::load(b.add(n * lanes)));
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let x = T::Vector::<I>::splat(*a.add(r * a_row));
-                for (sum, y) in sums.iter_mut().zip(across) {
-                    *sum = x.fma(y, *sum);
+        // Row by row at an even pace: many calls at once would keep the product's own loads waiting.
+        let (mut left, mut calls) = (block.count, if below.is_some() { R } else { 0 });
+        let pace = (left / (R + 1)).max(1);
+        loop {
+            let now = if calls == 0 { left } else { pace.min(left) };
+            for _ in 0..now {
+                let across: [T::Vector<I>; N] = std::array::from_fn(|n| T::Vector::<I>::load(b.add(n * lanes)));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = T::Vector::<I>::splat(*a.add(r * a_row));
+                    for (sum, y) in sums.iter_mut().zip(across) {
+                        *sum = x.fma(y, *sum);
+                    }
                 }
+                b = b.add(block.stride);
+                a = a.add(a_col);
             }
-            b = b.add(block.stride);
-            a = a.add(a_col);
+            left -= now;
+            let (Some(below), true) = (below, left > 0) else { break };
+            calls -= 1;
+            for n in 0..N {
+                prefetch(below.wrapping_add(calls * to_stride + n * lanes));
+            }
         }
         for (r, sums) in sums.iter().enumerate() {
             for (n, sum) in sums.iter().enumerate() {

@@ -4,3 +4,4 @@ pub mod activation;
 pub mod loss;
 pub mod math;
 pub mod matmul;
+pub mod sums;

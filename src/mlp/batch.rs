@@ -58,6 +58,18 @@ impl<'a, T: Scalar> Matrix<'a, T> {
         unsafe { ArrayView2::from_shape_ptr(shape, self.flat(rows).as_ptr()) }
     }
 
+    /// Some columns of rows to read.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    #[inline]
+    pub unsafe fn part(&self, rows: Range<usize>, cols: Range<usize>) -> ArrayView2<'a, T> {
+        assert!(cols.start <= cols.end && cols.end <= self.cols);
+        let shape = (rows.len(), cols.len()).strides((self.stride, 1));
+        // SAFETY: as for `rows`; the columns lie in each row.
+        unsafe { ArrayView2::from_shape_ptr(shape, self.flat(rows).as_ptr().add(cols.start)) }
+    }
+
     /// Rows to write.
     ///
     /// # Safety

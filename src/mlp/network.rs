@@ -10,6 +10,7 @@ use super::random;
 use crate::kernels::activation::{Activation, Init as InitKind};
 use crate::kernels::loss::Loss;
 use crate::kernels::matmul::{Init, Scratch, matmul};
+use crate::kernels::sums::{AddRows, Magnitude, RowSquares};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::team::Shared;
@@ -224,8 +225,7 @@ impl Network {
         let weights = of_weights.start..of_weights.end.min(inputs);
         let (of_weights, of_biases) = grads.split_at_mut(weights.len() * outputs);
         if !weights.is_empty() {
-            let x = unsafe { batch.values[layer].rows(0..rows) };
-            let x = x.slice_move(ndarray::s![.., weights.clone()]).reversed_axes();
+            let x = unsafe { batch.values[layer].part(0..rows, weights.clone()) }.reversed_axes();
             let out = ArrayViewMut2::from_shape((weights.len(), outputs), of_weights).expect("rows of weights");
             matmul(out, if fresh { Init::Zero } else { Init::Keep }, x, delta, scratch);
         }
@@ -248,13 +248,28 @@ impl Network {
             return 0.0;
         }
         let weight = data.weights.map_or(data.len() as f64, |weights| weights.iter().map(|w| w.to_f64()).sum());
-        let squares = |layer| dispatch(SquaredNorm(&params[self.shape.weights(layer)]));
+        let squares = |layer| {
+            let (weights, mut squares) = (&params[self.shape.weights(layer)], [0.0]);
+            dispatch(RowSquares { x: weights, width: weights.len(), squares: &mut squares });
+            squares[0]
+        };
         0.5 * self.penalty_strength(weight) * (0..self.shape.layers()).map(squares).sum::<f64>()
     }
 
-    /// The penalty's share of one row of weights: adds `strength * weights` to the gradient, and returns the squared sum.
-    pub fn penalise<T: Scalar>(&self, grads: &mut [T], weights: &[T], strength: f64) -> f64 {
-        dispatch(Penalise { grads, weights, strength: T::from_f64(strength) })
+    /// The penalty's share of some rows of a layer's weights: adds `strength * weights` to the gradient and writes each row's
+    /// squared sum. False where that may have made an element of the gradient infinite or NaN.
+    pub fn penalise<T: Scalar>(
+        &self,
+        layer: usize,
+        grads: &mut [T],
+        weights: &[T],
+        strength: f64,
+        squares: &mut [f64],
+    ) -> bool {
+        let width = self.shape.widths()[layer + 1];
+        dispatch(Penalise { grads, weights, strength: T::from_f64(strength), width, squares });
+        let largest = T::MAX.to_f64() / 4.0;
+        squares.iter().all(|squares| squares.sqrt() < largest && squares.sqrt() * strength < largest)
     }
 }
 
@@ -294,101 +309,21 @@ impl<T: Scalar> Kernel for Multiply<'_, T> {
     }
 }
 
-/// Adds rows, one after the other.
-struct AddRows<'a, T> {
-    sums: &'a mut [T],
-    rows: ArrayView2<'a, T>,
-}
-
-impl<T: Scalar> Kernel for AddRows<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for row in self.rows.rows() {
-            let row = row.to_slice().expect("rows of a batch are contiguous");
-            self.sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-        }
-    }
-}
-
-/// The sum of magnitudes: NaN or infinite where any of the numbers is.
-pub struct Magnitude<'a, T>(pub &'a [T]);
-
-impl<T: Scalar> Kernel for Magnitude<'_, T> {
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        // Sixteen sums, so that none waits for another.
-        let mut sums = [T::ZERO; 16];
-        let (chunks, rest) = self.0.as_chunks::<16>();
-        for chunk in chunks {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += x.abs();
-            }
-        }
-        sums.iter().chain(rest).map(|x| x.to_f64().abs()).sum()
-    }
-}
-
-/// Whether all numbers are finite.
-pub struct AllFinite<'a, T>(pub &'a [T]);
-
-impl<T: Scalar> Kernel for AllFinite<'_, T> {
-    type Output = bool;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> bool {
-        // 0 times a finite number is 0, times any other NaN. Sixteen sums, so that none waits for another.
-        let mut sums = [T::ZERO; 16];
-        let (chunks, rest) = self.0.as_chunks::<16>();
-        for chunk in chunks {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum = I::fma(x, T::ZERO, *sum);
-            }
-        }
-        sums.iter().chain(rest).all(|x| x.is_finite())
-    }
-}
-
 struct Penalise<'a, T> {
     grads: &'a mut [T],
     weights: &'a [T],
     strength: T,
+    width: usize,
+    squares: &'a mut [f64],
 }
 
 impl<T: Scalar> Kernel for Penalise<'_, T> {
-    type Output = f64;
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
+    fn run<I: Isa>(self) {
         for (g, &w) in self.grads.iter_mut().zip(self.weights) {
             *g = I::fma(self.strength, w, *g);
         }
-        sum_of_squares(self.weights)
-    }
-}
-
-/// The squared 2-norm in double precision: eight interleaved sums.
-#[inline(always)]
-fn sum_of_squares<T: Scalar>(x: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (chunks, rest) = x.as_chunks::<8>();
-    for chunk in chunks {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            *sum += x.to_f64() * x.to_f64();
-        }
-    }
-    for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += x.to_f64() * x.to_f64();
-    }
-    sums.iter().sum()
-}
-
-/// The squared 2-norm of a slice.
-pub struct SquaredNorm<'a, T>(pub &'a [T]);
-
-impl<T: Scalar> Kernel for SquaredNorm<'_, T> {
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        sum_of_squares(self.0)
+        RowSquares { x: self.weights, width: self.width, squares: self.squares }.run::<I>();
     }
 }

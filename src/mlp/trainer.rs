@@ -10,12 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Data, Workspace};
-use super::network::{AllFinite, Network, SquaredNorm};
-use super::params::Rows;
+use super::network::Network;
+use super::params::{Rows, Shape};
 use super::predict::{self, Ladder};
 use super::random;
 use crate::error::{Error, Result};
 use crate::kernels::matmul::Scratch;
+use crate::kernels::sums::{AllFinite, RowSquares};
 use crate::optim::{Optimizer, Step};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
@@ -23,10 +24,10 @@ use crate::team::{self, Shared, Worker};
 
 /// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond.
 const FLOPS_PER_WORKER: f64 = 3e5;
-/// Elements of a gradient that are updated while they are in the second-level cache, and the fewest rows of weights for which
-/// a product is still quick.
+/// Elements of a gradient that are updated while they are in the second-level cache.
 const BLOCK: usize = 48 * 1024;
-const MIN_BLOCK_ROWS: usize = 48;
+/// The fewest elements that are worth an update of their own: smaller blocks wait for the next.
+const MIN_UPDATE: usize = 4096;
 /// How often the monitor is asked whether to go on.
 const TICK: Duration = Duration::from_millis(40);
 /// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
@@ -174,6 +175,14 @@ pub fn workers(network: &Network, batch_size: usize) -> usize {
     ((network.shape.step_flops(batch_size) / FLOPS_PER_WORKER) as usize).clamp(1, team::cores())
 }
 
+/// A part of the parameters, in pieces of about [`BLOCK`] elements. Wide layers have larger ones: each block reads all that
+/// `rows` rows of the batch brought, which takes time that enough rows of weights must pay for.
+fn blocks(shape: &Shape, part: &Rows, rows: usize) -> impl Iterator<Item = Rows> {
+    let height = (BLOCK / shape.widths()[part.layer + 1]).max((rows / 5).clamp(48, 192)).next_multiple_of(12);
+    let (layer, rows) = (part.layer, part.rows.clone());
+    rows.clone().step_by(height).map(move |start| Rows { layer, rows: start..rows.end.min(start + height) })
+}
+
 /// What the team shares.
 struct Fit<'a, 'd, 'l, T: Scalar> {
     network: &'a Network,
@@ -223,6 +232,8 @@ struct Leader<'l, T: Scalar> {
 struct Own<T> {
     scratch: Scratch<T>,
     parts: Vec<Rows>,
+    /// The same, in pieces of about [`BLOCK`] elements.
+    blocks: Vec<Rows>,
     ladder: Option<Ladder<T>>,
 }
 
@@ -237,9 +248,11 @@ struct Now {
 
 impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
     fn work(&self, worker: &Worker) {
+        let parts = self.network.shape.share(worker.index, worker.count);
         let mut own = Own {
             scratch: Scratch::new(self.network.shape.max_inputs()),
-            parts: self.network.shape.share(worker.index, worker.count),
+            blocks: parts.iter().flat_map(|part| blocks(&self.network.shape, part, self.rows_held)).collect(),
+            parts,
             ladder: self.validation.map(|data| Ladder::new(self.network, data.len())),
         };
         let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
@@ -262,6 +275,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 worker.meet();
                 if self.stop.load(Ordering::Relaxed) {
                     return;
+                }
+                if let Some(leader) = &mut leader {
+                    self.account_penalty(leader, weight);
                 }
             }
             if let (Some(data), Some(ladder)) = (self.validation, &mut own.ladder) {
@@ -296,6 +312,11 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
 
     /// One step, but for the meeting that ends it.
     fn train(&self, worker: &Worker, own: &mut Own<T>, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, now: &Now) {
+        if self.bad_gradient.load(Ordering::Relaxed) == now.step - 1 && now.step > 1 {
+            // Found by `descend`.
+            return self.refuse(leader, "the gradient");
+        }
+        let penalty = self.network.penalty_strength(now.weight);
         let scale = match self.network.loss.mean() {
             true if now.weight > 0.0 => 1.0 / now.weight,
             true => 0.0,
@@ -319,10 +340,10 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 // SAFETY: the losses are written again only after the next meeting.
                 leader.loss += unsafe { self.batch.row_loss.read(0..held.len()) }.iter().sum::<f64>();
             }
-            if first && last && self.nothing_in_between(worker, now) {
-                self.descend(own, held.len());
+            if first && last && self.nothing_in_between(worker) {
+                self.descend(own, held.len(), penalty, now.step);
                 if let Some(leader) = leader {
-                    self.account(leader, 0.0, now);
+                    self.account(leader, now);
                 }
                 return;
             }
@@ -334,7 +355,6 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
                 worker.meet();
             }
         }
-        let penalty = self.network.penalty_strength(now.weight);
         self.finish_gradient(own, penalty, now.step);
         if self.checks || penalty != 0.0 {
             worker.meet();
@@ -350,9 +370,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             }
             worker.meet();
         }
-        own.parts.iter().for_each(|part| self.update(part));
+        own.parts.iter().for_each(|part| self.update(self.network.shape.range(part)));
         if let Some(leader) = leader {
-            self.account(leader, penalty, now);
+            self.account(leader, now);
         }
     }
 
@@ -382,9 +402,9 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
     }
 
-    /// Whether gradient and update can follow each other block by block: no penalty or norm to sum up in between, and no
-    /// element that might not be finite.
-    fn nothing_in_between(&self, worker: &Worker, now: &Now) -> bool {
+    /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element that
+    /// might not be finite.
+    fn nothing_in_between(&self, worker: &Worker) -> bool {
         let layers = self.network.shape.layers();
         let sum = |which: usize| -> f64 {
             // SAFETY: written before the last meeting, and again only after the next.
@@ -392,54 +412,64 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             all.iter().skip(which).step_by(2 * layers).sum()
         };
         let bounded = |layer| sum(2 * layer) * sum(2 * layer + 1) < T::MAX.to_f64() / 4.0;
-        !self.clips && self.network.penalty_strength(now.weight) == 0.0 && (!self.checks || (0..layers).all(bounded))
+        !self.clips && (!self.checks || (0..layers).all(bounded))
     }
 
     /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
-    fn descend(&self, own: &mut Own<T>, rows: usize) {
-        for part in &own.parts {
-            let height = (BLOCK / self.network.shape.widths()[part.layer + 1]).max(MIN_BLOCK_ROWS).next_multiple_of(12);
-            for start in part.rows.clone().step_by(height) {
-                let block = Rows { layer: part.layer, rows: start..part.rows.end.min(start + height) };
-                // SAFETY: the parts of the workers are disjoint, and nobody writes to the batch now.
-                unsafe { self.network.gradient(&self.batch, rows, &block, true, &self.grads, &mut own.scratch) };
-                self.update(&block);
+    ///
+    /// With a penalty, weights that are not finite, or too large for their share of it, can still spoil the gradient. They
+    /// are met too late to hold back the other workers; this one leaves out its update, and the next step is refused.
+    fn descend(&self, own: &mut Own<T>, rows: usize, penalty: f64, step: u64) {
+        let shape = &self.network.shape;
+        let mut ready = 0..0;
+        for (index, block) in own.blocks.iter().enumerate() {
+            // SAFETY: the parts of the workers are disjoint, and nobody writes to the batch now.
+            unsafe { self.network.gradient(&self.batch, rows, block, true, &self.grads, &mut own.scratch) };
+            if penalty != 0.0 && !self.penalise(block, penalty) && self.checks {
+                return self.bad_gradient.store(step, Ordering::Relaxed);
             }
+            let range = shape.range(block);
+            ready = if ready.is_empty() { range } else { ready.start..range.end };
+            if ready.len() >= MIN_UPDATE || index + 1 == own.blocks.len() {
+                self.update(std::mem::take(&mut ready));
+            }
+        }
+    }
+
+    /// The penalty's share of the gradient of some of this worker's parameters. False where it may not be finite.
+    fn penalise(&self, part: &Rows, penalty: f64) -> bool {
+        let shape = &self.network.shape;
+        let weights = part.rows.start..part.rows.end.min(shape.widths()[part.layer]);
+        let range = shape.range(&Rows { layer: part.layer, rows: weights.clone() });
+        let first = shape.first_row(part.layer);
+        // SAFETY: the rows of the workers are disjoint; this worker alone writes its parameters.
+        unsafe {
+            let squares = self.row_penalties.write(first + weights.start..first + weights.end.max(weights.start));
+            let (grads, params) = (self.grads.write(range.clone()), self.params.read(range));
+            self.network.penalise(part.layer, grads, params, penalty, squares)
         }
     }
 
     /// The penalty's share of this worker's gradient, and the figures that the step needs.
     fn finish_gradient(&self, own: &Own<T>, penalty: f64, step: u64) {
-        if penalty == 0.0 && !self.checks && !self.clips {
-            return;
-        }
         let shape = &self.network.shape;
         let mut finite = true;
         for part in &own.parts {
-            if self.checks && !self.clips {
+            if penalty != 0.0 {
+                finite &= self.penalise(part, penalty);
+            }
+            let range = shape.range(part);
+            if self.clips {
+                let first = shape.first_row(part.layer);
+                // SAFETY: the rows of the workers are disjoint.
+                let (x, squares) = unsafe {
+                    (self.grads.read(range), self.row_norms.write(first + part.rows.start..first + part.rows.end))
+                };
+                dispatch(RowSquares { x, width: shape.widths()[part.layer + 1], squares });
+                finite &= squares.iter().all(|squares| squares.is_finite());
+            } else if self.checks {
                 // SAFETY: this part is this worker's.
-                finite &= dispatch(AllFinite(unsafe { self.grads.read(shape.range(part)) }));
-            }
-            if penalty == 0.0 && !self.clips {
-                continue;
-            }
-            let (inputs, first_row) = (shape.widths()[part.layer], shape.first_row(part.layer));
-            for row in part.rows.clone() {
-                let range = shape.range(&Rows { layer: part.layer, rows: row..row + 1 });
-                let at = first_row + row..first_row + row + 1;
-                // SAFETY: the rows of the workers are disjoint; parameters are not written now.
-                unsafe {
-                    let grads = self.grads.write(range.clone());
-                    if penalty != 0.0 && row < inputs {
-                        self.row_penalties.write(at.clone())[0] =
-                            self.network.penalise(grads, self.params.read(range), penalty);
-                    }
-                    if self.clips {
-                        let norm = dispatch(SquaredNorm(grads));
-                        self.row_norms.write(at)[0] = norm;
-                        finite &= norm.is_finite();
-                    }
-                }
+                finite &= dispatch(AllFinite(unsafe { self.grads.read(range) }));
             }
         }
         if self.checks && !finite {
@@ -448,26 +478,31 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
     }
 
     /// Updates some parameters of this worker's.
-    fn update(&self, part: &Rows) {
+    fn update(&self, range: Range<usize>) {
         // SAFETY: the step is written only before a meeting and read after it.
         let Some(step) = (unsafe { &self.step.read(0..1)[0] }) else { return };
-        let shape = &self.network.shape;
-        let whole = shape.range(part);
-        let weights_end = shape.weights(part.layer).end;
-        for (tensor, range) in [
-            (2 * part.layer, whole.start..whole.end.min(weights_end)),
-            (2 * part.layer + 1, whole.start.max(weights_end)..whole.end),
-        ] {
-            if range.is_empty() {
-                continue;
+        if step.is_uniform() {
+            return self.update_tensor(step, 0, range);
+        }
+        for layer in 0..self.network.shape.layers() {
+            for (tensor, whole) in
+                [(2 * layer, self.network.shape.weights(layer)), (2 * layer + 1, self.network.shape.biases(layer))]
+            {
+                let part = range.start.max(whole.start)..range.end.min(whole.end);
+                if !part.is_empty() {
+                    self.update_tensor(step, tensor, part);
+                }
             }
-            let mut slots: [&mut [T]; crate::optim::rule::MAX_SLOTS] = Default::default();
-            // SAFETY: the parts of the workers are disjoint, and all have read what they need of the parameters.
-            unsafe {
-                slots.iter_mut().zip(&self.slots).for_each(|(to, slot)| *to = slot.write(range.clone()));
-                let count = self.slots.len();
-                step.apply(tensor, self.params.write(range.clone()), self.grads.read(range), &mut slots[..count]);
-            }
+        }
+    }
+
+    fn update_tensor(&self, step: &Step<T>, tensor: usize, range: Range<usize>) {
+        let mut slots: [&mut [T]; crate::optim::rule::MAX_SLOTS] = Default::default();
+        // SAFETY: the parts of the workers are disjoint, and all have read what they need of the parameters.
+        unsafe {
+            slots.iter_mut().zip(&self.slots).for_each(|(to, slot)| *to = slot.write(range.clone()));
+            let count = self.slots.len();
+            step.apply(tensor, self.params.write(range.clone()), self.grads.read(range), &mut slots[..count]);
         }
     }
 
@@ -501,18 +536,23 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
     }
 
     /// Leader: the books of a finished step, and now and then a look at the clock.
-    fn account(&self, leader: &mut Leader<'_, T>, penalty: f64, now: &Now) {
+    fn account(&self, leader: &mut Leader<'_, T>, now: &Now) {
         leader.weight += now.weight;
-        if penalty != 0.0 {
-            // SAFETY: all penalties are written before the meeting that came last, or by this one worker.
-            let squares: f64 = unsafe { self.row_penalties.read(0..self.row_penalties.len()) }.iter().sum();
-            leader.penalty += 0.5 * penalty * squares * now.weight;
-        }
         if now.step.is_multiple_of(leader.steps_per_look) && leader.last_tick.elapsed() >= TICK {
             leader.last_tick = Instant::now();
             if leader.monitor.tick() == Flow::Stop {
                 Self::end(leader, Ok(Stopped::Interrupted));
             }
+        }
+    }
+
+    /// Leader: the penalty of the step before the last meeting.
+    fn account_penalty(&self, leader: &mut Leader<'_, T>, weight: f64) {
+        let strength = self.network.penalty_strength(weight);
+        if strength != 0.0 {
+            // SAFETY: they are written again only after the next meeting.
+            let squares: f64 = unsafe { self.row_penalties.read(0..self.row_penalties.len()) }.iter().sum();
+            leader.penalty += 0.5 * strength * squares * weight;
         }
     }
 
@@ -601,7 +641,9 @@ pub fn loss_and_grads<T: Scalar>(
             if network.l2 != 0.0 && !weights.is_empty() {
                 // SAFETY: the parts of the workers are disjoint.
                 let grads = unsafe { grads.write(weights.clone()) };
-                network.penalise(grads, &params[weights], network.penalty_strength(weight));
+                let strength = network.penalty_strength(weight);
+                let mut squares = vec![0.0; part.rows.len()];
+                network.penalise(part.layer, grads, &params[weights], strength, &mut squares);
             }
         }
     });

@@ -94,6 +94,12 @@ impl<T: Scalar> Step<T> {
         self.first.lr
     }
 
+    /// Whether all tensors are updated alike, so that a run may reach over several of them.
+    pub fn is_uniform(&self) -> bool {
+        let alike = self.group_of.is_none() && self.factors.is_empty() && self.concluded.is_empty();
+        alike && (!self.first.selective || self.selected.is_none())
+    }
+
     /// Whether the step is left out, because of NaN or infinity in a gradient. [`Step::apply`] then does nothing.
     pub fn skipped(&self) -> bool {
         self.skipped

@@ -1,0 +1,133 @@
+//! Sums over rows and over all numbers. Each has many chains of additions at once, in an order that depends on nothing but
+//! the shape.
+
+use ndarray::ArrayView2;
+
+use crate::scalar::Scalar;
+use crate::simd::{Isa, Kernel, Vector};
+
+/// Adds rows, one after the other: `LANES` sums of each register are independent chains, in the order of the rows.
+pub struct AddRows<'a, T> {
+    /// One sum for each column.
+    pub sums: &'a mut [T],
+    /// A matrix with contiguous rows.
+    pub rows: ArrayView2<'a, T>,
+}
+
+impl<T: Scalar> Kernel for AddRows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        /// Sums that stay in registers while all rows pass.
+        const ACROSS: usize = 4;
+        let lanes = T::Vector::<I>::LANES;
+        let one = T::Vector::<I>::splat(T::ONE);
+        let (count, stride) = (self.rows.nrows(), self.rows.strides()[0]);
+        assert!(self.rows.ncols() == self.sums.len() && (self.rows.strides()[1] == 1 || self.sums.len() <= 1));
+        let mut col = 0;
+        while col + lanes <= self.sums.len() {
+            let across = ((self.sums.len() - col) / lanes).min(ACROSS);
+            let to = self.sums[col..].as_mut_ptr();
+            // SAFETY: columns `col .. col + across * lanes` of every row lie in the matrix, and as many in `sums`.
+            unsafe {
+                let mut sums: [T::Vector<I>; ACROSS] =
+                    std::array::from_fn(|n| T::Vector::<I>::load(to.add(n.min(across - 1) * lanes)));
+                for row in 0..count as isize {
+                    let from = self.rows.as_ptr().offset(row * stride).add(col);
+                    for (n, sum) in sums.iter_mut().enumerate() {
+                        *sum = T::Vector::<I>::load(from.add(n.min(across - 1) * lanes)).fma(one, *sum);
+                    }
+                }
+                for (n, sum) in sums.iter().take(across).enumerate() {
+                    sum.store(to.add(n * lanes));
+                }
+            }
+            col += across * lanes;
+        }
+        if col < self.sums.len() {
+            for row in self.rows.rows() {
+                let row = row.to_slice().expect("rows of a batch are contiguous");
+                self.sums[col..].iter_mut().zip(&row[col..]).for_each(|(sum, &x)| *sum += x);
+            }
+        }
+    }
+}
+
+/// The sum of magnitudes: NaN or infinite where any of the numbers is.
+pub struct Magnitude<'a, T>(pub &'a [T]);
+
+impl<T: Scalar> Kernel for Magnitude<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        // Four registers of sums, so that none waits for another.
+        let mut sums = [T::ZERO; 64];
+        let (chunks, rest) = self.0.as_chunks::<64>();
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += x.abs();
+            }
+        }
+        sums.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += x.abs());
+        for half in [32, 16, 8, 4, 2, 1] {
+            let (low, high) = sums.split_at_mut(half);
+            low.iter_mut().zip(high).for_each(|(low, &mut high)| *low += high);
+        }
+        sums[0].to_f64()
+    }
+}
+
+/// Whether all numbers are finite.
+pub struct AllFinite<'a, T>(pub &'a [T]);
+
+impl<T: Scalar> Kernel for AllFinite<'_, T> {
+    type Output = bool;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> bool {
+        // 0 times a finite number is 0, times any other NaN. Sixteen sums, so that none waits for another.
+        let mut sums = [T::ZERO; 16];
+        let (chunks, rest) = self.0.as_chunks::<16>();
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum = I::fma(x, T::ZERO, *sum);
+            }
+        }
+        sums.iter().chain(rest).all(|x| x.is_finite())
+    }
+}
+
+/// The squared 2-norm of each row of a matrix.
+pub struct RowSquares<'a, T> {
+    /// The matrix.
+    pub x: &'a [T],
+    /// Its columns.
+    pub width: usize,
+    /// One number for each row.
+    pub squares: &'a mut [f64],
+}
+
+impl<T: Scalar> Kernel for RowSquares<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (squares, row) in self.squares.iter_mut().zip(self.x.chunks_exact(self.width)) {
+            *squares = sum_of_squares(row);
+        }
+    }
+}
+
+/// The squared 2-norm in double precision: eight interleaved sums.
+#[inline(always)]
+fn sum_of_squares<T: Scalar>(x: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (chunks, rest) = x.as_chunks::<8>();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += x.to_f64() * x.to_f64();
+    }
+    sums.iter().sum()
+}
