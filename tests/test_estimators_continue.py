@@ -1,0 +1,95 @@
+"""Fits that continue are one long fit, to the last bit."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+import schuss as sc
+from schuss import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module", params=[MLPClassifier, MLPRegressor])
+def problem(request):
+    load = load_breast_cancer if request.param is MLPClassifier else load_diabetes
+    X, y = load(return_X_y=True)
+    return request.param, StandardScaler().fit_transform(X), y
+
+
+def parameters(model):
+    return np.concatenate([part.ravel() for part in (*model.coefs_, *model.intercepts_)])
+
+
+WAYS = [
+    {"solver": "sgd", "learning_rate_init": 1e-4},
+    {"solver": "sgd", "learning_rate_init": 1e-4, "learning_rate": "invscaling"},
+    # The loss stalls all the time, before and after the break.
+    {
+        "solver": "sgd",
+        "learning_rate_init": 1e-4,
+        "learning_rate": "adaptive",
+        "tol": 1e9,
+        "n_iter_no_change": 1,
+    },
+    {"solver": "adam", "early_stopping": True, "restore_best": False, "n_iter_no_change": 99},
+    {"solver": "sgd", "learning_rate_init": 1e-4, "early_stopping": True, "restore_best": False, "tol": 0},
+    {"schedule": sc.schedules.cosine(0.01, total_steps=30), "dropout": 0.3},
+    {"optimizer": sc.AdamW(lr=sc.schedules.cosine(0.01, total_steps=99)), "clip_norm": 1.0},
+    {"optimizer": "rmsprop", "learning_rate": "invscaling", "shuffle": False},
+]
+
+
+@pytest.mark.parametrize("options", WAYS, ids=lambda options: "-".join(map(str, options)))
+def test_two_warm_fits_are_one_long_one(problem, options):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "batch_size": 100, **options}
+    long = kind(max_iter=7, **options).fit(X, y)
+    short = kind(max_iter=3, warm_start=True, **options).fit(X, y)
+    short = pickle.loads(pickle.dumps(short)).set_params(max_iter=4).fit(X, y)
+    np.testing.assert_array_equal(parameters(short), parameters(long))
+    assert short.loss_curve_ == long.loss_curve_
+    assert short.validation_scores_ == long.validation_scores_
+    assert short.history_["lr"] == long.history_["lr"]
+    assert short.t_ == long.t_
+
+
+def test_adaptation_goes_on_after_the_break(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "warm_start": True, **WAYS[2]}
+    model = kind(max_iter=3, **options).fit(X, y)
+    # Else the test above would prove nothing for it.
+    rates = model.set_params(max_iter=4).fit(X, y).history_["lr"]
+    assert rates[0] > rates[3] > rates[6]
+
+
+@pytest.mark.parametrize("options", [WAYS[1], WAYS[5], WAYS[6]], ids=["invscaling", "schedule", "recipe"])
+def test_partial_fits_are_a_fit(problem, options):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "batch_size": 100, **options}
+    whole = kind(max_iter=4, **options).fit(X, y)
+    parts = kind(**options)
+    for _ in range(4):
+        parts = parts.partial_fit(X, y, **({"classes": [0, 1]} if kind is MLPClassifier else {}))
+    np.testing.assert_array_equal(parameters(parts), parameters(whole))
+    assert parts.loss_curve_ == whole.loss_curve_
+
+
+def test_recipes_are_parameters_like_others(problem):
+    kind, X, y = problem
+    recipes = [sc.SGD(lr=1e-7), sc.AdamW(lr=sc.schedules.cosine(0.05, total_steps=60)), "nadam", sc.LBFGS()]
+    model = kind(hidden_layer_sizes=8, max_iter=10, random_state=0)
+    search = GridSearchCV(model, {"optimizer": recipes}, cv=2).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.cv_results_["rank_test_score"][0] == 4
+    copied = clone(search.best_estimator_)
+    assert copied.optimizer == search.best_params_["optimizer"]
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(again.predict(X), search.best_estimator_.predict(X))
