@@ -48,6 +48,10 @@ FAMILIES = {
         "Prodigy": sc.Prodigy(d0=0.01),
     },
 }
+_NAMED = {type(recipe).__name__ for family in FAMILIES.values() for recipe in family.values()}
+FAMILIES["and their children"] |= {
+    rule["name"]: getattr(sc, rule["name"])() for rule in sc.optimizers.rules() if rule["name"] not in _NAMED
+}
 
 
 def rosenbrock(p):
@@ -69,7 +73,7 @@ SURFACES = {
     "Rosenbrock": (rosenbrock, (-1.2, 1.0), (1.0, 1.0), ((-1.7, 1.5), (-0.5, 2.3))),
     "a ravine": (ravine, (-3.2, 1.2), (0.0, 0.0), ((-3.8, 1.4), (-1.9, 2.6))),
 }
-COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e6a700"]
+COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e6a700", "#56b4e9", "#555555"]
 
 
 def path(fun, start, recipe, lr):
