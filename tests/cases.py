@@ -86,6 +86,8 @@ CASES = [
     case("Rprop", etas=(0.3, 1.4), step_sizes=(1e-3, 0.1), late=True),
     case("Lion", lr=0.01),
     case("Lion", betas=(0.8, 0.95), lr=0.01),
+    case("Adan"),
+    case("Adan", betas=(0.8, 0.7), beta3=0.95, eps=0.01, eps_root=0.001, small_change=True),
     case("AdaBelief"),
     case("AdaBelief", betas=(0.8, 0.95), eps=0.01, eps_root=0.001),
     case("Yogi"),

@@ -147,6 +147,18 @@ def lion(p, g, state, lr, t, *, betas):
     return p - lr * np.sign(betas[0] * m + (1 - betas[0]) * g)
 
 
+def adan(p, g, state, lr, t, *, betas, beta3, eps, eps_root, small_change):
+    b1, b2 = betas
+    change = g - state.get("g", g)
+    ahead = 1 - b2 if small_change else b2
+    state["g"] = g
+    state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
+    state["v"] = b2 * state.get("v", 0) + (1 - b2) * change
+    state["n"] = beta3 * state.get("n", 0) + (1 - beta3) * (g + ahead * change) ** 2
+    u = state["m"] / (1 - b1**t) + ahead * state["v"] / (1 - b2**t)
+    return p - lr * u / (np.sqrt(state["n"] / (1 - beta3**t) + eps_root) + eps)
+
+
 def adabelief(p, g, state, lr, t, *, betas, eps, eps_root):
     b1, b2 = betas
     state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
@@ -237,6 +249,7 @@ RULES: dict[str, Callable] = {
     "RAdam": radam,
     "Rprop": rprop,
     "Lion": lion,
+    "Adan": adan,
     "AdaBelief": adabelief,
     "Yogi": yogi,
     "LAMB": lamb,

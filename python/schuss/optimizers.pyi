@@ -14,6 +14,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "Lion",
     "NAdam",
     "NonFiniteError",
@@ -341,6 +342,35 @@ class Lion(Optimizer):
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
         convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
     ) -> Lion: ...
+
+class Adan(Optimizer):
+    def __new__(
+        cls,
+        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        lr: _LearningRate | None = 0.001,
+        *,
+        betas: tuple[float, float] = (0.98, 0.92),
+        beta3: float = 0.99,
+        eps: float = 1e-08,
+        eps_root: float = 0.0,
+        small_change: bool = False,
+        weight_decay: float = 0.0,
+        decay: Literal["coupled", "decoupled", "independent"] = "decoupled",
+        decay_where: Literal["everywhere", "matrices"] | _Mask = "everywhere",
+        clip_value: float | None = None,
+        clip_tensor_norm: float | None = None,
+        clip_norm: float | None = None,
+        clip_eps: float = 0.0,
+        accumulate: float = 1.0,
+        lookahead: float | None = None,
+        lookahead_alpha: float = 0.5,
+        ema: float | None = None,
+        ema_start: Literal["params", "first", "zero"] = "params",
+        swa_start: float | None = None,
+        maximize: bool = False,
+        nonfinite: Literal["raise", "skip", "ignore"] = "raise",
+        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+    ) -> Adan: ...
 
 class AdaBelief(Optimizer):
     def __new__(

@@ -9,6 +9,7 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+mod adan;
 mod config;
 pub mod driver;
 pub mod ewa;

@@ -2,8 +2,8 @@
 
 use super::options::{Options, Spec};
 use super::{
-    adabelief, adadelta, adagrad, adam, adamax, lamb, lion, nadam, prodigy, radam, rmsprop, rprop, schedule_free, sgd,
-    yogi,
+    adabelief, adadelta, adagrad, adam, adamax, adan, lamb, lion, nadam, prodigy, radam, rmsprop, rprop, schedule_free,
+    sgd, yogi,
 };
 use crate::scalar::Scalar;
 use crate::simd::{Isa, MOST_LANES, Vector};
@@ -369,6 +369,7 @@ rules! {
     radam::RAdam => RADAM;
     rprop::Rprop => RPROP;
     lion::Lion => LION;
+    adan::Adan => ADAN;
     adabelief::AdaBelief => ADABELIEF;
     yogi::Yogi => YOGI;
     lamb::Lamb => LAMB;

@@ -109,6 +109,8 @@ CASES = [
     optax("Rprop", lr=0.01),
     optax("Lion", lr=0.01),
     optax("Lion", "decay", lr=0.05, betas=(0.8, 0.95), weight_decay=0.1),
+    optax("Adan", lr=0.01),
+    optax("Adan", "betas", lr=0.05, betas=(0.8, 0.7), eps=1e-3, weight_decay=0.1),
     optax("AdaBelief", lr=0.01),
     optax("AdaBelief", "betas", lr=0.05, betas=(0.8, 0.95), eps=1e-8, eps_root=1e-4),
     optax("Yogi", lr=0.01),

@@ -33,7 +33,10 @@ CLASSES = {
             rule: rule.lower()
             for rule in ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "Adadelta", "Adamax")
         },
-        **{rule: rule.lower() for rule in ("NAdam", "RAdam", "Rprop", "Lion", "AdaBelief", "Yogi", "LAMB")},
+        **{
+            rule: rule.lower()
+            for rule in ("NAdam", "RAdam", "Rprop", "Lion", "Adan", "AdaBelief", "Yogi", "LAMB")
+        },
         "ScheduleFreeSGD": "contrib.schedule_free_sgd",
         "ScheduleFreeAdamW": "contrib.schedule_free_adamw",
         "Prodigy": "contrib.prodigy",
