@@ -58,6 +58,7 @@ impl Shape for Relu {
 
     #[inline(always)]
     fn value<I: Isa, T: Scalar>(z: T) -> T {
+        // Adding 0 makes 0 of -0.
         choose(T::ZERO > z, T::ZERO, z + T::ZERO)
     }
     #[inline(always)]

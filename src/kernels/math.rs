@@ -211,9 +211,21 @@ pub fn sigmoid<I: Isa, T: Scalar>(x: T) -> T {
     I::fma(-v, far, v)
 }
 
+/// Whether a function is computed in double precision on its way: where single precision without fused multiply-add would
+/// round once too often.
+#[inline(always)]
+fn takes_detour<I: Isa, T: Scalar>() -> bool {
+    !I::FMA && T::SIGNIFICAND_BITS < <f64 as Scalar>::SIGNIFICAND_BITS
+}
+
 /// The hyperbolic tangent.
 #[inline(always)]
 pub fn tanh<I: Isa, T: Scalar>(x: T) -> T {
+    if takes_detour::<I, T>() { T::from_f64(direct_tanh::<I, f64>(x.to_f64())) } else { direct_tanh::<I, T>(x) }
+}
+
+#[inline(always)]
+fn direct_tanh<I: Isa, T: Scalar>(x: T) -> T {
     let e = Decay::of::<I, T>(T::from_f64(-2.0) * x.abs());
     // (e - 1) / (e + 1), as v - v t with v = (e - 1) / 2 and t that quotient: it is rounded less.
     let difference = e.minus_one::<I>();
@@ -224,6 +236,11 @@ pub fn tanh<I: Isa, T: Scalar>(x: T) -> T {
 /// x / (1 + e^-x)
 #[inline(always)]
 pub fn silu<I: Isa, T: Scalar>(x: T) -> T {
+    if takes_detour::<I, T>() { T::from_f64(direct_silu::<I, f64>(x.to_f64())) } else { direct_silu::<I, T>(x) }
+}
+
+#[inline(always)]
+fn direct_silu<I: Isa, T: Scalar>(x: T) -> T {
     let inside = at_least(x, Decay::floor());
     let e = Decay::of::<I, T>(-inside.abs());
     let up = inside * e.up;
