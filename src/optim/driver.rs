@@ -86,7 +86,7 @@ fn update<T: Scalar>(optimizer: &mut Optimizer<T>, mut tensors: impl Tensors<T>,
     }
     let len = optimizer.len();
     if step.sums() != Over::Nothing {
-        let (sums, back) = measure(optimizer, tensors, step, threads);
+        let (sums, back) = measure(optimizer, tensors, step);
         optimizer.conclude(step, &sums);
         tensors = back;
     }
@@ -152,21 +152,15 @@ impl<T: Scalar> Gradients<T> for Gathered<T> {
     }
 }
 
-/// The first pass of a rule that needs sums: the sums of each tensor or group, and the tensors.
-fn measure<T: Scalar, W: Tensors<T>>(
-    optimizer: &mut Optimizer<T>,
-    tensors: W,
-    step: &Step<T>,
-    threads: usize,
-) -> (Vec<[f64; 2]>, W) {
+/// The first pass of a rule that needs sums, on one thread: the sums of each tensor or group, and the tensors.
+fn measure<T: Scalar, W: Tensors<T>>(optimizer: &mut Optimizer<T>, tensors: W, step: &Step<T>) -> (Vec<[f64; 2]>, W) {
     let over = step.sums();
     let groups: Vec<_> = (0..optimizer.tensors()).map(|tensor| optimizer.group_of(tensor)).collect();
     let key = |tensor: usize| if over == Over::Tensor { tensor } else { groups[tensor] };
     let mut sums = vec![[0.0; 2]; if over == Over::Tensor { optimizer.tensors() } else { optimizer.groups().len() }];
     let offsets = optimizer.offsets().to_vec();
     let mut whole = Part::whole(optimizer, tensors);
-    // Sums of blocks of positions are added in order: no thread decides what is summed together.
-    let _ = threads;
+    // Sums of blocks of positions are added in order, so that runs do not decide what is summed together.
     let mut open: Option<(usize, usize, Sums)> = None;
     let mut close = |open: Option<(usize, usize, Sums)>| {
         if let Some((_, key, of_block)) = open {
