@@ -484,7 +484,7 @@ mod x86 {
 
     register!(
         Zmm32, __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-        [_mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps], sqrt_by_estimate,
+        [_mm512_add_ps _mm512_sub_ps _mm512_mul_ps divide_by_estimate], _mm512_sqrt_ps,
         |x, a, b| fma _mm512_fmadd_ps(x, a, b), max _mm512_max_ps(x, a), 8 eight_by_eight,
         __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
     );
@@ -505,23 +505,21 @@ mod x86 {
         |x, a, b| fma _mm256_fmadd_pd(x, a, b), max _mm256_max_pd(x, a), 4 four_by_four
     );
 
-    /// Square root by the processor's estimate of its inverse and one step of Newton's method: the divider, which Adam's
-    /// own division keeps busy, has nothing to do with it.
+    /// Quotient by the processor's estimate of the divisor's inverse and one step of Newton's method, within one unit in the
+    /// last place: the divider has roots to take. Divisors from 2^126 on count as infinite, denormal ones as zero.
     ///
     /// # Safety
     /// The machine must have AVX-512 F and DQ.
     #[inline(always)]
-    unsafe fn sqrt_by_estimate(x: __m512) -> __m512 {
+    unsafe fn divide_by_estimate(a: __m512, b: __m512) -> __m512 {
         // SAFETY: the caller's promise.
         unsafe {
-            // NaN, zeros and infinities are their own roots, and denormals count as zero.
-            const SELF: i32 = 0xbf;
-            let special = _mm512_fpclass_ps_mask::<SELF>(x);
-            let inverse = _mm512_rsqrt14_ps(x);
-            let root = _mm512_mul_ps(x, inverse);
-            let half = _mm512_mul_ps(inverse, _mm512_set1_ps(0.5));
-            let root = _mm512_fmadd_ps(_mm512_fnmadd_ps(root, root, x), half, root);
-            _mm512_mask_mov_ps(root, special, x)
+            let inverse = _mm512_rcp14_ps(b);
+            let estimate = _mm512_mul_ps(a, inverse);
+            let better = _mm512_fmadd_ps(_mm512_fnmadd_ps(b, estimate, a), inverse, estimate);
+            // NaN, zeros, infinities and denormals cannot be made better.
+            const FINAL: i32 = 0xbf;
+            _mm512_mask_mov_ps(better, _mm512_fpclass_ps_mask::<FINAL>(estimate), estimate)
         }
     }
 
@@ -638,34 +636,74 @@ mod tests {
         }
     }
 
+    /// Quotients of numbers by others.
+    struct Quotients<'a, T>(&'a [T], &'a [T], &'a mut [T]);
+
+    impl<T: Scalar> Kernel for Quotients<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<I: Isa>(self) {
+            let lanes = T::Vector::<I>::LANES;
+            for ((a, b), to) in self.0.chunks(lanes).zip(self.1.chunks(lanes)).zip(self.2.chunks_mut(lanes)) {
+                (T::Vector::<I>::read(a) / T::Vector::<I>::read(b)).write(to);
+            }
+        }
+    }
+
+    /// 97 significands with each of some exponents, which fill no register.
+    fn numbers(exponents: std::ops::Range<u32>) -> Vec<f32> {
+        let with = |exponent: u32| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff)));
+        exponents.flat_map(with).collect()
+    }
+
     #[test]
-    fn a_root_is_within_its_bound_at_every_level() {
-        // Every exponent, and 97 significands with each: 97 fills no register.
-        let numbers: Vec<f32> = (1..255u32)
-            .flat_map(|exponent| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff))))
-            .collect();
+    fn roots_are_exact_at_every_level() {
+        let numbers = numbers(0..256);
         let doubles: Vec<f64> = numbers.iter().map(|&x| f64::from(x)).collect();
         at_every_level(|level| {
             let (mut roots, mut exact) = (vec![0.0; numbers.len()], vec![0.0; numbers.len()]);
             dispatch(Roots(&numbers, &mut roots));
             dispatch(Roots(&doubles, &mut exact));
             for ((x, root), exact) in doubles.iter().zip(roots).zip(exact) {
-                assert_eq!(exact, x.sqrt());
-                assert!((f64::from(root) / exact - 1.0).abs() <= 1e-7, "{level:?}: the root of {x} is not {root}");
+                assert!(exact == x.sqrt() || x.is_nan());
+                assert!(root == exact as f32 || x.is_nan(), "{level:?}: the root of {x} is not {root}");
             }
         });
     }
 
     #[test]
-    fn the_roots_of_zero_infinity_and_nan() {
+    fn quotients_are_within_their_bound_at_every_level() {
+        let divisors = numbers(1..253);
+        for sign in [1.0, -1.0] {
+            let dividends: Vec<f32> = (0..divisors.len()).map(|i| sign * divisors[i * 7919 % divisors.len()]).collect();
+            at_every_level(|level| {
+                let mut quotients = vec![0.0; divisors.len()];
+                dispatch(Quotients(&dividends, &divisors, &mut quotients));
+                for ((a, b), quotient) in dividends.iter().zip(&divisors).zip(quotients) {
+                    let exact = f64::from(*a) / f64::from(*b);
+                    let near = (f64::from(quotient) / exact - 1.0).abs() <= 1.2e-7;
+                    let beyond = match exact.abs() {
+                        large if large > f64::from(f32::MAX) => quotient == f32::INFINITY * sign,
+                        small if small < f64::from(f32::MIN_POSITIVE) => f64::from(quotient).abs() <= 1.2e-38,
+                        _ => false,
+                    };
+                    assert!(near || beyond, "{level:?}: {a} / {b} is not {quotient}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn quotients_with_zero_infinity_and_nan() {
+        let (inf, nan) = (f32::INFINITY, f32::NAN);
+        let (a, b) = ([1.0, -1.0, 0.0, 0.0, inf, inf, 3.0, nan, 0.0], [0.0, 0.0, 5.0, 0.0, 2.0, inf, -inf, 1.0, nan]);
         at_every_level(|_| {
-            let mut roots = [0.0f32; 5];
-            dispatch(Roots(&[0.0, -0.0, f32::INFINITY, f32::NAN, -1.0], &mut roots));
-            assert_eq!(
-                roots[..3].iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
-                [0.0f32, -0.0, f32::INFINITY].map(f32::to_bits)
-            );
-            assert!(roots[3].is_nan() && roots[4].is_nan());
+            let mut quotients = [0.0f32; 9];
+            dispatch(Quotients(&a, &b, &mut quotients));
+            for ((a, b), quotient) in a.iter().zip(b).zip(quotients) {
+                assert!(quotient == a / b || quotient.is_nan() && (a / b).is_nan(), "{a} / {b} is not {quotient}");
+            }
         });
     }
 

@@ -128,7 +128,7 @@ pub fn fit<'d, T: Scalar>(
     let mut val_loss = vec![0.0; validation.map_or(0, Data::len)];
     let mut step = [None];
     // Out of the optimizer for as long as the workers share them.
-    let mut slots: Vec<Vec<T>> = optimizer.slots_mut().iter_mut().map(std::mem::take).collect();
+    let mut slots: Vec<_> = optimizer.slots_mut().iter_mut().map(std::mem::take).collect();
     let fit = Fit {
         network,
         data,

@@ -8,6 +8,7 @@ use super::figure;
 use super::optimizer::Optimizer;
 use super::rule::{MAX_SLOTS, Over, Sums};
 use super::step::Step;
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::simd::FlushDenormals;
@@ -137,7 +138,7 @@ fn gather<T: Scalar>(
 
 /// Gradients that were gathered in a state array.
 struct Gathered<T> {
-    values: Vec<T>,
+    values: Buffer<T>,
     offsets: Vec<usize>,
 }
 

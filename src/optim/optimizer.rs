@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::{AVERAGE, Around, Average, Config, GATHERED, NonFinite};
 use super::rule::{Initial, Now, Over, Slot};
 use super::step::{GroupStep, Places, Step, UNUSED};
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -20,7 +21,7 @@ pub struct Optimizer<T: Scalar> {
     /// Where each tensor begins in the flat vector, then its length.
     offsets: Vec<usize>,
     names: Vec<&'static str>,
-    slots: Vec<Vec<T>>,
+    slots: Vec<Buffer<T>>,
     /// Which state arrays each group uses, and as what.
     places: Vec<Places>,
     /// The numbers that each group's rule remembers.
@@ -100,7 +101,7 @@ impl<T: Scalar> Optimizer<T> {
             for (place, Slot { name, initial }) in self.groups[index].slots().into_iter().enumerate() {
                 let position = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
                     self.names.push(name);
-                    self.slots.push(vec![T::ZERO; self.len()]);
+                    self.slots.push(Buffer::staggered(self.len(), self.slots.len()));
                     self.names.len() - 1
                 });
                 self.places[index].places[position] = place as u8;
@@ -324,12 +325,12 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     /// The state arrays, each as long as all tensors together.
-    pub fn slots(&self) -> &[Vec<T>] {
+    pub fn slots(&self) -> &[Buffer<T>] {
         &self.slots
     }
 
     /// The state arrays, to be changed: each as long as all tensors together.
-    pub fn slots_mut(&mut self) -> &mut [Vec<T>] {
+    pub fn slots_mut(&mut self) -> &mut [Buffer<T>] {
         &mut self.slots
     }
 
