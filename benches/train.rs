@@ -8,7 +8,7 @@ use std::time::Instant;
 use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
-use schuss::mlp::batch::Data;
+use schuss::mlp::batch::{Data, Inputs};
 use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
 use schuss::mlp::{Network, Shape, random};
 use schuss::optim::options::Convention;
@@ -58,7 +58,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
     let classes: Vec<u32> = (0..rows).map(|i| (i % outputs) as u32).collect();
     let values: Vec<T> = (0..rows * outputs).map(number).collect();
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
-    let data = Data { x: x.view(), targets, weights: None };
+    let data = Data { x: Inputs::Dense(x.view()), targets, weights: None };
     let scale = T::from_f64(0.1);
     let mut params: Vec<T> = (0..network.shape.len()).map(|i| number(i) * scale).collect();
     let config = Config::new("adam", Convention::Lecture).expect("Adam");

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
-use schuss::mlp::batch::Data;
+use schuss::kernels::sparse::{Csr, Indices};
+use schuss::mlp::batch::{Data, Inputs};
 use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
 use schuss::mlp::{Network, Shape};
 use schuss::optim::options::{Convention, Value};
@@ -43,7 +44,7 @@ impl<T> Monitor<T> for Silent {
     }
 }
 
-fn allocations(epochs: usize, threads: usize) -> usize {
+fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
     let network = Network {
         shape: Shape::new(&[20, 40, 30, 5]),
         activations: vec![Activation::Relu, Activation::Silu],
@@ -55,7 +56,12 @@ fn allocations(epochs: usize, threads: usize) -> usize {
     };
     let x = Array2::<f32>::from_shape_fn((500, 20), |(i, j)| ((i * 3 + j * 5) % 11) as f32 / 11.0);
     let classes: Vec<u32> = (0..500).map(|i| i % 5).collect();
-    let data = Data { x: x.view(), targets: Targets::Classes(&classes), weights: None };
+    let columns: Vec<i32> = (0..500 * 20).map(|k| k % 20).collect();
+    let starts: Vec<i32> = (0..=500).map(|i| i * 20).collect();
+    let (columns, starts) = (Indices::Short(&columns), Indices::Short(&starts));
+    let csr = Csr::new(x.as_slice().unwrap(), columns, starts, 20).unwrap();
+    let x = if sparse { Inputs::Sparse(csr) } else { Inputs::Dense(x.view()) };
+    let data = Data { x, targets: Targets::Classes(&classes), weights: None };
     let mut params = vec![0.01; network.shape.len()];
     let config = Config::new("adam", Convention::Lecture).unwrap().with("clip_norm", Value::Number(1.0)).unwrap();
     let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).unwrap();
@@ -76,9 +82,9 @@ fn allocations(epochs: usize, threads: usize) -> usize {
 
 #[test]
 fn the_epoch_loop_allocates_nothing() {
-    for threads in [1, 2] {
-        allocations(1, threads); // the pool's threads start here
-        let (one, many) = (allocations(1, threads), allocations(50, threads));
+    for (threads, sparse) in [(1, false), (2, false), (1, true), (2, true)] {
+        allocations(1, threads, sparse); // the pool's threads start here
+        let (one, many) = (allocations(1, threads, sparse), allocations(50, threads, sparse));
         assert!(one > 0);
         assert!(many <= one + 2, "{threads} threads: {one} allocations for 1 epoch, {many} for 50");
     }

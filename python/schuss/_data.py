@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._sparse import Sparse, compressed, is_sparse
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,20 +19,21 @@ if TYPE_CHECKING:
 class Rows(NamedTuple):
     """Inputs, targets and weights: C-contiguous, of the network's dtype (classes: uint32)."""
 
-    x: NDArray[Any]
+    x: NDArray[Any] | Sparse
     targets: NDArray[Any] | None
     weights: NDArray[Any] | None
 
     @property
     def total_weight(self) -> float:
         """The sum of the weights."""
-        return float(len(self.x) if self.weights is None else self.weights.sum(dtype=np.float64))
+        return float(self.x.shape[0] if self.weights is None else self.weights.sum(dtype=np.float64))
 
     def explain(self, error: BaseException) -> None:
         """Add to an error of the arithmetic what is wrong with the rows, if anything is."""
         if isinstance(error, ArithmeticError):
             for name, array in zip(("X", "y", "sample_weight"), self, strict=True):
-                if array is not None and not np.isfinite(array).all():
+                numbers = array.data if isinstance(array, Sparse) else array
+                if numbers is not None and not np.isfinite(numbers).all():
                     error.args = (f"{error}: {name} has NaN or infinity in it",)
                     return
 
@@ -49,21 +52,23 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 def rows_of(net: MLP, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
     """Check and convert rows for a network; without targets where `y` is None."""
     inputs = net.layers[0]
-    x = _numbers(f"{prefix}X", X, net.dtype)
-    if x.ndim != 2 or x.shape[1] != inputs:
+    convert = compressed if is_sparse(X) else _numbers
+    x = convert(f"{prefix}X", X, net.dtype)
+    if len(x.shape) != 2 or x.shape[1] != inputs:
         raise ValueError(f"{prefix}X must be of shape (n_samples, {inputs}), got {x.shape}")
     if y is None:
         return Rows(x, None, None)
     targets = _targets(net, y, f"{prefix}y")
-    if len(targets) != len(x):
-        raise ValueError(f"{prefix}y must have {len(x)} rows as X has, got {len(targets)}")
-    if len(x) == 0:
+    rows = x.shape[0]
+    if len(targets) != rows:
+        raise ValueError(f"{prefix}y must have {rows} rows as X has, got {len(targets)}")
+    if rows == 0:
         raise ValueError(f"{prefix}X must have at least one row, got none")
     weights = None
     if sample_weight is not None:
         weights = _numbers(f"{prefix}sample_weight", sample_weight, net.dtype)
-        if weights.shape != (len(x),):
-            raise ValueError(f"{prefix}sample_weight must be of shape ({len(x)},), got {weights.shape}")
+        if weights.shape != (rows,):
+            raise ValueError(f"{prefix}sample_weight must be of shape ({rows},), got {weights.shape}")
         if not (weights >= 0).all() or not weights.any():
             raise ValueError(f"{prefix}sample_weight must be finite, not negative and not all zero")
     return Rows(x, targets, weights)

@@ -119,7 +119,9 @@ class Schedule:
 def ewa_in_place(series: NDArray[np.float64], beta: float, bias_correction: bool) -> None: ...
 def rules() -> list[dict[str, Any]]: ...
 
-_Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]
+# An array, or data, indices, indptr and columns of compressed sparse rows.
+_Inputs: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]
+_Rows: TypeAlias = tuple[_Inputs, NDArray[Any] | None, NDArray[Any] | None]
 
 @final
 class Network:
@@ -160,7 +162,7 @@ class Network:
         max_seconds: float | None = None,
         tells: bool = True,
     ) -> tuple[list[tuple[float, float | None, float, float]], str, BaseException | None]: ...
-    def predict(self, theta: NDArray[Any], x: ArrayLike, raw: bool, threads: int | None) -> NDArray[Any]: ...
+    def predict(self, theta: NDArray[Any], x: _Inputs, raw: bool, threads: int | None) -> NDArray[Any]: ...
     def loss(self, theta: NDArray[Any], data: _Rows, threads: int | None) -> float: ...
     def loss_and_grads(
         self,

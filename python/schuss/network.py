@@ -173,9 +173,10 @@ class MLP:
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_inputs), or a source of blocks
+        X : array or SciPy sparse matrix of shape (n_samples, n_inputs), or a source of blocks
             The inputs. Used as it is where it is C-contiguous and of the network's dtype (a `numpy.memmap` is
-            then never read whole), else copied once; it must not be changed meanwhile. Data that does not fit
+            then never read whole), else copied once; it must not be changed meanwhile. A sparse matrix stays
+            sparse (CSR) and is trained with to the same bits as with its zeros. Data that does not fit
             in memory comes as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or
             as a callable without arguments that returns a new iterator over such blocks. Each epoch takes the
             blocks in a new order (an iterator's as they come) and shuffles within each block.
@@ -264,12 +265,12 @@ class MLP:
                 history.stopped = run.on_rows(source, epochs)
         return history
 
-    def predict(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+    def predict(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Outputs for the rows of `X`: probabilities, rates or plain numbers, as the loss implies.
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_inputs)
+        X : array or SciPy sparse matrix of shape (n_samples, n_inputs)
             The inputs.
         n_threads : int, optional
             Workers; None for as many as the rows deserve.
@@ -283,11 +284,11 @@ class MLP:
         """
         return self._outputs(X, False, n_threads)
 
-    def logits(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+    def logits(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Outputs before softmax, sigmoid or exp; else as `predict`."""
         return self._outputs(X, True, n_threads)
 
-    def _outputs(self, X: ArrayLike, raw: bool, n_threads: int | None) -> NDArray[Any]:
+    def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
         if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
             X = rows_of(self, X, None).x
         out: NDArray[Any] = self._core.predict(self.theta, X, raw, n_threads)
@@ -295,7 +296,7 @@ class MLP:
 
     def loss(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -318,7 +319,7 @@ class MLP:
 
     def loss_and_grads(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,

@@ -445,6 +445,12 @@ fn dot<T: Scalar, I: Isa>(x: &[T], y: &[T]) -> T {
     for (q, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
         sums[q] = I::fma(x, y, sums[q]);
     }
+    add_in_pairs(sums)
+}
+
+/// The sum of the chains of a narrow product.
+#[inline(always)]
+pub(super) fn add_in_pairs<T: Scalar>(mut sums: [T; CHAINS]) -> T {
     let mut half = CHAINS / 2;
     while half > 0 {
         for q in 0..half {
@@ -456,12 +462,12 @@ fn dot<T: Scalar, I: Isa>(x: &[T], y: &[T]) -> T {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::simd::{self, Level};
     use ndarray::{Array2, s};
 
-    fn numbers<T: Scalar>(rows: usize, cols: usize, seed: u64) -> Array2<T> {
+    pub(in crate::kernels) fn numbers<T: Scalar>(rows: usize, cols: usize, seed: u64) -> Array2<T> {
         let mut state = seed;
         Array2::from_shape_fn((rows, cols), |_| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -4,4 +4,5 @@ pub mod activation;
 pub mod loss;
 pub mod math;
 pub mod matmul;
+pub mod sparse;
 pub mod sums;

@@ -5,11 +5,12 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder, s};
 
 use super::network::Network;
 use crate::buffer::Buffer;
 use crate::kernels::loss::Targets;
+use crate::kernels::sparse::Csr;
 use crate::scalar::Scalar;
 use crate::simd::prefetch;
 use crate::team::Shared;
@@ -105,6 +106,8 @@ impl<'a, T: Scalar> Matrix<'a, T> {
 /// The buffers behind a [`Batch`].
 pub struct Workspace<T> {
     rows: usize,
+    sparse: bool,
+    source: Vec<u32>,
     values: Vec<Buffer<T>>,
     hidden: Vec<HiddenBuffers<T>>,
     classes: Vec<u32>,
@@ -120,8 +123,8 @@ struct HiddenBuffers<T> {
 }
 
 impl<T: Scalar> Workspace<T> {
-    /// For batches of up to `batch` rows.
-    pub fn new(network: &Network, batch: usize) -> Self {
+    /// For batches of up to `batch` rows of data whose inputs are sparse or not.
+    pub fn new(network: &Network, batch: usize, sparse: bool) -> Self {
         let rows = batch.clamp(1, MAX_ROWS);
         let widths = network.shape.widths();
         let matrix = |cols: usize, needed: bool| Buffer::zeroed(if needed { rows * stride::<T>(cols) } else { 0 });
@@ -133,7 +136,9 @@ impl<T: Scalar> Workspace<T> {
         let classes = network.loss.takes_classes();
         Workspace {
             rows,
-            values: widths.iter().map(|&width| matrix(width, true)).collect(),
+            sparse,
+            source: vec![0; if sparse { rows } else { 0 }],
+            values: widths.iter().enumerate().map(|(i, &width)| matrix(width, i > 0 || !sparse)).collect(),
             hidden: hidden.collect(),
             classes: vec![0; if classes { rows } else { 0 }],
             targets: Buffer::zeroed(if classes { 0 } else { rows * network.shape.outputs() }),
@@ -147,11 +152,19 @@ impl<T: Scalar> Workspace<T> {
         self.rows
     }
 
-    /// The same memory, for a team to share.
-    pub fn share<'a>(&'a mut self, network: &Network) -> Batch<'a, T> {
+    /// Whether it is for sparse inputs.
+    pub fn is_sparse(&self) -> bool {
+        self.sparse
+    }
+
+    /// The same memory, for a team to share; `sparse` are all inputs, where they are sparse.
+    pub fn share<'a>(&'a mut self, network: &Network, sparse: Option<Csr<'a, T>>) -> Batch<'a, T> {
+        assert_eq!(self.sparse, sparse.is_some());
         let widths = network.shape.widths();
         let hidden = self.hidden.iter_mut().zip(&widths[1..]).enumerate();
         Batch {
+            sparse,
+            source: Shared::new(&mut self.source),
             values: self.values.iter_mut().zip(widths).map(|(buffer, &width)| Matrix::new(buffer, width)).collect(),
             hidden: hidden
                 .map(|(layer, (HiddenBuffers { saved, mask, delta }, &width))| Hidden {
@@ -171,12 +184,16 @@ impl<T: Scalar> Workspace<T> {
 
 /// One batch in work.
 pub struct Batch<'a, T> {
-    /// The inputs, then each layer's outputs; the last are the logits, then their gradient.
+    /// The inputs (empty where they are sparse), then each layer's outputs; the last are the logits, then their gradient.
     pub values: Vec<Matrix<'a, T>>,
     /// What the hidden layers keep besides.
     pub hidden: Vec<Hidden<'a, T>>,
     /// Each row's weighted loss.
     pub row_loss: Shared<'a, f64>,
+    /// All inputs, where they are sparse: their rows are used where they lie.
+    sparse: Option<Csr<'a, T>>,
+    /// Which of them make up the batch.
+    source: Shared<'a, u32>,
     classes: Shared<'a, u32>,
     targets: Shared<'a, T>,
     weights: Shared<'a, T>,
@@ -193,11 +210,46 @@ pub struct Hidden<'a, T> {
     pub delta: Matrix<'a, T>,
 }
 
+/// The inputs of rows.
+#[derive(Clone, Copy)]
+pub enum Inputs<'a, T> {
+    /// All of them. To train, contiguous and row-major.
+    Dense(ArrayView2<'a, T>),
+    /// Those that are not zero.
+    Sparse(Csr<'a, T>),
+}
+
+impl<'a, T: Scalar> Inputs<'a, T> {
+    /// The number of rows.
+    pub fn nrows(&self) -> usize {
+        match self {
+            Inputs::Dense(x) => x.nrows(),
+            Inputs::Sparse(x) => x.nrows(),
+        }
+    }
+
+    /// The sparse matrix, if it is one.
+    pub fn sparse(&self) -> Option<Csr<'a, T>> {
+        match *self {
+            Inputs::Dense(_) => None,
+            Inputs::Sparse(x) => Some(x),
+        }
+    }
+
+    /// Consecutive rows.
+    pub fn slice(&self, rows: Range<usize>) -> Inputs<'_, T> {
+        match self {
+            Inputs::Dense(x) => Inputs::Dense(x.slice(s![rows, ..])),
+            Inputs::Sparse(x) => Inputs::Sparse(x.slice(rows)),
+        }
+    }
+}
+
 /// Rows to learn from.
 #[derive(Clone, Copy)]
 pub struct Data<'a, T> {
-    /// Inputs, contiguous and row-major.
-    pub x: ArrayView2<'a, T>,
+    /// Inputs.
+    pub x: Inputs<'a, T>,
     /// What to predict.
     pub targets: Targets<'a, T>,
     /// Weights of the rows, or 1 for all.
@@ -217,9 +269,11 @@ impl<T: Scalar> Data<'_, T> {
 
     /// Asks for the first cache lines of some rows; the processor itself fetches what follows them.
     pub fn prefetch(&self, order: &[u32]) {
-        let (start, stride) = (self.x.as_ptr(), self.x.strides()[0]);
         for &row in order {
-            prefetch(start.wrapping_offset(row as isize * stride));
+            match self.x {
+                Inputs::Dense(x) => prefetch(x.as_ptr().wrapping_offset(row as isize * x.strides()[0])),
+                Inputs::Sparse(x) => x.prefetch(row as usize),
+            }
             match self.targets {
                 Targets::Classes(classes) => prefetch(&raw const classes[row as usize]),
                 Targets::Values(values) => prefetch(&raw const values[row as usize * values.len() / self.len()]),
@@ -245,17 +299,23 @@ impl<'a, T: Scalar> Batch<'a, T> {
     pub unsafe fn gather(&self, data: &Data<'_, T>, order: &[u32], rows: Range<usize>) {
         let from = &order[rows.clone()];
         // SAFETY (all of this function): the caller's promise.
-        let (inputs, stride) = (self.values[0].cols, self.values[0].stride);
-        let x = unsafe { self.values[0].flat_mut(rows.clone()) };
-        let source = data.x.as_slice().expect("the rows of the data are contiguous");
-        for (to, &row) in x.chunks_exact_mut(stride).zip(from) {
-            let (to, source) = (&mut to[..inputs], &source[row as usize * inputs..][..inputs]);
-            // A call of the system's copy costs more than a short row.
-            if inputs > 16 {
-                to.copy_from_slice(source);
-            } else {
-                to.iter_mut().zip(source).for_each(|(to, &x)| *to = x);
+        match data.x {
+            Inputs::Dense(x) => {
+                let (inputs, stride) = (self.values[0].cols, self.values[0].stride);
+                let to = unsafe { self.values[0].flat_mut(rows.clone()) };
+                let source = x.as_slice().expect("the rows of the data are contiguous");
+                for (to, &row) in to.chunks_exact_mut(stride).zip(from) {
+                    let (to, source) = (&mut to[..inputs], &source[row as usize * inputs..][..inputs]);
+                    // A call of the system's copy costs more than a short row.
+                    if inputs > 16 {
+                        to.copy_from_slice(source);
+                    } else {
+                        to.iter_mut().zip(source).for_each(|(to, &x)| *to = x);
+                    }
+                }
             }
+            // They stay where they are.
+            Inputs::Sparse(_) => unsafe { self.source.write(rows.clone()) }.copy_from_slice(from),
         }
         match data.targets {
             Targets::Classes(classes) => {
@@ -273,6 +333,21 @@ impl<'a, T: Scalar> Batch<'a, T> {
         if let Some(weights) = data.weights {
             let to = unsafe { self.weights.write(rows) };
             to.iter_mut().zip(from).for_each(|(to, &row)| *to = weights[row as usize]);
+        }
+    }
+
+    /// What a layer's weights are multiplied with, in some rows.
+    ///
+    /// # Safety
+    /// As for [`Shared::read`].
+    #[inline]
+    pub unsafe fn layer(&self, layer: usize, rows: Range<usize>) -> Inputs<'a, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.sparse {
+                Some(x) if layer == 0 => Inputs::Sparse(x.take(self.source.read(rows))),
+                _ => Inputs::Dense(self.values[layer].rows(rows)),
+            }
         }
     }
 

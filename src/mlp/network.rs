@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::batch::{Batch, Data};
+use super::batch::{Batch, Data, Inputs};
 use super::params::{Rows, Shape};
 use super::random;
 use crate::kernels::activation::{Activation, Init as InitKind};
 use crate::kernels::loss::Loss;
 use crate::kernels::matmul::{Init, Scratch, matmul};
+use crate::kernels::sparse::{AddTransposed, Product};
 use crate::kernels::sums::{AddRows, Magnitude, RowSquares};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
@@ -65,11 +66,15 @@ impl Network {
         &self,
         layer: usize,
         params: &[T],
-        x: ArrayView2<'_, T>,
+        x: Inputs<'_, T>,
         out: ArrayViewMut2<'_, T>,
         scratch: &mut Scratch<T>,
     ) {
-        matmul(out, Init::Row(&params[self.shape.biases(layer)]), x, self.weights(layer, params), scratch);
+        let bias = &params[self.shape.biases(layer)];
+        match x {
+            Inputs::Dense(x) => matmul(out, Init::Row(bias), x, self.weights(layer, params), scratch),
+            Inputs::Sparse(x) => dispatch(Product { out, bias, x, b: &params[self.shape.weights(layer)] }),
+        }
     }
 
     fn weights<'a, T: Scalar>(&self, layer: usize, params: &'a [T]) -> ArrayView2<'a, T> {
@@ -95,7 +100,7 @@ impl Network {
     ) {
         // SAFETY (all of this function): the caller's promise.
         for layer in 0..self.shape.layers() {
-            let x = unsafe { batch.values[layer].rows(rows.clone()) };
+            let x = unsafe { batch.layer(layer, rows.clone()) };
             let out = batch.values[layer + 1];
             let Some(hidden) = batch.hidden.get(layer) else {
                 return self.affine(layer, params, x, unsafe { out.rows_mut(rows) }, scratch);
@@ -193,7 +198,10 @@ impl Network {
         for (layer, to) in to.chunks_exact_mut(2).enumerate() {
             // SAFETY: the caller's promise.
             unsafe {
-                to[0] = dispatch(Magnitude(batch.values[layer].flat(rows.clone())));
+                to[0] = match batch.layer(layer, rows.clone()) {
+                    Inputs::Dense(_) => dispatch(Magnitude(batch.values[layer].flat(rows.clone()))),
+                    Inputs::Sparse(x) => (0..x.nrows()).map(|row| dispatch(Magnitude(x.values(row)))).sum(),
+                };
                 to[1] = dispatch(Magnitude(self.delta(layer, batch).flat(rows.clone())));
             }
         }
@@ -225,9 +233,16 @@ impl Network {
         let weights = of_weights.start..of_weights.end.min(inputs);
         let (of_weights, of_biases) = grads.split_at_mut(weights.len() * outputs);
         if !weights.is_empty() {
-            let x = unsafe { batch.values[layer].part(0..rows, weights.clone()) }.reversed_axes();
-            let out = ArrayViewMut2::from_shape((weights.len(), outputs), of_weights).expect("rows of weights");
-            matmul(out, if fresh { Init::Zero } else { Init::Keep }, x, delta, scratch);
+            if let Inputs::Sparse(x) = unsafe { batch.layer(layer, 0..rows) } {
+                if fresh {
+                    of_weights.fill(T::ZERO);
+                }
+                dispatch(AddTransposed { sums: of_weights, x, columns: weights, b: delta });
+            } else {
+                let x = unsafe { batch.values[layer].part(0..rows, weights.clone()) }.reversed_axes();
+                let out = ArrayViewMut2::from_shape((weights.len(), outputs), of_weights).expect("rows of weights");
+                matmul(out, if fresh { Init::Zero } else { Init::Keep }, x, delta, scratch);
+            }
         }
         if !of_biases.is_empty() {
             if fresh {

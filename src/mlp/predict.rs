@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-use super::batch::{Data, stride};
+use super::batch::{Data, Inputs, stride};
 use super::network::Network;
 use crate::buffer::Buffer;
 use crate::kernels::loss::Targets;
@@ -40,7 +40,7 @@ impl<T: Scalar> Ladder<T> {
         &mut self,
         network: &Network,
         params: &[T],
-        x: ArrayView2<'_, T>,
+        x: Inputs<'_, T>,
         rows: Range<usize>,
         mut use_logits: impl FnMut(Range<usize>, &mut [T], usize),
     ) {
@@ -55,8 +55,8 @@ impl<T: Scalar> Ladder<T> {
                         .slice_move(s![.., ..width])
                 };
                 let x = match layer {
-                    0 => x.slice(s![block.clone(), ..]),
-                    _ => view(&from[..block.len() * self.stride], widths[layer]),
+                    0 => x.slice(block.clone()),
+                    _ => Inputs::Dense(view(&from[..block.len() * self.stride], widths[layer])),
                 };
                 let flat = &mut to[..block.len() * self.stride];
                 let out = ArrayViewMut2::from_shape((block.len(), self.stride), flat).expect("a block fits its buffer");
@@ -87,7 +87,7 @@ pub fn is_quick(network: &Network, rows: usize) -> bool {
 pub fn predict<T: Scalar>(
     network: &Network,
     params: &[T],
-    x: ArrayView2<'_, T>,
+    x: Inputs<'_, T>,
     out: &mut [T],
     raw: bool,
     threads: Option<usize>,
@@ -147,7 +147,7 @@ pub fn reduce<T: Scalar>(network: &Network, data: &Data<'_, T>, row_loss: &[f64]
 
 /// The loss of some rows, without the penalty.
 pub fn loss<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> f64 {
-    let mut row_loss = vec![0.0; data.x.len_of(Axis(0))];
+    let mut row_loss = vec![0.0; data.len()];
     let shared = Shared::new(&mut row_loss);
     team::run(workers(network, data.len(), threads), |worker| {
         let mut ladder = Ladder::new(network, data.len());

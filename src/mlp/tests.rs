@@ -2,11 +2,12 @@
 
 use ndarray::Array2;
 
-use super::batch::{Data, Workspace};
+use super::batch::{Data, Inputs, Workspace};
 use super::trainer::{Epoch, Flow, Monitor, Options, Stopped, fit, loss_and_grads};
 use super::{Network, Shape, predict, random};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
+use crate::kernels::sparse::{Csr, Indices};
 use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
@@ -43,20 +44,38 @@ impl<T> Monitor<T> for Losses {
     }
 }
 
+/// The elements that are not zero, their columns, and where each row begins.
+fn compressed<T: Scalar>(x: &Array2<T>) -> (Vec<T>, Vec<i32>, Vec<i32>) {
+    let (mut values, mut columns, mut starts) = (vec![], vec![], vec![0]);
+    for row in x.rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != T::ZERO) {
+            values.push(value);
+            columns.push(column as i32);
+        }
+        starts.push(values.len() as i32);
+    }
+    (values, columns, starts)
+}
+
 fn trained<T: Scalar>(
     network: &Network,
     rows: usize,
     batch: usize,
     config: &Config,
     threads: usize,
+    sparse: bool,
 ) -> (Vec<T>, Vec<f64>) {
     let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
-    let x = Array2::from_shape_vec((rows, inputs), numbers::<T>(rows * inputs, 1)).unwrap();
+    let mut x = Array2::from_shape_vec((rows, inputs), numbers::<T>(rows * inputs, 1)).unwrap();
+    x.indexed_iter_mut().filter(|((i, j), _)| (i + 3 * j) % 5 < 3).for_each(|(_, x)| *x = T::ZERO);
+    let (elements, columns, starts) = compressed(&x);
+    let csr = Csr::new(&elements, Indices::Short(&columns), Indices::Short(&starts), inputs).unwrap();
+    let x = if sparse { Inputs::Sparse(csr) } else { Inputs::Dense(x.view()) };
     let values = numbers::<T>(rows * outputs, 2);
     let classes: Vec<u32> = (0..rows).map(|i| (i * 7 % outputs) as u32).collect();
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
     let weights: Vec<T> = numbers::<T>(rows, 3).into_iter().map(|w| w + T::ONE).collect();
-    let data = Data { x: x.view(), targets, weights: Some(&weights) };
+    let data = Data { x, targets, weights: Some(&weights) };
     let mut params = numbers::<T>(network.shape.len(), 4);
     let mut optimizer = Optimizer::new(config, &network.shape.tensors()).unwrap();
     let options = Options {
@@ -76,16 +95,19 @@ fn trained<T: Scalar>(
 }
 
 fn check<T: Scalar>(network: &Network, rows: usize, batch: usize, config: &Config) {
-    let (params, losses) = trained::<T>(network, rows, batch, config, 1);
+    let (params, losses) = trained::<T>(network, rows, batch, config, 1, false);
     assert!(params.iter().all(|p| p.is_finite()));
     for threads in [2, 3, 4, 8] {
-        let other = trained::<T>(network, rows, batch, config, threads);
-        assert!(other.0 == params && other.1 == losses, "{:?} on {threads} threads", network.shape.widths());
+        for sparse in [false, true] {
+            let other = trained::<T>(network, rows, batch, config, threads, sparse);
+            let widths = network.shape.widths();
+            assert!(other.0 == params && other.1 == losses, "{widths:?} on {threads} threads, sparse: {sparse}");
+        }
     }
 }
 
 #[test]
-fn parameters_are_the_same_bits_for_every_number_of_threads() {
+fn parameters_are_the_same_bits_for_every_number_of_threads_and_with_sparse_rows() {
     let _level = hold_level();
     let adam = Config::new("adam", Convention::Lecture).unwrap();
     let clipped = adam.clone().with("clip_norm", Value::Number(0.5)).unwrap();
@@ -108,9 +130,9 @@ fn the_gradient_is_that_of_finite_differences_through_dropout_and_penalty() {
     (network.l2, network.dropout) = (0.1, vec![0.25, 0.5]);
     let x = Array2::from_shape_vec((10, 4), numbers::<f64>(40, 1)).unwrap();
     let classes: Vec<u32> = (0..10).map(|i| i % 3).collect();
-    let data = Data { x: x.view(), targets: Targets::Classes(&classes), weights: None };
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Classes(&classes), weights: None };
     let mut params = numbers::<f64>(network.shape.len(), 2);
-    let mut workspace = Workspace::new(&network, 10);
+    let mut workspace = Workspace::new(&network, 10, false);
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
     loss_and_grads(&network, &params, &data, Some(3), Some(2), &mut workspace, &mut grads);
@@ -136,9 +158,10 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
     let mut halves = vec![];
     let mut gradient = |part: std::ops::Range<usize>| {
         let x = x.slice(ndarray::s![part.clone(), ..]);
-        let data = Data { x, targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
+        let data =
+            Data { x: Inputs::Dense(x), targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
         let mut grads = vec![0.0; params.len()];
-        let mut workspace = Workspace::new(&network, data.len());
+        let mut workspace = Workspace::new(&network, data.len(), false);
         let loss = loss_and_grads(&network, &params, &data, None, None, &mut workspace, &mut grads);
         assert!((loss - predict::loss(&network, &params, &data, Some(2))).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));
@@ -162,7 +185,7 @@ fn a_prediction_does_not_depend_on_its_place() {
         let x = Array2::from_shape_vec((250, inputs), numbers::<f32>(250 * inputs, 2)).unwrap();
         let predicted = |x: ndarray::ArrayView2<'_, f32>, threads| {
             let mut out = vec![0.0; x.nrows() * outputs];
-            predict::predict(&network, &params, x, &mut out, false, Some(threads));
+            predict::predict(&network, &params, Inputs::Dense(x), &mut out, false, Some(threads));
             out
         };
         let all = predicted(x.view(), 3);
@@ -190,7 +213,7 @@ fn nobody_waits_for_a_worker_that_has_left() {
     let network = network(&[2, 3, 1], Activation::Relu, "mse");
     let x = Array2::from_shape_vec((8, 2), numbers::<f32>(16, 1)).unwrap();
     let y = numbers::<f32>(8, 2);
-    let data = Data { x: x.view(), targets: Targets::Values(&y), weights: None };
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
     let config = Config::new("sgd", Convention::Lecture).unwrap();
     let options = Options {
         batch_size: Some(4),

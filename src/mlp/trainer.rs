@@ -119,7 +119,7 @@ pub fn fit<'d, T: Scalar>(
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let flops = network.shape.step_flops(batch_size);
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
-    let mut workspace = Workspace::new(network, batch_size);
+    let mut workspace = Workspace::new(network, batch_size, data.x.sparse().is_some());
     let mut grads = vec![T::ZERO; network.shape.len()];
     let mut row_norms = vec![0.0; network.shape.rows()];
     let mut magnitudes = vec![0.0; workers * 2 * network.shape.layers()];
@@ -136,7 +136,7 @@ pub fn fit<'d, T: Scalar>(
         options,
         batch_size,
         rows_held: workspace.rows(),
-        batch: workspace.share(network),
+        batch: workspace.share(network, data.x.sparse()),
         params: Shared::new(params),
         grads: Shared::new(&mut grads),
         slots: slots.iter_mut().map(|slot| Shared::new(slot)).collect(),
@@ -609,7 +609,7 @@ pub fn loss_and_grads<T: Scalar>(
         ((network.shape.step_flops(data.len()) / FLOPS_PER_CALL_WORKER) as usize).clamp(1, team::cores())
     });
     let rows_held = workspace.rows();
-    let batch = workspace.share(network);
+    let batch = workspace.share(network, data.x.sparse());
     let grads = Shared::new(grads);
     let total = Mutex::new(0.0);
     team::run(workers, |worker| {

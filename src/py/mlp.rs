@@ -10,11 +10,12 @@ use numpy::{
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::inputs::BorrowedInputs;
 use super::optim::PyOptimizer;
 use crate::error::Error;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
-use crate::mlp::batch::{Data, Workspace};
+use crate::mlp::batch::{Data, MAX_ROWS, Workspace};
 use crate::mlp::trainer::{self, Epoch, Flow, Monitor, Options, Stopped};
 use crate::mlp::{Network, Shape, predict};
 use crate::optim::Optimizer;
@@ -81,7 +82,7 @@ type Rows<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>
 
 /// Their borrowed arrays.
 struct Borrowed<'py, T: Precision> {
-    x: PyReadonlyArray2<'py, T>,
+    x: BorrowedInputs<'py, T>,
     classes: Option<PyReadonlyArray1<'py, u32>>,
     values: Option<PyReadonlyArray2<'py, T>>,
     weights: Option<PyReadonlyArray1<'py, T>>,
@@ -89,12 +90,16 @@ struct Borrowed<'py, T: Precision> {
 
 impl<'py, T: Precision> Borrowed<'py, T> {
     fn new(network: &Network, (x, targets, weights): &Rows<'py>) -> PyResult<Self> {
-        let x: PyReadonlyArray2<T> = x.extract()?;
-        let rows = x.shape()[0];
         let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
-        if x.shape()[1] != inputs || rows > u32::MAX as usize || !x.is_c_contiguous() {
-            let expected = format!("C-contiguous with {inputs} columns and fewer than 2^32 rows");
-            return Err(Error::value("X", format!("{:?}", x.shape()), expected).into());
+        let x = BorrowedInputs::new(x, inputs)?;
+        let rows = match &x {
+            BorrowedInputs::Dense(x) if !x.is_c_contiguous() => {
+                return Err(Error::value("X", "another layout", "C-contiguous").into());
+            }
+            x => x.view()?.nrows(),
+        };
+        if rows > u32::MAX as usize {
+            return Err(Error::value("X", format!("{rows} rows"), "of fewer than 2^32 rows").into());
         }
         let (mut classes, mut values) = (None, None);
         if network.loss.takes_classes() {
@@ -123,7 +128,7 @@ impl<'py, T: Precision> Borrowed<'py, T> {
             (None, None) => Targets::Values(&[]),
         };
         let weights = self.weights.as_ref().map(|weights| weights.as_slice()).transpose()?;
-        Ok(Data { x: self.x.as_array(), targets, weights })
+        Ok(Data { x: self.x.view()?, targets, weights })
     }
 }
 
@@ -339,12 +344,12 @@ impl PyNetwork {
     ) -> PyResult<Bound<'py, PyAny>> {
         let theta: PyReadonlyArray1<T> = theta.extract()?;
         check_shape("theta", theta.shape(), &[self.network.shape.len()])?;
-        let x: PyReadonlyArray2<T> = x.extract()?;
-        check_shape("X", &x.shape()[1..], &[self.network.shape.inputs()])?;
-        let out = PyArray2::<T>::zeros(x.py(), (x.shape()[0], self.network.shape.outputs()), false);
+        let borrowed = BorrowedInputs::<T>::new(x, self.network.shape.inputs())?;
+        let x = borrowed.view()?;
+        let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.shape.outputs()), false);
         {
             let mut writable = out.readwrite();
-            let (params, x, to) = (theta.as_slice()?, x.as_array(), writable.as_slice_mut()?);
+            let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
             let small = predict::is_quick(&self.network, x.nrows());
             let mut run = || predict::predict(&self.network, params, x, to, raw, threads);
             if small { run() } else { out.py().detach(run) }
@@ -380,9 +385,10 @@ impl PyNetwork {
         // Taken out for the call, so that two threads may call at once.
         let locked = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = T::workspace(&mut locked()).take();
+        let sparse = data.x.sparse().is_some();
         let mut workspace = kept
-            .filter(|kept| kept.rows() >= data.len().min(crate::mlp::batch::MAX_ROWS))
-            .unwrap_or_else(|| Workspace::new(&self.network, data.len()));
+            .filter(|kept| kept.rows() >= data.len().min(MAX_ROWS) && kept.is_sparse() == sparse)
+            .unwrap_or_else(|| Workspace::new(&self.network, data.len(), sparse));
         let loss =
             py.detach(|| trainer::loss_and_grads(&self.network, params, &data, noise, threads, &mut workspace, grads));
         *T::workspace(&mut locked()) = Some(workspace);

@@ -3,6 +3,7 @@
 mod arrays;
 mod errors;
 mod groups;
+mod inputs;
 mod lbfgs;
 mod mlp;
 mod optim;

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -20,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .. import _schuss, optimizers
 from .._schuss import ACTIVATIONS, LBFGS
+from .._sparse import check_sound, compressed, is_sparse
 from ..history import History
 from . import _losses, _parameters, _threads
 from ._solver import Solver
@@ -134,6 +134,8 @@ class BaseMLP(BaseEstimator, ABC):
         return self
 
     def _check_rows(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Any, Array]:
+        if is_sparse(X):
+            check_sound("X", X)
         X, y = validate_data(
             self,
             X,
@@ -334,6 +336,8 @@ class BaseMLP(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for rows that may be anything that scikit-learn accepts."""
         check_is_fitted(self)
+        if is_sparse(X):
+            check_sound("X", X)
         X = validate_data(
             self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
         )
@@ -344,10 +348,5 @@ class BaseMLP(BaseEstimator, ABC):
         theta = _parameters.flat(self.coefs_, self.intercepts_)
         core = self._make_core(self.coefs_[0].shape[0])
         threads = self.n_threads or _threads.limit()
-        if not sparse.issparse(X):
-            return core.predict(theta, np.ascontiguousarray(X, dtype=theta.dtype), False, threads)
-        out = np.empty((X.shape[0], self.n_outputs_), theta.dtype)
-        for start in range(0, X.shape[0], 1024):
-            rows = slice(start, start + 1024)
-            out[rows] = core.predict(theta, X[rows].toarray().astype(theta.dtype, copy=False), False, threads)
-        return out
+        x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)
+        return core.predict(theta, x, False, threads)

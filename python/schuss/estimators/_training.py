@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.metrics import check_scoring
 
 from .. import _schuss
 from .._lbfgs import descend
+from .._sparse import compressed, is_sparse
 from ..history import progress_bar
 from . import _losses
 
@@ -39,9 +39,9 @@ class Part(NamedTuple):
 
     def rows(self) -> tuple[Any, Array, Array | None]:
         """As the core wants them."""
-        x = self.X.toarray() if sparse.issparse(self.X) else np.ascontiguousarray(self.X)
-        weight = self.sample_weight
-        return x, self.targets, None if weight is None else np.ascontiguousarray(weight, dtype=x.dtype)
+        X, weight = self.X, self.sample_weight
+        x = compressed("X", X, X.dtype) if is_sparse(X) else np.ascontiguousarray(X)
+        return x, self.targets, None if weight is None else np.ascontiguousarray(weight, dtype=X.dtype)
 
 
 class Training:
@@ -54,7 +54,7 @@ class Training:
         self.core = core
         self.theta = theta
         self.rows = data.rows()
-        self.n_rows = len(self.rows[0])
+        self.n_rows = data.X.shape[0]
         self.held_out = held_out
         self.stops_early = stops_early
         # L-BFGS knows itself when its loss has come to rest.

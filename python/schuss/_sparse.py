@@ -1,0 +1,69 @@
+"""SciPy's sparse matrices as the core takes them; SciPy itself is imported by whoever has made one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Sparse(NamedTuple):
+    """Compressed sparse rows: in each row the columns increase, and none comes twice."""
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.indptr) - 1, self.columns
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether `X` is one of SciPy's sparse matrices or arrays."""
+    scipy_sparse = sys.modules.get("scipy.sparse")
+    return scipy_sparse is not None and bool(scipy_sparse.issparse(X))
+
+
+def compressed(name: str, X: Any, dtype: np.dtype[Any]) -> Sparse:
+    """A sparse matrix of any format; the arrays are its own where they are what is wanted."""
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions, got {X.ndim}")
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be a matrix of real numbers, got dtype {X.dtype}")
+    check_sound(name, X)
+    rows = X.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is X else rows
+        rows.sum_duplicates()
+    indices = _integers(rows.indices)
+    return Sparse(np.ascontiguousarray(rows.data, dtype), indices, _integers(rows.indptr), X.shape[1])
+
+
+def check_sound(name: str, X: Any) -> None:
+    """Refuse a compressed matrix whose parts do not fit: SciPy would read past their ends."""
+    if X.ndim != 2 or X.format not in ("csr", "csc"):
+        return
+    count, width = X.shape if X.format == "csr" else X.shape[::-1]
+    data, indices, indptr = X.data, X.indices, X.indptr
+    if not data.ndim == indices.ndim == 1 or len(data) != len(indices):
+        raise ValueError(f"{name} must have as many indices as data, got {indices.shape} and {data.shape}")
+    if indptr.shape != (count + 1,) or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
+        expected = f"an indptr of {count + 1} numbers that begins with 0 and never falls"
+        raise ValueError(f"{name} must have {expected}, got {indptr}")
+    if indptr[-1] > len(indices):
+        raise ValueError(f"{name} must have an indptr up to {len(indices)}, its data, got {indptr[-1]}")
+    used = indices[: indptr[-1]]
+    if used.size and not (used.min() >= 0 and used.max() < width):
+        raise ValueError(f"{name} must have indices from 0 to {width - 1}, got {used.min()} to {used.max()}")
+
+
+def _integers(indices: NDArray[Any]) -> NDArray[Any]:
+    dtype = indices.dtype if indices.dtype in (np.int32, np.int64) else np.dtype(np.int64)
+    return np.ascontiguousarray(indices, dtype)

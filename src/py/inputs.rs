@@ -1,0 +1,60 @@
+//! The inputs of rows as they come from Python: an array, or the arrays of a sparse matrix.
+
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::error::Error;
+use crate::kernels::sparse::{Csr, Indices};
+use crate::mlp::batch::Inputs;
+use crate::scalar::Scalar;
+
+/// Borrowed arrays.
+pub enum BorrowedInputs<'py, T: Element> {
+    Dense(PyReadonlyArray2<'py, T>),
+    Sparse { values: PyReadonlyArray1<'py, T>, columns: Borrowed<'py>, starts: Borrowed<'py>, width: usize },
+}
+
+/// Integers of a sparse matrix.
+#[derive(FromPyObject)]
+pub enum Borrowed<'py> {
+    Short(PyReadonlyArray1<'py, i32>),
+    Long(PyReadonlyArray1<'py, i64>),
+}
+
+impl Borrowed<'_> {
+    fn indices(&self) -> PyResult<Indices<'_>> {
+        Ok(match self {
+            Borrowed::Short(all) => Indices::Short(all.as_slice()?),
+            Borrowed::Long(all) => Indices::Long(all.as_slice()?),
+        })
+    }
+}
+
+impl<'py, T: Element + Scalar> BorrowedInputs<'py, T> {
+    /// An array, or a tuple `(data, indices, indptr, columns)` of compressed sparse rows; `width` columns.
+    pub fn new(x: &Bound<'py, PyAny>, width: usize) -> PyResult<Self> {
+        let (borrowed, got) = if let Ok(parts) = x.cast::<PyTuple>() {
+            let (values, columns, starts, got) = parts.extract()?;
+            (BorrowedInputs::Sparse { values, columns, starts, width }, got)
+        } else {
+            let x: PyReadonlyArray2<T> = x.extract()?;
+            let got = x.shape()[1];
+            (BorrowedInputs::Dense(x), got)
+        };
+        if got == width {
+            return Ok(borrowed);
+        }
+        Err(Error::value("X", format!("{got} columns"), format!("of {width} columns")).into())
+    }
+
+    /// What the core takes.
+    pub fn view(&self) -> PyResult<Inputs<'_, T>> {
+        Ok(match self {
+            BorrowedInputs::Dense(x) => Inputs::Dense(x.as_array()),
+            BorrowedInputs::Sparse { values, columns, starts, width } => {
+                Inputs::Sparse(Csr::new(values.as_slice()?, columns.indices()?, starts.indices()?, *width)?)
+            }
+        })
+    }
+}
