@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 LOOP_STEPS = 64
+STATE_ARRAYS = {"adam": 2, "momentum": 1, "rmsprop": 1}
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Case:
     layers: tuple[int, ...] = ()
     batch: int = 0  # rows of a step, or of a call
     steps: int = 1  # of an epoch
+    rule: str = "adam"  # or momentum (SGD), rmsprop
     tensors: tuple[int, int] = (0, 0)  # how many, elements of each
     dtype: str = "float32"
     goal: float | None = None  # how many times as fast as the fastest peer schuss is meant to be
@@ -56,9 +58,9 @@ class Case:
 
     @property
     def traffic(self) -> float:
-        """Bytes that Adam must read (parameter, gradient, two moments) and write (all but the gradient)."""
+        """Bytes that the rule must read (parameter, gradient, state) and write (all but the gradient)."""
         count, size = self.tensors
-        return 7.0 * 4 * count * size
+        return (3 + 2 * STATE_ARRAYS[self.rule]) * 4.0 * count * size
 
 
 NETWORKS = {
@@ -99,12 +101,15 @@ ONE_ROW = [
 OPTIMIZER = [
     Case(
         "optimizer",
-        name,
-        ("schuss", "numpy", "torch-loop", "torch-foreach", "torch-fused", "jax"),
+        f"{rule}-{name}",
+        # torch has no fused RMSprop.
+        ("schuss", "numpy", "torch-loop", "torch-foreach", *fused, "jax"),
+        rule=rule,
         tensors=tensors,
         goal=1 if goal_us is None else None,
         goal_us=goal_us,
     )
+    for rule, fused in (("adam", ("torch-fused",)), ("momentum", ("torch-fused",)), ("rmsprop", ()))
     for name, tensors, goal_us in (
         ("1x1k", (1, 1_000), 0.6),
         ("10x1k", (10, 1_000), 3),
@@ -117,7 +122,7 @@ OPTIMIZER = [
 SECTIONS = {
     "train": "Training steps: forward, backward, Adam; shuffled mini-batches",
     "float64": "The same in float64, schuss against itself in float32",
-    "optimizer": "Optimizer steps: Adam, float32",
+    "optimizer": "Optimizer steps: Adam, SGD with momentum, RMSprop; float32",
     "predict": "Prediction, large batches",
     "one_row": "Prediction, one row, with the call from Python",
     "loop": "A training step of one's own in a Python loop: loss and gradients, then the optimizer",

@@ -15,6 +15,7 @@ from ..timing import Run, repeat
 
 VERSION = f"jax {jax.__version__}, optax {optax.__version__}"
 ADAM = optax.adam(1e-3)
+RULES = {"adam": ADAM, "momentum": optax.sgd(1e-3, momentum=0.9), "rmsprop": optax.rmsprop(1e-3, decay=0.99)}
 
 
 def prepare(case: Case, variant: str) -> Run:
@@ -86,11 +87,12 @@ def loop(case: Case) -> Run:
 
 def optimize(case: Case) -> Run:
     params, grads = jax.tree.map(jnp.asarray, data.tensors(case))
-    state = ADAM.init(params)
+    rule = RULES[case.rule]
+    state = rule.init(params)
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def update(params, state, grads):
-        updates, state = ADAM.update(grads, state, params)
+        updates, state = rule.update(grads, state, params)
         return optax.apply_updates(params, updates), state
 
     def once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .. import data
@@ -15,9 +17,13 @@ def prepare(case: Case, variant: str) -> Run:
     return (optimize if case.section == "optimizer" else predict)(case)
 
 
-def optimize(case: Case, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8) -> Run:
-    """Adam without temporary arrays."""
+def optimize(case: Case) -> Run:
+    """Written without temporary arrays."""
     params, grads = data.tensors(case)
+    return repeat({"adam": adam, "momentum": momentum, "rmsprop": rmsprop}[case.rule](params, grads))
+
+
+def adam(params, grads, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8) -> Callable[[], None]:
     state = [(np.zeros_like(p), np.zeros_like(p), np.empty_like(p), np.empty_like(p)) for p in params]
     count = 0
 
@@ -41,7 +47,38 @@ def optimize(case: Case, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8) -> Run:
             np.divide(b, a, out=b)
             np.subtract(p, b, out=p)
 
-    return repeat(step)
+    return step
+
+
+def momentum(params, grads, lr=1e-3, beta=0.9) -> Callable[[], None]:
+    state = [(np.zeros_like(p), np.empty_like(p)) for p in params]
+
+    def step() -> None:
+        for p, g, (m, a) in zip(params, grads, state, strict=True):
+            np.multiply(m, beta, out=m)
+            np.add(m, g, out=m)
+            np.multiply(m, lr, out=a)
+            np.subtract(p, a, out=p)
+
+    return step
+
+
+def rmsprop(params, grads, lr=1e-3, beta=0.99, eps=1e-8) -> Callable[[], None]:
+    state = [(np.zeros_like(p), np.empty_like(p), np.empty_like(p)) for p in params]
+
+    def step() -> None:
+        for p, g, (v, a, b) in zip(params, grads, state, strict=True):
+            np.multiply(g, g, out=a)
+            np.multiply(a, 1 - beta, out=a)
+            np.multiply(v, beta, out=v)
+            np.add(v, a, out=v)
+            np.sqrt(v, out=a)
+            np.add(a, eps, out=a)
+            np.multiply(g, lr, out=b)
+            np.divide(b, a, out=b)
+            np.subtract(p, b, out=p)
+
+    return step
 
 
 def predict(case: Case) -> Run:

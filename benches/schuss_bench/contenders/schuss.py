@@ -37,7 +37,12 @@ def train(case: Case, dtype: str) -> Run:
 
 def optimize(case: Case) -> Run:
     params, grads = data.tensors(case)
-    optimizer = sc.Adam(params, lr=1e-3, convention="torch")
+    recipe = {
+        "adam": ADAM,
+        "momentum": sc.SGD(lr=1e-3, momentum=0.9, convention="torch"),
+        "rmsprop": sc.RMSprop(lr=1e-3, convention="torch"),
+    }[case.rule]
+    optimizer = recipe.bind(params)
     return repeat(lambda: optimizer.step(grads))
 
 

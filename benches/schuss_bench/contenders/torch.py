@@ -92,7 +92,12 @@ def optimize(case: Case, variant: str) -> Run:
     params = [nn.Parameter(torch.from_numpy(p)) for p in params]
     for param, grad in zip(params, grads, strict=True):
         param.grad = torch.from_numpy(grad)
-    optimizer = torch.optim.Adam(params, lr=1e-3, foreach=variant == "foreach", fused=variant == "fused")
+    way = {"foreach": variant == "foreach"} | ({"fused": True} if variant == "fused" else {})
+    optimizer = {
+        "adam": lambda: torch.optim.Adam(params, lr=1e-3, **way),
+        "momentum": lambda: torch.optim.SGD(params, lr=1e-3, momentum=0.9, **way),
+        "rmsprop": lambda: torch.optim.RMSprop(params, lr=1e-3, **way),
+    }[case.rule]()
     return best(optimizer.step)
 
 
