@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench quality docs develop stubs format clean
+.PHONY: help demo test lint bench quality estimators docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -28,6 +28,7 @@ help:
 	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
+	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
 	@echo 'make docs     API documentation in out/docs, pictures in docs/images'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
@@ -58,6 +59,9 @@ bench: .venv-bench/.bench
 
 quality: .venv-bench/.bench
 	.venv-bench/bin/python benches/quality.py $(ARGS)
+
+estimators: .venv/.test
+	$(PY) benches/estimators.py $(ARGS)
 
 docs: .venv/.docs
 	$(PY) examples/optimizer_paths.py

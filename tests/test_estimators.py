@@ -437,3 +437,27 @@ def test_no_warning_but_the_known_ones(cancer):
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
         MLPClassifier(8, max_iter=3, early_stopping=True).fit(*cancer).predict_proba(cancer[0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["two classes", "ten classes", "labels", "one target", "two targets", "flat"]
+)
+def test_the_watched_score_is_that_of_score(kind, weighted, digits, diabetes):
+    X, y = digits if kind in ("two classes", "ten classes", "labels") else diabetes
+    y = {
+        "two classes": lambda: np.where(y > 4, "b", "a"),
+        "labels": lambda: np.stack([y > 4, y % 2 == 0], axis=1).astype(int),
+        "two targets": lambda: np.stack([y, np.ones(len(y))], axis=1),
+        "flat": lambda: np.ones(len(y)),
+    }.get(kind, lambda: y)()
+    rows, held_out = slice(0, 300), slice(300, 400)
+    weight = {"sample_weight": np.linspace(0, 1, 100)} if weighted else {}
+    watched = {"sample_weight_val": weight["sample_weight"]} if weighted else {}
+    model = (MLPClassifier if X is digits[0] else MLPRegressor)(
+        max_iter=2, random_state=0, restore_best=False
+    )
+    model.fit(X[rows], y[rows], X_val=X[held_out], y_val=y[held_out], **watched)
+    assert model.validation_scores_[-1] == pytest.approx(
+        model.score(X[held_out], y[held_out], **weight), rel=1e-12, abs=1e-12
+    )

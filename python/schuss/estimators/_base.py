@@ -95,6 +95,10 @@ class BaseMLP(BaseEstimator, ABC):
     def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
         """The weights of rows."""
 
+    @abstractmethod
+    def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
+        """What `score` returns, from outputs and targets as the core has them: no checks in each epoch."""
+
     # Fitting.
 
     def _fit(
@@ -324,6 +328,9 @@ class BaseMLP(BaseEstimator, ABC):
             return int(self.n_threads)
         return min(core.workers(batch_size), _threads.limit())
 
+    def _most_threads(self) -> int:
+        return int(self.n_threads or _threads.limit())
+
     def _check_solver(self) -> bool:
         if self._lbfgs() is not None:
             raise AttributeError(
@@ -347,6 +354,6 @@ class BaseMLP(BaseEstimator, ABC):
         """The network's outputs for checked rows, as many columns as there are outputs."""
         theta = _parameters.flat(self.coefs_, self.intercepts_)
         core = self._make_core(self.coefs_[0].shape[0])
-        threads = self.n_threads or _threads.limit()
+        threads = self._most_threads()
         x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)
         return core.predict(theta, x, False, threads)

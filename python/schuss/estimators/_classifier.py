@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
@@ -230,13 +229,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _labels(self, out: Array) -> Array:
         return self._label_binarizer.inverse_transform(out.ravel() if self.n_outputs_ == 1 else out)
 
-    def _score(self, X: Any, y: Any, sample_weight: Array | None) -> float:
-        out = self._forward(X)
-        return (
-            accuracy_score(y, self._labels(out), sample_weight=sample_weight)
-            if np.isfinite(out).all()
-            else np.nan
-        )
+    def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
+        if targets.dtype == np.uint32:
+            right = out.argmax(axis=1) == targets
+        else:
+            right = ((out > 0.5) == (targets > 0.5)).all(axis=1)
+        return float(np.average(right, weights=sample_weight))
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -199,9 +198,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         out = self._outputs(X)
         return out[:, 0] if self.n_outputs_ == 1 else out
 
-    def _score(self, X: Any, y: Any, sample_weight: Array | None) -> float:
-        out = self._forward(X)
-        return r2_score(y, out, sample_weight=sample_weight) if np.isfinite(out).all() else np.nan
+    def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
+        targets = targets.astype(np.float64)
+        mean = np.average(targets, axis=0, weights=sample_weight)
+        left, spread = (
+            np.average(difference**2, axis=0, weights=sample_weight)
+            for difference in (targets - out, targets - mean)
+        )
+        # As scikit-learn's r2_score has it: a column that never changes is explained wholly or not at all.
+        unexplained = np.divide(left, spread, out=(left > 0).astype(np.float64), where=spread > 0)
+        return float(np.mean(1.0 - unexplained)) if len(targets) > 1 else np.nan
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:

@@ -93,6 +93,7 @@ class Training:
             output_weights=objective.output_weights,
         )
         self.watched = held_out.rows()
+        self.watching_threads = estimator._most_threads()
         self.watched_constant = _losses.constant(objective, held_out.targets, held_out.sample_weight)
         scoring = estimator.scoring
         self.scorer = scoring if scoring in (None, "loss") else check_scoring(estimator, scoring)
@@ -231,10 +232,12 @@ class Training:
 
     def _look_at(self, held_out: Part) -> dict[str, float]:
         estimator = self.estimator
-        val_loss = self.plain.loss(self.theta, self.watched, None)
+        val_loss = self.plain.loss(self.theta, self.watched, self.watching_threads)
         val_loss = self.objective.report(val_loss, 0.0, self.watched_constant)
         if self.scorer is None:
-            score = estimator._score(held_out.X, held_out.y, held_out.sample_weight)
+            out = self.plain.predict(self.theta, self.watched[0], False, self.watching_threads)
+            finite = np.isfinite(out).all()
+            score = estimator._score(out, held_out.targets, held_out.sample_weight) if finite else np.nan
         elif self.scorer == "loss":
             score = -val_loss
         else:
