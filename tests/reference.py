@@ -19,7 +19,7 @@ def sgd(p, g, state, lr, t, *, momentum, dampening, nesterov, first_step, lr_ins
     if t == 1:
         state["v"] = (g * (lr if lr_inside else 1)) if first_step == "gradient" else fresh
     else:
-        state["v"] = momentum * state["v"] + fresh
+        state["v"] = momentum * state.get("v", 0) + fresh
     update = momentum * state["v"] + fresh if nesterov else state["v"]
     return p - update * (1 if lr_inside else lr)
 

@@ -67,6 +67,8 @@ pub struct Step<T> {
 impl Rule for Adagrad {
     type Step<T: Scalar> = Step<T>;
 
+    const ROWS: bool = true;
+
     fn slots(&self) -> Vec<Slot> {
         vec![Slot::filled("square_sum", self.initial)]
     }

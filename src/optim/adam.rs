@@ -117,6 +117,8 @@ pub struct Step<T> {
 impl Rule for Adam {
     type Step<T: Scalar> = Step<T>;
 
+    const ROWS: bool = true;
+
     fn slots(&self) -> Vec<Slot> {
         let mut slots = vec![Slot::zeros("m"), Slot::zeros("v")];
         if self.largest != Largest::No {

@@ -14,8 +14,14 @@ use crate::scalar::Scalar;
 use crate::simd::FlushDenormals;
 use crate::team;
 
-/// Gradients of all tensors. Positions are those of the flat vector of all elements, one tensor after the other.
+/// Gradients of all tensors. Positions count them, one tensor after the other: they are those of the flat vector of all
+/// parameters, unless some elements have no gradient and are left alone.
 pub trait Gradients<T>: Send + Sync {
+    /// Where some elements have none: the position of each tensor's first gradient, then their number.
+    fn sparse(&self) -> Option<&[usize]> {
+        None
+    }
+
     /// Calls `visit(tensor, gradients)` for runs of consecutive elements of a range of positions, in order.
     fn for_each_gradient(&self, range: Range<usize>, visit: impl FnMut(usize, &[T]));
 
@@ -30,7 +36,12 @@ pub trait Tensors<T>: Gradients<T> + Sized {
     /// Divides them at a position.
     fn split_at(self, position: usize) -> (Self, Self);
 
-    /// Calls `visit(tensor, position, parameters, gradients)` for runs of consecutive elements, in order.
+    /// Where the element is in the flat vector that the gradient at a position belongs to.
+    fn place(&self, position: usize) -> usize {
+        position
+    }
+
+    /// Calls `visit(tensor, place, parameters, gradients)` for runs of consecutive elements, in order.
     fn for_each(&mut self, visit: impl FnMut(usize, usize, &mut [T], &[T]));
 }
 
@@ -46,7 +57,7 @@ const MOST_PARTS: usize = 32;
 /// changed, where a gradient is not finite and the options say so, or where the learning-rate schedule fails.
 pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, threads: usize) -> Result<bool> {
     let _flushed = FlushDenormals::new();
-    let threads = threads.min(optimizer.len() / PER_THREAD).max(1);
+    let threads = threads.min(count(optimizer, &tensors) / PER_THREAD).max(1);
     let accumulate = optimizer.around().accumulate;
     if accumulate > 1 {
         return gather(optimizer, tensors, threads, accumulate);
@@ -56,11 +67,17 @@ pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, t
     Ok(step.skipped())
 }
 
+/// The number of gradients.
+fn count<T: Scalar>(optimizer: &Optimizer<T>, grads: &impl Gradients<T>) -> usize {
+    grads.sparse().and_then(|offsets| offsets.last().copied()).unwrap_or(optimizer.len())
+}
+
 /// Looks at all gradients, then fixes the scalars of the step.
 fn begin<T: Scalar>(optimizer: &mut Optimizer<T>, grads: &impl Gradients<T>, threads: usize) -> Result<Step<T>> {
-    let (len, around) = (optimizer.len(), *optimizer.around());
+    let (len, around) = (count(optimizer, grads), *optimizer.around());
     let way = Way::of_look(optimizer.step_count() + 1);
-    let norms = around.clip_tensor_norm.map(|max| (max, figure::norms(grads, optimizer.offsets(), threads, way)));
+    let offsets = grads.sparse().unwrap_or(optimizer.offsets());
+    let norms = around.clip_tensor_norm.map(|max| (max, figure::norms(grads, offsets, threads, way)));
     let norm = optimizer.needs_norm().then(|| match &norms {
         // The norm of what is left after each tensor was clipped.
         Some((max, norms)) => norms.iter().map(|n| (n * around.clip_factor(*max, *n)).powi(2)).sum::<f64>().sqrt(),
@@ -85,7 +102,7 @@ fn update<T: Scalar>(optimizer: &mut Optimizer<T>, mut tensors: impl Tensors<T>,
     if step.skipped() {
         return;
     }
-    let len = optimizer.len();
+    let len = count(optimizer, &tensors);
     if step.sums() != Over::Nothing {
         let (sums, back) = measure(optimizer, tensors, step);
         optimizer.conclude(step, &sums);
@@ -267,8 +284,9 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
         divided
     }
 
-    fn split_at(self, position: usize) -> (Self, Self) {
-        let (left, right) = self.tensors.split_at(position);
+    fn split_at(self, cut: usize) -> (Self, Self) {
+        let position = self.tensors.place(cut);
+        let (left, right) = self.tensors.split_at(cut);
         let mut lefts: [&mut [T]; MAX_SLOTS] = Default::default();
         let mut rights: [&mut [T]; MAX_SLOTS] = Default::default();
         for (index, slot) in self.slots.into_iter().enumerate().take(self.count) {
@@ -292,7 +310,7 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
         });
     }
 
-    /// Calls `visit(tensor, position, parameters, gradients, state)` for runs of consecutive elements, in order.
+    /// Calls `visit(tensor, place, parameters, gradients, state)` for runs of consecutive elements, in order.
     fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T], &mut [&mut [T]])) {
         let &mut Part { ref mut tensors, ref mut slots, count, start } = self;
         tensors.for_each(|tensor, position, params, grads| {

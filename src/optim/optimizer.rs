@@ -247,6 +247,21 @@ impl<T: Scalar> Optimizer<T> {
         accumulate == 1 && clip_tensor_norm.is_none() && self.groups[0].rule().sums() == Over::Nothing
     }
 
+    /// Refuses gradients of some rows only, where a group's rule or what surrounds it needs those of all.
+    pub fn expect_rows_allowed(&self) -> Result<()> {
+        for config in &self.groups {
+            let rule = config.rule();
+            let got = match config.slots().get(rule.slots().len()) {
+                _ if !rule.takes_rows() => config.spec().name.to_owned(),
+                Some(_) => "accumulate, lookahead, ema or swa_start with them".to_owned(),
+                None => continue,
+            };
+            let expected = "SGD, Adagrad, Adam or AdamW without averages for gradients (rows, values)";
+            return Err(Error::type_("the optimizer", got, expected));
+        }
+        Ok(())
+    }
+
     /// Fixes the scalars of the next step and counts it.
     ///
     /// `norm` is the 2-norm of all gradients, given where [`Optimizer::needs_norm`] says so: NaN or infinity where an

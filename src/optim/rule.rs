@@ -40,6 +40,10 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// Those averaged parameters of one tensor, from its parameters and state.
     fn averaged<T: Scalar>(&self, _params: &[T], _slots: &[&[T]], _to: &mut [T]) {}
 
+    /// Whether it is at home where most rows of a parameter have no gradient in a step: rows without one then stay as they are,
+    /// with their state.
+    const ROWS: bool = false;
+
     /// Whether [`Rule::update`] needs sums over all elements first, and over which.
     const SUMS: Over = Over::Nothing;
 
@@ -316,6 +320,13 @@ macro_rules! rules {
             pub fn sums(&self) -> Over {
                 match self {
                     $(AnyRule::$rule(_) => <$module::$rule as Rule>::SUMS,)+
+                }
+            }
+
+            /// See [`Rule::ROWS`].
+            pub fn takes_rows(&self) -> bool {
+                match self {
+                    $(AnyRule::$rule(_) => <$module::$rule as Rule>::ROWS,)+
                 }
             }
 

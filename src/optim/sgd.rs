@@ -115,6 +115,8 @@ pub enum Step<T> {
 impl Rule for Sgd {
     type Step<T: Scalar> = Step<T>;
 
+    const ROWS: bool = true;
+
     fn slots(&self) -> Vec<Slot> {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros("velocity")] }
     }

@@ -84,6 +84,10 @@ impl<T: Scalar> Work<T> {
         let Work { optimizer, arrays, kept } = self;
         arrays.begin(grads.py())?;
         let visited = structure.visit(grads.as_borrowed(), &mut |index, gradient| {
+            if let Ok(pair) = gradient.cast::<PyTuple>() {
+                optimizer.expect_rows_allowed()?;
+                return arrays.set_rows(index, &pair);
+            }
             let gradient = match arrays.is_number(index) && !is_array(gradient) {
                 true => from_scalar(gradient)?,
                 false => gradient.to_owned(),
@@ -93,7 +97,7 @@ impl<T: Scalar> Work<T> {
             Ok(())
         });
         let result = visited.and_then(|()| {
-            let large = optimizer.len() >= RELEASE;
+            let large = arrays.place_gradients() >= RELEASE;
             // SAFETY: every gradient was set and is kept alive in `kept`. While other threads run, this object stays
             // borrowed, and its documentation reserves parameters and gradients for the step.
             let views = unsafe { arrays.views() };
@@ -180,12 +184,16 @@ impl PyOptimizer {
     /// ----------
     /// grads : array, sequence or mapping
     ///     The gradients, in the structure of `params`: same shapes, same dtypes (those of ``float16`` may be ``float32``),
-    ///     any memory layout.
+    ///     any memory layout. For `SGD`, `Adagrad`, `Adam` and `AdamW` any of them may be a pair ``(rows, values)``: an
+    ///     array of integers, at least 0, along the parameter's axis 0, and an array of shape
+    ///     ``(len(rows), *param.shape[1:])``. Values of the same row are added. Only these rows and their state are
+    ///     touched: others neither decay nor follow their momentum.
     ///
     /// Raises
     /// ------
     /// TypeError, ValueError
-    ///     If structure, dtype or shape of a gradient is not that of its parameter.
+    ///     If structure, dtype or shape of a gradient is not that of its parameter, or if rows are given where the rule, or
+    ///     `accumulate`, `lookahead`, `ema` or `swa_start`, needs all of them.
     /// NonFiniteError
     ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
     fn step(&mut self, grads: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use numpy::PyReadonlyArray1;
 use numpy::npyffi::npy_intp;
 use numpy::npyffi::objects::PyArray_Descr;
 use pyo3::Borrowed;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::fields::{Element, Fields, shape_text};
+use super::rows::Rows;
 use super::walk::{Order, Walk};
 use crate::error::{Error, Result};
 use crate::optim::driver::{Gradients, Tensors};
@@ -29,6 +31,10 @@ pub struct Arrays<T> {
     extents: Vec<(usize, usize)>,
     /// Copies of gradients that share memory with parameters.
     copies: Vec<Vec<T>>,
+    /// For each parameter its gradient, where that has only some rows; empty where none has.
+    rows: Vec<Option<Rows<T>>>,
+    /// Where each tensor's gradients begin among all gradients, then their number; as `offsets`, where no rows are left out.
+    positions: Vec<usize>,
 }
 
 /// A parameter, with what it was when it was bound.
@@ -151,7 +157,8 @@ impl<T: Scalar> Arrays<T> {
             offsets.push(offsets[offsets.len() - 1] + len * param.element.parts());
         }
         let extents = disjoint_extents(arrays)?;
-        Ok(Arrays { grads: vec![Walk::empty(); params.len()], params, offsets, extents, copies: vec![] })
+        let grads = vec![Walk::empty(); params.len()];
+        Ok(Arrays { params, grads, offsets, extents, copies: vec![], rows: vec![], positions: vec![] })
     }
 
     /// Number of arrays.
@@ -201,6 +208,7 @@ impl<T: Scalar> Arrays<T> {
     #[inline]
     pub fn begin(&mut self, py: Python<'_>) -> Result<()> {
         self.copies.clear();
+        self.rows.clear();
         self.params.iter().try_for_each(|param| param.verify(py))
     }
 
@@ -232,6 +240,61 @@ impl<T: Scalar> Arrays<T> {
         Ok(())
     }
 
+    /// Takes a gradient of some rows for this step: a pair of an array of their indices along axis 0, and one of their
+    /// gradients. They are copied.
+    pub fn set_rows(&mut self, index: usize, pair: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let param = &self.params[index];
+        let of = |part: &str| format!("{part} of grads{}", param.path);
+        let Some((&len, others)) = param.shape.split_first() else {
+            let name = format!("grads{}", param.path);
+            return Err(Error::type_(name, "a pair", "a number, as its parameter has no rows").into());
+        };
+        let Ok((indices, values)) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
+            let got = format!("a tuple of {}", pair.len());
+            return Err(Error::type_(format!("grads{}", param.path), got, "an array, or a pair (rows, values)").into());
+        };
+        let rows = row_indices(&indices, of("rows"), len)?;
+        let values = values.as_borrowed();
+        let fields = expect_array(values, &of("values"))?;
+        expect_element(fields, &of("values"), param.element)?;
+        let expected: Vec<_> = [rows.len() as npy_intp].iter().chain(others).copied().collect();
+        if fields.shape() != expected {
+            let got = format!("shape {}", shape_text(fields.shape()));
+            return Err(Error::value(of("values"), got, format!("of shape {}", shape_text(&expected))).into());
+        }
+        let (place, backwards) = param.order.first_axis();
+        let (outer, inner) = param.order.around(place, &param.shape);
+        let inner = inner * param.element.parts();
+        let mut loaded = vec![T::ZERO; outer * rows.len() * inner];
+        let mut walk = Walk::empty();
+        let element = fields.element().unwrap_or(param.element);
+        walk.set(fields, &param.order.first_axis_forwards(), element);
+        // SAFETY: the array has these elements, and the interpreter is attached.
+        unsafe { read(&walk, 0, &mut loaded) };
+        let len = len as usize;
+        let in_memory = |row: usize| if backwards { len - 1 - row } else { row };
+        let rows: Vec<_> = rows.into_iter().map(in_memory).collect();
+        let rows = Rows::new(&rows, &loaded, len, outer, inner);
+        self.rows.resize_with(self.params.len(), || None);
+        self.rows[index] = Some(rows);
+        Ok(())
+    }
+
+    /// Fixes where each tensor's gradients are among all, now that they are set; gives their number.
+    #[inline]
+    pub fn place_gradients(&mut self) -> usize {
+        if !self.rows.is_empty() {
+            self.positions.clear();
+            self.positions.push(0);
+            for (rows, bounds) in self.rows.iter().zip(self.offsets.windows(2)) {
+                let len = rows.as_ref().map_or(bounds[1] - bounds[0], |rows| rows.values().len());
+                self.positions.push(self.positions[self.positions.len() - 1] + len);
+            }
+        }
+        let positions = if self.rows.is_empty() { &self.offsets } else { &self.positions };
+        positions[positions.len() - 1]
+    }
+
     #[inline]
     fn touches_params(&self, (low, high): (usize, usize)) -> bool {
         match (self.extents.first(), self.extents.last()) {
@@ -256,11 +319,13 @@ impl<T: Scalar> Arrays<T> {
     /// Parameters and gradients, for the core.
     ///
     /// # Safety
-    /// Since `begin`, `set_gradient` must have succeeded for every array; until the views are dropped every gradient must
-    /// be kept alive, and nobody may write to gradients or touch parameters.
+    /// Since `begin`, `set_gradient` or `set_rows` must have succeeded for every array, then `place_gradients`; until the views
+    /// are dropped every gradient must be kept alive, and nobody may write to gradients or touch parameters.
     pub unsafe fn views(&mut self) -> Views<'_, T> {
-        let len = self.offsets[self.offsets.len() - 1];
-        Views { params: &self.params, grads: &self.grads, offsets: &self.offsets, range: 0..len, element: PhantomData }
+        let Arrays { params, grads, offsets, rows, positions, .. } = &*self;
+        let positions = if rows.is_empty() { offsets } else { positions };
+        let range = 0..positions[positions.len() - 1];
+        Views { params, grads, rows, offsets, positions, range, element: PhantomData }
     }
 
     /// All parameters, in their order.
@@ -374,11 +439,33 @@ unsafe fn write<T: Scalar>(walk: &Walk, from: usize, values: &[T]) {
     }
 }
 
-/// Parameters and gradients of a range of positions. Two views never share a position, so threads may use one each.
+/// Row indices below `len`.
+fn row_indices(indices: &Bound<'_, PyAny>, name: String, len: npy_intp) -> PyResult<Vec<usize>> {
+    let fields = expect_array(indices.as_borrowed(), &name)?;
+    let dtype = indices.getattr("dtype")?;
+    if !matches!(dtype.getattr("kind")?.extract::<char>()?, 'i' | 'u') {
+        return Err(Error::type_(name, dtype, "an array of integers").into());
+    }
+    if fields.shape().len() != 1 {
+        let got = format!("shape {}", shape_text(fields.shape()));
+        return Err(Error::value(name, got, "of one axis").into());
+    }
+    let within = |index: i64| {
+        let row = usize::try_from(index).ok().filter(|_| index < len as i64);
+        row.ok_or_else(|| Error::value(&name, index, format!("indices >= 0 and < {len}")))
+    };
+    // What does not fit becomes negative, and is refused with the others.
+    let indices: PyReadonlyArray1<'_, i64> = indices.call_method1("astype", ("int64",))?.extract()?;
+    Ok(indices.as_array().iter().map(|&index| within(index)).collect::<Result<_>>()?)
+}
+
+/// Parameters and gradients of a range of positions among the gradients. Two views never share a position, so threads may use one each.
 pub struct Views<'a, T> {
     params: &'a [Param],
     grads: &'a [Walk],
+    rows: &'a [Option<Rows<T>>],
     offsets: &'a [usize],
+    positions: &'a [usize],
     range: Range<usize>,
     element: PhantomData<&'a mut [T]>,
 }
@@ -390,6 +477,12 @@ unsafe impl<T: Send> Send for Views<'_, T> {}
 unsafe impl<T: Sync> Sync for Views<'_, T> {}
 
 impl<'a, T: Scalar> Views<'a, T> {
+    /// A tensor's gradient, where it has only some rows.
+    #[inline]
+    fn rows(&self, tensor: usize) -> Option<&'a Rows<T>> {
+        self.rows.get(tensor).and_then(Option::as_ref)
+    }
+
     /// Calls `visit(tensor, elements of the tensor)` for the tensors that have elements in a range of positions.
     #[inline]
     fn for_each_tensor(offsets: &[usize], range: Range<usize>, mut visit: impl FnMut(usize, Range<usize>)) {
@@ -409,15 +502,49 @@ impl<'a, T: Scalar> Views<'a, T> {
 impl<T: Scalar> Tensors<T> for Views<'_, T> {
     fn split_at(self, position: usize) -> (Self, Self) {
         assert!(self.range.start <= position && position <= self.range.end);
-        let Views { params, grads, offsets, range, element } = self;
-        let view = |range| Views { params, grads, offsets, range, element };
+        let Views { params, grads, rows, offsets, positions, range, element } = self;
+        let view = |range| Views { params, grads, rows, offsets, positions, range, element };
         (view(range.start..position), view(position..range.end))
+    }
+
+    fn place(&self, position: usize) -> usize {
+        if self.rows.is_empty() {
+            return position;
+        }
+        let tensor = self.positions.partition_point(|&start| start <= position) - 1;
+        let within = position - self.positions[tensor];
+        // Behind the last gradient there is no tensor any more.
+        let len = self.offsets[self.offsets.len() - 1];
+        if tensor == self.params.len() {
+            return len;
+        }
+        self.offsets[tensor] + self.rows(tensor).map_or(within, |rows| rows.place(within))
     }
 
     #[inline]
     fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T])) {
-        Self::for_each_tensor(self.offsets, self.range.clone(), |tensor, elements| {
+        Self::for_each_tensor(self.positions, self.range.clone(), |tensor, elements| {
             let (param, grad, offset) = (&self.params[tensor].walk, &self.grads[tensor], self.offsets[tensor]);
+            if let Some(rows) = self.rows(tensor) {
+                return rows.for_each(elements, |place, g| {
+                    if let Some(p) = param.contiguous() {
+                        // SAFETY: the parameter has these elements in order and aligned; this view is the only one of
+                        // their gradients' positions, and so of them.
+                        let p = unsafe { std::slice::from_raw_parts_mut(p.cast::<T>().add(place), g.len()) };
+                        return visit(tensor, offset + place, p, g);
+                    }
+                    let mut p = [T::ZERO; CHUNK];
+                    for (index, g) in g.chunks(CHUNK).enumerate() {
+                        let (from, p) = (place + index * CHUNK, &mut p[..g.len()]);
+                        // SAFETY: as above.
+                        unsafe {
+                            read(param, from, p);
+                            visit(tensor, offset + from, p, g);
+                            write(param, from, p);
+                        }
+                    }
+                });
+            }
             if let (Some(p), Some(g)) = (param.contiguous(), grad.contiguous()) {
                 let (from, n) = (elements.start, elements.len());
                 // SAFETY: both have these elements in order and aligned; this view is the only one of these positions.
@@ -445,9 +572,16 @@ impl<T: Scalar> Tensors<T> for Views<'_, T> {
 }
 
 impl<T: Scalar> Gradients<T> for Views<'_, T> {
+    fn sparse(&self) -> Option<&[usize]> {
+        (!self.rows.is_empty()).then_some(self.positions)
+    }
+
     #[inline]
     fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
-        Self::for_each_tensor(self.offsets, range, |tensor, elements| {
+        Self::for_each_tensor(self.positions, range, |tensor, elements| {
+            if let Some(rows) = self.rows(tensor) {
+                return visit(tensor, &rows.values()[elements]);
+            }
             let grad = &self.grads[tensor];
             if let Some(g) = grad.contiguous() {
                 // SAFETY: the gradient has these elements in order and aligned, and nobody writes to it.

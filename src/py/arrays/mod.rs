@@ -6,6 +6,7 @@
 mod bound;
 mod fields;
 mod half;
+mod rows;
 mod walk;
 
 pub use bound::{Arrays, element, is_array};

@@ -1,5 +1,7 @@
 //! The elements of an array one after the other, whatever its strides.
 
+use numpy::npyffi::npy_intp;
+
 use super::fields::{Element, Fields};
 use super::half::{narrowed, widened};
 use crate::scalar::Scalar;
@@ -25,6 +27,30 @@ impl Order {
         let mut axes: Vec<usize> = (0..strides.len()).filter(|&axis| fields.shape()[axis] != 1).collect();
         axes.sort_by_key(|&axis| std::cmp::Reverse(strides[axis].unsigned_abs()));
         Order(axes.into_iter().map(|axis| (axis, strides[axis] < 0)).collect())
+    }
+
+    /// Where axis 0 is in this order, which leaves out axes of length 1, and whether it is walked backwards.
+    pub fn first_axis(&self) -> (usize, bool) {
+        let found = self.0.iter().position(|&(axis, _)| axis == 0);
+        found.map_or((0, false), |place| (place, self.0[place].1))
+    }
+
+    /// The same order, but with axis 0 walked forwards, whatever its length.
+    pub fn first_axis_forwards(&self) -> Order {
+        let (place, _) = self.first_axis();
+        let mut axes = self.0.clone();
+        axes.retain(|&(axis, _)| axis != 0);
+        axes.insert(place, (0, false));
+        Order(axes)
+    }
+
+    /// The number of elements of the axes before and behind a place in this order, axis 0 left out.
+    pub fn around(&self, place: usize, shape: &[npy_intp]) -> (usize, usize) {
+        let product = |axes: &[(usize, bool)]| {
+            axes.iter().filter(|&&(axis, _)| axis != 0).map(|&(axis, _)| shape[axis] as usize).product()
+        };
+        let (before, behind) = self.0.split_at(place);
+        (product(before), product(behind))
     }
 }
 
