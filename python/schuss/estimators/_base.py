@@ -23,6 +23,7 @@ from .._sparse import check_sound, compressed, is_sparse
 from ..history import History
 from . import _losses, _parameters, _threads
 from ._solver import Solver
+from ._tasks import CallbackSupportMixin, Tasks
 from ._training import NOT_FINITE, Part, Training
 
 Array = NDArray[Any]
@@ -37,7 +38,7 @@ UNFINISHED = {
 }
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     """A multilayer perceptron in scikit-learn's manner."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -113,8 +114,8 @@ class BaseMLP(BaseEstimator, ABC):
         X, y, targets = self._check_rows(X, y, incremental, first)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        sample_weight = self._check_weights(sample_weight, X, y)
-        data = Part(X, targets, y, sample_weight)
+        weights = self._check_weights(sample_weight, X, y)
+        data = Part(X, targets, y, weights)
         held_out = self._check_validation(*validation)
         self.n_outputs_ = self._n_outputs(targets)
         lbfgs = self._lbfgs()
@@ -128,11 +129,14 @@ class BaseMLP(BaseEstimator, ABC):
         self.coefs_, self.intercepts_ = _parameters.views(theta, layers)
         if stops_early and held_out is None:
             data, held_out = self._split(data)
-        training = Training(self, core, theta, data, held_out, stops_early)
+        tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
+        training = Training(self, core, theta, data, held_out, stops_early, tasks)
         if lbfgs is not None:
             self._descend(training, lbfgs)
         else:
             self._train(training, 1 if incremental else self.max_iter, incremental)
+        if tasks is not None:
+            tasks.end()
         if not np.isfinite(theta).all():
             raise ValueError(NOT_FINITE)
         return self

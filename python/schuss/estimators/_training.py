@@ -15,6 +15,7 @@ from .._lbfgs import descend
 from .._sparse import compressed, is_sparse
 from ..history import progress_bar
 from . import _losses
+from ._tasks import Tasks
 
 Array = NDArray[Any]
 
@@ -48,7 +49,14 @@ class Training:
     """One fit of an estimator: epochs in the core, and its books on the estimator."""
 
     def __init__(
-        self, estimator: Any, core: Any, theta: Array, data: Part, held_out: Part | None, stops_early: bool
+        self,
+        estimator: Any,
+        core: Any,
+        theta: Array,
+        data: Part,
+        held_out: Part | None,
+        stops_early: bool,
+        tasks: Tasks | None,
     ) -> None:
         self.estimator = estimator
         self.core = core
@@ -65,11 +73,16 @@ class Training:
         self.start = perf_counter()
         callbacks = estimator.callbacks
         self.callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
+        self.tasks = tasks if tasks is not None and tasks.listened_to else None
         self.restores = stops_early if estimator.restore_best is None else estimator.restore_best
         # The core comes to rest after each epoch where something wants the parameters or changes the learning
         # rate.
         self.rests = bool(
-            held_out or self.callbacks or self.restores or estimator.learning_rate == "invscaling"
+            held_out
+            or self.callbacks
+            or self.tasks
+            or self.restores
+            or estimator.learning_rate == "invscaling"
         )
         self.last: tuple[float, None, float, float] | None = None
         history = estimator.history_
@@ -125,6 +138,8 @@ class Training:
         estimator = self.estimator
         limit = estimator.max_time
         estimator._optimizer.adapt(optimizer)
+        if self.tasks is not None:
+            self.tasks.begin_epoch()
         _, stopped, error = self.core.fit(
             self.theta,
             optimizer,
@@ -174,8 +189,12 @@ class Training:
             if self.stopped is None and before - loss <= least_gain * max(abs(loss), 1.0):
                 self.stopped = "converged"
             before = loss
+            if self.stopped is None and self.tasks is not None:
+                self.tasks.begin_epoch()
             return self.stopped is not None
 
+        if self.tasks is not None:
+            self.tasks.begin_epoch()
         with progress_bar(steps, estimator.progress) as self.update:
             try:
                 end = descend(recipe, self.theta, evaluate, after_step, max_evaluations)
@@ -212,6 +231,7 @@ class Training:
         estimator.history_.append(**record, lr=lr, seconds=self.seconds_before + elapsed)
         self.update(estimator.n_iter_, loss, record.get("val_loss"))
         self._count_improvement(record)
+        ends = self.tasks is not None and self.tasks.end_epoch()
         solver = estimator._optimizer
         if estimator.learning_rate == "invscaling" and self._adapts():
             solver.learning_rate = solver.given / (estimator.t_ + 1) ** estimator.power_t
@@ -222,7 +242,7 @@ class Training:
             self.stopped = "not finite"
         elif estimator.max_time is not None and elapsed >= estimator.max_time:
             self.stopped = "max_time"
-        elif self._call_back():
+        elif self._call_back() or ends:
             self.stopped = "callback"
         return self.stopped is not None
 
