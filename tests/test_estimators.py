@@ -347,6 +347,34 @@ def test_any_schedule_and_clipping(cancer):
     assert moves[0] > 10 * moves[1]
 
 
+def test_plateau_goes_by_held_out_rows(cancer):
+    X, y = cancer
+    model = MLPClassifier(
+        32,
+        max_iter=60,
+        schedule=sc.schedules.plateau(0.02, factor=0.5, patience=3),
+        random_state=0,
+        n_iter_no_change=99,
+    ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    # The training loss falls throughout, the validation loss does not.
+    best, waited, lr = np.inf, 0, [0.02]
+    for loss in model.validation_loss_curve_:
+        better = loss < best * (1 - 1e-4)
+        best, waited = (loss, 0) if better else (best, waited + 1)
+        lr.append(lr[-1])
+        if waited > 3:
+            lr[-1], waited = lr[-1] / 2, 0
+    assert lr[-1] < 0.02
+    np.testing.assert_allclose(model.history_["lr"], lr[:-1])
+
+
+def test_progress_is_shown_or_not(cancer, capfd):
+    MLPClassifier(4, max_iter=3, progress=True, random_state=0).fit(*cancer)
+    assert "3/3" in capfd.readouterr().err
+    MLPClassifier(4, max_iter=3, random_state=0).fit(*cancer)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_max_time_ends_a_fit(cancer):
     model = MLPClassifier(8, max_iter=10**9, max_time=0.2, n_iter_no_change=np.inf).fit(*cancer)
     assert model.history_.stopped == "max_time"

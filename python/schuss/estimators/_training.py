@@ -154,6 +154,8 @@ class Training:
             target_loss=None,
             on_epoch=None,
             each_epoch=self._at_rest if self.rests else self._after_epoch,
+            # Held-out rows say more to a schedule that depends on results, and are looked at here.
+            tells=self.held_out is None,
             max_seconds=None if limit is None else limit - (perf_counter() - self.start),
         )
         if isinstance(error, _schuss.NonFiniteError):
@@ -164,6 +166,8 @@ class Training:
             self.stopped = "max_time"
         elif self.last is not None:
             self._after_epoch(*self.last)
+            if self.held_out is not None:
+                optimizer.tell(estimator.validation_loss_curve_[-1])
         if self.stopped is None and estimator.n_iter_ >= epochs:
             self.stopped = "epochs"
 
