@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schuss as sc
-from cases import ONE_OF_EACH, Case
+from cases import ONE_OF_EACH, TABLES, Case
+from reference import DECAY_THEMSELVES, RULES, trajectory
 
 DTYPES = [np.float16, np.float32, np.float64, np.complex64, np.complex128]
 
@@ -165,6 +166,47 @@ class TestHalf:
         ):
             assert slots[0].dtype == np.float32
             assert np.array_equal(slots[0], singles[0])
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_complex_numbers_follow_the_reference_of_their_parts(case, dtype):
+    rng = np.random.default_rng(9)
+    start, grads = noise(rng, (5, 2), dtype), [noise(rng, (5, 2), dtype) for _ in range(100)]
+    parts = lambda z: np.stack([z.real, z.imag])  # noqa: E731
+    around = {"clip_norm": 2.0, "weight_decay": 0.05}
+    options = case.all_options(**around)
+    expected = trajectory(case.rule, [parts(start)], [[parts(g)] for g in grads], lambda _: case.lr, options)
+    p = start.copy()
+    optimizer = case.make([p], **around)
+    tolerance = {np.complex64: 1e-5, np.complex128: 1e-12}[dtype]
+    for g, [after] in zip(grads, expected, strict=True):
+        optimizer.step([g])
+        np.testing.assert_allclose(parts(p), after, rtol=0, atol=tolerance * max(1, np.abs(after).max()))
+    assert np.abs(p - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("case", [c for c in ONE_OF_EACH if c.rule != "Prodigy"], ids=str)
+def test_float16_follows_the_reference_rounded_at_each_step(case):
+    rng = np.random.default_rng(10)
+    start, grads = noise(rng, (6, 3), np.float16), [noise(rng, (6, 3), np.float16) for _ in range(100)]
+    around = {o["name"] for o in TABLES["SGD"]["options"]} & {o["name"] for o in TABLES["Lion"]["options"]}
+    own = {name: value for name, value in case.all_options().items() if name not in around}
+    own.pop("decay_in_update", None)
+    if case.rule in DECAY_THEMSELVES:
+        own["weight_decay"] = 0.0
+    p, expected = start.copy(), start.astype(np.float64)
+    state = {"z": expected} if case.rule.startswith("ScheduleFree") else {}
+    optimizer = case.make([p], weight_decay=0.0)
+    for t, g in enumerate(grads, start=1):
+        optimizer.step([g])
+        expected = RULES[case.rule](expected, g.astype(np.float64), state, case.lr, t, **own)
+        expected = expected.astype(np.float16).astype(np.float64)
+        # Where float32 and float64 round to neighbours, they may stay apart.
+        close = 2 * np.spacing(np.maximum(np.abs(expected), 1).astype(np.float16)).astype(np.float64)
+        assert (np.abs(p - expected) <= close).all()
+        assert np.mean(p == expected) > 0.8
+    assert np.abs(p - start).max() > 0.02
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])

@@ -10,6 +10,7 @@ import schuss as sc
 from cases import CASES, ONE_OF_EACH
 from schuss import schedules
 from test_optimizers import problem
+from test_optimizers_arrays import DTYPES, layouts, noise
 
 
 def halved(step: int) -> float:
@@ -49,6 +50,28 @@ def test_a_copy_in_the_middle_of_a_run_continues_with_its_own_arrays(case, how):
         assert np.array_equal(a, b)
     assert twin.param_groups[0]["params"][0] is twins[0]
     assert repr(twin) == repr(optimizer)
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", layouts(np.float32))
+def test_a_copy_of_an_array_of_any_layout_continues_bit_by_bit(layout, dtype, how):
+    """A copied view has memory of its own, mostly in another order: its state goes along."""
+    params, _ = layouts(dtype)[layout]
+    rng = np.random.default_rng(0)
+    grads = [noise(rng, params.shape, dtype) for _ in range(6)]
+    optimizer = sc.Adam([params], lr=0.05, ema=0.9)
+    for g in grads[:3]:
+        optimizer.step([g])
+    start = params.copy()
+    [twins], twin = COPIES[how](([params], optimizer))
+    for g in grads[3:]:
+        optimizer.step([g])
+        twin.step([g])
+    assert np.array_equal(params, twins)
+    assert params.size == 0 or not np.array_equal(params, start)
+    assert not np.shares_memory(params, twins)
+    assert np.array_equal(optimizer.averaged_params()[0], twin.averaged_params()[0])
 
 
 @pytest.mark.parametrize("lr", RATES, ids=str)
