@@ -58,11 +58,10 @@ class Task(NamedTuple):
     options: dict | None = None
 
 
-def folder(variable: str, name: str) -> Path:
+def folder(variable: str) -> Path:
     """Where data lies that is not part of the repository."""
-    given = os.environ.get(variable)
-    path = Path(given) if given else ROOT.parent / "shared" / "data" / name
-    if not path.is_dir():
+    path = Path(os.environ.get(variable, ""))
+    if not os.environ.get(variable) or not path.is_dir():
         raise FileNotFoundError(f"the variable {variable} must name its folder")
     return path
 
@@ -93,7 +92,7 @@ def housing() -> Task:
 def adult() -> Task:
     import pandas as pd
 
-    file = folder("ADULT", "adult") / "adult.data"
+    file = folder("ADULT") / "adult.data"
     table = pd.read_csv(file, header=None, skipinitialspace=True)
     y = table.pop(14).to_numpy()
     return Task("MLPClassifier", as_numbers(table), y, options={"max_iter": 10})
@@ -102,7 +101,7 @@ def adult() -> Task:
 def fashion() -> Task:
     import fashion_mnist
 
-    X, y = fashion_mnist.load(folder("FASHION_MNIST", "fashion-mnist"), "train")
+    X, y = fashion_mnist.load(folder("FASHION_MNIST"), "train")
     return Task("MLPClassifier", X[:20_000], y[:20_000], 10_000, {"max_iter": 10})
 
 
@@ -129,7 +128,8 @@ def one(library: str, task: Task, widths: tuple[int, ...], seed: int) -> tuple[f
     )
     start = perf_counter()
     model.fit(X, parts[2])
-    return model.score(X_test, parts[3]), perf_counter() - start
+    seconds = perf_counter() - start
+    return model.score(X_test, parts[3]), seconds
 
 
 def row(name: str, runs: dict[str, list[tuple[float, float]]]) -> str:

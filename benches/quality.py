@@ -65,8 +65,7 @@ def fashion(folder: Path | None) -> Task:
     import fashion_mnist
 
     given = folder or os.environ.get("FASHION_MNIST")
-    beside = ROOT.parent / "shared" / "data" / "fashion-mnist"
-    folder = Path(given) if given else beside if beside.is_dir() else fashion_mnist.FOLDER
+    folder = Path(given) if given else fashion_mnist.FOLDER
     try:
         (X, y), (X_test, y_test) = (fashion_mnist.load(folder, part) for part in ("train", "t10k"))
     except FileNotFoundError as error:
