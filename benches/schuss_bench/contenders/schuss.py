@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import schuss as sc
 
 from .. import data
@@ -43,7 +45,7 @@ def optimize(case: Case) -> Run:
         "rmsprop": sc.RMSprop(lr=1e-3, convention="torch"),
     }[case.rule]
     optimizer = recipe.bind(params)
-    return repeat(lambda: optimizer.step(grads))
+    return repeat(partial(optimizer.step, grads))
 
 
 def predict(case: Case) -> Run:
