@@ -252,9 +252,13 @@ impl Network {
         }
     }
 
-    /// The factor of the penalty's gradient, for a batch of that total weight.
+    /// The factor of the penalty's gradient, for a batch of that total weight; a batch that weighs nothing asks for nothing.
     pub fn penalty_strength(&self, weight: f64) -> f64 {
-        if self.l2_per_weight { self.l2 / weight } else { self.l2 }
+        match self.l2_per_weight {
+            true if weight > 0.0 => self.l2 / weight,
+            true => 0.0,
+            false => self.l2,
+        }
     }
 
     /// The penalty that belongs to the loss on `data`.
