@@ -309,7 +309,7 @@ def test_every_activation_also_per_layer(cancer, activation):
         *cancer
     )
     assert model.score(*cancer) > 0.9
-    with pytest.raises(ValueError, match="activation must be one name or 2, one for each"):
+    with pytest.raises(ValueError, match="activation must be one value or 2, one for each"):
         MLPClassifier((12, 6), ["relu"]).fit(*cancer)
 
 

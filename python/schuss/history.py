@@ -69,6 +69,12 @@ class History(Mapping[str, list[float]]):
             column.append(float("nan") if value is None else float(value))
         self._epochs += 1
 
+    def _truncate(self, epochs: int) -> None:
+        """Keep only the first epochs."""
+        for column in self._columns.values():
+            del column[epochs:]
+        self._epochs = min(self._epochs, epochs)
+
     @property
     def epochs(self) -> int:
         """Number of epochs recorded."""

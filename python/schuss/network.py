@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _schuss
+from . import _callbacks, _schuss
 from ._data import Rows, blocks_of, check_count, rows_of
-from ._lbfgs import descend
+from ._layers import per_layer, views
+from ._run import Run, TrainingInfo
 from ._schuss import LBFGS
 from ._summary import Summary, summary_of
 from .history import History, progress_bar
@@ -24,36 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MLP", "TrainingInfo"]
 
-Callback = Callable[["TrainingInfo"], object]
-
-
-@dataclass(frozen=True)
-class TrainingInfo:
-    """What a callback is told after each epoch.
-
-    Attributes
-    ----------
-    net : MLP
-        The network; its parameters and its optimizer may be read and changed.
-    epoch : int
-        Epochs done in this call of `MLP.fit`, from 1.
-    loss, val_loss : float or None
-        The objective over the epoch's batches and on the validation data.
-    lr : float
-        The learning rate of the epoch's last step; NaN with `LBFGS`, which has none.
-    seconds : float
-        Since the call of `MLP.fit`.
-    history : History
-        All epochs so far, this one included.
-    """
-
-    net: MLP
-    epoch: int
-    loss: float
-    val_loss: float | None
-    lr: float
-    seconds: float
-    history: History
+Callback = Callable[[TrainingInfo], object]
 
 
 class MLP:
@@ -126,8 +97,8 @@ class MLP:
     ) -> None:
         self.layers = [check_count("layers", width) for width in layers]
         hidden = max(len(self.layers) - 2, 0)
-        self.activations = _per_layer("activation", activation, hidden, str)
-        self.dropout = [float(rate) for rate in _per_layer("dropout", dropout, hidden, (int, float))]
+        self.activations = per_layer("activation", activation, hidden, str)
+        self.dropout = [float(rate) for rate in per_layer("dropout", dropout, hidden, Real)]
         self.objective = loss
         self.l2 = float(l2)
         self.dtype = np.dtype(dtype)
@@ -137,7 +108,7 @@ class MLP:
         self._l2_per_weight = _l2_per_weight
         self._core = self._make_core()
         self.theta = np.zeros(self._core.n_params, self.dtype)
-        self.params = _views(self.theta, self.layers)
+        self.params = views(self.theta, self.layers)
         rng = np.random.default_rng(self.seed)
         for weights, bound in zip(self.params[::2], self._core.init_bounds(), strict=True):
             weights[...] = rng.uniform(-bound, bound, weights.shape)
@@ -163,7 +134,7 @@ class MLP:
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         target_loss: float | None = None,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Callback | Iterable[Callback] = (),
         progress: bool = False,
         max_time: float | None = None,
         n_threads: int | None = None,
@@ -201,7 +172,7 @@ class MLP:
             Whether each epoch takes the rows in a new order.
         target_loss : float, optional
             Stop after the first epoch whose loss is not above this.
-        callbacks : iterable of callables
+        callbacks : callable or iterable of callables
             Each is called after every epoch with a `TrainingInfo`; training stops where one returns True or
             raises StopIteration.
         progress : bool, default False
@@ -217,7 +188,7 @@ class MLP:
         -------
         History
             For each epoch ``"loss"`` (the objective over its batches, each before its step; with `LBFGS`
-            after it), ``"val_loss"``, ``"lr"`` and ``"seconds"``.
+            after it), ``"val_loss"``, ``"lr"`` (but with `LBFGS`, which has none) and ``"seconds"``.
 
         Raises
         ------
@@ -239,7 +210,7 @@ class MLP:
         if n_threads is not None:
             check_count("n_threads", n_threads)
         seed = self.seed if seed is None else check_count("seed", seed, least=0)
-        callbacks = list(callbacks)
+        listeners = _callbacks.as_list(callbacks)
         source = blocks_of(self, X, y, sample_weight)
         validation = None
         if validation_data is not None:
@@ -256,7 +227,7 @@ class MLP:
         }
         history = self.history = History()
         with progress_bar(epochs, progress) as update:
-            run = _Run(self, history, update, callbacks, target_loss, max_time, validation, settings)
+            run = Run(self, history, update, listeners, target_loss, max_time, validation, settings)
             if not isinstance(source, Rows):
                 history.stopped = run.on_blocks(source, epochs)
             elif isinstance(chosen, LBFGS):
@@ -347,7 +318,7 @@ class MLP:
         grads = np.empty_like(self.theta)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
         loss = self._core.loss_and_grads(self.theta, rows, grads, seed, n_threads)
-        return loss, _views(grads, self.layers)
+        return loss, views(grads, self.layers)
 
     def summary(self) -> Summary:
         """A table of the layers with shapes, activations, parameters and their memory.
@@ -373,7 +344,7 @@ class MLP:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._core = self._make_core()
-        self.params = _views(self.theta, self.layers)
+        self.params = views(self.theta, self.layers)
         if isinstance(self.optimizer, _schuss.Optimizer):
             # It came with copies of the views that it updates.
             optimizer = self.optimizer.bind(self.params)
@@ -397,198 +368,3 @@ class MLP:
             raise TypeError("X must be an array with LBFGS, which takes all rows at once; got blocks")
         if any(self.dropout):
             raise ValueError(f"dropout must be 0 with LBFGS: its loss may not change, got {self.dropout}")
-
-
-class _Run:
-    """One call of `MLP.fit`."""
-
-    def __init__(
-        self,
-        net: MLP,
-        history: History,
-        update: Callable[[int, float, float | None], None],
-        callbacks: list[Callback],
-        target_loss: float | None,
-        max_time: float | None,
-        validation: Rows | None,
-        settings: dict[str, Any],
-    ) -> None:
-        self.net = net
-        self.history = history
-        self.update = update
-        self.callbacks = callbacks
-        self.target_loss = target_loss
-        self.max_time = np.inf if max_time is None else max_time
-        self.validation = validation
-        self.settings = settings
-        self.start = perf_counter()
-
-    def on_rows(self, rows: Rows, epochs: int) -> str:
-        # Callbacks may look at everything and change it: for them, training comes to rest after each epoch.
-        at_once = epochs if not self.callbacks else min(epochs, 1)
-        stopped = "epochs"
-        done = 0
-        while done < epochs and stopped == "epochs":
-            before = perf_counter() - self.start
-            records, stopped = self._core_fit(
-                rows,
-                self.validation,
-                epochs=at_once,
-                target_loss=self.target_loss,
-                on_epoch=lambda epoch, loss, val_loss, done=done: self.update(done + epoch, loss, val_loss),
-                keep=before,
-            )
-            done += len(records)
-            if self.callbacks and records and self._call_back(done):
-                stopped = "callback"
-        return stopped
-
-    def on_blocks(self, blocks: Callable[[int], Iterator[Rows]], epochs: int) -> str:
-        for epoch in range(1, epochs + 1):
-            total = weight = 0.0
-            lr = float("nan")
-            # The seed tells the epochs apart; within an epoch the number of the block does.
-            first = self.net._epochs_done << 24
-            for number, rows in enumerate(blocks(self.net._epochs_done)):
-                records, _ = self._core_fit(
-                    rows, None, epochs=1, target_loss=None, on_epoch=None, first=first + number, tells=False
-                )
-                if perf_counter() - self.start >= self.max_time:
-                    return "max_time"
-                (loss, _, lr, _) = records[-1]
-                of_block = rows.total_weight
-                total += loss * (of_block if self.net.objective != "sse" else 1.0)
-                weight += of_block
-            self.net._epochs_done += 1
-            if weight == 0.0:
-                raise ValueError("X must have at least one block with at least one row, got none")
-            loss = total if self.net.objective == "sse" else total / weight
-            if stop := self._after_epoch(epoch, loss, lr):
-                return stop
-        return "epochs"
-
-    def on_all_rows(self, optimizer: LBFGS, rows: Rows, epochs: int) -> str:
-        net, threads = self.net, self.settings["threads"]
-        done, stopped = 0, "epochs" if epochs == 0 else None
-
-        def evaluate(point: NDArray[Any], gradient: NDArray[Any]) -> float:
-            return net._core.loss_and_grads(point, rows, gradient, None, threads)
-
-        def after_step(loss: float) -> bool:
-            nonlocal done, stopped
-            done += 1
-            net._epochs_done += 1
-            stopped = self._after_epoch(done, loss, float("nan"))
-            if stopped is None and done == epochs:
-                stopped = "epochs"
-            return stopped is not None
-
-        try:
-            end = "step" if stopped else descend(optimizer, net.theta, evaluate, after_step)
-        except (KeyboardInterrupt, _schuss.NonFiniteError) as error:
-            self.history.stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
-            rows.explain(error)
-            raise
-        # No lower point along the gradient: as far as the precision goes, this is the bottom.
-        return stopped or ("converged" if end == "no descent" else end)
-
-    def _after_epoch(self, epoch: int, loss: float, lr: float) -> str | None:
-        """Record an epoch and let everybody look at it; why to stop, if so."""
-        net, val_loss = self.net, None
-        if self.validation is not None:
-            val_loss = net._core.loss(net.theta, self.validation, self.settings["threads"])
-        if isinstance(net.optimizer, _schuss.Optimizer):
-            net.optimizer.tell(loss if val_loss is None else val_loss)
-        seconds = perf_counter() - self.start
-        self._record(loss, val_loss, lr, seconds)
-        self.update(epoch, loss, val_loss)
-        if self._call_back(epoch):
-            return "callback"
-        if self.target_loss is not None and loss <= self.target_loss:
-            return "target_loss"
-        return "max_time" if seconds >= self.max_time else None
-
-    def _core_fit(
-        self,
-        rows: Rows,
-        validation: Rows | None,
-        *,
-        epochs: int,
-        target_loss: float | None,
-        on_epoch: Callable[..., None] | None,
-        first: int | None = None,
-        keep: float | None = None,
-        tells: bool = True,
-    ) -> tuple[list[tuple[float, float | None, float, float]], str]:
-        """Train in Rust; with `keep`, record the epochs, whose seconds count from then."""
-        optimizer = self.net.optimizer
-        assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        left = self.max_time - (perf_counter() - self.start)
-        records, stopped, error = self.net._core.fit(
-            self.net.theta,
-            optimizer,
-            rows,
-            validation,
-            epochs=epochs,
-            first_epoch=self.net._epochs_done if first is None else first,
-            target_loss=target_loss,
-            on_epoch=on_epoch,
-            tells=tells,
-            max_seconds=max(left, 0.0),
-            **self.settings,
-        )
-        if keep is not None:
-            self.net._epochs_done += len(records)
-            for loss, val_loss, lr, seconds in records:
-                self._record(loss, val_loss, lr, keep + seconds)
-        if error is not None:
-            self.history.stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
-            rows.explain(error)
-            raise error
-        return records, stopped
-
-    def _record(self, loss: float, val_loss: float | None, lr: float, seconds: float) -> None:
-        extra = {} if self.validation is None else {"val_loss": val_loss}
-        self.history.append(loss=loss, **extra, lr=lr, seconds=seconds)
-
-    def _call_back(self, epoch: int) -> bool:
-        """Whether a callback wants to stop."""
-        if not self.callbacks:
-            return False
-        last = {name: values[-1] for name, values in self.history.items()}
-        info = TrainingInfo(
-            self.net, epoch, last["loss"], last.get("val_loss"), last["lr"], last["seconds"], self.history
-        )
-        stop = False
-        for callback in self.callbacks:
-            try:
-                stop |= callback(info) is True
-            except StopIteration:
-                stop = True
-        return stop
-
-
-def _views(theta: NDArray[Any], layers: list[int]) -> list[NDArray[Any]]:
-    """The parameters of each layer as views of one vector."""
-    views, start = [], 0
-    for i in range(1, len(layers)):
-        inputs, outputs = layers[i - 1], layers[i]
-        middle = start + inputs * outputs
-        views += [theta[start:middle].reshape(inputs, outputs), theta[middle : middle + outputs]]
-        start = middle + outputs
-    return views
-
-
-def _per_layer(name: str, given: Any, hidden: int, kind: Any) -> list[Any]:
-    """One value for each hidden layer, where one for all or a sequence is given."""
-    if isinstance(given, kind):
-        return [given] * hidden
-    values = list(given)
-    if len(values) != hidden:
-        raise ValueError(
-            f"{name} must be one value or {hidden}, one for each hidden layer, got {len(values)}"
-        )
-    for value in values:
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be of {kind}, got {value!r}")
-    return values

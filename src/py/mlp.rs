@@ -221,7 +221,7 @@ impl PyNetwork {
         self.network.init_bounds()
     }
 
-    /// Trains `theta` in place: records of the epochs (loss, val_loss, lr, seconds), why it stopped, and the exception
+    /// Trains `theta` in place: records of the epochs (loss, val_loss, lr, penalty, seconds), why it stopped, and the exception
     /// that stopped it, not raised so that the records are not lost.
     ///
     /// `on_epoch(number, loss, val_loss)` is called now and then, to show progress; `each_epoch(loss, val_loss, lr, penalty)`
@@ -289,8 +289,8 @@ impl PyNetwork {
     }
 }
 
-/// Loss, validation loss, learning rate, seconds since the start.
-type Record = (f64, Option<f64>, f64, f64);
+/// Loss, validation loss, learning rate, the penalty's part of the loss, seconds since the start.
+type Record = (f64, Option<f64>, f64, f64, f64);
 
 /// What a fit gives back: records, why it stopped, the exception to raise.
 type Fitted = (Vec<Record>, &'static str, Option<PyErr>);
@@ -324,10 +324,14 @@ impl PyNetwork {
             optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
         let stopped =
             py.detach(|| trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch));
+        if stopped.is_ok() && watch.raised.is_none() {
+            // A signal since the last look: raised by Python after this call, it would take the records with it.
+            watch.raised = py.check_signals().err();
+        }
         let (stopped, error) = match stopped {
+            Ok(_) if watch.raised.is_some() => ("interrupted", watch.raised),
             Ok(Stopped::Epochs) => ("epochs", None),
             Ok(Stopped::TargetLoss) => ("target_loss", None),
-            Ok(Stopped::Monitor | Stopped::Interrupted) if watch.raised.is_some() => ("interrupted", watch.raised),
             Ok(Stopped::Monitor) => ("callback", None),
             Ok(Stopped::Interrupted) => ("max_time", None),
             Err(error) => ("error", Some(error.into())),
@@ -433,7 +437,7 @@ impl<T> Monitor<T> for Watch {
 
     fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Flow {
         let Epoch { number, loss, val_loss, penalty, lr } = *epoch;
-        self.records.push((loss, val_loss, lr, self.start.elapsed().as_secs_f64()));
+        self.records.push((loss, val_loss, lr, penalty, self.start.elapsed().as_secs_f64()));
         if let Some(each_epoch) = &self.each_epoch {
             let stop = Python::attach(|py| each_epoch.call1(py, (loss, val_loss, lr, penalty))?.is_truthy(py));
             if self.keep(stop) == Flow::Stop {

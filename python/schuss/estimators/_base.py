@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import _schuss, optimizers
+from .._callbacks import as_list
+from .._layers import per_layer
 from .._schuss import ACTIVATIONS, LBFGS
 from .._sparse import check_sound, compressed, is_sparse
 from ..history import History
@@ -30,6 +33,8 @@ Array = NDArray[Any]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
+# The user's line, seen from `_train` and `_descend`: above `_fit`, `fit` and scikit-learn's wrapper of that.
+USER = 5
 # Why L-BFGS may stop before it has converged.
 UNFINISHED = {
     "epochs": "max_iter is reached",
@@ -43,7 +48,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"logistic", *ACTIVATIONS}), list, tuple],
+        "activation": [StrOptions({"logistic", *ACTIVATIONS}), "array-like"],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -67,7 +72,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [optimizers.Optimizer, LBFGS, str, None],
         "schedule": [callable, None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "scoring": [str, callable, None],
         "restore_best": ["boolean", None],
@@ -93,7 +98,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """What is minimised."""
 
     @abstractmethod
-    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
         """The weights of rows."""
 
     @abstractmethod
@@ -111,22 +116,23 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         validation: Any = (None, None, None),
     ) -> Any:
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        self._check_watchers()
         X, y, targets = self._check_rows(X, y, incremental, first)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        weights = self._check_weights(sample_weight, X, y)
+        weights = self._check_weights(sample_weight, X, y, incremental)
         data = Part(X, targets, y, weights)
-        held_out = self._check_validation(*validation)
+        held_out = self._check_validation(X.dtype, *validation)
         self.n_outputs_ = self._n_outputs(targets)
         lbfgs = self._lbfgs()
-        core = self._make_core(X.shape[1])
         layers = self._layers(X.shape[1])
+        core = self._make_core(layers)
         # The solver "lbfgs" learns from all rows, here as in scikit-learn.
         stops_early = self.early_stopping and (
             held_out is not None or lbfgs is None or self.optimizer is not None
         )
         theta = self._start(first, core, layers, X.dtype, stops_early)
-        self.coefs_, self.intercepts_ = _parameters.views(theta, layers)
+        self.coefs_, self.intercepts_ = _parameters.split(theta, layers)
         if stops_early and held_out is None:
             data, held_out = self._split(data)
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
@@ -141,7 +147,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(NOT_FINITE)
         return self
 
-    def _check_rows(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Any, Array]:
+    def _check_watchers(self) -> None:
+        """Refuse before the training what would be called only in it."""
+        as_list(self.callbacks)
+        if self.scoring not in (None, "loss"):
+            check_scoring(self, self.scoring)
+
+    def _check_rows(
+        self, X: Any, y: Any, incremental: bool, first: bool, dtype: Any = None
+    ) -> tuple[Any, Any, Array]:
+        """Rows as they must be: in their own precision at first, in the model's when its training goes on."""
+        if dtype is None:
+            dtype = (np.float64, np.float32) if first else _parameters.precision(self.coefs_)
         if is_sparse(X):
             check_sound("X", X)
         X, y = validate_data(
@@ -151,7 +168,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             accept_sparse=["csr"],
             multi_output=True,
             y_numeric=not is_classifier(self),
-            dtype=(np.float64, np.float32),
+            dtype=dtype,
             order="C",
             reset=first,
         )
@@ -161,20 +178,20 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             targets = targets[:, None] if targets.ndim == 1 else targets
         return X, y, targets
 
-    def _check_weights(self, sample_weight: Any, X: Any, y: Any) -> Array | None:
+    def _check_weights(self, sample_weight: Any, X: Any, y: Any, incremental: bool) -> Array | None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        weights = self._weights(y, sample_weight)
+        weights = self._weights(y, sample_weight, incremental)
         return None if weights is None else np.ascontiguousarray(weights, dtype=X.dtype)
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Part | None:
+    def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Part | None:
         if X is None and y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight_val is given, but X_val and y_val are not")
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val must be given both, or neither")
-        X, y, targets = self._check_rows(X, y, True, False)
+        X, y, targets = self._check_rows(X, y, True, False, dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         return Part(X, targets, y, sample_weight)
@@ -185,33 +202,29 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _layers(self, inputs: int) -> list[int]:
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if np.any(np.array(hidden) <= 0):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        for width in hidden:
+            if not isinstance(width, Integral):
+                raise TypeError(f"hidden_layer_sizes must be integers, got {width!r}")
+            if width <= 0:
+                raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         return [int(width) for width in (inputs, *hidden, self.n_outputs_)]
 
     def _hidden_activations(self, hidden: int) -> list[str]:
-        names = self.activation
-        names = [names] * hidden if isinstance(names, str) else list(names)
-        if len(names) != hidden:
-            raise ValueError(
-                f"activation must be one name or {hidden}, one for each hidden layer, got {names}"
-            )
+        names = per_layer("activation", self.activation, hidden, str)
         return ["sigmoid" if name == "logistic" else name for name in names]
 
-    def _make_core(self, inputs: int) -> _schuss.Network:
-        """The network that is trained."""
-        layers = self._layers(inputs)
+    def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
+        """The network that is trained, or one that only looks: without penalty and dropout."""
         objective = self._objective()
         hidden = len(layers) - 2
-        rates = self.dropout
-        rates = [float(rates)] * hidden if isinstance(rates, Real) else [float(rate) for rate in rates]
+        rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
         return _schuss.Network(
             layers,
             self._hidden_activations(hidden),
             objective.name,
-            float(self.alpha),
+            0.0 if plain else float(self.alpha),
             True,
-            rates,
+            [float(rate) for rate in rates],
             loss_parameter=objective.parameter,
             output_weights=objective.output_weights,
         )
@@ -231,9 +244,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._seed = int(random.randint(2**63, dtype=np.uint64))
             self._epochs = 0
             self._optimizer = Solver()
+        if first or not hasattr(self, "history_"):
             self.history_ = History()
         if not first:
-            old = [width.shape[0] for width in self.coefs_] + [self.coefs_[-1].shape[1]]
+            old = _parameters.layers(self.coefs_)
             if old != layers:
                 raise ValueError(f"a fit that continues must have the layers {old} as before, got {layers}")
             return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
@@ -270,18 +284,18 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if batch_size > rows:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=4,
+                stacklevel=USER,
             )
             batch_size = rows
         training.take_epochs(epochs, batch_size)
         if training.stopped == "interrupted":
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped == "epochs" and not incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=USER,
             )
 
     def _descend(self, training: Training, recipe: LBFGS) -> None:
@@ -289,13 +303,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
         training.descend(recipe, self.max_iter, self.max_fun, least_gain)
         if training.stopped == "interrupted":
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped in UNFINISHED:
             warnings.warn(
                 f"lbfgs failed to converge after {self.n_iter_} iteration(s): "
                 f"{UNFINISHED[training.stopped]}.\nIncrease max_iter or max_fun, or scale the data.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=USER,
             )
 
     def _lbfgs(self) -> LBFGS | None:
@@ -357,7 +371,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _forward(self, X: Any) -> Array:
         """The network's outputs for checked rows, as many columns as there are outputs."""
         theta = _parameters.flat(self.coefs_, self.intercepts_)
-        core = self._make_core(self.coefs_[0].shape[0])
+        layers = _parameters.layers(self.coefs_)
+        # Of what was fitted: parameters that were set since are for the next fit.
+        core = _schuss.Network(
+            layers,
+            self._hidden_activations(len(layers) - 2),
+            _losses.WITH_LINK[self.out_activation_],
+            0.0,
+            False,
+            [0.0] * (len(layers) - 2),
+        )
         threads = self._most_threads()
         x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)
         return core.predict(theta, x, False, threads)

@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
 
 from . import _losses
 from ._base import BaseMLP
@@ -227,7 +232,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.log(probabilities, out=probabilities)
 
     def _labels(self, out: Array) -> Array:
-        return self._label_binarizer.inverse_transform(out.ravel() if self.n_outputs_ == 1 else out)
+        kind = self._label_binarizer.y_type_
+        if kind == "multiclass":
+            return self.classes_[out.argmax(axis=1)]
+        if kind != "binary":
+            return (out > 0.5).astype(int)
+        # Where only one class was seen there is no second to choose.
+        return self.classes_[np.minimum(out[:, 0] > 0.5, len(self.classes_) - 1)]
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
         if targets.dtype == np.uint32:
@@ -240,7 +251,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            try:
+                self._label_binarizer = LabelBinarizer().fit(y)
+            except ValueError:
+                # It says the same, with all of y.
+                check_classification_targets(y)
+                raise
             self.classes_ = self._label_binarizer.classes_
         else:
             classes = unique_labels(y)
@@ -254,18 +270,50 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     "`y` has classes not in `self.classes_`."
                     f" `self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
-        if self._label_binarizer.y_type_ == "multiclass":
-            return y, np.searchsorted(self.classes_, y).astype(np.uint32)
-        return y, self._label_binarizer.transform(y)
+        kind = self._label_binarizer.y_type_
+        if kind not in ("binary", "multiclass"):
+            several = self._label_binarizer.transform(y)
+            return several, several
+        indices = np.searchsorted(self.classes_, y)
+        return y, indices.astype(np.uint32) if kind == "multiclass" else indices
 
     def _objective(self) -> _losses.Objective:
         return _losses.classification(self.n_outputs_, self._label_binarizer.y_type_ == "multiclass")
 
-    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
         if self.class_weight is None:
             return sample_weight
-        weights = compute_sample_weight(self.class_weight, y)
-        return weights if sample_weight is None else weights * sample_weight
+        if self.class_weight != "balanced":
+            weights = self._given_weights(y)
+        elif incremental:
+            raise ValueError(
+                'class_weight must not be "balanced" in partial_fit, where rows are missing: weigh y by '
+                'compute_class_weight("balanced", classes=classes, y=y) of sklearn.utils, and give a dict'
+            )
+        else:
+            weights = compute_sample_weight("balanced", y)
+        weights = weights if sample_weight is None else weights * sample_weight
+        if not ((weights >= 0) & np.isfinite(weights)).all() or not weights.any():
+            raise ValueError(
+                "class_weight must be finite, not negative, and not zero for all rows; got "
+                f"{self.class_weight}"
+            )
+        return weights
+
+    def _given_weights(self, y: Array) -> Array:
+        """The weights of rows by those of the classes, some of which these rows may not have."""
+        several = y.ndim == 2
+        listed = isinstance(self.class_weight, list)
+        if several != listed or (several and len(self.class_weight) != y.shape[1]):
+            expected = f"a list of {y.shape[1]} dicts, one for each column of y" if several else "a dict"
+            raise ValueError(f'class_weight must be {expected}, or "balanced", got {self.class_weight!r}')
+        classes = np.array([0, 1]) if several else self.classes_
+        weights = np.ones(len(y))
+        columns = zip(y.T, self.class_weight, strict=True) if several else [(y, self.class_weight)]
+        for column, given in columns:
+            of_classes = compute_class_weight(given, classes=classes, y=column)
+            weights *= of_classes[np.searchsorted(classes, column)]
+        return weights
 
 
 document(MLPClassifier)

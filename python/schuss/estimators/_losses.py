@@ -38,6 +38,14 @@ REGRESSION = {
     "log_cosh": ("log_cosh", 1.0, "identity"),
 }
 
+# One of the core's losses with that link.
+WITH_LINK = {
+    "identity": "mse",
+    "exp": "poisson",
+    "logistic": "binary_cross_entropy",
+    "softmax": "cross_entropy",
+}
+
 
 def regression(loss: str, parameter: float | None, weights: NDArray[Any]) -> Objective:
     """The objective of a regressor with a weight for each output."""

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._layers import views
+
 Array = NDArray[Any]
 
 
-def views(theta: Array, layers: Sequence[int]) -> tuple[list[Array], list[Array]]:
+def split(theta: Array, widths: Sequence[int]) -> tuple[list[Array], list[Array]]:
     """The weights and the biases of each layer, as views of `theta`."""
-    coefs, intercepts, start = [], [], 0
-    for i in range(1, len(layers)):
-        inputs, outputs = layers[i - 1], layers[i]
-        middle = start + inputs * outputs
-        coefs.append(theta[start:middle].reshape(inputs, outputs))
-        intercepts.append(theta[middle : middle + outputs])
-        start = middle + outputs
-    return coefs, intercepts
+    parts = views(theta, widths)
+    return parts[::2], parts[1::2]
+
+
+def layers(coefs: Sequence[Array]) -> list[int]:
+    """The widths of all layers."""
+    return [len(coef) for coef in coefs] + [coefs[-1].shape[1]]
 
 
 def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
@@ -29,20 +30,28 @@ def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
     parts = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
     base = getattr(parts[0], "base", None)
     if isinstance(base, np.ndarray) and base.ndim == 1 and base.flags.c_contiguous:
-        place = base.ctypes.data
+        place = start = _address(base)
         for part in parts:
-            if part.base is not base or part.ctypes.data != place or not part.flags.c_contiguous:
+            if part.base is not base or _address(part) != place or not part.flags.c_contiguous:
                 break
             place += part.nbytes
         else:
-            if place == base.ctypes.data + base.nbytes:
+            if place == start + base.nbytes:
                 return base
-    dtype = np.float32 if all(np.asarray(part).dtype == np.float32 for part in parts) else np.float64
-    return np.concatenate([np.asarray(part, dtype).ravel() for part in parts])
+    return np.concatenate([np.asarray(part, precision(parts)).ravel() for part in parts])
+
+
+def precision(parts: Sequence[Array]) -> type[np.floating[Any]]:
+    """The precision that parameters are trained in."""
+    return np.float32 if all(np.asarray(part).dtype == np.float32 for part in parts) else np.float64
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def initial(
-    layers: Sequence[int], activations: Sequence[str], bounds: Sequence[float], rng: Any, dtype: Any
+    widths: Sequence[int], activations: Sequence[str], bounds: Sequence[float], rng: Any, dtype: Any
 ) -> Array:
     """Random parameters.
 
@@ -51,7 +60,7 @@ def initial(
     the weights are within `bounds`, and the biases zero.
     """
     parts = []
-    for layer, (inputs, outputs) in enumerate(pairwise(layers)):
+    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
         # scikit-learn's last layer goes by the activation too, though none follows it.
         name = activations[min(layer, len(activations) - 1)] if activations else "identity"
         if name in ("identity", "relu", "tanh", "sigmoid"):

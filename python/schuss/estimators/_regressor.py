@@ -219,8 +219,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _objective(self) -> _losses.Objective:
         weights = np.ones(self.n_outputs_)
         if self.target_weights is not None:
-            weights = np.asarray(self.target_weights, dtype=np.float64)
-            if weights.shape != (self.n_outputs_,) or not ((weights >= 0) & np.isfinite(weights)).all():
+            weights = np.asarray(self.target_weights)
+            sound = weights.dtype.kind in "fiu" and ((weights >= 0) & np.isfinite(weights)).all()
+            if weights.shape != (self.n_outputs_,) or not sound:
                 raise ValueError(
                     f"target_weights must be {self.n_outputs_} numbers, finite and not negative, one for "
                     f"each column of y; got {self.target_weights!r}"
@@ -228,7 +229,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss)
         return _losses.regression(self.loss, parameter, weights)
 
-    def _weights(self, y: Any, sample_weight: Array | None) -> Array | None:
+    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
         return sample_weight
 
 

@@ -59,7 +59,7 @@ class Tasks:
         estimator = self.estimator
         theta = _parameters.flat(estimator.coefs_, estimator.intercepts_).copy()
         layers = [len(coef) for coef in estimator.coefs_] + [estimator.n_outputs_]
-        coefs, intercepts = _parameters.views(theta, layers)
+        coefs, intercepts = _parameters.split(theta, layers)
         attributes: dict[str, Any] = {"coefs_": coefs, "intercepts_": intercepts}
         if hasattr(estimator, "feature_names_in_"):
             # The rows that callbacks are given have no column names any more.

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 
 from .. import _schuss
+from .._callbacks import as_list, want_to_stop
 from .._lbfgs import descend
 from .._sparse import compressed, is_sparse
 from ..history import progress_bar
-from . import _losses
+from . import _losses, _parameters
 from ._tasks import Tasks
 
 Array = NDArray[Any]
@@ -71,8 +72,7 @@ class Training:
         self.constant = _losses.constant(self.objective, data.targets, data.sample_weight)
         self.stopped: str | None = None
         self.start = perf_counter()
-        callbacks = estimator.callbacks
-        self.callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
+        self.callbacks = as_list(estimator.callbacks)
         self.tasks = tasks if tasks is not None and tasks.listened_to else None
         self.restores = stops_early if estimator.restore_best is None else estimator.restore_best
         # The core comes to rest after each epoch where something wants the parameters or changes the learning
@@ -84,30 +84,23 @@ class Training:
             or self.restores
             or estimator.learning_rate == "invscaling"
         )
-        self.last: tuple[float, None, float, float] | None = None
         history = estimator.history_
-        self.seconds_before = history["seconds"][-1] if history.epochs else 0.0
+        self.seconds_before = history["seconds"][-1] if "seconds" in history else 0.0
+        # What the core has recorded in its present run, which began after so many epochs.
+        self.records: list[tuple[float, float | None, float, float, float]] = []
+        self.run_began = estimator._epochs
         if held_out is not None:
             self._watch(held_out)
+        # By how much the books are longer than the epochs that are counted.
+        self.longer = [len(curve) - estimator._epochs for curve in self._curves()]
+        self.history_longer = history.epochs - estimator._epochs
 
     def _watch(self, held_out: Part) -> None:
         estimator = self.estimator
-        layers = [len(coef) for coef in estimator.coefs_] + [estimator.n_outputs_]
-        objective = self.objective
-        # The loss without penalty and dropout.
-        self.plain = _schuss.Network(
-            layers,
-            estimator._hidden_activations(len(layers) - 2),
-            objective.name,
-            0.0,
-            False,
-            [0.0] * (len(layers) - 2),
-            loss_parameter=objective.parameter,
-            output_weights=objective.output_weights,
-        )
+        self.plain = estimator._make_core(_parameters.layers(estimator.coefs_), plain=True)
         self.watched = held_out.rows()
         self.watching_threads = estimator._most_threads()
-        self.watched_constant = _losses.constant(objective, held_out.targets, held_out.sample_weight)
+        self.watched_constant = _losses.constant(self.objective, held_out.targets, held_out.sample_weight)
         scoring = estimator.scoring
         self.scorer = scoring if scoring in (None, "loss") else check_scoring(estimator, scoring)
         if estimator.validation_scores_ is None:
@@ -129,6 +122,7 @@ class Training:
                 while self.stopped is None:
                     self._go_on(optimizer, epochs, batch_size, threads)
             except KeyboardInterrupt:
+                self._settle()
                 self.stopped = "interrupted"
         estimator._optimizer.keep(optimizer)
         self._end()
@@ -140,7 +134,8 @@ class Training:
         estimator._optimizer.adapt(optimizer)
         if self.tasks is not None:
             self.tasks.begin_epoch()
-        _, stopped, error = self.core.fit(
+        self.run_began = estimator._epochs
+        self.records, stopped, error = self.core.fit(
             self.theta,
             optimizer,
             self.rows,
@@ -153,7 +148,7 @@ class Training:
             threads=threads,
             target_loss=None,
             on_epoch=None,
-            each_epoch=self._at_rest if self.rests else self._after_epoch,
+            each_epoch=None if self.rests else self._after_epoch,
             # Held-out rows say more to a schedule that depends on results, and are looked at here.
             tells=self.held_out is None,
             max_seconds=None if limit is None else limit - (perf_counter() - self.start),
@@ -162,12 +157,12 @@ class Training:
             raise ValueError(NOT_FINITE) from error
         if error is not None:
             raise error
-        if stopped == "max_time":
-            self.stopped = "max_time"
-        elif self.last is not None:
-            self._after_epoch(*self.last)
+        if self.rests and self.records:
+            self._after_epoch(*self.records[0][:4])
             if self.held_out is not None:
                 optimizer.tell(estimator.validation_loss_curve_[-1])
+        if self.stopped is None and stopped == "max_time":
+            self.stopped = "max_time"
         if self.stopped is None and estimator.n_iter_ >= epochs:
             self.stopped = "epochs"
 
@@ -187,7 +182,7 @@ class Training:
         def after_step(loss: float) -> bool:
             nonlocal before
             squares = sum(float(np.vdot(coef, coef)) for coef in estimator.coefs_)
-            self._after_epoch(loss, None, np.nan, 0.5 * estimator.alpha * squares / weight)
+            self._after_epoch(loss, None, None, 0.5 * estimator.alpha * squares / weight)
             if self.stopped is None and estimator.n_iter_ >= steps:
                 self.stopped = "epochs"
             if self.stopped is None and before - loss <= least_gain * max(abs(loss), 1.0):
@@ -203,6 +198,7 @@ class Training:
             try:
                 end = descend(recipe, self.theta, evaluate, after_step, max_evaluations)
             except KeyboardInterrupt:
+                self._settle()
                 end = "interrupted"
             except _schuss.NonFiniteError as error:
                 raise ValueError(NOT_FINITE) from error
@@ -214,27 +210,17 @@ class Training:
         if self.restores and self.estimator._best_theta is not None:
             self.theta[:] = self.estimator._best_theta
 
-    def _at_rest(self, loss: float, val_loss: None, lr: float, penalty: float) -> bool:
-        self.last = (loss, val_loss, lr, penalty)
-        return False
-
-    def _after_epoch(self, loss: float, _val_loss: None, lr: float, penalty: float) -> bool:
-        """The books of an epoch. Whether the core must come to rest."""
+    def _after_epoch(self, loss: float, _val_loss: float | None, lr: float | None, penalty: float) -> bool:
+        """The books of an epoch, and what follows from them. Whether the core must come to rest."""
         estimator = self.estimator
-        estimator.n_iter_ += 1
-        estimator._epochs += 1
-        estimator.t_ += self.n_rows
-        estimator.loss_ = loss = self.objective.report(loss, penalty, self.constant)
-        estimator.loss_curve_.append(loss)
+        record = self._enter(loss, lr, penalty)
+        loss, score = record["loss"], record.get("score")
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
-        record = {"loss": loss}
-        if self.held_out is not None:
-            record |= self._look_at(self.held_out)
-        elapsed = perf_counter() - self.start
-        estimator.history_.append(**record, lr=lr, seconds=self.seconds_before + elapsed)
+            if score is not None:
+                print(f"Validation score: {score:f}")
         self.update(estimator.n_iter_, loss, record.get("val_loss"))
-        self._count_improvement(record)
+        self._count_improvement(loss, score)
         ends = self.tasks is not None and self.tasks.end_epoch()
         solver = estimator._optimizer
         if estimator.learning_rate == "invscaling" and self._adapts():
@@ -244,11 +230,48 @@ class Training:
             return True
         if not np.isfinite(loss) and not np.isfinite(self.theta).all():
             self.stopped = "not finite"
-        elif estimator.max_time is not None and elapsed >= estimator.max_time:
+        elif estimator.max_time is not None and perf_counter() - self.start >= estimator.max_time:
             self.stopped = "max_time"
-        elif self._call_back() or ends:
+        elif want_to_stop(self.callbacks, estimator) or ends:
             self.stopped = "callback"
         return self.stopped is not None
+
+    def _enter(self, loss: float, lr: float | None, penalty: float) -> dict[str, float]:
+        """The books of an epoch."""
+        estimator = self.estimator
+        record = {"loss": self.objective.report(loss, penalty, self.constant)}
+        if self.held_out is not None:
+            record |= self._look_at(self.held_out)
+            estimator.validation_loss_curve_.append(record["val_loss"])
+            estimator.validation_scores_.append(record["score"])
+        estimator.loss_curve_.append(record["loss"])
+        seconds = self.seconds_before + perf_counter() - self.start
+        estimator.history_.append(**record, lr=lr, seconds=seconds)
+        # At once: an interrupt comes before or after, and `_settle` goes by these.
+        vars(estimator).update(
+            loss_=record["loss"],
+            n_iter_=estimator.n_iter_ + 1,
+            t_=estimator.t_ + self.n_rows,
+            _epochs=estimator._epochs + 1,
+        )
+        return record
+
+    def _settle(self) -> None:
+        """Bring the books to where the parameters are: an interrupt may come before or amid an entry."""
+        estimator = self.estimator
+        for curve, more in zip(self._curves(), self.longer, strict=True):
+            del curve[estimator._epochs + more :]
+        estimator.history_._truncate(estimator._epochs + self.history_longer)
+        for loss, _, lr, penalty, _ in self.records[estimator._epochs - self.run_began :]:
+            self._enter(loss, lr, penalty)
+
+    def _curves(self) -> list[list[float]]:
+        """The lists with an entry for each epoch, since the first or since held-out rows are watched."""
+        estimator = self.estimator
+        curves = [estimator.loss_curve_]
+        if self.held_out is not None:
+            curves += [estimator.validation_scores_, estimator.validation_loss_curve_]
+        return curves
 
     def _adapts(self) -> bool:
         estimator = self.estimator
@@ -270,29 +293,24 @@ class Training:
             nameless.__dict__.pop("feature_names_in_", None)
             weight = {} if held_out.sample_weight is None else {"sample_weight": held_out.sample_weight}
             score = self.scorer(nameless, held_out.X, held_out.y, **weight)
-        score = float(score)
-        estimator.validation_loss_curve_.append(val_loss)
-        estimator.validation_scores_.append(score)
-        if estimator.verbose:
-            print(f"Validation score: {score:f}")
-        return {"val_loss": val_loss, "score": score}
+        return {"val_loss": val_loss, "score": float(score)}
 
-    def _count_improvement(self, record: dict[str, float]) -> None:
+    def _count_improvement(self, loss: float, score: float | None) -> None:
         """What is watched goes up: the score of held-out rows, else the negative loss."""
         estimator = self.estimator
         better = False
-        if "score" in record:
-            score, best = record["score"], estimator.best_validation_score_
+        if score is not None:
+            best = estimator.best_validation_score_
             if score > best:
                 estimator.best_validation_score_, better = score, True
         if self.stops_early:
-            stalls = record["score"] < best + estimator.tol
+            stalls = score < best + estimator.tol
         else:
-            loss, best = record["loss"], estimator.best_loss_
+            best = estimator.best_loss_
             stalls = loss > best - estimator.tol
             if loss < best:
                 estimator.best_loss_ = loss
-                better = better or "score" not in record
+                better = better or score is None
         estimator._no_improvement_count = estimator._no_improvement_count + 1 if stalls else 0
         if self.restores and (better or estimator._best_theta is None):
             estimator._best_theta = self.theta.copy()
@@ -315,12 +333,3 @@ class Training:
             action = f"Setting learning rate to {estimator._optimizer.learning_rate:f}"
         if estimator.verbose:
             print(f"{message} {action}")
-
-    def _call_back(self) -> bool:
-        stop = False
-        for callback in self.callbacks:
-            try:
-                stop |= callback(self.estimator) is True
-            except StopIteration:
-                stop = True
-        return stop

@@ -1,0 +1,179 @@
+"""What estimators make of inputs and options at the edge: refused with the reason, or done right."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.preprocessing import StandardScaler
+
+from schuss import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+QUICK = {"hidden_layer_sizes": 8, "max_iter": 4, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def weights_of(model):
+    return np.concatenate([part.ravel() for part in (*model.coefs_, *model.intercepts_)])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden_layer_sizes": (8.5,)}, "hidden_layer_sizes must be integers, got 8.5"),
+        ({"hidden_layer_sizes": "8"}, "hidden_layer_sizes"),
+        ({"scoring": "acuracy"}, "acuracy"),
+        ({"callbacks": ["print"]}, "callbacks must be functions, got 'print'"),
+        ({"dropout": ["a"]}, "dropout must be numbers for the hidden layers, got 'a'"),
+        ({"dropout": [0.1, 0.2]}, "dropout must be one value or 1"),
+        ({"activation": [None]}, "activation must be names for the hidden layers, got None"),
+        ({"class_weight": {0: -1}}, "class_weight must be finite, not negative"),
+        ({"class_weight": {0: 0, 1: 0}}, "class_weight must be .* not zero for all rows"),
+        ({"class_weight": {7: 1}}, "are not in class_weight"),
+        ({"class_weight": [{0: 1}]}, "class_weight must be a dict"),
+    ],
+)
+def test_a_bad_option_is_refused_before_training(cancer, options, message):
+    model = MLPClassifier(**QUICK | options)
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.fit(*cancer)
+    assert not hasattr(model, "coefs_")
+
+
+def test_weights_of_targets_must_be_numbers(cancer):
+    with pytest.raises(ValueError, match="target_weights must be 1 numbers"):
+        MLPRegressor(target_weights=["a"]).fit(*cancer)
+
+
+def test_options_of_layers_may_be_arrays(cancer):
+    given = {"activation": np.array(["gelu", "tanh"]), "dropout": np.array([0.1, 0.2], np.float32)}
+    arrays = MLPClassifier(**QUICK | {"hidden_layer_sizes": np.array([8, 4])} | given).fit(*cancer)
+    lists = {"activation": ["gelu", "tanh"], "dropout": [float(rate) for rate in given["dropout"]]}
+    same = MLPClassifier(**QUICK | {"hidden_layer_sizes": (8, 4)} | lists).fit(*cancer)
+    np.testing.assert_array_equal(weights_of(arrays), weights_of(same))
+
+
+def test_numbers_that_are_no_classes_are_refused_in_a_line(cancer):
+    X, _ = cancer
+    with pytest.raises(ValueError, match=r"^Unknown label type: continuous") as refused:
+        MLPClassifier(**QUICK).fit(X, X[:, 0])
+    assert "\n" not in str(refused.value)
+
+
+# Weights.
+
+
+def test_class_weights_hold_in_rows_without_some_class(cancer):
+    X, y = cancer
+    model = MLPClassifier(class_weight={0: 5}, **QUICK).partial_fit(X, y, classes=[0, 1])
+    same = MLPClassifier(**QUICK).partial_fit(X, y, sample_weight=np.where(y, 1.0, 5.0), classes=[0, 1])
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+    model.partial_fit(X[y == 1], y[y == 1])
+    same.partial_fit(X[y == 1], y[y == 1])
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+
+
+def test_balance_cannot_be_told_from_some_rows(cancer):
+    with pytest.raises(ValueError, match="compute_class_weight"):
+        MLPClassifier(class_weight="balanced").partial_fit(*cancer, classes=[0, 1])
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_labels_have_weights_column_by_column(form):
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    y[:, 2] = 0  # nobody has the last label
+    model = MLPClassifier(class_weight=[{0: 1, 1: 3}, {0: 2}, {1: 5}], **QUICK).fit(X, form(y))
+    by_hand = np.where(y[:, 0], 3.0, 1.0) * np.where(y[:, 1], 1.0, 2.0)
+    same = MLPClassifier(**QUICK).fit(X, y, by_hand)
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+    with pytest.raises(ValueError, match="class_weight must be a list of 3 dicts"):
+        MLPClassifier(class_weight=[{1: 2}]).fit(X, y)
+
+
+def test_a_batch_that_weighs_nothing_teaches_nothing(cancer):
+    X, y = cancer
+    weight = np.r_[np.ones(100), np.zeros(100)]
+    options = QUICK | {"solver": "sgd", "momentum": 0, "shuffle": False, "batch_size": 100}
+    model = MLPClassifier(**options).fit(X[:200], y[:200], weight)
+    same = MLPClassifier(**options).fit(X[:100], y[:100])
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+    assert model.loss_curve_ == same.loss_curve_
+
+
+# Precision.
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_keeps_its_precision_when_its_training_goes_on(cancer, dtype):
+    X, y = cancer
+    other = np.float32 if dtype == np.float64 else np.float64
+    models = [MLPClassifier(warm_start=True, **QUICK).fit(X.astype(dtype), y) for _ in range(2)]
+    models[0].fit(X.astype(np.float32).astype(dtype), y)
+    models[1].fit(X.astype(np.float32).astype(other), y)
+    models[1].partial_fit(X.astype(other), y)
+    models[0].partial_fit(X.astype(other).astype(dtype), y)
+    assert models[1].coefs_[0].dtype == dtype
+    np.testing.assert_array_equal(*map(weights_of, models))
+
+
+def test_held_out_rows_may_have_another_precision(cancer):
+    X, y = cancer
+    X = X.astype(np.float32)
+    curves = [
+        MLPClassifier(**QUICK).fit(X, y, X_val=X[:50].astype(dtype), y_val=y[:50]).validation_loss_curve_
+        for dtype in (np.float32, np.float64)
+    ]
+    assert curves[0] == curves[1]
+
+
+# What is fitted, and what is asked of the next fit.
+
+
+def test_options_of_the_next_fit_do_not_change_predictions(cancer):
+    X, y = cancer
+    model = MLPClassifier(**QUICK, dropout=[0.1]).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(hidden_layer_sizes=(3, 3), dropout=[0.1, 0.2], alpha=1)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    counts = MLPRegressor(**QUICK, loss="poisson").fit(X, y)
+    before = counts.predict(X)
+    counts.set_params(loss="huber", target_weights=[1, 2])
+    np.testing.assert_array_equal(counts.predict(X), before)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_warnings_name_the_line_of_the_user(cancer, solver):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        MLPClassifier(**QUICK | {"max_iter": 2}, solver=solver, batch_size=10_000).fit(*cancer)
+    assert len(caught) == (2 if solver == "adam" else 1)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("labels", [[3.0], ["no", "yes"], [True, False], [-1, 1], ["a", "b", "c"]])
+def test_predictions_are_labels_as_given(cancer, labels):
+    X, _ = cancer
+    y = np.asarray(labels)[np.arange(len(X)) % len(labels)]
+    model = MLPClassifier(**QUICK).fit(X, y)
+    found = model.predict(X)
+    assert found.dtype == y.dtype
+    probability = model.predict_proba(X)
+    if len(labels) > 1:
+        np.testing.assert_array_equal(found, model.classes_[probability.argmax(axis=1)])
+    else:
+        assert set(found) == {3.0}
+
+
+@pytest.mark.parametrize("yes", [True, np.True_, np.bool_(True)])
+def test_any_truth_of_a_callback_ends_the_training(cancer, yes):
+    model = MLPClassifier(**QUICK, callbacks=[lambda model: None, lambda model: yes, lambda model: "no"])
+    assert model.fit(*cancer).n_iter_ == 1
