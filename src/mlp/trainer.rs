@@ -535,10 +535,17 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         }
     }
 
-    /// Leader: the books of a finished step, and now and then a look at the clock.
+    /// Leader: the books of a finished step, and now and then a look at the clock. The last step of an epoch leaves that to
+    /// its end, or an epoch that is done would go without its record.
     fn account(&self, leader: &mut Leader<'_, T>, now: &Now) {
         leader.weight += now.weight;
-        if now.step.is_multiple_of(leader.steps_per_look) && leader.last_tick.elapsed() >= TICK {
+        if now.step.is_multiple_of(leader.steps_per_look) && now.rows.end < self.data.len() {
+            self.look(leader);
+        }
+    }
+
+    fn look(&self, leader: &mut Leader<'_, T>) {
+        if leader.last_tick.elapsed() >= TICK {
             leader.last_tick = Instant::now();
             if leader.monitor.tick() == Flow::Stop {
                 Self::end(leader, Ok(Stopped::Interrupted));
@@ -588,6 +595,8 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             Self::end(leader, Ok(Stopped::Monitor));
         } else if self.options.target_loss.is_some_and(|target| loss <= target) {
             Self::end(leader, Ok(Stopped::TargetLoss));
+        } else {
+            self.look(leader);
         }
     }
 }
