@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench quality estimators docs develop stubs format clean
+.PHONY: help demo test oldest lint bench quality estimators docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -25,6 +25,7 @@ unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 help:
 	@echo 'make demo     train on California housing and show the result'
 	@echo 'make test     test the Rust core without Python, then the Python package'
+	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support'
 	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
@@ -41,6 +42,11 @@ demo: .venv/.demo
 test: .venv/.test
 	cargo test $(LOCKED) --no-default-features
 	$(PY) -m pytest
+
+# The extension is of the stable ABI: the one built for .venv serves any Python.
+oldest: .venv/.test .venv-oldest/.made
+	PYTHONPATH=python .venv-oldest/bin/python -m pytest -p no:cacheprovider tests/test_estimators*.py \
+	    $(addprefix tests/test_,display.py exchange.py interrupt.py persistence.py sklearn_suite.py sparse.py tables.py)
 
 lint: .venv/.lint
 	cargo fmt --check
@@ -80,7 +86,7 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-oldest out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so
 
@@ -88,6 +94,12 @@ clean:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
+	@touch $@
+
+.venv-oldest/.made: Makefile
+	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install 'scikit-learn==1.6.*' 'pytest<9' hypothesis matplotlib pandas safetensors
 	@touch $@
 
 # .venv/.X: schuss, built as it is now, with the dependencies of its extra X.
