@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -256,3 +257,16 @@ def test_importing_it_loads_nothing_optional():
     code = f"import sys, schuss.exchange; print({names} & {{*sys.modules}})"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "set()\n"
+
+
+def test_a_training_of_scikit_learns_lbfgs_goes_on():
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = neural_network.MLPRegressor(
+            hidden_layer_sizes=8, solver="lbfgs", max_iter=5, random_state=0
+        ).fit(X, X[:, 0])
+        ours = sc.exchange.from_sklearn(theirs).set_params(warm_start=True, max_iter=20).fit(X, X[:, 0])
+    assert ours.n_iter_ == len(ours.loss_curve_)
+    assert ours.loss_ < theirs.loss_

@@ -32,8 +32,10 @@ def from_sklearn(model: Any) -> Any:
 
     layers_of(model)  # refuses what is not fitted
     ours = getattr(estimators, _kind(model))(**model.get_params(deep=False))
+    # What continuing a training looks at; scikit-learn's "lbfgs" has only a part of it.
+    ours.loss_curve_, ours.best_loss_, ours._no_improvement_count = [], np.inf, 0
+    ours.validation_scores_ = ours.best_validation_score_ = None
     _take(model, ours)
-    # What continuing a training looks at.
     ours._best_theta = ours.validation_loss_curve_ = None
     history = ours.history_ = History()
     for loss in getattr(model, "loss_curve_", ()):
