@@ -23,6 +23,10 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
     ("fmnist", &[784, 256, 128, 10], 128, "cross_entropy"),
     ("wide", &[784, 1024, 1024, 10], 256, "cross_entropy"),
     ("huge", &[1024, 4096, 4096, 10], 1024, "cross_entropy"),
+    // Of `benches/estimators.py`, where numbers are float64.
+    ("digits", &[64, 64, 10], 200, "cross_entropy"),
+    ("housing", &[13, 64, 1], 200, "mse"),
+    ("adult", &[108, 64, 1], 200, "binary_cross_entropy"),
 ];
 
 /// Notes when each epoch ends.

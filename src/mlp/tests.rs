@@ -112,7 +112,8 @@ fn parameters_are_the_same_bits_for_every_number_of_threads_and_with_sparse_rows
     let adam = Config::new("adam", Convention::Lecture).unwrap();
     let clipped = adam.clone().with("clip_norm", Value::Number(0.5)).unwrap();
     let trusting = adam.clone().with("nonfinite", Value::Choice("ignore")).unwrap();
-    for config in [&adam, &clipped, &trusting] {
+    let alone = Config::new("lamb", Convention::Lecture).unwrap();
+    for config in [&adam, &clipped, &trusting, &alone] {
         check::<f32>(&network(&[8, 32, 32, 1], Activation::Relu, "mse"), 200, 32, config);
         check::<f32>(&network(&[54, 256, 256, 7], Activation::Gelu, "cross_entropy"), 300, 128, config);
         check::<f64>(&network(&[5, 1, 3, 1000], Activation::Tanh, "sse"), 30, 7, config);

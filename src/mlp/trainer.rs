@@ -17,7 +17,7 @@ use super::random;
 use crate::error::{Error, Result};
 use crate::kernels::matmul::Scratch;
 use crate::kernels::sums::{AllFinite, RowSquares};
-use crate::optim::{Optimizer, Step};
+use crate::optim::{Optimizer, Slices, Step, driver};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::team::{self, Shared, Worker};
@@ -112,10 +112,6 @@ pub fn fit<'d, T: Scalar>(
     options: &Options,
     monitor: &mut dyn Monitor<T>,
 ) -> Result<Stopped> {
-    if !optimizer.is_one_pass() {
-        let expected = "neither LAMB nor Prodigy, nor with accumulate or clip_tensor_norm, in training";
-        return Err(Error::value("optimizer", optimizer.groups()[0].spec().name, expected));
-    }
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let flops = network.shape.step_flops(batch_size);
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
@@ -127,8 +123,10 @@ pub fn fit<'d, T: Scalar>(
     let mut order = vec![0; data.len()];
     let mut val_loss = vec![0.0; validation.map_or(0, Data::len)];
     let mut step = [None];
+    let one_pass = optimizer.is_one_pass();
     // Out of the optimizer for as long as the workers share them.
-    let mut slots: Vec<_> = optimizer.slots_mut().iter_mut().map(std::mem::take).collect();
+    let shared = if one_pass { optimizer.slots_mut() } else { &mut [] };
+    let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
     let fit = Fit {
         network,
         data,
@@ -147,7 +145,8 @@ pub fn fit<'d, T: Scalar>(
         val_loss: Shared::new(&mut val_loss),
         step: Shared::new(&mut step),
         checks: optimizer.needs_norm(),
-        clips: optimizer.clips(),
+        clips: one_pass && optimizer.clips(),
+        one_pass,
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),
         stop: AtomicBool::new(false),
@@ -205,6 +204,8 @@ struct Fit<'a, 'd, 'l, T: Scalar> {
     step: Shared<'a, Option<Step<T>>>,
     checks: bool,
     clips: bool,
+    /// Whether the workers can make a step together; where not, the leader makes it alone.
+    one_pass: bool,
     /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient. Two flags: a slow
     /// worker may still read the first when a quick one sets the second.
     bad_loss: AtomicU64,
@@ -328,7 +329,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             self.propagate(worker, own, held.clone(), scale, now);
             if let Some(leader) = leader
                 && first
-                && !self.clips
+                && self.trusts()
             {
                 self.begin_step(leader, self.checks.then_some(0.0));
             }
@@ -356,7 +357,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             }
         }
         self.finish_gradient(own, penalty, now.step);
-        if self.checks || penalty != 0.0 {
+        if self.checks || penalty != 0.0 || !self.one_pass {
             worker.meet();
         }
         if self.bad_gradient.load(Ordering::Relaxed) == now.step {
@@ -370,10 +371,19 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             }
             worker.meet();
         }
-        own.parts.iter().for_each(|part| self.update(self.network.shape.range(part)));
+        if self.one_pass {
+            own.parts.iter().for_each(|part| self.update(self.network.shape.range(part)));
+        } else if let Some(leader) = leader {
+            self.step_alone(leader);
+        }
         if let Some(leader) = leader {
             self.account(leader, now);
         }
+    }
+
+    /// Whether a step is begun before its gradient is known: nothing of that is needed to begin it.
+    fn trusts(&self) -> bool {
+        self.one_pass && !self.clips
     }
 
     /// Some rows of the batch forward, and back.
@@ -412,7 +422,7 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
             all.iter().skip(which).step_by(2 * layers).sum()
         };
         let bounded = |layer| sum(2 * layer) * sum(2 * layer + 1) < T::MAX.to_f64() / 4.0;
-        !self.clips && (!self.checks || (0..layers).all(bounded))
+        self.trusts() && (!self.checks || (0..layers).all(bounded))
     }
 
     /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
@@ -516,22 +526,40 @@ impl<'l, T: Scalar> Fit<'_, '_, 'l, T> {
         unsafe { self.step.write(0..1)[0] = begun.map_err(|error| Self::end(leader, Err(error))).ok() };
     }
 
+    /// Leader: a step that the workers cannot make together, with the gradient that they have computed.
+    fn step_alone(&self, leader: &mut Leader<'_, T>) {
+        let shape = &self.network.shape;
+        // SAFETY: the other workers wait for the meeting that ends the step.
+        let (mut params, mut grads) =
+            unsafe { (self.params.write(0..self.params.len()), self.grads.read(0..self.grads.len())) };
+        let tensors = shape.tensors().into_iter().map(|len| {
+            let (of_params, of_grads);
+            (of_params, params) = std::mem::take(&mut params).split_at_mut(len);
+            (of_grads, grads) = grads.split_at(len);
+            (of_params, of_grads)
+        });
+        let lr = leader.optimizer.lr(0);
+        match lr.and_then(|lr| driver::step(leader.optimizer, Slices::new(tensors), 1).map(|_| lr)) {
+            Ok(lr) => leader.lr = lr,
+            Err(error) => Self::end(leader, Err(error)),
+        }
+    }
+
     /// A step whose numbers are not finite: nothing is updated.
     fn refuse(&self, leader: &mut Option<MutexGuard<'_, Leader<'l, T>>>, place: &str) {
         let Some(leader) = leader else { return };
         if leader.outcome.is_err() {
             return;
         }
-        if !self.clips {
-            // The step was begun on trust.
+        if self.trusts() {
             leader.optimizer.undo_step();
         }
-        match leader.optimizer.begin_step(Some(f64::NAN)) {
+        match leader.optimizer.refuse() {
             Err(Error::NonFinite { step, .. }) => {
                 Self::end(leader, Err(Error::NonFinite { place: place.into(), step }));
             }
             Err(error) => Self::end(leader, Err(error)),
-            Ok(_) => {}
+            Ok(()) => {}
         }
     }
 

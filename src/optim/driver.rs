@@ -125,15 +125,15 @@ fn gather<T: Scalar>(
     threads: usize,
     accumulate: u64,
 ) -> Result<bool> {
-    let (len, nonfinite) = (optimizer.len(), optimizer.around().nonfinite);
-    let looks = nonfinite != NonFinite::Ignore;
+    let len = optimizer.len();
+    let looks = optimizer.around().nonfinite != NonFinite::Ignore;
     if let Some(tensor) = looks.then(|| figure::first_nonfinite(&tensors, len)).flatten() {
-        if nonfinite == NonFinite::Raise {
-            let step = optimizer.step_count() + 1;
-            return Err(Error::NonFinite { place: tensors.gradient_name(tensor), step });
-        }
-        optimizer.skip();
-        return Ok(true);
+        return match optimizer.refuse() {
+            Err(Error::NonFinite { step, .. }) => {
+                Err(Error::NonFinite { place: tensors.gradient_name(tensor), step })
+            }
+            other => other.map(|()| true),
+        };
     }
     let Some(slot) = optimizer.gathered() else { return Ok(false) };
     let last = optimizer.counts().gathered + 1 >= accumulate;

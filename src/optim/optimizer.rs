@@ -189,9 +189,13 @@ impl<T: Scalar> Optimizer<T> {
         self.counts.gathered = gathered;
     }
 
-    /// Counts a step that is left out.
-    pub(super) fn skip(&mut self) {
+    /// What happens where a gradient, or the loss that it belongs to, is not finite: an error, or a step that is left out.
+    pub fn refuse(&mut self) -> Result<()> {
+        if self.around().nonfinite == NonFinite::Raise {
+            return Err(Error::NonFinite { place: "the gradient".into(), step: self.counts.steps + 1 });
+        }
         self.counts.skipped += 1;
+        Ok(())
     }
 
     /// Counts a gradient that was gathered, not used for a step yet.
@@ -241,7 +245,7 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     /// Whether `begin_step` and `apply` are all of a step. Where not, because gradients are averaged or clipped one by one, or
-    /// because the rule needs sums, [`driver::step`](super::driver::step) makes it.
+    /// because the rule needs sums, only [`driver::step`](super::driver::step) can make it.
     pub fn is_one_pass(&self) -> bool {
         let Around { accumulate, clip_tensor_norm, .. } = *self.around();
         accumulate == 1 && clip_tensor_norm.is_none() && self.groups[0].rule().sums() == Over::Nothing
