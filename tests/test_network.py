@@ -144,6 +144,54 @@ def test_training_is_the_loop_that_users_would_write(batch_size: int | None) -> 
     assert net.optimizer.step_count == bound.step_count
 
 
+ALONE = [
+    sc.LAMB(weight_decay=0.01),
+    sc.Prodigy(),
+    sc.Adam(lr=0.01, accumulate=3),
+    sc.LAMB(lr=0.01, accumulate=2, clip_norm=0.5, nonfinite="skip"),
+    sc.SGD(lr=0.1, momentum=0.9, clip_tensor_norm=0.05),
+]
+
+
+@pytest.mark.parametrize("optimizer", ALONE, ids=repr)
+def test_steps_that_workers_cannot_share_are_those_of_the_loop(optimizer: sc.Optimizer) -> None:
+    """Rules that pass twice over the parameters, gathered gradients, clips by tensor: as users would write them."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+    loop, *nets = (sc.MLP([4, 7, 2], dtype="float64", l2=0.01) for _ in range(4))
+    bound = optimizer.bind(loop.params)
+    for _ in range(5):
+        for start in range(0, 40, 8):
+            bound.step(loop.loss_and_grads(X[start : start + 8], y[start : start + 8])[1])
+    for n_threads, net in enumerate(nets, start=1):
+        # In two fits: what was gathered in the first waits for the second.
+        net.fit(X, y, optimizer=optimizer, batch_size=8, epochs=2, shuffle=False, n_threads=n_threads)
+        history = net.fit(X, y, batch_size=8, epochs=3, shuffle=False, n_threads=n_threads)
+        np.testing.assert_allclose(net.theta, loop.theta, rtol=1e-12, atol=1e-14)
+        assert net.theta.tobytes() == nets[0].theta.tobytes()
+        assert net.optimizer.step_count == bound.step_count
+        assert history["lr"][-1] == bound.lr
+
+
+@pytest.mark.parametrize(("rule", "accumulate"), [(sc.LAMB, 1), (sc.Adam, 2)])
+@pytest.mark.parametrize("bad", [np.nan, 1e300])
+def test_such_steps_are_left_out_where_a_number_is_not_finite(rule: type, accumulate: int, bad: float) -> None:
+    X, y = RNG.normal(size=(24, 4)), RNG.normal(size=24)
+    X[17, 2] = bad
+    options = {"batch_size": 4, "shuffle": False}
+    optimizer = rule(accumulate=accumulate)
+    net, short = (sc.MLP([4, 7, 1], dtype="float64") for _ in range(2))
+    short.fit(X[:16], y[:16], optimizer=optimizer, epochs=1, **options)
+    with pytest.raises(sc.NonFiniteError, match="step"):
+        net.fit(X, y, optimizer=optimizer, epochs=1, **options)
+    assert net.theta.tobytes() == short.theta.tobytes()
+    assert net.optimizer.step_count == short.optimizer.step_count
+    net = sc.MLP([4, 7, 1], dtype="float64")
+    net.fit(X, y, optimizer=rule(accumulate=accumulate, nonfinite="skip"), epochs=2, **options)
+    assert net.optimizer.skipped_steps == 2
+    assert np.isfinite(net.theta).all()
+
+
 def test_one_long_fit_is_two_short_ones() -> None:
     X, y = RNG.normal(size=(100, 4)), RNG.normal(size=100)
     long, short = sc.MLP([4, 16, 1], dropout=0.2), sc.MLP([4, 16, 1], dropout=0.2)
