@@ -25,6 +25,7 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
     ("huge", &[1024, 4096, 4096, 10], 1024, "cross_entropy"),
     // Of `benches/estimators.py`, where numbers are float64.
     ("digits", &[64, 64, 10], 200, "cross_entropy"),
+    ("cancer", &[30, 64, 1], 200, "binary_cross_entropy"),
     ("housing", &[13, 64, 1], 200, "mse"),
     ("adult", &[108, 64, 1], 200, "binary_cross_entropy"),
 ];
