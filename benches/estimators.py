@@ -3,8 +3,8 @@
     make estimators                          all sets, 10 seeds
     make estimators ARGS="digits adult --quick"
 
-In turns, each library in a process of its own (the threads of a BLAS spin on for a while and would slow
-down what comes next), with a new seed each time for the split, the weights and the order of rows: mean
+In turns, each library in a process of its own and after a rest (the threads of a BLAS spin on for a while
+and would slow down what comes next), with a new seed each time for the split, the weights and the order of rows: mean
 and standard deviation of the score on unseen rows (accuracy or R2), medians of the seconds. The scores
 count as the same where their mean difference is below three standard errors.
 
@@ -29,7 +29,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +114,7 @@ TASKS = {
     "fashion": fashion,
 }
 WIDTHS = [(64,), (256,), (256, 128)]
+REST = 0.3  # seconds before each fit
 LIBRARIES = {"scikit-learn": neural_network, "schuss": schuss}
 
 
@@ -126,6 +127,7 @@ def one(library: str, task: Task, widths: tuple[int, ...], seed: int) -> tuple[f
     model = getattr(LIBRARIES[library], task.kind)(
         hidden_layer_sizes=widths, random_state=seed, **(task.options or {})
     )
+    sleep(REST)
     start = perf_counter()
     model.fit(X, parts[2])
     seconds = perf_counter() - start
