@@ -3,10 +3,10 @@
     make estimators                          all sets, 10 seeds
     make estimators ARGS="digits adult --quick"
 
-In turns, each library in a process of its own and after a rest (the threads of a BLAS spin on for a while
-and would slow down what comes next), with a new seed each time for the split, the weights and the order of rows: mean
-and standard deviation of the score on unseen rows (accuracy or R2), medians of the seconds. The scores
-count as the same where their mean difference is below three standard errors.
+In turns, each library in a process of its own and after a rest (the threads of a BLAS spin on for a
+while and would slow down what comes next), with a new seed each time for the split, the weights and the
+order of rows: mean and standard deviation of the score on unseen rows (accuracy or R2), medians of the
+seconds. The scores count as the same where their mean difference is below three standard errors.
 
 digits, cancer, diabetes    scikit-learn's own, 3/4 of the rows to learn from, default parameters
 housing                     California housing as in the examples, 20 epochs at most

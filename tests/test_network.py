@@ -155,7 +155,7 @@ ALONE = [
 
 @pytest.mark.parametrize("optimizer", ALONE, ids=repr)
 def test_steps_that_workers_cannot_share_are_those_of_the_loop(optimizer: sc.Optimizer) -> None:
-    """Rules that pass twice over the parameters, gathered gradients, clips by tensor: as users would write them."""
+    """Rules that pass twice over the parameters, gathered gradients, clips by tensor."""
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
     loop, *nets = (sc.MLP([4, 7, 2], dtype="float64", l2=0.01) for _ in range(4))
@@ -175,7 +175,7 @@ def test_steps_that_workers_cannot_share_are_those_of_the_loop(optimizer: sc.Opt
 
 @pytest.mark.parametrize(("rule", "accumulate"), [(sc.LAMB, 1), (sc.Adam, 2)])
 @pytest.mark.parametrize("bad", [np.nan, 1e300])
-def test_such_steps_are_left_out_where_a_number_is_not_finite(rule: type, accumulate: int, bad: float) -> None:
+def test_such_steps_are_left_out_where_numbers_are_not_finite(rule: type, accumulate: int, bad: float) -> None:
     X, y = RNG.normal(size=(24, 4)), RNG.normal(size=24)
     X[17, 2] = bad
     options = {"batch_size": 4, "shuffle": False}

@@ -129,9 +129,7 @@ fn gather<T: Scalar>(
     let looks = optimizer.around().nonfinite != NonFinite::Ignore;
     if let Some(tensor) = looks.then(|| figure::first_nonfinite(&tensors, len)).flatten() {
         return match optimizer.refuse() {
-            Err(Error::NonFinite { step, .. }) => {
-                Err(Error::NonFinite { place: tensors.gradient_name(tensor), step })
-            }
+            Err(Error::NonFinite { step, .. }) => Err(Error::NonFinite { place: tensors.gradient_name(tensor), step }),
             other => other.map(|()| true),
         };
     }
