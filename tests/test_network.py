@@ -175,7 +175,7 @@ def test_steps_that_workers_cannot_share_are_those_of_the_loop(optimizer: sc.Opt
 
 @pytest.mark.parametrize(("rule", "accumulate"), [(sc.LAMB, 1), (sc.Adam, 2)])
 @pytest.mark.parametrize("bad", [np.nan, 1e300])
-def test_such_steps_are_left_out_where_numbers_are_not_finite(rule: type, accumulate: int, bad: float) -> None:
+def test_such_steps_are_left_out_where_not_finite(rule: type, accumulate: int, bad: float) -> None:
     X, y = RNG.normal(size=(24, 4)), RNG.normal(size=24)
     X[17, 2] = bad
     options = {"batch_size": 4, "shuffle": False}
