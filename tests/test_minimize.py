@@ -417,7 +417,7 @@ class TestRefusals:
             ({"fun": lambda x: (1j, [1.0])}, TypeError, "real number"),
             ({"fun": lambda x: (1.0, [1j])}, TypeError, "real numbers"),
             ({"jac": "cs"}, ValueError, "jac must be"),
-            ({"optimizer": "adams"}, ValueError, "optimizer must be one of .*adam.*'adams'"),
+            ({"optimizer": "adams"}, ValueError, "optimizer must be one of .*adam.*lbfgs, got 'adams'"),
             ({"optimizer": 3}, TypeError, "optimizer must be an optimizer or its name"),
             ({"optimizer": schuss.SGD(maximize=True)}, ValueError, "maximize"),
             ({"min_step": -1}, ValueError, "min_step must be at least 0, got -1"),

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ._optimizer import Optimizer
-from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
 
 __all__ = [
 {names}
@@ -35,6 +35,7 @@ class {name}(Optimizer):
 """
 FOOT = """
 def recipe(optimizer: object) -> Optimizer: ...
+def recipe_or_lbfgs(optimizer: object) -> Optimizer | LBFGS: ...
 """
 
 

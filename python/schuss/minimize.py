@@ -412,12 +412,8 @@ def _recipe(optimizer: Optimizer | LBFGS | str | None) -> Optimizer | LBFGS:
     """The recipe that a recipe, a name or None stands for."""
     if optimizer is None:
         return optimizers.SGD(lr=0.01)
-    if isinstance(optimizer, str) and optimizer.lower() == "lbfgs":
-        return LBFGS()
-    if isinstance(optimizer, LBFGS):
-        return optimizer
-    optimizer = optimizers.recipe(optimizer)
-    if optimizer.param_groups[0]["maximize"]:
+    optimizer = optimizers.recipe_or_lbfgs(optimizer)
+    if isinstance(optimizer, Optimizer) and optimizer.param_groups[0]["maximize"]:
         raise ValueError("optimizer must not maximize: negate fun and its gradient instead")
     return optimizer
 

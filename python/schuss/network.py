@@ -15,7 +15,7 @@ from ._run import Run, TrainingInfo
 from ._schuss import LBFGS
 from ._summary import Summary, summary_of
 from .history import History, progress_bar
-from .optimizers import recipe
+from .optimizers import recipe_or_lbfgs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -355,11 +355,10 @@ class MLP:
         """The optimizer to train with: the present one, or a new one without state."""
         if optimizer is None:
             optimizer = self.optimizer or "adam"
-        if optimizer is self.optimizer or isinstance(optimizer, LBFGS):
+        if optimizer is self.optimizer:
             return optimizer
-        if isinstance(optimizer, str) and optimizer.lower() == "lbfgs":
-            return LBFGS()
-        return recipe(optimizer).bind(self.params)
+        optimizer = recipe_or_lbfgs(optimizer)
+        return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
         if batch_size not in (None, "auto"):

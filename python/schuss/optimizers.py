@@ -11,7 +11,7 @@ import textwrap
 from typing import Any
 
 from ._optimizer import Optimizer
-from ._schuss import NonFiniteError, ParamGroup, rules
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, rules
 
 CONVENTIONS = ("lecture", "torch", "optax", "keras")
 
@@ -87,11 +87,20 @@ __all__ = ["NonFiniteError", "Optimizer", "ParamGroup", *_CLASSES]
 
 def recipe(optimizer: Any) -> Optimizer:
     """Return an optimizer as it is, or the recipe of that name ("adam") with its defaults."""
-    if isinstance(optimizer, Optimizer):
+    return optimizer if isinstance(optimizer, Optimizer) else _named(optimizer, _CLASSES)
+
+
+def recipe_or_lbfgs(optimizer: Any) -> Optimizer | LBFGS:
+    """As `recipe`, where L-BFGS is accepted too."""
+    if isinstance(optimizer, (Optimizer, LBFGS)):
         return optimizer
-    classes = {name.lower(): kind for name, kind in _CLASSES.items()}
-    if not isinstance(optimizer, str):
-        raise TypeError(f"optimizer must be an optimizer or its name, got {type(optimizer).__name__}")
-    if optimizer.lower() not in classes:
-        raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {optimizer!r}")
-    return classes[optimizer.lower()]()
+    return _named(optimizer, {**_CLASSES, "lbfgs": LBFGS})
+
+
+def _named(name: object, classes: dict[str, Any]) -> Any:
+    classes = {name.lower(): kind for name, kind in classes.items()}
+    if not isinstance(name, str):
+        raise TypeError(f"optimizer must be an optimizer or its name, got {type(name).__name__}")
+    if name.lower() not in classes:
+        raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {name!r}")
+    return classes[name.lower()]()

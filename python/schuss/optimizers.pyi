@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ._optimizer import Optimizer
-from ._schuss import NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
 
 __all__ = [
     "LAMB",
@@ -548,3 +548,4 @@ class Prodigy(Optimizer):
     ) -> Prodigy: ...
 
 def recipe(optimizer: object) -> Optimizer: ...
+def recipe_or_lbfgs(optimizer: object) -> Optimizer | LBFGS: ...

@@ -126,12 +126,18 @@ fn expect_array<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> Result<Field
     })
 }
 
-fn expect_element(fields: Fields<'_>, name: &str, element: Element) -> Result<()> {
+fn expect_element(array: Borrowed<'_, '_, PyAny>, fields: Fields<'_>, name: &str, element: Element) -> Result<()> {
     match fields.element() {
         Some(found) if element.takes(found) => Ok(()),
-        Some(found) => Err(Error::type_(name, found.name(), format!("an array of {}", element.name()))),
-        None => Err(Error::type_(name, "an array of another dtype", format!("an array of {}", element.name()))),
+        _ => Err(Error::type_(name, dtype_text(array), format!("an array of {}", element.name()))),
     }
+}
+
+/// The dtype of an array, for an error.
+#[cold]
+fn dtype_text(array: Borrowed<'_, '_, PyAny>) -> String {
+    let dtype = array.getattr("dtype").and_then(|dtype| dtype.str());
+    dtype.map_or_else(|_| "another dtype".into(), |dtype| dtype.to_string())
 }
 
 /// Whether the object is a NumPy array.
@@ -143,7 +149,7 @@ pub fn is_array(object: Borrowed<'_, '_, PyAny>) -> bool {
 /// The dtype of an array that is to be a parameter.
 pub fn element(array: Borrowed<'_, '_, PyAny>, name: &str) -> Result<Element> {
     let fields = expect_array(array, name)?;
-    fields.element().ok_or_else(|| Error::type_(name, "an array of another dtype", Element::ALL))
+    fields.element().ok_or_else(|| Error::type_(name, dtype_text(array), Element::ALL))
 }
 
 impl<T: Scalar> Arrays<T> {
@@ -256,7 +262,7 @@ impl<T: Scalar> Arrays<T> {
         let rows = row_indices(&indices, of("rows"), len)?;
         let values = values.as_borrowed();
         let fields = expect_array(values, &of("values"))?;
-        expect_element(fields, &of("values"), param.element)?;
+        expect_element(values, fields, &of("values"), param.element)?;
         let expected: Vec<_> = [rows.len() as npy_intp].iter().chain(others).copied().collect();
         if fields.shape() != expected {
             let got = format!("shape {}", shape_text(fields.shape()));
@@ -364,7 +370,7 @@ fn refuse(gradient: Borrowed<'_, '_, PyAny>, param: &Param) -> Error {
         Ok(fields) => fields,
         Err(error) => return error,
     };
-    match expect_element(fields, &name, param.element) {
+    match expect_element(gradient, fields, &name, param.element) {
         Err(error) => error,
         Ok(()) => {
             let got = format!("shape {}", shape_text(fields.shape()));
