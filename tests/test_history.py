@@ -131,6 +131,11 @@ class TestHtml:
         assert ticks == sorted(set(ticks))
         assert len(ticks) <= 9
 
+    def test_the_losses_on_the_axis_differ_however_little_they_do(self):
+        svg = svg_of(history_of(loss=[1 - 1e-7 * i for i in range(50)]))
+        ticks = [text.text for text in svg.findall(".//{*}text[@text-anchor='end']")]
+        assert len(ticks) == len(set(ticks)) > 2
+
     def test_a_long_history_is_drawn_with_few_points_up_to_its_end(self):
         loss = [1 + 1 / (1 + i) for i in range(10_000)]
         html = history_of(loss=loss)._repr_html_()

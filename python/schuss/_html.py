@@ -51,10 +51,13 @@ def _svg(columns: Mapping[str, Sequence[float]], epochs: int) -> str:
         f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="loss by epoch" '
         'font-family="sans-serif" font-size="11" fill="currentColor">'
     ]
-    for tick in _log_ticks(low, high) if log else _ticks(low, high, 6):
+    ticks = _log_ticks(low, high) if log else _ticks(low, high, 6)
+    # As many digits as tell neighbours apart, within reason.
+    digits = next((d for d in range(4, 12) if len({f"{tick:.{d}g}" for tick in ticks}) == len(ticks)), 12)
+    for tick in ticks:
         parts.append(
             f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity="0.15"/>'
-            f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
+            f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.{digits}g}</text>'
         )
     for tick in _epoch_ticks(epochs):
         parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick}</text>')
@@ -129,4 +132,4 @@ def _table(columns: Mapping[str, Sequence[float]], epochs: int) -> str:
     ]
     head = "".join(f"<th>{escape(name)}</th>" for name in ("epoch", *columns))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table style="text-align:right"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
