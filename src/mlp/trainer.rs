@@ -24,7 +24,7 @@ use crate::team::{self, Shared, Worker};
 
 /// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond, and what one core
 /// has written and another one reads 30 ns for each cache line.
-const FLOPS_PER_WORKER: f64 = 6e5;
+const FLOPS_PER_WORKER: f64 = 1e6;
 /// Elements of a gradient that are updated while they are in the second-level cache.
 const BLOCK: usize = 48 * 1024;
 /// The fewest elements that are worth an update of their own: smaller blocks wait for the next.
