@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("sklearn")
 from scipy import sparse
+from sklearn import config_context
 from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from schuss import MLPClassifier, MLPRegressor
@@ -177,3 +179,27 @@ def test_predictions_are_labels_as_given(cancer, labels):
 def test_any_truth_of_a_callback_ends_the_training(cancer, yes):
     model = MLPClassifier(**QUICK, callbacks=[lambda model: None, lambda model: yes, lambda model: "no"])
     assert model.fit(*cancer).n_iter_ == 1
+
+
+def test_a_pipeline_passes_weights_and_its_own_transform_of_validation_rows():
+    X, y = load_breast_cancer(return_X_y=True)
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    train, held = slice(0, 400), slice(400, None)
+    options = {"hidden_layer_sizes": 8, "max_iter": 5, "random_state": 0}
+    scaler = StandardScaler().fit(X[train])
+    validation = {"y_val": y[held], "sample_weight_val": weight[held]}
+    alone = MLPClassifier(**options).fit(
+        scaler.transform(X[train]),
+        y[train],
+        weight[train],
+        X_val=scaler.transform(X[held]),
+        **validation,
+    )
+    with config_context(enable_metadata_routing=True):
+        asks = dict.fromkeys(("sample_weight", "X_val", "y_val", "sample_weight_val"), True)
+        model = MLPClassifier(**options).set_fit_request(**asks)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = Pipeline([("scale", scaler), ("mlp", model)], transform_input=["X_val"])
+        pipeline.fit(X[train], y[train], sample_weight=weight[train], X_val=X[held], **validation)
+    assert weights_of(pipeline["mlp"]).tobytes() == weights_of(alone).tobytes()
+    assert pipeline["mlp"].validation_loss_curve_ == alone.validation_loss_curve_

@@ -500,6 +500,10 @@ class TestRefused:
             sc.SGD(p, lr=broken).step(np.ones(2))
         with pytest.raises(ValueError, match="lr must be a finite number >= 0, got -1 from the schedule"):
             sc.SGD(p, lr=lambda step: -1.0).step(np.ones(2))
+        with pytest.raises(
+            TypeError, match="lr must be a function that returns numbers, got one that returns str"
+        ):
+            sc.SGD(p, lr=lambda step: "fast").step(np.ones(2))
         assert np.array_equal(p, np.ones(2))
 
 

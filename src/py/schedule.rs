@@ -161,7 +161,14 @@ struct Callable(Py<PyAny>);
 
 impl Function for Callable {
     fn value(&self, step: f64) -> Result<f64> {
-        Python::attach(|py| self.0.call1(py, (step as u64,))?.extract::<f64>(py)).map_err(foreign)
+        let value = |py: Python<'_>| {
+            let value = self.0.bind(py).call1((step as u64,))?;
+            let got = value.get_type().qualname()?;
+            value.extract::<f64>().map_err(|_| {
+                PyTypeError::new_err(format!("lr must be a function that returns numbers, got one that returns {got}"))
+            })
+        };
+        Python::attach(value).map_err(foreign)
     }
 }
 
