@@ -1,6 +1,6 @@
 //! Microseconds per training step of the networks of `benches/bench.py`, without Python: for work on the engine.
 //!
-//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--float64]`
+//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--float64] [--sparse share]`
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
+use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::batch::{Data, Inputs};
 use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
 use schuss::mlp::{Network, Shape, random};
@@ -43,8 +44,28 @@ impl<T> Monitor<T> for Clock {
     }
 }
 
+/// The elements of `x` that are not zero, their columns, and where each row begins.
+fn compressed<T: Scalar>(x: &Array2<T>) -> (Vec<T>, Vec<i32>, Vec<i64>) {
+    let (mut values, mut columns, mut starts) = (vec![], vec![], vec![0]);
+    for row in x.rows() {
+        for (column, &x) in row.iter().enumerate().filter(|(_, x)| **x != T::ZERO) {
+            values.push(x);
+            columns.push(column as i32);
+        }
+        starts.push(values.len() as i64);
+    }
+    (values, columns, starts)
+}
+
+/// How to run the networks.
+struct How {
+    threads: Option<usize>,
+    /// The share of inputs that are not zero, where they are stored as a sparse matrix.
+    share: Option<f64>,
+}
+
 /// The median microseconds per step, and the best.
-fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Option<usize>) -> (f64, f64) {
+fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> (f64, f64) {
     let network = Network {
         shape: Shape::new(widths),
         activations: vec![Activation::Relu; widths.len() - 2],
@@ -59,11 +80,17 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
     let steps = ((4e9 / flops) as usize).clamp(2, 20_000 / batch.min(10_000));
     let (rows, inputs, outputs) = (steps * batch, network.shape.inputs(), network.shape.outputs());
     let number = |i: usize| T::from_f64(f64::from(random::unit(random::at(1, i as u64))) - 0.5);
-    let x = Array2::from_shape_fn((rows, inputs), |(i, j)| number(i * inputs + j));
+    let share = how.share.unwrap_or(1.0);
+    let kept = |i: usize| f64::from(random::unit(random::at(2, i as u64))) < share;
+    let input = |(i, j): (usize, usize)| Some(i * inputs + j).filter(|&at| kept(at)).map_or(T::ZERO, number);
+    let x = Array2::from_shape_fn((rows, inputs), input);
+    let (values_of_x, columns, starts) = compressed(&x);
+    let sparse = || Csr::new(&values_of_x, Indices::Short(&columns), Indices::Long(&starts), inputs).expect("a matrix");
     let classes: Vec<u32> = (0..rows).map(|i| (i % outputs) as u32).collect();
     let values: Vec<T> = (0..rows * outputs).map(number).collect();
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
-    let data = Data { x: Inputs::Dense(x.view()), targets, weights: None };
+    let data =
+        Data { x: how.share.map_or(Inputs::Dense(x.view()), |_| Inputs::Sparse(sparse())), targets, weights: None };
     let scale = T::from_f64(0.1);
     let mut params: Vec<T> = (0..network.shape.len()).map(|i| number(i) * scale).collect();
     let config = Config::new("adam", Convention::Lecture).expect("Adam");
@@ -74,7 +101,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
         first_epoch: 0,
         shuffle: true,
         seed: 0,
-        threads,
+        threads: how.threads,
         target_loss: None,
         tells: false,
     };
@@ -89,15 +116,19 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, threads: Optio
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let threads = words.iter().position(|word| word == "--threads").map(|i| words[i + 1].parse().expect("a number"));
+    let after = |name: &str| words.iter().position(|word| word == name).map(|i| words[i + 1].as_str());
+    let how = How {
+        threads: after("--threads").map(|n| n.parse().expect("a number")),
+        share: after("--sparse").map(|share| share.parse().expect("a number")),
+    };
     let double = words.iter().any(|word| word == "--float64");
     let named = |name: &str| words.iter().any(|word| word == name);
     let all = !NETWORKS.iter().any(|(name, ..)| named(name));
     println!("{:>8} {:>12} {:>12} {:>10}", "network", "median us", "best us", "GFLOP/s");
     for &(name, widths, batch, loss) in NETWORKS.iter().filter(|(name, ..)| all || named(name)) {
         let (median, best) = match double {
-            true => measure::<f64>(widths, batch, loss, threads),
-            false => measure::<f32>(widths, batch, loss, threads),
+            true => measure::<f64>(widths, batch, loss, &how),
+            false => measure::<f32>(widths, batch, loss, &how),
         };
         let flops = Shape::new(widths).step_flops(batch);
         println!("{name:>8} {median:>12.2} {best:>12.2} {:>10.1}", flops / median / 1e3);

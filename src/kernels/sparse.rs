@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::matmul::{CHAINS, NARROW, add_in_pairs};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, prefetch};
+use crate::simd::{Isa, Kernel, Vector, prefetch};
 
 /// Integers of either of SciPy's two widths.
 #[derive(Clone, Copy)]
@@ -146,6 +146,20 @@ impl<'a, T: Scalar> Csr<'a, T> {
         start..end
     }
 
+    /// Elements and their columns, as far as those lie in `columns`. Somebody may have changed the arrays meanwhile.
+    #[inline(always)]
+    fn terms(
+        &self,
+        elements: Range<usize>,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = (T, usize)> + Clone + use<'a, T> {
+        let (values, all) = (self.values, self.columns);
+        elements
+            .map(move |k| (values[k], all.at(k)))
+            .take_while(move |&(_, column)| column < columns.end)
+            .filter(move |&(_, column)| column >= columns.start)
+    }
+
     /// Asks for the first cache lines of a row.
     pub fn prefetch(&self, row: usize) {
         let start = self.row(row).start;
@@ -181,38 +195,72 @@ impl<T: Scalar> Kernel for Product<'_, T> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Product { mut out, bias, x, b } = self;
-        let cols = bias.len();
+        let (cols, lanes) = (bias.len(), T::Vector::<I>::LANES);
         assert!(out.dim() == (x.nrows(), cols) && b.len() == x.ncols() * cols, "shapes of a product disagree");
         for (row, mut out) in out.rows_mut().into_iter().enumerate() {
             let out = out.as_slice_mut().expect("the output of a product has contiguous rows");
-            let mut chains = [[T::ZERO; CHAINS]; NARROW];
-            if cols > NARROW {
-                out.copy_from_slice(bias);
-            }
-            for k in x.row(row) {
-                let (value, column) = (x.values[k], x.columns.at(k));
-                if column >= x.width {
-                    continue;
-                }
-                let b = &b[column * cols..][..cols];
-                if cols > NARROW {
-                    for (out, &b) in out.iter_mut().zip(b) {
-                        *out = I::fma(value, b, *out);
-                    }
-                } else {
-                    for (chains, &b) in chains.iter_mut().zip(b) {
+            let terms = x.terms(x.row(row), 0..x.width);
+            if cols <= NARROW {
+                let mut chains = [[T::ZERO; CHAINS]; NARROW];
+                for (value, column) in terms {
+                    for (chains, &b) in chains.iter_mut().zip(&b[column * cols..][..cols]) {
                         let chain = &mut chains[column % CHAINS];
                         *chain = I::fma(value, b, *chain);
                     }
                 }
-            }
-            if cols <= NARROW {
                 for ((out, &bias), chains) in out.iter_mut().zip(bias).zip(chains) {
                     *out = bias + add_in_pairs(chains);
+                }
+            } else if cols < lanes {
+                out.copy_from_slice(bias);
+                terms.for_each(|(value, column)| axpy::<T, I>(value, &b[column * cols..][..cols], out));
+            } else {
+                let mut col = 0;
+                while col < cols {
+                    // The last registers reach back to columns that are done: they come out the same again.
+                    let registers = (cols - col).div_ceil(lanes).min(cols / lanes);
+                    let terms = terms.clone();
+                    col = match registers {
+                        8.. => stretch::<T, I, 8>(out, bias, b, terms, col),
+                        4.. => stretch::<T, I, 4>(out, bias, b, terms, col),
+                        2.. => stretch::<T, I, 2>(out, bias, b, terms, col),
+                        _ => stretch::<T, I, 1>(out, bias, b, terms, col),
+                    };
                 }
             }
         }
     }
+}
+
+/// N registers of a row of a product from column `col`, or further left where they would reach beyond the last one. Returns
+/// the column after them.
+#[inline(always)]
+fn stretch<T: Scalar, I: Isa, const N: usize>(
+    out: &mut [T],
+    bias: &[T],
+    b: &[T],
+    terms: impl Iterator<Item = (T, usize)>,
+    col: usize,
+) -> usize {
+    let (cols, lanes) = (out.len(), T::Vector::<I>::LANES);
+    let col = col.min(cols - N * lanes);
+    let range = col..col + N * lanes;
+    let (out, bias) = (&mut out[range.clone()], &bias[range.clone()]);
+    let mut sums: [T::Vector<I>; N] = std::array::from_fn(|n| T::Vector::<I>::full(&bias[n * lanes..]));
+    for (value, column) in terms {
+        let (value, b) = (T::Vector::<I>::splat(value), &b[column * cols..][range.clone()]);
+        for (n, sum) in sums.iter_mut().enumerate() {
+            *sum = value.fma(T::Vector::<I>::full(&b[n * lanes..]), *sum);
+        }
+    }
+    sums.iter().enumerate().for_each(|(n, sum)| sum.put(&mut out[n * lanes..]));
+    range.end
+}
+
+/// `to += value * from`.
+#[inline(always)]
+fn axpy<T: Scalar, I: Isa>(value: T, from: &[T], to: &mut [T]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = I::fma(value, from, *to));
 }
 
 /// `sums += xᵀ · b` for some columns of `x`; the rows of `b` are contiguous, `sums` is row-major.
@@ -236,18 +284,45 @@ impl<T: Scalar> Kernel for AddTransposed<'_, T> {
         assert!(b.nrows() == x.nrows() && sums.len() == columns.len() * cols, "shapes of a product disagree");
         for (row, b) in b.rows().into_iter().enumerate() {
             let b = b.to_slice().expect("the factor of a product has contiguous rows");
-            for k in x.row_from(row, columns.start) {
-                let (value, column) = (x.values[k], x.columns.at(k));
-                if column >= columns.end {
-                    break;
-                }
-                let Some(at) = column.checked_sub(columns.start) else { continue };
-                for (sum, &b) in sums[at * cols..][..cols].iter_mut().zip(b) {
-                    *sum = I::fma(value, b, *sum);
-                }
+            let terms = x.terms(x.row_from(row, columns.start), columns.clone());
+            let lanes = T::Vector::<I>::LANES;
+            let mut col = 0;
+            while col < cols {
+                let terms = terms.clone().map(|(value, column)| (value, column - columns.start));
+                col = match (cols - col) / lanes {
+                    8.. => spread::<T, I, 8>(sums, b, terms, col),
+                    4.. => spread::<T, I, 4>(sums, b, terms, col),
+                    2.. => spread::<T, I, 2>(sums, b, terms, col),
+                    1 => spread::<T, I, 1>(sums, b, terms, col),
+                    _ => {
+                        terms.for_each(|(value, at)| axpy::<T, I>(value, &b[col..], &mut sums[at * cols..][col..cols]));
+                        cols
+                    }
+                };
             }
         }
     }
+}
+
+/// Adds N registers of a row, from column `col`, times each of the terms to its row of `sums`. Returns the column after them.
+#[inline(always)]
+fn spread<T: Scalar, I: Isa, const N: usize>(
+    sums: &mut [T],
+    b: &[T],
+    terms: impl Iterator<Item = (T, usize)>,
+    col: usize,
+) -> usize {
+    let (cols, lanes) = (b.len(), T::Vector::<I>::LANES);
+    let range = col..col + N * lanes;
+    let kept: [T::Vector<I>; N] = std::array::from_fn(|n| T::Vector::<I>::full(&b[range.clone()][n * lanes..]));
+    for (value, at) in terms {
+        let (value, sums) = (T::Vector::<I>::splat(value), &mut sums[at * cols..][range.clone()]);
+        for (n, b) in kept.iter().enumerate() {
+            let sum = &mut sums[n * lanes..];
+            value.fma(*b, T::Vector::<I>::full(sum)).put(sum);
+        }
+    }
+    range.end
 }
 
 #[cfg(test)]
