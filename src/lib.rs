@@ -10,6 +10,7 @@ pub mod mlp;
 pub mod optim;
 pub mod scalar;
 pub mod simd;
+pub mod stop;
 pub mod team;
 
 #[cfg(feature = "python")]
