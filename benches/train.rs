@@ -9,12 +9,13 @@ use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
-use schuss::mlp::batch::{Data, Inputs};
-use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
-use schuss::mlp::{Network, Shape, random};
+use schuss::mlp::data::{Data, Inputs};
+use schuss::mlp::trainer::{Epoch, Monitor, Options, fit};
+use schuss::mlp::{Architecture, Network, random};
 use schuss::optim::options::Convention;
 use schuss::optim::{Config, Optimizer};
 use schuss::scalar::Scalar;
+use schuss::stop::Stop;
 
 const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
     ("sgd1", &[8, 32, 1], 1, "mse"),
@@ -35,12 +36,12 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
 struct Clock(Vec<Instant>);
 
 impl<T> Monitor<T> for Clock {
-    fn tick(&mut self) -> Flow {
-        Flow::Continue
+    fn tick(&mut self) -> Option<Stop> {
+        None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
         self.0.push(Instant::now());
-        Flow::Continue
+        None
     }
 }
 
@@ -64,21 +65,17 @@ struct How {
     share: Option<f64>,
 }
 
+fn network(widths: &[usize], loss: &str) -> Network {
+    Network::new(&Architecture::plain(widths, Activation::Relu, Loss::from_name(loss).expect("a loss")))
+}
+
 /// The median microseconds per step, and the best.
 fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> (f64, f64) {
-    let network = Network {
-        shape: Shape::new(widths),
-        activations: vec![Activation::Relu; widths.len() - 2],
-        loss: Loss::from_name(loss).expect("a loss"),
-        output_weights: None,
-        l2: 0.0,
-        l2_per_weight: false,
-        dropout: vec![0.0; widths.len() - 2],
-    };
-    let flops = network.shape.step_flops(batch);
+    let network = network(widths, loss);
+    let flops = network.step_flops(batch);
     // About as many rows as a table has, and not more than a few seconds of work.
     let steps = ((4e9 / flops) as usize).clamp(2, 20_000 / batch.min(10_000));
-    let (rows, inputs, outputs) = (steps * batch, network.shape.inputs(), network.shape.outputs());
+    let (rows, inputs, outputs) = (steps * batch, network.inputs(), network.outputs());
     let number = |i: usize| T::from_f64(f64::from(random::unit(random::at(1, i as u64))) - 0.5);
     let share = how.share.unwrap_or(1.0);
     let kept = |i: usize| f64::from(random::unit(random::at(2, i as u64))) < share;
@@ -92,9 +89,9 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let data =
         Data { x: how.share.map_or(Inputs::Dense(x.view()), |_| Inputs::Sparse(sparse())), targets, weights: None };
     let scale = T::from_f64(0.1);
-    let mut params: Vec<T> = (0..network.shape.len()).map(|i| number(i) * scale).collect();
+    let mut params: Vec<T> = (0..network.tensors.len()).map(|i| number(i) * scale).collect();
     let config = Config::new("adam", Convention::Lecture).expect("Adam");
-    let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).expect("Adam's state");
+    let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
@@ -106,7 +103,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         tells: false,
     };
     let mut clock = Clock(vec![]);
-    fit(&network, &mut params, &mut optimizer, &data, None, &options, &mut clock).expect("a finite loss");
+    fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock).expect("a finite loss");
     black_box(params);
     let mut times: Vec<f64> =
         clock.0.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() / steps as f64 * 1e6).collect();
@@ -130,7 +127,7 @@ fn main() {
             true => measure::<f64>(widths, batch, loss, &how),
             false => measure::<f32>(widths, batch, loss, &how),
         };
-        let flops = Shape::new(widths).step_flops(batch);
+        let flops = network(widths, loss).step_flops(batch);
         println!("{name:>8} {median:>12.2} {best:>12.2} {:>10.1}", flops / median / 1e3);
     }
 }

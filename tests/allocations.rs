@@ -7,11 +7,13 @@ use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
-use schuss::mlp::batch::{Data, Inputs};
-use schuss::mlp::trainer::{Epoch, Flow, Monitor, Options, fit};
-use schuss::mlp::{Network, Shape};
+use schuss::mlp::data::{Data, Inputs};
+use schuss::mlp::stages::NormKind;
+use schuss::mlp::trainer::{Epoch, Monitor, Options, fit};
+use schuss::mlp::{Architecture, Network};
 use schuss::optim::options::{Convention, Value};
 use schuss::optim::{Config, Optimizer};
+use schuss::stop::Stop;
 
 struct Counting;
 
@@ -36,24 +38,23 @@ static ALLOCATOR: Counting = Counting;
 struct Silent;
 
 impl<T> Monitor<T> for Silent {
-    fn tick(&mut self) -> Flow {
-        Flow::Continue
+    fn tick(&mut self) -> Option<Stop> {
+        None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
-        Flow::Continue
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
+        None
     }
 }
 
 fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
-    let network = Network {
-        shape: Shape::new(&[20, 40, 30, 5]),
+    let loss = Loss::from_name("cross_entropy").unwrap();
+    let network = Network::new(&Architecture {
         activations: vec![Activation::Relu, Activation::Silu],
-        loss: Loss::from_name("cross_entropy").unwrap(),
-        output_weights: None,
+        norm: Some(NormKind::Layer),
         l2: 0.001,
-        l2_per_weight: false,
         dropout: vec![0.1, 0.0],
-    };
+        ..Architecture::plain(&[20, 40, 30, 5], Activation::Relu, loss)
+    });
     let x = Array2::<f32>::from_shape_fn((500, 20), |(i, j)| ((i * 3 + j * 5) % 11) as f32 / 11.0);
     let classes: Vec<u32> = (0..500).map(|i| i % 5).collect();
     let columns: Vec<i32> = (0..500 * 20).map(|k| k % 20).collect();
@@ -62,9 +63,9 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
     let csr = Csr::new(x.as_slice().unwrap(), columns, starts, 20).unwrap();
     let x = if sparse { Inputs::Sparse(csr) } else { Inputs::Dense(x.view()) };
     let data = Data { x, targets: Targets::Classes(&classes), weights: None };
-    let mut params = vec![0.01; network.shape.len()];
+    let mut params = vec![0.01; network.tensors.len()];
     let config = Config::new("adam", Convention::Lecture).unwrap().with("clip_norm", Value::Number(1.0)).unwrap();
-    let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).unwrap();
+    let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(64),
         epochs,
@@ -76,7 +77,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         tells: true,
     };
     let before = ALLOCATIONS.load(Ordering::SeqCst);
-    fit(&network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut Silent).unwrap();
+    fit(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut Silent).unwrap();
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 

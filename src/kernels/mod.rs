@@ -4,5 +4,6 @@ pub mod activation;
 pub mod loss;
 pub mod math;
 pub mod matmul;
+pub mod norm;
 pub mod sparse;
 pub mod sums;

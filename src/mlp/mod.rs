@@ -1,13 +1,21 @@
 //! The multilayer perceptron and its trainer.
 
-pub mod batch;
+pub mod architecture;
+pub mod claims;
+pub mod data;
+pub mod figures;
+pub mod memory;
 pub mod network;
-pub mod params;
+pub mod objective;
+pub mod plan;
 pub mod predict;
 pub mod random;
+pub mod slots;
+pub mod stages;
+pub mod tensors;
 #[cfg(test)]
 mod tests;
 pub mod trainer;
 
+pub use architecture::Architecture;
 pub use network::Network;
-pub use params::Shape;

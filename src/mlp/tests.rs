@@ -2,9 +2,12 @@
 
 use ndarray::Array2;
 
-use super::batch::{Data, Inputs, Workspace};
-use super::trainer::{Epoch, Flow, Monitor, Options, Stopped, fit, loss_and_grads};
-use super::{Network, Shape, predict, random};
+use super::data::{Data, Inputs};
+use super::memory::{MAX_ROWS, Workspace};
+use super::objective::{self, How, value_and_grads};
+use super::stages::NormKind;
+use super::trainer::{Epoch, Monitor, Options, fit};
+use super::{Architecture, Network, predict, random};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
 use crate::kernels::sparse::{Csr, Indices};
@@ -12,18 +15,14 @@ use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
 use crate::simd::hold_level;
+use crate::stop::Stop;
+
+fn described(widths: &[usize], activation: Activation, loss: &str) -> Architecture {
+    Architecture::plain(widths, activation, Loss::from_name(loss).unwrap())
+}
 
 fn network(widths: &[usize], activation: Activation, loss: &str) -> Network {
-    let hidden = widths.len() - 2;
-    Network {
-        shape: Shape::new(widths),
-        activations: vec![activation; hidden],
-        loss: Loss::from_name(loss).unwrap(),
-        output_weights: None,
-        l2: 0.0,
-        l2_per_weight: false,
-        dropout: vec![0.0; hidden],
-    }
+    Network::new(&described(widths, activation, loss))
 }
 
 fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
@@ -35,12 +34,12 @@ fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
 struct Losses(Vec<f64>);
 
 impl<T> Monitor<T> for Losses {
-    fn tick(&mut self) -> Flow {
-        Flow::Continue
+    fn tick(&mut self) -> Option<Stop> {
+        None
     }
-    fn epoch(&mut self, epoch: &Epoch, _: &mut [T]) -> Flow {
+    fn epoch(&mut self, epoch: &Epoch, _: &mut [T]) -> Option<Stop> {
         self.0.push(epoch.loss);
-        Flow::Continue
+        None
     }
 }
 
@@ -65,7 +64,7 @@ fn trained<T: Scalar>(
     threads: usize,
     sparse: bool,
 ) -> (Vec<T>, Vec<f64>) {
-    let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
+    let (inputs, outputs) = (network.inputs(), network.outputs());
     let mut x = Array2::from_shape_vec((rows, inputs), numbers::<T>(rows * inputs, 1)).unwrap();
     x.indexed_iter_mut().filter(|((i, j), _)| (i + 3 * j) % 5 < 3).for_each(|(_, x)| *x = T::ZERO);
     let (elements, columns, starts) = compressed(&x);
@@ -76,8 +75,8 @@ fn trained<T: Scalar>(
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
     let weights: Vec<T> = numbers::<T>(rows, 3).into_iter().map(|w| w + T::ONE).collect();
     let data = Data { x, targets, weights: Some(&weights) };
-    let mut params = numbers::<T>(network.shape.len(), 4);
-    let mut optimizer = Optimizer::new(config, &network.shape.tensors()).unwrap();
+    let mut params = numbers::<T>(network.tensors.len(), 4);
+    let mut optimizer = Optimizer::new(config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(batch),
         epochs: 3,
@@ -89,8 +88,8 @@ fn trained<T: Scalar>(
         tells: true,
     };
     let mut losses = Losses::default();
-    let stopped = fit(network, &mut params, &mut optimizer, &data, Some(&data), &options, &mut losses);
-    assert_eq!(stopped.unwrap(), Stopped::Epochs);
+    let stopped = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses);
+    assert_eq!(stopped.unwrap(), Stop::Epochs);
     (params, losses.0)
 }
 
@@ -100,8 +99,8 @@ fn check<T: Scalar>(network: &Network, rows: usize, batch: usize, config: &Confi
     for threads in [2, 3, 4, 8] {
         for sparse in [false, true] {
             let other = trained::<T>(network, rows, batch, config, threads, sparse);
-            let widths = network.shape.widths();
-            assert!(other.0 == params && other.1 == losses, "{widths:?} on {threads} threads, sparse: {sparse}");
+            let tensors: Vec<_> = network.tensors.iter().map(|tensor| (tensor.rows, tensor.cols)).collect();
+            assert!(other.0 == params && other.1 == losses, "{tensors:?} on {threads} threads, sparse: {sparse}");
         }
     }
 }
@@ -118,30 +117,42 @@ fn parameters_are_the_same_bits_for_every_number_of_threads_and_with_sparse_rows
         check::<f32>(&network(&[54, 256, 256, 7], Activation::Gelu, "cross_entropy"), 300, 128, config);
         check::<f64>(&network(&[5, 1, 3, 1000], Activation::Tanh, "sse"), 30, 7, config);
         check::<f32>(&network(&[1, 1], Activation::Relu, "mae"), 20, 1, config);
-        let mut all = network(&[9, 33, 17, 2], Activation::Silu, "cross_entropy");
+        let mut all = described(&[9, 33, 17, 2], Activation::Silu, "cross_entropy");
         (all.l2, all.dropout) = (0.01, vec![0.3, 0.5]);
-        check::<f32>(&all, 100, 48, config);
-        check::<f64>(&all, 100, 100, config);
+        for norm in [None, Some(NormKind::Layer), Some(NormKind::Rms)] {
+            all.norm = norm;
+            check::<f32>(&Network::new(&all), 100, 48, config);
+            check::<f64>(&Network::new(&all), 100, 100, config);
+        }
     }
 }
 
 #[test]
-fn the_gradient_is_that_of_finite_differences_through_dropout_and_penalty() {
-    let mut network = network(&[4, 9, 6, 3], Activation::Softplus, "cross_entropy");
-    (network.l2, network.dropout) = (0.1, vec![0.25, 0.5]);
+fn the_gradient_is_that_of_finite_differences_through_norm_dropout_and_penalty() {
+    for norm in [None, Some(NormKind::Layer), Some(NormKind::Rms)] {
+        for activation in [Activation::Softplus, Activation::Mish] {
+            let mut described = described(&[4, 9, 6, 3], activation, "cross_entropy");
+            (described.norm, described.l2, described.dropout) = (norm, 0.1, vec![0.25, 0.5]);
+            check_gradient(&Network::new(&described));
+        }
+    }
+}
+
+fn check_gradient(network: &Network) {
     let x = Array2::from_shape_vec((10, 4), numbers::<f64>(40, 1)).unwrap();
     let classes: Vec<u32> = (0..10).map(|i| i % 3).collect();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Classes(&classes), weights: None };
-    let mut params = numbers::<f64>(network.shape.len(), 2);
-    let mut workspace = Workspace::new(&network, 10, false);
+    let mut params = numbers::<f64>(network.tensors.len(), 2);
+    let mut workspace = Workspace::for_training(network, 10, false);
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
-    loss_and_grads(&network, &params, &data, Some(3), Some(2), &mut workspace, &mut grads);
+    let how = |threads| How { noise: Some(3), threads };
+    value_and_grads(network, &params, &data, how(Some(2)), &mut workspace, &mut grads);
     for i in 0..params.len() {
         let at = params[i];
         let mut loss = |p: f64| {
             params[i] = p;
-            loss_and_grads(&network, &params, &data, Some(3), None, &mut workspace, &mut ignored)
+            value_and_grads(network, &params, &data, how(None), &mut workspace, &mut ignored)
         };
         let slope = (loss(at + 1e-5) - loss(at - 1e-5)) / 2e-5;
         params[i] = at;
@@ -152,19 +163,19 @@ fn the_gradient_is_that_of_finite_differences_through_dropout_and_penalty() {
 #[test]
 fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
     let network = network(&[3, 5, 2], Activation::Tanh, "mse");
-    let rows = super::batch::MAX_ROWS + 100;
+    let rows = MAX_ROWS + 100;
     let x = Array2::from_shape_vec((rows, 3), numbers::<f64>(rows * 3, 1)).unwrap();
     let y = numbers::<f64>(rows * 2, 2);
-    let params = numbers::<f64>(network.shape.len(), 3);
+    let params = numbers::<f64>(network.tensors.len(), 3);
     let mut halves = vec![];
     let mut gradient = |part: std::ops::Range<usize>| {
         let x = x.slice(ndarray::s![part.clone(), ..]);
         let data =
             Data { x: Inputs::Dense(x), targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
         let mut grads = vec![0.0; params.len()];
-        let mut workspace = Workspace::new(&network, data.len(), false);
-        let loss = loss_and_grads(&network, &params, &data, None, None, &mut workspace, &mut grads);
-        assert!((loss - predict::loss(&network, &params, &data, Some(2))).abs() < 1e-12);
+        let mut workspace = Workspace::for_training(&network, data.len(), false);
+        let loss = value_and_grads(&network, &params, &data, How::default(), &mut workspace, &mut grads);
+        assert!((loss - objective::value(&network, &params, &data, Some(2))).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));
     };
     gradient(0..rows);
@@ -179,10 +190,12 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
 #[test]
 fn a_prediction_does_not_depend_on_its_place() {
     let _level = hold_level();
-    for widths in [vec![54, 256, 7], vec![8, 32, 1], vec![3, 3], vec![5, 40, 40, 20, 4]] {
-        let network = network(&widths, Activation::Mish, "mse");
-        let (inputs, outputs) = (widths[0], network.shape.outputs());
-        let params = numbers::<f32>(network.shape.len(), 1);
+    let normed = [None, Some(NormKind::Layer), Some(NormKind::Rms)];
+    let widths = [vec![54, 256, 7], vec![8, 32, 1], vec![3, 3], vec![5, 40, 40, 20, 4]];
+    for (widths, norm) in widths.iter().flat_map(|widths| normed.map(|norm| (widths, norm))) {
+        let network = Network::new(&Architecture { norm, ..described(widths, Activation::Mish, "mse") });
+        let (inputs, outputs) = (network.inputs(), network.outputs());
+        let params = numbers::<f32>(network.tensors.len(), 1);
         let x = Array2::from_shape_vec((250, inputs), numbers::<f32>(250 * inputs, 2)).unwrap();
         let predicted = |x: ndarray::ArrayView2<'_, f32>, threads| {
             let mut out = vec![0.0; x.nrows() * outputs];
@@ -201,11 +214,11 @@ fn a_prediction_does_not_depend_on_its_place() {
 struct Brief;
 
 impl<T> Monitor<T> for Brief {
-    fn tick(&mut self) -> Flow {
-        Flow::Continue
+    fn tick(&mut self) -> Option<Stop> {
+        None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Flow {
-        Flow::Stop
+    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
+        Some(Stop::Callback)
     }
 }
 
@@ -228,9 +241,9 @@ fn nobody_waits_for_a_worker_that_has_left() {
     };
     // A team that has lost a worker hangs; it took a few hundred tries to lose one.
     for _ in 0..2000 {
-        let mut params = numbers::<f32>(network.shape.len(), 3);
-        let mut optimizer = Optimizer::new(&config, &network.shape.tensors()).unwrap();
-        let stopped = fit(&network, &mut params, &mut optimizer, &data, None, &options, &mut Brief);
-        assert_eq!(stopped, Ok(Stopped::Monitor));
+        let mut params = numbers::<f32>(network.tensors.len(), 3);
+        let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+        let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
+        assert_eq!(stopped, Ok(Stop::Callback));
     }
 }

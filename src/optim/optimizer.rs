@@ -155,6 +155,11 @@ impl<T: Scalar> Optimizer<T> {
         self.group_of.as_ref().map_or(0, |groups| groups[tensor])
     }
 
+    /// Whether a tensor never changes: the learning rate of its group is always 0.
+    pub fn is_frozen(&self, tensor: usize) -> bool {
+        self.groups[self.group_of(tensor)].schedule().as_constant() == Some(0.0)
+    }
+
     /// The parameter groups.
     pub fn groups(&self) -> &[Config] {
         &self.groups

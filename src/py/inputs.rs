@@ -6,7 +6,7 @@ use pyo3::types::PyTuple;
 
 use crate::error::Error;
 use crate::kernels::sparse::{Csr, Indices};
-use crate::mlp::batch::Inputs;
+use crate::mlp::data::Inputs;
 use crate::scalar::Scalar;
 
 /// Borrowed arrays.

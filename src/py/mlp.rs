@@ -15,11 +15,14 @@ use super::optim::PyOptimizer;
 use crate::error::Error;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
-use crate::mlp::batch::{Data, MAX_ROWS, Workspace};
-use crate::mlp::trainer::{self, Epoch, Flow, Monitor, Options, Stopped};
-use crate::mlp::{Network, Shape, predict};
+use crate::mlp::data::Data;
+use crate::mlp::memory::{MAX_ROWS, Workspace};
+use crate::mlp::objective::{self, How};
+use crate::mlp::trainer::{self, Epoch, Monitor, Options};
+use crate::mlp::{Architecture, Network, predict};
 use crate::optim::Optimizer;
 use crate::scalar::Scalar;
+use crate::stop::Stop;
 
 /// Adds everything of this module to the extension.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -63,6 +66,7 @@ struct Kept {
 #[pyclass(name = "Network", module = "schuss._schuss", frozen)]
 pub struct PyNetwork {
     network: Network,
+    noisy: bool,
     kept: Mutex<Kept>,
 }
 
@@ -90,7 +94,7 @@ struct Borrowed<'py, T: Precision> {
 
 impl<'py, T: Precision> Borrowed<'py, T> {
     fn new(network: &Network, (x, targets, weights): &Rows<'py>) -> PyResult<Self> {
-        let (inputs, outputs) = (network.shape.inputs(), network.shape.outputs());
+        let (inputs, outputs) = (network.inputs(), network.outputs());
         let x = BorrowedInputs::new(x, inputs)?;
         let rows = match &x {
             BorrowedInputs::Dense(x) if !x.is_c_contiguous() => {
@@ -194,15 +198,16 @@ impl PyNetwork {
                 return Err(Error::value("output_weights", format!("{weights:?}"), expected).into());
             }
         }
-        let shape = Shape::new(&widths);
-        let network = Network { shape, activations, loss, output_weights, l2, l2_per_weight, dropout };
-        Ok(PyNetwork { network, kept: Mutex::default() })
+        let norm = None;
+        let architecture = Architecture { widths, activations, norm, dropout, loss, output_weights, l2, l2_per_weight };
+        let noisy = architecture.dropout.iter().any(|&rate| rate > 0.0);
+        Ok(PyNetwork { network: Network::new(&architecture), noisy, kept: Mutex::default() })
     }
 
     /// The number of parameters.
     #[getter]
     fn n_params(&self) -> usize {
-        self.network.shape.len()
+        self.network.tensors.len()
     }
 
     /// Whether targets are class indices.
@@ -218,7 +223,11 @@ impl PyNetwork {
 
     /// The bound of each layer's uniform initial weights.
     fn init_bounds(&self) -> Vec<f64> {
-        self.network.init_bounds()
+        let bounds = self.network.tensors.iter().filter_map(|tensor| match tensor.initial {
+            crate::mlp::tensors::Initial::Uniform(bound) => Some(bound),
+            crate::mlp::tensors::Initial::Constant(_) => None,
+        });
+        bounds.collect()
     }
 
     /// Trains `theta` in place: records of the epochs (loss, val_loss, lr, penalty, seconds), why it stopped, and the exception
@@ -298,7 +307,7 @@ type Fitted = (Vec<Record>, &'static str, Option<PyErr>);
 impl PyNetwork {
     fn check_theta<'py, T: Precision>(&self, theta: &Bound<'py, PyAny>) -> PyResult<PyReadwriteArray1<'py, T>> {
         let theta: PyReadwriteArray1<T> = theta.extract()?;
-        check_shape("theta", theta.shape(), &[self.network.shape.len()])?;
+        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
         Ok(theta)
     }
 
@@ -323,17 +332,14 @@ impl PyNetwork {
         let optimizer =
             optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
         let stopped =
-            py.detach(|| trainer::fit(network, params, optimizer, &data, validation.as_ref(), &options, &mut watch));
+            py.detach(|| trainer::fit(network, params, optimizer, (&data, validation.as_ref()), &options, &mut watch));
         if stopped.is_ok() && watch.raised.is_none() {
             // A signal since the last look: raised by Python after this call, it would take the records with it.
             watch.raised = py.check_signals().err();
         }
         let (stopped, error) = match stopped {
             Ok(_) if watch.raised.is_some() => ("interrupted", watch.raised),
-            Ok(Stopped::Epochs) => ("epochs", None),
-            Ok(Stopped::TargetLoss) => ("target_loss", None),
-            Ok(Stopped::Monitor) => ("callback", None),
-            Ok(Stopped::Interrupted) => ("max_time", None),
+            Ok(stop) => (stop.name(), None),
             Err(error) => ("error", Some(error.into())),
         };
         Ok((watch.records, stopped, error))
@@ -347,10 +353,10 @@ impl PyNetwork {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let theta: PyReadonlyArray1<T> = theta.extract()?;
-        check_shape("theta", theta.shape(), &[self.network.shape.len()])?;
-        let borrowed = BorrowedInputs::<T>::new(x, self.network.shape.inputs())?;
+        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
+        let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
         let x = borrowed.view()?;
-        let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.shape.outputs()), false);
+        let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.outputs()), false);
         {
             let mut writable = out.readwrite();
             let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
@@ -367,7 +373,7 @@ impl PyNetwork {
         let data = data.data()?;
         let theta = self.check_theta::<T>(theta)?;
         let params = theta.as_slice()?;
-        Ok(py.detach(|| predict::loss(&self.network, params, &data, threads) + self.network.penalty(params, &data)))
+        Ok(py.detach(|| objective::value(&self.network, params, &data, threads)))
     }
 
     fn loss_and_grads_as<T: Precision>(
@@ -385,16 +391,17 @@ impl PyNetwork {
         let params = theta.as_slice()?;
         let mut grads = self.check_theta::<T>(grads)?;
         let grads = grads.as_slice_mut()?;
-        let noise = dropout_seed.filter(|_| self.network.dropout.iter().any(|&rate| rate > 0.0));
+        let noise = dropout_seed.filter(|_| self.noisy);
         // Taken out for the call, so that two threads may call at once.
         let locked = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = T::workspace(&mut locked()).take();
         let sparse = data.x.sparse().is_some();
         let mut workspace = kept
             .filter(|kept| kept.rows() >= data.len().min(MAX_ROWS) && kept.is_sparse() == sparse)
-            .unwrap_or_else(|| Workspace::new(&self.network, data.len(), sparse));
-        let loss =
-            py.detach(|| trainer::loss_and_grads(&self.network, params, &data, noise, threads, &mut workspace, grads));
+            .unwrap_or_else(|| Workspace::for_training(&self.network, data.len(), sparse));
+        let loss = py.detach(|| {
+            objective::value_and_grads(&self.network, params, &data, How { noise, threads }, &mut workspace, grads)
+        });
         *T::workspace(&mut locked()) = Some(workspace);
         Ok(loss)
     }
@@ -416,40 +423,40 @@ struct Watch {
 
 impl Watch {
     /// Whether to go on, where `result` says whether to stop.
-    fn keep(&mut self, result: PyResult<bool>) -> Flow {
+    fn keep(&mut self, result: PyResult<bool>, reason: Stop) -> Option<Stop> {
         match result {
-            Ok(false) => Flow::Continue,
-            Ok(true) => Flow::Stop,
+            Ok(false) => None,
+            Ok(true) => Some(reason),
             Err(raised) => {
                 self.raised = Some(raised);
-                Flow::Stop
+                Some(Stop::Error)
             }
         }
     }
 }
 
 impl<T> Monitor<T> for Watch {
-    fn tick(&mut self) -> Flow {
+    fn tick(&mut self) -> Option<Stop> {
         let late = self.start.elapsed().as_secs_f64() >= self.max_seconds;
         let result = Python::attach(|py| py.check_signals());
-        self.keep(result.map(|()| late))
+        self.keep(result.map(|()| late), Stop::MaxTime)
     }
 
-    fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Flow {
+    fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Option<Stop> {
         let Epoch { number, loss, val_loss, penalty, lr } = *epoch;
         self.records.push((loss, val_loss, lr, penalty, self.start.elapsed().as_secs_f64()));
         if let Some(each_epoch) = &self.each_epoch {
             let stop = Python::attach(|py| each_epoch.call1(py, (loss, val_loss, lr, penalty))?.is_truthy(py));
-            if self.keep(stop) == Flow::Stop {
-                return Flow::Stop;
+            if let Some(stop) = self.keep(stop, Stop::Callback) {
+                return Some(stop);
             }
         }
-        let Some(on_epoch) = &self.on_epoch else { return Flow::Continue };
+        let on_epoch = self.on_epoch.as_ref()?;
         if self.shown.is_some_and(|shown| shown.elapsed() < SHOW) {
-            return Flow::Continue;
+            return None;
         }
         self.shown = Some(Instant::now());
         let result = Python::attach(|py| on_epoch.call1(py, (number + 1, loss, val_loss)).map(|_| false));
-        self.keep(result)
+        self.keep(result, Stop::Callback)
     }
 }

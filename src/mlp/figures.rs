@@ -1,0 +1,79 @@
+//! What the workers of a team tell each other.
+
+use std::cell::UnsafeCell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Numbers that any worker may set and read; what was set before a meeting is read after it.
+pub struct Figures(Vec<AtomicU64>);
+
+impl Figures {
+    /// So many zeros.
+    pub fn zeros(len: usize) -> Self {
+        Figures((0..len).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sets one of them.
+    #[inline]
+    pub fn set(&self, index: usize, value: f64) {
+        self.0[index].store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Sets consecutive ones.
+    #[inline]
+    pub fn set_all(&self, range: Range<usize>, values: &[f64]) {
+        for (to, value) in self.0[range].iter().zip(values) {
+            to.store(value.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// One of them.
+    #[inline]
+    pub fn get(&self, index: usize) -> f64 {
+        f64::from_bits(self.0[index].load(Ordering::Relaxed))
+    }
+
+    /// Their sum, in order.
+    pub fn sum(&self) -> f64 {
+        self.0.iter().map(|figure| f64::from_bits(figure.load(Ordering::Relaxed))).sum()
+    }
+}
+
+/// What one worker writes and all read, with a meeting in between.
+pub struct Published<T>(UnsafeCell<T>);
+
+// SAFETY: `Published` only lends what it holds through unsafe functions whose callers keep readers and writers apart.
+unsafe impl<T: Send + Sync> Sync for Published<T> {}
+
+impl<T> Published<T> {
+    /// Nobody has read it yet.
+    pub fn new(value: T) -> Self {
+        Published(UnsafeCell::new(value))
+    }
+
+    /// To read.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody writes to it.
+    #[inline]
+    pub unsafe fn get(&self) -> &T {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.0.get() }
+    }
+
+    /// To write.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody else reads or writes it.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
+    pub unsafe fn get_mut(&self) -> &mut T {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.0.get() }
+    }
+}

@@ -1,0 +1,151 @@
+//! The memory of one batch: allocated once, then shared by a team in the parts that [`claims`](super::claims) hand out.
+
+use crate::buffer::Buffer;
+use crate::kernels::sparse::Csr;
+use crate::scalar::Scalar;
+use crate::team::Shared;
+
+use super::data::Data;
+use super::network::Network;
+use super::plan::Plan;
+use super::slots::{INPUTS, MatrixPlan};
+
+/// The most rows that are held at once. A larger batch passes through in pieces of this size, its gradient summed in
+/// the same order as in one piece.
+pub const MAX_ROWS: usize = 4096;
+
+/// A row-major matrix with padded rows, shared by a team.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a, T> {
+    pub data: Shared<'a, T>,
+    /// Which of the buffers it lies in.
+    pub buffer: usize,
+    pub cols: usize,
+    /// Numbers from one row to the next.
+    pub stride: usize,
+}
+
+/// From one row to the next: whole cache lines, and never a multiple of a large power of two, whose rows would all
+/// compete for the same few places of the first-level cache. Narrow rows are tight.
+fn stride<T>(cols: usize) -> usize {
+    let line = 64 / size_of::<T>();
+    if cols < line {
+        return cols;
+    }
+    let padded = cols.next_multiple_of(line);
+    if (padded * size_of::<T>()).is_multiple_of(1024) { padded + line } else { padded }
+}
+
+/// The buffers behind a [`Batch`].
+pub struct Workspace<T> {
+    rows: usize,
+    sparse: bool,
+    source: Vec<u32>,
+    /// Of the matrices that the plan asks for.
+    buffers: Vec<Buffer<T>>,
+    classes: Vec<u32>,
+    targets: Buffer<T>,
+    weights: Buffer<T>,
+    row_loss: Vec<f64>,
+}
+
+impl<T: Scalar> Workspace<T> {
+    /// To train with batches of up to `batch` rows, of data whose inputs are sparse or not.
+    pub fn for_training(network: &Network, batch: usize, sparse: bool) -> Self {
+        let rows = batch.clamp(1, MAX_ROWS);
+        let classes = network.loss.takes_classes();
+        Workspace {
+            sparse,
+            source: vec![0; if sparse { rows } else { 0 }],
+            classes: vec![0; if classes { rows } else { 0 }],
+            targets: Buffer::zeroed(if classes { 0 } else { rows * network.outputs() }),
+            weights: Buffer::zeroed(rows),
+            row_loss: vec![0.0; rows],
+            ..Self::bare(&network.training, rows, !sparse)
+        }
+    }
+
+    /// To look at up to `rows` rows that lie elsewhere: their inputs are not copied.
+    pub fn for_prediction(network: &Network, rows: usize) -> Self {
+        Self::bare(&network.prediction, rows, false)
+    }
+
+    fn bare(plan: &Plan, rows: usize, with_inputs: bool) -> Self {
+        let mut buffers = vec![0; plan.buffers()];
+        for (slot, matrix) in plan.matrices.iter().enumerate().filter(|(slot, _)| *slot != INPUTS || with_inputs) {
+            debug_assert!(slot != INPUTS || matrix.buffer == 0);
+            buffers[matrix.buffer] = rows.max(1).saturating_mul(stride::<T>(matrix.cols)).max(buffers[matrix.buffer]);
+        }
+        Workspace {
+            rows,
+            sparse: false,
+            source: vec![],
+            buffers: buffers.into_iter().map(Buffer::zeroed).collect(),
+            classes: vec![],
+            targets: Buffer::default(),
+            weights: Buffer::default(),
+            row_loss: vec![],
+        }
+    }
+
+    /// The rows that it holds at once.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether it is for sparse inputs.
+    pub fn is_sparse(&self) -> bool {
+        self.sparse
+    }
+
+    /// The same memory, to be claimed in parts by a team that learns from `data`.
+    pub fn share<'a, 'd: 'a>(&'a mut self, network: &Network, data: &Data<'d, T>) -> Batch<'a, T> {
+        let sparse: Option<Csr<'a, T>> = data.x.sparse();
+        assert_eq!(self.sparse, sparse.is_some());
+        Batch { sparse, weighted: data.weights.is_some(), ..self.share_matrices(&network.training) }
+    }
+
+    /// The same memory, for one worker that takes rows forward.
+    pub fn share_alone(&mut self, network: &Network) -> Batch<'_, T> {
+        self.share_matrices(&network.prediction)
+    }
+
+    fn share_matrices(&mut self, plan: &Plan) -> Batch<'_, T> {
+        let buffers: Vec<_> = self.buffers.iter_mut().map(|buffer| Shared::new(buffer)).collect();
+        let matrix = |&MatrixPlan { cols, buffer }: &MatrixPlan| Matrix {
+            data: buffers[buffer],
+            buffer,
+            cols,
+            stride: stride::<T>(cols),
+        };
+        Batch {
+            matrices: plan.matrices.iter().map(matrix).collect(),
+            outputs: plan.matrices[plan.logits].cols,
+            sparse: None,
+            weighted: false,
+            source: Shared::new(&mut self.source),
+            classes: Shared::new(&mut self.classes),
+            targets: Shared::new(&mut self.targets),
+            weights: Shared::new(&mut self.weights),
+            row_loss: Shared::new(&mut self.row_loss),
+        }
+    }
+}
+
+/// One batch in work.
+pub struct Batch<'a, T> {
+    pub(super) matrices: Vec<Matrix<'a, T>>,
+    /// The targets of a row, where they are not a class.
+    pub(super) outputs: usize,
+    /// Whether rows have weights.
+    pub(super) weighted: bool,
+    /// All inputs, where they are sparse: their rows are used where they lie.
+    pub(super) sparse: Option<Csr<'a, T>>,
+    /// Which of them make up the batch.
+    pub(super) source: Shared<'a, u32>,
+    pub(super) classes: Shared<'a, u32>,
+    pub(super) targets: Shared<'a, T>,
+    pub(super) weights: Shared<'a, T>,
+    /// Each row's weighted loss.
+    pub(super) row_loss: Shared<'a, f64>,
+}

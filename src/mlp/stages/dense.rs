@@ -1,0 +1,86 @@
+//! A dense layer: y = x W + b.
+
+use ndarray::ArrayView2;
+
+use super::super::claims::{AllRows, MyRows, as_matrix};
+use super::super::data::Inputs;
+use super::super::slots::Slot;
+use super::super::tensors::Piece;
+use super::pass::{Pass, Sink};
+use crate::kernels::matmul::{Init, matmul};
+use crate::kernels::sparse::{AddTransposed, Product};
+use crate::kernels::sums::{AddRows, Magnitude};
+use crate::scalar::Scalar;
+use crate::simd::dispatch;
+
+/// A product with weights, and biases.
+#[derive(Debug, Clone)]
+pub struct Dense {
+    /// The tensor of weights, (inputs, outputs).
+    pub weight: usize,
+    /// The tensor of biases.
+    pub bias: usize,
+    /// x
+    pub input: Slot,
+    /// y
+    pub output: Slot,
+    /// The gradient with respect to x; None where nobody needs it.
+    pub delta_input: Option<Slot>,
+    /// The gradient with respect to y.
+    pub delta_output: Slot,
+}
+
+impl Dense {
+    pub(super) fn tensors(&self) -> Vec<usize> {
+        vec![self.weight, self.bias]
+    }
+
+    fn weights<'a, T: Scalar>(&self, pass: &Pass<'a, T>) -> ArrayView2<'a, T> {
+        let tensor = pass.tensors.get(self.weight);
+        ArrayView2::from_shape((tensor.rows, tensor.cols), pass.tensor(self.weight)).expect("the weights of a layer")
+    }
+
+    pub(super) fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
+        let (x, out) = rows.product(self.input, self.output);
+        let bias = pass.tensor(self.bias);
+        match x {
+            Inputs::Dense(x) => matmul(out, Init::Row(bias), x, self.weights(pass), pass.scratch),
+            Inputs::Sparse(x) => dispatch(Product { out, bias, x, b: pass.tensor(self.weight) }),
+        }
+    }
+
+    pub(super) fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
+        let Some(delta_input) = self.delta_input else { return };
+        let (above, delta) = rows.pair(self.delta_output, delta_input);
+        matmul(delta, Init::Zero, above, self.weights(pass).reversed_axes(), pass.scratch);
+    }
+
+    pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+        let Sink { grads, fresh, scratch } = sink;
+        let tile = &piece.tile;
+        let delta = rows.columns(self.delta_output, tile.cols.clone());
+        if piece.tensor == self.bias {
+            if fresh {
+                grads.fill(T::ZERO);
+            }
+            return dispatch(AddRows { sums: grads, rows: delta });
+        }
+        match rows.inputs(self.input, tile.rows.clone()) {
+            Inputs::Dense(x) => {
+                let init = if fresh { Init::Zero } else { Init::Keep };
+                matmul(as_matrix(grads, tile), init, x.reversed_axes(), delta, scratch);
+            }
+            Inputs::Sparse(x) => {
+                if fresh {
+                    grads.fill(T::ZERO);
+                }
+                dispatch(AddTransposed { sums: grads, x, columns: tile.rows.clone(), b: delta });
+            }
+        }
+    }
+
+    pub(super) fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
+        let sum = |slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
+        Some((sum(self.input), sum(self.delta_output)))
+    }
+}

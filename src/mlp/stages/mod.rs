@@ -1,0 +1,73 @@
+//! The stages that a batch passes through. Each is one file: what it reads and writes on the way forward, on the way back,
+//! and the gradient of its tensors. A new kind is a file and a line of the list below.
+
+mod activate;
+mod dense;
+mod dropout;
+mod norm;
+mod pass;
+
+pub use activate::Activate;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use norm::{Norm, NormKind};
+pub use pass::{Pass, Sink};
+
+use super::claims::{AllRows, MyRows};
+use super::tensors::Piece;
+use crate::scalar::Scalar;
+
+/// Makes the set of stages from their names.
+macro_rules! stages {
+    ($($kind:ident),+) => {
+        /// One stage, of any kind.
+        #[derive(Debug, Clone)]
+        pub enum Stage {
+            $(#[doc = concat!("See [`", stringify!($kind), "`].")] $kind($kind),)+
+        }
+
+        impl Stage {
+            /// The numbers of its tensors.
+            pub fn tensors(&self) -> Vec<usize> {
+                match self {
+                    $(Stage::$kind(stage) => stage.tensors(),)+
+                }
+            }
+
+            /// Rows of the batch, one stage forward.
+            #[inline]
+            pub fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
+                match self {
+                    $(Stage::$kind(stage) => stage.forward(pass, rows),)+
+                }
+            }
+
+            /// The gradient of those rows, one stage back.
+            #[inline]
+            pub fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
+                match self {
+                    $(Stage::$kind(stage) => stage.backward(pass, rows),)+
+                }
+            }
+
+            /// The gradient of a piece of one of its tensors, from all rows.
+            #[inline]
+            pub fn gradient<T: Scalar>(&self, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+                match self {
+                    $(Stage::$kind(stage) => stage.gradient(piece, rows, sink),)+
+                }
+            }
+
+            /// Summed magnitudes of what its gradients are sums of products of, in some rows: (factors, deltas). Their
+            /// product, and the second alone, bound every element of the gradient and every partial sum on the way there.
+            /// None where it has no tensors.
+            pub fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
+                match self {
+                    $(Stage::$kind(stage) => stage.magnitudes(rows),)+
+                }
+            }
+        }
+    };
+}
+
+stages!(Dense, Norm, Activate, Dropout);

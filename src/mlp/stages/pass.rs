@@ -1,0 +1,36 @@
+//! What stages are given besides rows.
+
+use super::super::tensors::Tensors;
+use crate::kernels::matmul::Scratch;
+
+/// One pass of rows through a network, or back.
+pub struct Pass<'a, T> {
+    /// What the parameters are.
+    pub tensors: &'a Tensors,
+    /// The parameters.
+    pub params: &'a [T],
+    /// The key of dropout's random numbers; None for no dropout.
+    pub noise: Option<u64>,
+    /// The number of the batch's first row, where the batch passes through in pieces.
+    pub first: usize,
+    /// Memory for products.
+    pub scratch: &'a mut Scratch<T>,
+}
+
+impl<'a, T> Pass<'a, T> {
+    /// The elements of a tensor.
+    #[inline]
+    pub fn tensor(&self, tensor: usize) -> &'a [T] {
+        &self.params[self.tensors.get(tensor).range()]
+    }
+}
+
+/// Where the gradient of a piece goes.
+pub struct Sink<'a, T> {
+    /// The piece's elements.
+    pub grads: &'a mut [T],
+    /// Whether they begin at 0; else the gradient is added to what is there.
+    pub fresh: bool,
+    /// Memory for products.
+    pub scratch: &'a mut Scratch<T>,
+}

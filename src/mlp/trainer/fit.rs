@@ -1,0 +1,92 @@
+//! Training from the first epoch to the last.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, PoisonError};
+
+use super::super::claims::Parameters;
+use super::super::data::Data;
+use super::super::figures::{Figures, Published};
+use super::super::memory::Workspace;
+use super::super::network::Network;
+use super::super::objective;
+use super::leader::Leader;
+use super::options::{Monitor, Options};
+use super::training::{Policy, Training};
+use crate::error::Result;
+use crate::optim::Optimizer;
+use crate::scalar::Scalar;
+use crate::stop::Stop;
+use crate::team::{self, Shared};
+
+/// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond, and what one core
+/// has written and another one reads 30 ns for each cache line.
+const FLOPS_PER_WORKER: f64 = 1e6;
+
+/// Trains `params` on `data`, watched by `monitor`, and returns why it stopped.
+///
+/// Fails where a loss or a gradient is not finite and the optimizer says so; `params` are then those of the last finished step.
+pub fn fit<'d, T: Scalar>(
+    network: &Network,
+    params: &mut [T],
+    optimizer: &mut Optimizer<T>,
+    (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
+    options: &Options,
+    monitor: &mut dyn Monitor<T>,
+) -> Result<Stop> {
+    let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
+    let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
+    let mut workspace = Workspace::for_training(network, batch_size, data.x.sparse().is_some());
+    let mut grads = vec![T::ZERO; network.tensors.len()];
+    let policy = policy(network, optimizer);
+    // Out of the optimizer for as long as the workers share them.
+    let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
+    let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
+    let training = Training {
+        network,
+        data,
+        validation,
+        options,
+        batch_size,
+        rows_held: workspace.rows(),
+        batch: workspace.share(network, data),
+        row_norms: Figures::zeros(network.tensors.rows()),
+        row_squares: objective::row_squares(network, params),
+        magnitudes: Figures::zeros(workers * 2 * network.training.stages.len()),
+        validation_losses: Figures::zeros(validation.map_or(0, Data::len)),
+        parameters: Parameters::new(params, &mut grads, slots.iter_mut().map(|slot| Shared::new(slot)).collect()),
+        policy,
+        order: Published::new(vec![0; data.len()]),
+        step: Published::new(None),
+        bad_loss: AtomicU64::new(0),
+        bad_gradient: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+        leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size))),
+    };
+    let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
+    let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (optimizer, outcome) = leader.into_parts();
+    optimizer.slots_mut().iter_mut().zip(slots).for_each(|(to, slot)| *to = slot);
+    if let Err(payload) = panic {
+        resume_unwind(payload);
+    }
+    outcome.unwrap_or(Ok(Stop::Epochs))
+}
+
+fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
+    let one_pass = optimizer.is_one_pass();
+    let trained: Vec<_> = (0..network.tensors.count()).map(|tensor| !optimizer.is_frozen(tensor)).collect();
+    let first_stage = network.training.first_wanted(|tensor| trained[tensor]);
+    Policy {
+        checks: optimizer.needs_norm(),
+        clips: one_pass && optimizer.clips(),
+        one_pass,
+        first_stage: first_stage.unwrap_or(network.training.stages.len()),
+        trained,
+    }
+}
+
+/// How many workers a training with batches of that size deserves.
+pub fn workers(network: &Network, batch_size: usize) -> usize {
+    ((network.step_flops(batch_size) / FLOPS_PER_WORKER) as usize).clamp(1, team::cores())
+}

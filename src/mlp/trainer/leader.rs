@@ -1,0 +1,159 @@
+//! The books of a training, which worker 0 keeps: the optimizer's counts, sums of losses, when to look at the clock, when
+//! to stop.
+
+use std::time::{Duration, Instant};
+
+use super::options::{Epoch, Monitor};
+use crate::error::{Error, Result};
+use crate::optim::{Optimizer, Slices, Step, driver};
+use crate::scalar::Scalar;
+use crate::stop::Stop;
+
+/// How often the monitor is asked whether to go on.
+const TICK: Duration = Duration::from_millis(40);
+/// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
+const FLOPS_PER_LOOK: f64 = 1e7;
+
+/// What only worker 0 has.
+pub struct Leader<'l, T: Scalar> {
+    optimizer: &'l mut Optimizer<T>,
+    monitor: &'l mut dyn Monitor<T>,
+    outcome: Option<Result<Stop>>,
+    /// Of the epoch so far: weighted losses, weights, penalties times the weights of their batches.
+    loss: f64,
+    weight: f64,
+    penalty: f64,
+    lr: f64,
+    last_tick: Instant,
+    steps_per_look: u64,
+}
+
+impl<'l, T: Scalar> Leader<'l, T> {
+    /// Before the first epoch, of steps that take so many floating-point operations.
+    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor<T>, flops: f64) -> Self {
+        Leader {
+            optimizer,
+            monitor,
+            outcome: None,
+            loss: 0.0,
+            weight: 0.0,
+            penalty: 0.0,
+            lr: f64::NAN,
+            last_tick: Instant::now(),
+            steps_per_look: ((FLOPS_PER_LOOK / flops) as u64).max(1),
+        }
+    }
+
+    /// The optimizer, and how the training has ended, where it has not simply done all its epochs.
+    pub fn into_parts(self) -> (&'l mut Optimizer<T>, Option<Result<Stop>>) {
+        (self.optimizer, self.outcome)
+    }
+
+    /// Whether this is the end.
+    pub fn has_ended(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    fn end(&mut self, outcome: Result<Stop>) {
+        self.outcome = Some(outcome);
+    }
+
+    /// Nothing has happened in this epoch yet.
+    pub fn begin_epoch(&mut self) {
+        (self.loss, self.weight, self.penalty) = (0.0, 0.0, 0.0);
+    }
+
+    /// Fixes the scalars of a step; None where it cannot be made, or is left out.
+    pub fn begin_step(&mut self, norm: Option<f64>) -> Option<Step<T>> {
+        match self.optimizer.begin_step(norm) {
+            Ok(step) => {
+                self.lr = step.lr();
+                Some(step)
+            }
+            Err(error) => {
+                self.end(Err(error));
+                None
+            }
+        }
+    }
+
+    /// A step that the workers cannot make together, with the gradient that they have computed; tensors of these sizes.
+    pub fn step_alone(&mut self, sizes: &[usize], (params, grads): (&mut [T], &[T])) {
+        let (mut params, mut grads) = (params, grads);
+        let tensors = sizes.iter().map(|&len| {
+            let (of_params, of_grads);
+            (of_params, params) = std::mem::take(&mut params).split_at_mut(len);
+            (of_grads, grads) = grads.split_at(len);
+            (of_params, of_grads)
+        });
+        let lr = self.optimizer.lr(0);
+        match lr.and_then(|lr| driver::step(self.optimizer, Slices::new(tensors), 1).map(|_| lr)) {
+            Ok(lr) => self.lr = lr,
+            Err(error) => self.end(Err(error)),
+        }
+    }
+
+    /// A step whose numbers are not finite: nothing is updated. `begun` is whether the optimizer has counted it already.
+    pub fn refuse(&mut self, place: &str, begun: bool) {
+        if matches!(self.outcome, Some(Err(_))) {
+            return;
+        }
+        if begun {
+            self.optimizer.undo_step();
+        }
+        match self.optimizer.refuse() {
+            Err(Error::NonFinite { step, .. }) => self.end(Err(Error::NonFinite { place: place.into(), step })),
+            Err(error) => self.end(Err(error)),
+            Ok(()) => {}
+        }
+    }
+
+    /// The losses of a batch, or of a piece of it.
+    pub fn add_losses(&mut self, losses: &[f64]) {
+        self.loss += losses.iter().sum::<f64>();
+    }
+
+    /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
+    /// epoch that is done would go without its record.
+    pub fn finish_step(&mut self, step: u64, weight: f64, is_last: bool) {
+        self.weight += weight;
+        if step.is_multiple_of(self.steps_per_look) && !is_last {
+            self.look();
+        }
+    }
+
+    /// The penalty of a step whose batch weighs so much.
+    pub fn add_penalty(&mut self, penalty: f64, weight: f64) {
+        self.penalty += penalty * weight;
+    }
+
+    fn look(&mut self) {
+        if self.last_tick.elapsed() >= TICK {
+            self.last_tick = Instant::now();
+            if let Some(stop) = self.monitor.tick() {
+                self.end(Ok(stop));
+            }
+        }
+    }
+
+    /// The record of an epoch, shown to the monitor. `mean` is whether its loss is one.
+    pub fn end_epoch(&mut self, number: usize, mean: bool, val_loss: Option<f64>, tells: bool) -> Epoch {
+        let penalty = self.penalty / self.weight.max(f64::MIN_POSITIVE);
+        let loss = if mean { self.loss / self.weight } else { self.loss } + penalty;
+        if tells {
+            self.optimizer.tell(val_loss.unwrap_or(loss));
+        }
+        Epoch { number, loss, val_loss, penalty, lr: self.lr }
+    }
+
+    /// Shows an epoch to the monitor, and decides whether it was the last one.
+    pub fn show(&mut self, epoch: &Epoch, params: &mut [T], target_loss: Option<f64>) {
+        if let Some(stop) = self.monitor.epoch(epoch, params) {
+            self.end(Ok(stop));
+        } else if target_loss.is_some_and(|target| epoch.loss <= target) {
+            self.end(Ok(Stop::TargetLoss));
+        } else {
+            self.look();
+        }
+    }
+}

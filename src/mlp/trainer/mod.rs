@@ -1,0 +1,15 @@
+//! Training: epochs, steps, what is checked and when to stop.
+//!
+//! Every worker runs the same loop. In a step each takes some rows of the batch forward and back, then, after a meeting,
+//! computes the gradient of some of the parameters over all rows and updates those. No gradient is ever summed across
+//! workers, no element's additions depend on the partition: the bits are the same for any number of workers.
+
+mod epochs;
+mod fit;
+mod leader;
+mod options;
+mod step;
+mod training;
+
+pub use fit::{fit, workers};
+pub use options::{Epoch, Monitor, Options};

@@ -1,0 +1,47 @@
+//! How to train, and who watches.
+
+use crate::stop::Stop;
+
+/// How to train.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Rows per step; None for all of them.
+    pub batch_size: Option<usize>,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// The number of the first epoch, which tells its order of rows from that of the others.
+    pub first_epoch: u64,
+    /// Whether each epoch takes the rows in a new order.
+    pub shuffle: bool,
+    /// Seed of the orders and of dropout.
+    pub seed: u64,
+    /// Workers; None for what the work deserves.
+    pub threads: Option<usize>,
+    /// Stop after an epoch whose loss is not above this.
+    pub target_loss: Option<f64>,
+    /// Whether the optimizer's schedules are told the result of each epoch: they may depend on it.
+    pub tells: bool,
+}
+
+/// What an epoch brought.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Its number in this training, from 0.
+    pub number: usize,
+    /// The objective over the epoch's batches, each at the parameters before its step.
+    pub loss: f64,
+    /// The objective on the validation data after the epoch.
+    pub val_loss: Option<f64>,
+    /// The penalty's share of `loss`.
+    pub penalty: f64,
+    /// The learning rate of its last step.
+    pub lr: f64,
+}
+
+/// Who watches the training, on the thread that called [`fit`](super::fit).
+pub trait Monitor<T>: Send {
+    /// Called some twenty times a second, between steps; why to stop, if so.
+    fn tick(&mut self) -> Option<Stop>;
+    /// Called after each epoch, and may change the parameters; why to stop, if so.
+    fn epoch(&mut self, epoch: &Epoch, params: &mut [T]) -> Option<Stop>;
+}

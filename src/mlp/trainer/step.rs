@@ -1,0 +1,246 @@
+//! One step of a training, as every worker makes it: rows forward and back, a meeting, then parameters.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use super::super::claims::{AllRows, MyTensors, ToUpdate};
+use super::super::objective;
+use super::super::stages::Pass;
+use super::super::tensors::Piece;
+use super::epochs::Books;
+use super::training::{Own, StepContext, Training};
+use crate::kernels::sums::{AllFinite, RowSquares};
+use crate::optim::Step;
+use crate::scalar::Scalar;
+use crate::simd::dispatch;
+use crate::team::Worker;
+
+/// The fewest elements that are worth an update of their own: smaller blocks wait for the next.
+const MIN_UPDATE: usize = 4096;
+
+impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
+    /// One step, but for the meeting that ends it.
+    pub fn train(&self, worker: &Worker, own: &mut Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+        if self.bad_gradient.load(Ordering::Relaxed) == context.number - 1 && context.number > 1 {
+            // Found by `descend`.
+            return self.refuse(books, "the gradient");
+        }
+        for start in context.rows.clone().step_by(self.rows_held) {
+            let held = start..context.rows.end.min(start + self.rows_held);
+            let (first, last) = (start == context.rows.start, held.end == context.rows.end);
+            self.propagate(worker, own, held.clone(), context);
+            if let Some(leader) = books
+                && first
+                && self.policy.begins_early()
+            {
+                self.publish_step(leader.begin_step(self.policy.checks.then_some(0.0)));
+            }
+            worker.meet();
+            if self.bad_loss.load(Ordering::Relaxed) == context.number {
+                return self.refuse(books, "the loss");
+            }
+            // SAFETY: nobody writes to the batch before the next meeting.
+            let rows = unsafe { self.batch.all_rows(held.len()) };
+            if let Some(leader) = books {
+                leader.add_losses(rows.losses());
+            }
+            if first && last && self.nothing_in_between(worker) {
+                self.descend(own, rows, context);
+                return self.finish_step(books, context);
+            }
+            // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
+            let mut mine = unsafe { self.parameters.mine(&own.share) };
+            for piece in mine.gradient.pieces() {
+                objective::gradient(self.network, piece, rows, &mut mine.gradient, first, &mut own.scratch);
+            }
+            if !last {
+                worker.meet();
+            }
+        }
+        self.look_at_gradient(own, context);
+        self.update_at_last(worker, own, books, context);
+    }
+
+    /// Some rows of the batch forward, and back.
+    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &StepContext) {
+        let range = worker.share(held.len(), objective::GRAIN);
+        // SAFETY: the shares of the workers are disjoint; parameters and order are not written now.
+        let (mut rows, params, order) =
+            unsafe { (self.batch.my_rows(range.clone()), self.parameters.read(), self.order.get()) };
+        rows.gather(self.data, &order[held.clone()]);
+        // The rows of the next step are on their way from memory while this one computes.
+        let next = context.rows.end + range.start..context.rows.end + range.end;
+        self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
+        let plan = &self.network.training;
+        let mut pass = Pass {
+            tensors: &self.network.tensors,
+            params,
+            noise: context.noise,
+            first: held.start - context.rows.start,
+            scratch: &mut own.scratch,
+        };
+        plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut rows));
+        let scale = objective::scale(self.network, context.weight);
+        let finite = objective::losses(self.network, &mut rows, Some(scale));
+        if self.policy.checks && !finite {
+            self.bad_loss.store(context.number, Ordering::Relaxed);
+        }
+        let first = self.policy.first_stage;
+        plan.stages.iter().skip(first + 1).rev().for_each(|stage| stage.backward(&mut pass, &mut rows));
+        if self.policy.checks {
+            for (number, stage) in plan.stages.iter().enumerate().skip(first) {
+                if let Some((factors, deltas)) = stage.magnitudes(&rows) {
+                    let place = 2 * (worker.index * plan.stages.len() + number);
+                    self.magnitudes.set(place, factors);
+                    self.magnitudes.set(place + 1, deltas);
+                }
+            }
+        }
+    }
+
+    /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element that
+    /// might not be finite.
+    fn nothing_in_between(&self, worker: &Worker) -> bool {
+        let stages = self.network.training.stages.len();
+        let sum = |place: usize| (0..worker.count).map(|w| self.magnitudes.get(2 * w * stages + place)).sum::<f64>();
+        let largest = T::MAX.to_f64() / 4.0;
+        let bounded = |stage: usize| {
+            let (factors, deltas) = (sum(2 * stage), sum(2 * stage + 1));
+            factors * deltas < largest && deltas < largest
+        };
+        self.policy.begins_early() && (!self.policy.checks || (self.policy.first_stage..stages).all(bounded))
+    }
+
+    /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
+    ///
+    /// With a penalty, weights that are not finite, or too large for their share of it, can still spoil the gradient. They
+    /// are met too late to hold back the other workers; this one leaves out its update, and the next step is refused.
+    fn descend(&self, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &StepContext) {
+        let strength = objective::penalty_strength(self.network, context.weight);
+        // SAFETY: the shares of the workers are disjoint, and all have read what they need of the parameters; the step was
+        // published before the last meeting.
+        let (mut mine, step) = unsafe { (self.parameters.mine(&own.share), self.step.get()) };
+        let mut ready = 0..0;
+        for (index, block) in own.blocks.iter().enumerate() {
+            objective::gradient(self.network, block, rows, &mut mine.gradient, true, &mut own.scratch);
+            let penalised = self.penalise(&mut mine, block, strength, &mut own.squares);
+            if !penalised && self.policy.checks {
+                return self.bad_gradient.store(context.number, Ordering::Relaxed);
+            }
+            let range = self.network.tensors.range(block);
+            if ready.end != range.start {
+                self.update(&mut mine, step, std::mem::replace(&mut ready, range.start..range.start));
+            }
+            ready.end = range.end;
+            if ready.len() >= MIN_UPDATE || index + 1 == own.blocks.len() {
+                self.update(&mut mine, step, std::mem::replace(&mut ready, range.end..range.end));
+            }
+        }
+    }
+
+    /// The penalty's share of the gradient of a piece of this worker's. False where it may not be finite.
+    fn penalise(&self, mine: &mut MyTensors<'_, '_, T>, piece: &Piece, strength: f64, squares: &mut [f64]) -> bool {
+        let tensors = &self.network.tensors;
+        if strength == 0.0 || !tensors.get(piece.tensor).kind.decays() {
+            return true;
+        }
+        let (params, grads) = mine.params_and_grads(tensors.range(piece));
+        let squares = &mut squares[..piece.tile.rows.len()];
+        let finite = objective::penalise(grads, params, strength, piece.tile.cols.len(), squares);
+        self.row_squares.set_all(tensors.rows_of(piece), squares);
+        finite
+    }
+
+    /// The penalty's share of this worker's gradient, and the figures that the step needs.
+    fn look_at_gradient(&self, own: &mut Own<T>, context: &StepContext) {
+        let strength = objective::penalty_strength(self.network, context.weight);
+        let tensors = &self.network.tensors;
+        // SAFETY: the shares of the workers are disjoint.
+        let mut mine = unsafe { self.parameters.mine(&own.share) };
+        let mut finite = true;
+        for piece in mine.gradient.pieces() {
+            finite &= self.penalise(&mut mine, piece, strength, &mut own.squares);
+            let x = mine.gradient.part(tensors.range(piece));
+            if self.policy.clips {
+                let squares = &mut own.squares[..piece.tile.rows.len()];
+                dispatch(RowSquares { x, width: piece.tile.cols.len(), squares });
+                finite &= squares.iter().all(|squares| squares.is_finite());
+                self.row_norms.set_all(tensors.rows_of(piece), squares);
+            } else if self.policy.checks {
+                finite &= dispatch(AllFinite(x));
+            }
+        }
+        if self.policy.checks && !finite {
+            self.bad_gradient.store(context.number, Ordering::Relaxed);
+        }
+    }
+
+    /// The update, where the whole gradient had to be known first.
+    fn update_at_last(&self, worker: &Worker, own: &Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+        let penalises = objective::penalty_strength(self.network, context.weight) != 0.0;
+        if self.policy.checks || penalises || !self.policy.one_pass {
+            worker.meet();
+        }
+        if self.bad_gradient.load(Ordering::Relaxed) == context.number {
+            return self.refuse(books, "the gradient");
+        }
+        if self.policy.clips {
+            if let Some(leader) = books {
+                self.publish_step(leader.begin_step(Some(self.row_norms.sum().sqrt())));
+            }
+            worker.meet();
+        }
+        if self.policy.one_pass {
+            // SAFETY: the shares of the workers are disjoint; the step was published before the last meeting.
+            let (mut mine, step) = unsafe { (self.parameters.mine(&own.share), self.step.get()) };
+            for piece in mine.gradient.pieces() {
+                self.update(&mut mine, step, self.network.tensors.range(piece));
+            }
+        } else if let Some(leader) = books {
+            // SAFETY: the other workers wait for the meeting that ends the step.
+            leader.step_alone(&self.network.tensors.sizes(), unsafe { self.parameters.all_mut() });
+        }
+        self.finish_step(books, context);
+    }
+
+    /// Updates some parameters of this worker's.
+    fn update(&self, mine: &mut MyTensors<'_, '_, T>, step: &Option<Step<T>>, range: Range<usize>) {
+        let Some(step) = step else { return };
+        if range.is_empty() {
+            return;
+        }
+        if step.is_uniform() {
+            return apply(mine, step, 0, range);
+        }
+        for (tensor, whole) in self.network.tensors.iter().map(|tensor| tensor.range()).enumerate() {
+            let part = range.start.max(whole.start)..range.end.min(whole.end);
+            if !part.is_empty() {
+                apply(mine, step, tensor, part);
+            }
+        }
+    }
+
+    /// Leader: the scalars of a step, for all to read after the next meeting.
+    fn publish_step(&self, step: Option<Step<T>>) {
+        // SAFETY: the others read it only after the next meeting.
+        *unsafe { self.step.get_mut() } = step;
+    }
+
+    fn refuse(&self, books: &mut Books<'_, 'l, T>, place: &str) {
+        if let Some(leader) = books {
+            leader.refuse(place, self.policy.begins_early());
+        }
+    }
+
+    fn finish_step(&self, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+        if let Some(leader) = books {
+            leader.finish_step(context.number, context.weight, context.rows.end == self.data.len());
+        }
+    }
+}
+
+/// Updates some elements of one tensor, or of several that are updated alike.
+fn apply<T: Scalar>(mine: &mut MyTensors<'_, '_, T>, step: &Step<T>, tensor: usize, range: Range<usize>) {
+    let ToUpdate { params, grads, mut state, count } = mine.to_update(range);
+    step.apply(tensor, params, grads, &mut state[..count]);
+}

@@ -1,0 +1,114 @@
+//! What the workers of a training share, and what each has of its own.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use super::super::claims::{Parameters, Share};
+use super::super::data::Data;
+use super::super::figures::{Figures, Published};
+use super::super::memory::Batch;
+use super::super::network::Network;
+use super::super::tensors::{Piece, Tensors, Tile};
+use super::leader::Leader;
+use super::options::Options;
+use crate::kernels::matmul::Scratch;
+use crate::optim::Step;
+use crate::scalar::Scalar;
+
+/// Elements of a gradient that are updated while they are in the second-level cache.
+const BLOCK_ELEMENTS: usize = 48 * 1024;
+
+/// What a team shares.
+pub struct Training<'a, 'd, 'l, T: Scalar> {
+    pub network: &'a Network,
+    pub data: &'a Data<'d, T>,
+    pub validation: Option<&'a Data<'d, T>>,
+    pub options: &'a Options,
+    pub batch_size: usize,
+    pub rows_held: usize,
+    pub batch: Batch<'a, T>,
+    pub parameters: Parameters<'a, T>,
+    pub policy: Policy,
+    /// Of each row of the parameters: the squared norm of its gradient.
+    pub row_norms: Figures,
+    /// Of each row of the parameters: the sum of its squares, where it is penalised.
+    pub row_squares: Figures,
+    /// Of each worker and stage: the summed magnitudes of its rows' factors, and of their deltas.
+    pub magnitudes: Figures,
+    /// Of each row of the validation data.
+    pub validation_losses: Figures,
+    pub order: Published<Vec<u32>>,
+    pub step: Published<Option<Step<T>>>,
+    /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient. Two numbers: a slow
+    /// worker may still read the first when a quick one sets the second.
+    pub bad_loss: AtomicU64,
+    pub bad_gradient: AtomicU64,
+    pub stop: AtomicBool,
+    pub leader: Mutex<Leader<'l, T>>,
+}
+
+/// What the optimizer asks of a step.
+pub struct Policy {
+    /// Whether losses and gradients must be finite.
+    pub checks: bool,
+    /// Whether the norm of the whole gradient is needed.
+    pub clips: bool,
+    /// Whether the workers can make a step together; where not, the leader makes it alone.
+    pub one_pass: bool,
+    /// Which tensors are to change.
+    pub trained: Vec<bool>,
+    /// The first stage with one of those: the way back ends there.
+    pub first_stage: usize,
+}
+
+impl Policy {
+    /// Whether a step is begun before its gradient is known: nothing of that is needed to begin it.
+    pub fn begins_early(&self) -> bool {
+        self.one_pass && !self.clips
+    }
+}
+
+/// What each worker has of its own.
+pub struct Own<T> {
+    pub scratch: Scratch<T>,
+    pub share: Share,
+    /// Its share in pieces of about [`BLOCK_ELEMENTS`].
+    pub blocks: Vec<Piece>,
+    /// One number for each row of one of its pieces.
+    pub squares: Vec<f64>,
+}
+
+impl<T: Scalar> Own<T> {
+    /// The share of one of `workers` workers.
+    pub fn new(training: &Training<'_, '_, '_, T>, worker: usize, workers: usize) -> Self {
+        let tensors = &training.network.tensors;
+        let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
+        Own {
+            scratch: Scratch::new(training.network.max_terms()),
+            blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
+            squares: vec![0.0; pieces.iter().map(|piece| piece.tile.rows.len()).max().unwrap_or(0)],
+            share: Share::new(tensors, pieces),
+        }
+    }
+}
+
+/// One step: its number in this training, its place in the order of rows, its total weight, and the key of its dropout.
+pub struct StepContext {
+    pub number: u64,
+    pub rows: Range<usize>,
+    pub weight: f64,
+    pub noise: Option<u64>,
+}
+
+/// A piece cut into blocks. Wide layers have larger ones: each block reads all that `rows` rows of the batch brought, which
+/// takes time that enough rows of weights must pay for.
+fn blocks(tensors: &Tensors, piece: &Piece, rows: usize) -> impl Iterator<Item = Piece> {
+    let cols = tensors.get(piece.tensor).cols;
+    let height = (BLOCK_ELEMENTS / cols).max((rows / 5).clamp(48, 192)).next_multiple_of(12);
+    let Piece { tensor, tile: Tile { rows, cols } } = piece.clone();
+    rows.clone().step_by(height).map(move |start| Piece {
+        tensor,
+        tile: Tile { rows: start..rows.end.min(start + height), cols: cols.clone() },
+    })
+}
