@@ -28,9 +28,10 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 self.shuffle(epoch);
             }
             worker.meet();
+            let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
             for start in (0..self.data.len()).step_by(self.batch_size) {
                 steps += 1;
-                let context = self.context(steps, epoch, start);
+                let context = self.context(steps, epoch, start, &order);
                 self.train(worker, &mut own, &mut books, &context);
                 self.publish_end(&books);
                 worker.meet();
@@ -44,6 +45,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                     }
                 }
             }
+            drop(order);
             self.validate(worker, &mut predictor);
             worker.meet();
             if let Some(leader) = &mut books {
@@ -58,21 +60,19 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     fn shuffle(&self, epoch: u64) {
-        // SAFETY: the other workers wait for the order.
-        let order = unsafe { self.order.get_mut() };
+        let mut order = self.order.write().unwrap_or_else(PoisonError::into_inner);
         if self.options.shuffle {
-            random::permutation(order, random::key(&[self.options.seed, 0, epoch]));
+            random::permutation(&mut order, random::key(&[self.options.seed, 0, epoch]));
         } else {
-            random::in_order(order);
+            random::in_order(&mut order);
         }
     }
 
-    fn context(&self, number: u64, epoch: u64, start: usize) -> StepContext {
+    fn context<'o>(&self, number: u64, epoch: u64, start: usize, order: &'o [u32]) -> StepContext<'o> {
         let rows = start..self.data.len().min(start + self.batch_size);
-        // SAFETY: the order is only written when an epoch begins.
-        let weight = self.data.weight_of(&unsafe { self.order.get() }[rows.clone()]);
+        let weight = self.data.weight_of(&order[rows.clone()]);
         let noise = self.network.is_noisy().then(|| random::key(&[self.options.seed, 1, epoch, start as u64]));
-        StepContext { number, rows, weight, noise }
+        StepContext { number, order, rows, weight, noise }
     }
 
     /// This worker's part of the losses on the validation data.

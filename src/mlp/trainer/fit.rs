@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::super::claims::Parameters;
 use super::super::data::Data;
@@ -56,7 +56,7 @@ pub fn fit<'d, T: Scalar>(
         validation_losses: Figures::zeros(validation.map_or(0, Data::len)),
         parameters: Parameters::new(params, &mut grads, slots.iter_mut().map(|slot| Shared::new(slot)).collect()),
         policy,
-        order: Published::new(vec![0; data.len()]),
+        order: RwLock::new(vec![0; data.len()]),
         step: Published::new(None),
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),

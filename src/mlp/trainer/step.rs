@@ -20,7 +20,7 @@ const MIN_UPDATE: usize = 4096;
 
 impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// One step, but for the meeting that ends it.
-    pub fn train(&self, worker: &Worker, own: &mut Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+    pub fn train(&self, worker: &Worker, own: &mut Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
         if self.bad_gradient.load(Ordering::Relaxed) == context.number - 1 && context.number > 1 {
             // Found by `descend`.
             return self.refuse(books, "the gradient");
@@ -62,11 +62,11 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// Some rows of the batch forward, and back.
-    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &StepContext) {
+    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &StepContext<'_>) {
         let range = worker.share(held.len(), objective::GRAIN);
-        // SAFETY: the shares of the workers are disjoint; parameters and order are not written now.
-        let (mut rows, params, order) =
-            unsafe { (self.batch.my_rows(range.clone()), self.parameters.read(), self.order.get()) };
+        let order = context.order;
+        // SAFETY: the shares of the workers are disjoint, and nobody writes to parameters now.
+        let (mut rows, params) = unsafe { (self.batch.my_rows(range.clone()), self.parameters.read()) };
         rows.gather(self.data, &order[held.clone()]);
         // The rows of the next step are on their way from memory while this one computes.
         let next = context.rows.end + range.start..context.rows.end + range.end;
@@ -115,7 +115,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     ///
     /// With a penalty, weights that are not finite, or too large for their share of it, can still spoil the gradient. They
     /// are met too late to hold back the other workers; this one leaves out its update, and the next step is refused.
-    fn descend(&self, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &StepContext) {
+    fn descend(&self, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &StepContext<'_>) {
         let strength = objective::penalty_strength(self.network, context.weight);
         // SAFETY: the shares of the workers are disjoint, and all have read what they need of the parameters; the step was
         // published before the last meeting.
@@ -152,7 +152,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The penalty's share of this worker's gradient, and the figures that the step needs.
-    fn look_at_gradient(&self, own: &mut Own<T>, context: &StepContext) {
+    fn look_at_gradient(&self, own: &mut Own<T>, context: &StepContext<'_>) {
         let strength = objective::penalty_strength(self.network, context.weight);
         let tensors = &self.network.tensors;
         // SAFETY: the shares of the workers are disjoint.
@@ -176,7 +176,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The update, where the whole gradient had to be known first.
-    fn update_at_last(&self, worker: &Worker, own: &Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+    fn update_at_last(&self, worker: &Worker, own: &Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
         let penalises = objective::penalty_strength(self.network, context.weight) != 0.0;
         if self.policy.checks || penalises || !self.policy.one_pass {
             worker.meet();
@@ -232,7 +232,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    fn finish_step(&self, books: &mut Books<'_, 'l, T>, context: &StepContext) {
+    fn finish_step(&self, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
         if let Some(leader) = books {
             leader.finish_step(context.number, context.weight, context.rows.end == self.data.len());
         }

@@ -1,8 +1,8 @@
 //! What the workers of a training share, and what each has of its own.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, RwLock};
 
 use super::super::claims::{Parameters, Share};
 use super::super::data::Data;
@@ -38,7 +38,8 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub magnitudes: Figures,
     /// Of each row of the validation data.
     pub validation_losses: Figures,
-    pub order: Published<Vec<u32>>,
+    /// Written when an epoch begins; read by all until it ends.
+    pub order: RwLock<Vec<u32>>,
     pub step: Published<Option<Step<T>>>,
     /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient. Two numbers: a slow
     /// worker may still read the first when a quick one sets the second.
@@ -93,9 +94,11 @@ impl<T: Scalar> Own<T> {
     }
 }
 
-/// One step: its number in this training, its place in the order of rows, its total weight, and the key of its dropout.
-pub struct StepContext {
+/// One step: its number in this training, the order of the epoch's rows and its place in it, its total weight, and the key
+/// of its dropout.
+pub struct StepContext<'o> {
     pub number: u64,
+    pub order: &'o [u32],
     pub rows: Range<usize>,
     pub weight: f64,
     pub noise: Option<u64>,

@@ -1,0 +1,270 @@
+//! Claims on rows of a batch.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+
+use super::super::data::{Data, Inputs};
+use super::super::memory::{Batch, Matrix};
+use super::super::slots::{INPUTS, Slot};
+use super::vouched::Vouched;
+use crate::kernels::loss::Targets;
+use crate::scalar::Scalar;
+use crate::team::Shared;
+
+impl<'a, T: Scalar> Batch<'a, T> {
+    /// Some rows for this worker alone.
+    ///
+    /// # Safety
+    /// Until the team meets next, or as long as the claim lives, nobody else has a claim on these rows.
+    #[inline]
+    pub unsafe fn my_rows(&self, rows: Range<usize>) -> MyRows<'_, 'a, T> {
+        MyRows { batch: self, rows, inputs: None, vouched: Vouched::by_caller() }
+    }
+
+    /// The first `rows` rows, to read.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody writes to them.
+    #[inline]
+    pub unsafe fn all_rows(&self, rows: usize) -> AllRows<'_, 'a, T> {
+        AllRows { batch: self, rows, vouched: Vouched::by_caller() }
+    }
+
+    /// The first rows of a batch that nobody else knows, whose inputs lie elsewhere.
+    #[inline]
+    pub fn alone<'b>(&'b mut self, inputs: Inputs<'b, T>) -> MyRows<'b, 'a, T> {
+        MyRows { batch: self, rows: 0..inputs.nrows(), inputs: Some(inputs), vouched: Vouched::by_caller() }
+    }
+
+    /// Where rows of a matrix lie, with their padding.
+    #[inline(always)]
+    fn place(&self, slot: Slot, rows: &Range<usize>) -> (Shared<'a, T>, Range<usize>) {
+        let Matrix { data, stride, .. } = self.matrices[slot];
+        (data, rows.start * stride..rows.end * stride)
+    }
+
+    /// The inputs of some rows, where they are sparse.
+    #[inline(always)]
+    fn sparse_rows<'b>(&'b self, rows: &Range<usize>, vouched: Vouched) -> Option<Inputs<'b, T>> {
+        self.sparse.map(|x| Inputs::Sparse(x.take(vouched.read(self.source, rows.clone()))))
+    }
+
+    /// Padded rows as a matrix of some of their columns.
+    #[inline(always)]
+    fn view<'b>(&self, slot: Slot, flat: &'b [T], cols: Range<usize>) -> ArrayView2<'b, T> {
+        let Matrix { cols: all, stride, .. } = self.matrices[slot];
+        assert!(cols.start <= cols.end && cols.end <= all);
+        let shape = (flat.len() / stride, cols.len()).strides((stride, 1));
+        // SAFETY: so many rows of `stride` numbers are in the slice, and the columns lie in each.
+        unsafe { ArrayView2::from_shape_ptr(shape, flat.as_ptr().add(cols.start)) }
+    }
+
+    #[inline(always)]
+    fn view_mut<'b>(&self, slot: Slot, flat: &'b mut [T]) -> ArrayViewMut2<'b, T> {
+        let Matrix { cols, stride, .. } = self.matrices[slot];
+        let shape = (flat.len() / stride, cols).strides((stride, 1));
+        // SAFETY: so many rows of `stride` numbers are in the slice, which is borrowed mutably.
+        unsafe { ArrayViewMut2::from_shape_ptr(shape, flat.as_mut_ptr()) }
+    }
+}
+
+/// Some rows of the batch, for one worker alone.
+pub struct MyRows<'b, 'a, T> {
+    batch: &'b Batch<'a, T>,
+    rows: Range<usize>,
+    /// The inputs of these rows, where they are not in the batch.
+    inputs: Option<Inputs<'b, T>>,
+    vouched: Vouched,
+}
+
+impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Columns of a matrix.
+    #[inline]
+    pub fn cols(&self, slot: Slot) -> usize {
+        self.batch.matrices[slot].cols
+    }
+
+    /// Numbers from one row of a matrix to the next.
+    #[inline]
+    pub fn stride(&self, slot: Slot) -> usize {
+        self.batch.matrices[slot].stride
+    }
+
+    /// The number of the first row in the batch.
+    #[inline]
+    pub fn first(&self) -> usize {
+        self.rows.start
+    }
+
+    /// The rows of a matrix with their padding.
+    #[inline]
+    pub fn flat(&self, slot: Slot) -> &[T] {
+        let (data, range) = self.batch.place(slot, &self.rows);
+        self.vouched.read(data, range)
+    }
+
+    /// The same to write to.
+    #[inline]
+    pub fn flat_mut(&mut self, slot: Slot) -> &mut [T] {
+        let (data, range) = self.batch.place(slot, &self.rows);
+        self.vouched.write(data, range)
+    }
+
+    /// The rows of several matrices, none of which share memory.
+    #[inline]
+    pub fn several_mut<const N: usize>(&mut self, slots: [Slot; N]) -> [&mut [T]; N] {
+        for (i, &slot) in slots.iter().enumerate() {
+            let buffer = self.batch.matrices[slot].buffer;
+            assert!(
+                slots[..i].iter().all(|&other| self.batch.matrices[other].buffer != buffer),
+                "matrices that overlap"
+            );
+        }
+        slots.map(|slot| {
+            let (data, range) = self.batch.place(slot, &self.rows);
+            self.vouched.write(data, range)
+        })
+    }
+
+    /// One matrix to read and another one to write.
+    #[inline]
+    pub fn pair(&mut self, from: Slot, to: Slot) -> (ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
+        let batch = self.batch;
+        let [read, write] = self.several_mut([from, to]);
+        (batch.view(from, read, 0..batch.matrices[from].cols), batch.view_mut(to, write))
+    }
+
+    /// What a product takes in, and where its result goes.
+    #[inline]
+    pub fn product(&mut self, from: Slot, to: Slot) -> (Inputs<'_, T>, ArrayViewMut2<'_, T>) {
+        if from == INPUTS {
+            let elsewhere = self.inputs.or_else(|| self.batch.sparse_rows(&self.rows, self.vouched));
+            if let Some(inputs) = elsewhere {
+                let batch = self.batch;
+                return (inputs.reborrow(), batch.view_mut(to, self.flat_mut(to)));
+            }
+        }
+        let (from, to) = self.pair(from, to);
+        (Inputs::Dense(from), to)
+    }
+
+    /// The summed magnitudes of a matrix's rows, by a function of runs of numbers.
+    pub fn sum_over(&self, slot: Slot, magnitude: impl Fn(&[T]) -> f64) -> f64 {
+        let sparse = if slot == INPUTS { self.batch.sparse_rows(&self.rows, self.vouched) } else { None };
+        match sparse {
+            Some(Inputs::Sparse(x)) => (0..x.nrows()).map(|row| magnitude(x.values(row))).sum(),
+            _ => magnitude(self.flat(slot)),
+        }
+    }
+
+    /// What a loss takes: preactivations, and the rest of these rows.
+    pub fn to_judge(&mut self, logits: Slot) -> Judged<'_, T> {
+        let (batch, rows, vouched) = (self.batch, self.rows.clone(), self.vouched);
+        let values = rows.start * batch.outputs..rows.end * batch.outputs;
+        // Five different arrays.
+        Judged {
+            stride: self.stride(logits),
+            logits: self.flat_mut(logits),
+            targets: match batch.classes.is_empty() {
+                true => Targets::Values(vouched.read(batch.targets, values)),
+                false => Targets::Classes(vouched.read(batch.classes, rows.clone())),
+            },
+            weights: batch.weighted.then(|| vouched.read(batch.weights, rows.clone())),
+            row_loss: vouched.write(batch.row_loss, rows),
+        }
+    }
+
+    /// Copies these rows of the batch from the rows of the data that `order`, the batch's order, names.
+    pub fn gather(&mut self, data: &Data<'_, T>, order: &[u32]) {
+        let (batch, rows, vouched) = (self.batch, self.rows.clone(), self.vouched);
+        let from = &order[rows.clone()];
+        match data.x {
+            Inputs::Dense(x) => {
+                let (cols, stride) = (self.cols(INPUTS), self.stride(INPUTS));
+                let source = x.as_slice().expect("the rows of the data are contiguous");
+                for (to, &row) in self.flat_mut(INPUTS).chunks_exact_mut(stride).zip(from) {
+                    let (to, source) = (&mut to[..cols], &source[row as usize * cols..][..cols]);
+                    // A call of the system's copy costs more than a short row.
+                    if cols > 16 {
+                        to.copy_from_slice(source);
+                    } else {
+                        to.iter_mut().zip(source).for_each(|(to, &x)| *to = x);
+                    }
+                }
+            }
+            // They stay where they are.
+            Inputs::Sparse(_) => vouched.write(batch.source, rows.clone()).copy_from_slice(from),
+        }
+        match data.targets {
+            Targets::Classes(classes) => {
+                let to = vouched.write(batch.classes, rows.clone());
+                to.iter_mut().zip(from).for_each(|(to, &row)| *to = classes[row as usize]);
+            }
+            Targets::Values(values) => {
+                let outputs = batch.outputs;
+                let to = vouched.write(batch.targets, rows.start * outputs..rows.end * outputs);
+                for (to, &row) in to.chunks_exact_mut(outputs).zip(from) {
+                    to.copy_from_slice(&values[row as usize * outputs..(row as usize + 1) * outputs]);
+                }
+            }
+        }
+        if let Some(weights) = data.weights {
+            let to = vouched.write(batch.weights, rows);
+            to.iter_mut().zip(from).for_each(|(to, &row)| *to = weights[row as usize]);
+        }
+    }
+}
+
+/// Preactivations of rows, and what a loss needs besides.
+pub struct Judged<'b, T> {
+    /// Preactivations of the last layer, in padded rows; their gradient is to take their place.
+    pub logits: &'b mut [T],
+    /// From one row of them to the next.
+    pub stride: usize,
+    /// What they should have said.
+    pub targets: Targets<'b, T>,
+    /// The rows' weights, where they have any.
+    pub weights: Option<&'b [T]>,
+    /// Where the rows' losses go.
+    pub row_loss: &'b mut [f64],
+}
+
+/// All rows of the batch, to read.
+#[derive(Clone, Copy)]
+pub struct AllRows<'b, 'a, T> {
+    batch: &'b Batch<'a, T>,
+    rows: usize,
+    vouched: Vouched,
+}
+
+impl<'b, T: Scalar> AllRows<'b, '_, T> {
+    /// Some columns of a matrix.
+    #[inline]
+    pub fn columns(&self, slot: Slot, cols: Range<usize>) -> ArrayView2<'b, T> {
+        let (data, range) = self.batch.place(slot, &(0..self.rows));
+        self.batch.view(slot, self.vouched.read(data, range), cols)
+    }
+
+    /// What a layer takes in, some columns of it where it is not sparse.
+    #[inline]
+    pub fn inputs(&self, slot: Slot, cols: Range<usize>) -> Inputs<'b, T> {
+        let sparse = if slot == INPUTS { self.batch.sparse_rows(&(0..self.rows), self.vouched) } else { None };
+        sparse.unwrap_or_else(|| Inputs::Dense(self.columns(slot, cols)))
+    }
+
+    /// The weighted losses of the rows.
+    pub fn losses(&self) -> &'b [f64] {
+        self.vouched.read(self.batch.row_loss, 0..self.rows)
+    }
+}

@@ -1,0 +1,179 @@
+//! Claims on parameters, their gradient and their state.
+
+use std::ops::Range;
+
+use ndarray::ArrayViewMut2;
+
+use super::super::tensors::{Piece, Tensors, Tile};
+use super::vouched::Vouched;
+use crate::optim::rule::MAX_SLOTS;
+use crate::scalar::Scalar;
+use crate::team::Shared;
+
+/// What belongs to one worker: pieces of tensors, and the runs of the flat vector that they are.
+pub struct Share {
+    /// In the order of the flat vector.
+    pub pieces: Vec<Piece>,
+    runs: Vec<Range<usize>>,
+}
+
+impl Share {
+    /// Pieces in the order of the flat vector, each as wide as its tensor.
+    pub fn new(tensors: &Tensors, pieces: Vec<Piece>) -> Self {
+        let mut runs: Vec<Range<usize>> = vec![];
+        for piece in &pieces {
+            assert_eq!(piece.tile.cols, 0..tensors.get(piece.tensor).cols, "pieces of whole rows");
+            let range = tensors.range(piece);
+            match runs.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => runs.push(range),
+            }
+        }
+        Share { pieces, runs }
+    }
+
+    /// Refuses a part of the flat vector that does not belong to it.
+    #[inline]
+    fn check(&self, range: &Range<usize>) {
+        let holds = self.runs.iter().any(|run| run.start <= range.start && range.end <= run.end);
+        assert!(holds, "not this worker's");
+    }
+}
+
+/// The gradient, shared by a team.
+pub struct Gradient<'a, T>(Shared<'a, T>);
+
+impl<'a, T: Scalar> Gradient<'a, T> {
+    /// Shares it for as long as it is borrowed.
+    pub fn new(grads: &'a mut [T]) -> Self {
+        Gradient(Shared::new(grads))
+    }
+
+    /// One worker's share.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody else has a claim on that share.
+    #[inline]
+    pub unsafe fn mine<'b>(&'b self, share: &'b Share) -> MyGradient<'b, 'a, T> {
+        MyGradient { all: self, share, vouched: Vouched::by_caller() }
+    }
+}
+
+/// One worker's share of the gradient.
+pub struct MyGradient<'b, 'a, T> {
+    all: &'b Gradient<'a, T>,
+    share: &'b Share,
+    vouched: Vouched,
+}
+
+impl<'b, T: Scalar> MyGradient<'b, '_, T> {
+    /// The pieces it is made of.
+    #[inline]
+    pub fn pieces(&self) -> &'b [Piece] {
+        &self.share.pieces
+    }
+
+    /// A part of it.
+    #[inline]
+    pub fn part(&self, range: Range<usize>) -> &[T] {
+        self.share.check(&range);
+        self.vouched.read(self.all.0, range)
+    }
+
+    /// A part of it, to write to.
+    #[inline]
+    pub fn part_mut(&mut self, range: Range<usize>) -> &mut [T] {
+        self.share.check(&range);
+        self.vouched.write(self.all.0, range)
+    }
+}
+
+/// Parameters, their gradient and the optimizer's state, shared by a team.
+pub struct Parameters<'a, T> {
+    params: Shared<'a, T>,
+    gradient: Gradient<'a, T>,
+    state: Vec<Shared<'a, T>>,
+}
+
+impl<'a, T: Scalar> Parameters<'a, T> {
+    /// Shares three kinds of vectors, all of the same length.
+    pub fn new(params: &'a mut [T], grads: &'a mut [T], state: Vec<Shared<'a, T>>) -> Self {
+        assert!(params.len() == grads.len() && state.iter().all(|state| state.len() == params.len()));
+        Parameters { params: Shared::new(params), gradient: Gradient::new(grads), state }
+    }
+
+    /// All parameters.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody writes to them.
+    #[inline]
+    pub unsafe fn read(&self) -> &[T] {
+        Vouched::by_caller().read(self.params, 0..self.params.len())
+    }
+
+    /// All parameters and their gradient, for one worker alone.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody else has a claim on any of them.
+    #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
+    pub unsafe fn all_mut(&self) -> (&mut [T], &[T]) {
+        let all = 0..self.params.len();
+        (Vouched::by_caller().write(self.params, all.clone()), Vouched::by_caller().read(self.gradient.0, all))
+    }
+
+    /// One worker's share of all of it.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody else has a claim on that share; nobody writes to the parameters while somebody
+    /// [reads](Self::read) them.
+    #[inline]
+    pub unsafe fn mine<'b>(&'b self, share: &'b Share) -> MyTensors<'b, 'a, T> {
+        MyTensors { all: self, gradient: MyGradient { all: &self.gradient, share, vouched: Vouched::by_caller() } }
+    }
+}
+
+/// One worker's share of parameters, gradient and state.
+pub struct MyTensors<'b, 'a, T> {
+    all: &'b Parameters<'a, T>,
+    /// Of the gradient.
+    pub gradient: MyGradient<'b, 'a, T>,
+}
+
+impl<T: Scalar> MyTensors<'_, '_, T> {
+    /// A part of the parameters, and their gradient to write to.
+    #[inline]
+    pub fn params_and_grads(&mut self, range: Range<usize>) -> (&[T], &mut [T]) {
+        let vouched = self.gradient.vouched;
+        let grads = self.gradient.part_mut(range.clone());
+        (vouched.read(self.all.params, range), grads)
+    }
+
+    /// A part of the parameters to write to, their gradient, and their state: so many arrays as the last number says.
+    #[inline]
+    pub fn to_update(&mut self, range: Range<usize>) -> ToUpdate<'_, T> {
+        let mut state: [&mut [T]; MAX_SLOTS] = Default::default();
+        let grads = self.gradient.part(range.clone());
+        for (to, state) in state.iter_mut().zip(&self.all.state) {
+            *to = self.gradient.vouched.write(*state, range.clone());
+        }
+        let params = self.gradient.vouched.write(self.all.params, range);
+        ToUpdate { params, grads, state, count: self.all.state.len() }
+    }
+}
+
+/// What a step of an optimizer takes.
+pub struct ToUpdate<'b, T> {
+    /// Parameters.
+    pub params: &'b mut [T],
+    /// Their gradient.
+    pub grads: &'b [T],
+    /// Their state, in its first `count` places.
+    pub state: [&'b mut [T]; MAX_SLOTS],
+    /// How many state arrays there are.
+    pub count: usize,
+}
+
+/// A matrix of a piece's elements in its part of the flat vector.
+pub fn as_matrix<'b, T>(flat: &'b mut [T], Tile { rows, cols }: &Tile) -> ArrayViewMut2<'b, T> {
+    ArrayViewMut2::from_shape((rows.len(), cols.len()), flat).expect("a piece of whole rows")
+}
