@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def assert_books_are_even(model, steps_per_epoch):
         curves += [model.validation_scores_, model.validation_loss_curve_]
     assert {len(curve) for curve in curves} == {model.n_iter_}
     assert model.t_ == model.n_iter_ * model.batch_size * steps_per_epoch
-    assert model._optimizer.state["step_count"] // steps_per_epoch == model.n_iter_
+    assert model._optimizer_state.saved["step_count"] // steps_per_epoch == model.n_iter_
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"progress": True}])
@@ -82,29 +84,92 @@ def test_an_estimator_is_fitted_with_what_it_has_learned(options, capsys):
     assert model.history_.epochs == done + 2
 
 
-@pytest.mark.parametrize("place", ["append", "_enter", "_look_at", "_count_improvement"])
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_an_interrupt_amid_the_books_leaves_them_even(place, solver, monkeypatch):
-    training = pytest.importorskip("schuss.estimators._training").Training
-    owner = sc.History if place == "append" else training
-    plain, calls = getattr(owner, place), []
+class PressAt:
+    """Ctrl-C when a line of the estimators' code is about to run, once training is under way."""
 
-    def interrupted(self, *arguments, **options):
+    def __init__(self, code, line, under_way):
+        self.code, self.line, self.under_way, self.pressed = code, line, under_way, False
+
+    def __call__(self, frame, event, _):
+        if event == "call":
+            return self if frame.f_code is self.code else None
+        if event == "line" and frame.f_lineno == self.line and not self.pressed and self.under_way():
+            self.pressed = True
+            raise KeyboardInterrupt
+        return self
+
+
+def lines_of_a_training():
+    """Every line that may run after an epoch, with the function that has it."""
+    training = pytest.importorskip("schuss.estimators._training")
+    from schuss.estimators import _descent, _epochs, _held_out, _listeners, _record
+
+    for kind in (
+        training.Training,
+        _descent.Descent,
+        _epochs.Epochs,
+        _held_out.HeldOut,
+        _listeners.Listeners,
+        _record.Best,
+        _record.Record,
+    ):
+        for name, function in vars(kind).items():
+            code = getattr(getattr(function, "fget", function), "__code__", None)
+            if code is not None and name not in ("__init__", "run", "_not_entered", "close"):
+                yield from ((code, line) for _, _, line in code.co_lines() if line)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupt_at_any_line_leaves_the_books_even(watched, solver):
+    places = sorted(set(lines_of_a_training()), key=lambda place: (place[0].co_name, place[1]))
+    rows = slice(0, 60)
+    validation = {"X_val": X[60:80], "y_val": y[60:80]} if watched else {}
+    reached = 0
+    for code, line in places:
+        model = sc.MLPRegressor(hidden_layer_sizes=3, solver=solver, batch_size=20, max_iter=6, tol=0)
+        model.set_params(callbacks=lambda _: None if watched else (), n_iter_no_change=10**6)
+        before = sys.gettrace()
+        press = PressAt(code, line, lambda model=model: getattr(model, "n_iter_", 0) == 2)
+        sys.settrace(press)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.fit(X[rows], y[rows], **validation)
+        finally:
+            sys.settrace(before)
+        if not press.pressed:
+            continue
+        reached += 1
+        place = f"{code.co_name}, line {line}"
+        assert model.history_.stopped == "interrupted", place
+        curves = [model.loss_curve_, *model.history_.values()]
+        curves += [model.validation_scores_, model.validation_loss_curve_] if watched else []
+        assert {len(curve) for curve in curves} == {model.n_iter_}, place
+        assert model.history_["loss"] == model.loss_curve_, place
+        assert model.loss_ == model.loss_curve_[-1], place
+        assert model.t_ == 60 * model.n_iter_, place
+        if solver == "adam":
+            assert model._optimizer_state.saved["step_count"] // 3 == model.n_iter_, place
+    assert reached > 20
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupt_amid_a_row_of_the_history_takes_it_away(solver, monkeypatch):
+    pytest.importorskip("sklearn")
+    plain, calls = sc.History.append, []
+
+    def interrupted(self, **row):
         calls.append(1)
         if len(calls) == 4:
-            if place == "append":
-                plain(self, loss=0.0)  # a part of it
+            plain(self, loss=0.0)  # a part of it
             raise KeyboardInterrupt
-        return plain(self, *arguments, **options)
+        return plain(self, **row)
 
-    monkeypatch.setattr(owner, place, interrupted)
-    watched = {"X_val": X[:200], "y_val": y[:200]} if place == "_look_at" else {}
+    monkeypatch.setattr(sc.History, "append", interrupted)
     model = sc.MLPRegressor(hidden_layer_sizes=8, solver=solver, batch_size=200, warm_start=True, tol=0)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, y, **watched)
-    # The books of L-BFGS are written amid its search: what was not entered is not a step.
-    assert model.n_iter_ == (4 if place == "_count_improvement" or solver == "adam" else 3)
-    if solver == "adam":
-        assert_books_are_even(model, steps_per_epoch=10)
-    assert len(model.loss_curve_) == model.history_.epochs == model.n_iter_
+        model.fit(X, y)
+    assert model.n_iter_ == 4
+    assert model.history_["loss"] == model.loss_curve_
     assert model.history_.stopped == "interrupted"

@@ -25,9 +25,17 @@ from .._schuss import ACTIVATIONS, LBFGS
 from .._sparse import check_sound, compressed, is_sparse
 from ..history import History
 from . import _losses, _parameters, _threads
-from ._solver import Solver
+from ._descent import Descent
+from ._epochs import Epochs
+from ._held_out import HeldOut
+from ._listeners import Listeners
+from ._optimizer_state import OptimizerState
+from ._recipes import lbfgs_of, optimizer_of
+from ._record import Record, fresh_attributes
+from ._samples import Samples
+from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
-from ._training import NOT_FINITE, Part, Training
+from ._training import NOT_FINITE, Setup
 
 Array = NDArray[Any]
 
@@ -45,6 +53,24 @@ UNFINISHED = {
 
 class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     """A multilayer perceptron in scikit-learn's manner."""
+
+    # What fitting makes; most of it comes from `Record.publish`.
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    loss_: float
+    best_loss_: float | None
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
+    best_validation_score_: float | None
+    history_: History
+    n_iter_: int
+    t_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: Array
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -120,11 +146,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         X, y, targets = self._check_rows(X, y, incremental, first)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        weights = self._check_weights(sample_weight, X, y, incremental)
-        data = Part(X, targets, y, weights)
+        samples = Samples(X, targets, y, self._check_weights(sample_weight, X, y, incremental))
         held_out = self._check_validation(X.dtype, *validation)
         self.n_outputs_ = self._n_outputs(targets)
-        lbfgs = self._lbfgs()
+        lbfgs = lbfgs_of(self)
         layers = self._layers(X.shape[1])
         core = self._make_core(layers)
         # The solver "lbfgs" learns from all rows, here as in scikit-learn.
@@ -134,18 +159,39 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         theta = self._start(first, core, layers, X.dtype, stops_early)
         self.coefs_, self.intercepts_ = _parameters.split(theta, layers)
         if stops_early and held_out is None:
-            data, held_out = self._split(data)
+            samples, held_out = self._split(samples)
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
-        training = Training(self, core, theta, data, held_out, stops_early, tasks)
+        setup = self._set_up(core, theta, samples, held_out, stops_early, tasks)
         if lbfgs is not None:
-            self._descend(training, lbfgs)
+            self._descend(setup, lbfgs)
         else:
-            self._train(training, 1 if incremental else self.max_iter, incremental)
+            self._train(setup, 1 if incremental else self.max_iter, warn=not incremental)
         if tasks is not None:
             tasks.end()
         if not np.isfinite(theta).all():
             raise ValueError(NOT_FINITE)
         return self
+
+    def _set_up(
+        self,
+        core: _schuss.Network,
+        theta: Array,
+        samples: Samples,
+        held_out: Samples | None,
+        stops_early: bool,
+        tasks: Tasks | None,
+    ) -> Setup:
+        """What a training works with in place of this estimator."""
+        settings = Settings.of(self, stops_early)
+        return Setup(
+            core=core,
+            theta=theta,
+            samples=samples,
+            held_out=None if held_out is None else HeldOut(self, held_out),
+            settings=settings,
+            record=Record(self, samples.X.shape[0], watches=held_out is not None),
+            listeners=Listeners(self, settings.callbacks, tasks),
+        )
 
     def _check_watchers(self) -> None:
         """Refuse before the training what would be called only in it."""
@@ -184,7 +230,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         weights = self._weights(y, sample_weight, incremental)
         return None if weights is None else np.ascontiguousarray(weights, dtype=X.dtype)
 
-    def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Part | None:
+    def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Samples | None:
         if X is None and y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight_val is given, but X_val and y_val are not")
@@ -194,7 +240,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         X, y, targets = self._check_rows(X, y, True, False, dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        return Part(X, targets, y, sample_weight)
+        return Samples(X, targets, y, sample_weight)
 
     def _n_outputs(self, targets: Array) -> int:
         return len(self.classes_) if targets.dtype == np.uint32 else targets.shape[1]
@@ -243,9 +289,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._split_state = copy.deepcopy(random)
             self._seed = int(random.randint(2**63, dtype=np.uint64))
             self._epochs = 0
-            self._optimizer = Solver()
-        if first or not hasattr(self, "history_"):
-            self.history_ = History()
+            self._optimizer_state = OptimizerState()
         if not first:
             old = _parameters.layers(self.coefs_)
             if old != layers:
@@ -253,17 +297,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
         self.n_layers_ = len(layers)
         self.out_activation_ = self._objective().link
-        self.n_iter_ = self.t_ = 0
-        self.loss_curve_: list[float] = []
-        self._no_improvement_count = 0
-        self._best_theta: Array | None = None
-        self.validation_loss_curve_: list[float] | None = None
-        self.validation_scores_: list[float] | None = [] if stops_early else None
-        self.best_validation_score_: float | None = -np.inf if stops_early else None
-        self.best_loss_: float | None = None if stops_early else np.inf
+        for name, value in fresh_attributes(stops_early).items():
+            setattr(self, name, value)
         return theta
 
-    def _split(self, data: Part) -> tuple[Part, Part]:
+    def _split(self, data: Samples) -> tuple[Samples, Samples]:
         """Hold rows out, the same ones whenever the fit continues."""
         rows = np.arange(data.X.shape[0])
         # scikit-learn stratifies two classes, and only these.
@@ -278,8 +316,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return data.take(train), data.take(held_out)
 
-    def _train(self, training: Training, epochs: int, incremental: bool) -> None:
-        rows = training.n_rows
+    def _train(self, setup: Setup, epochs: int, warn: bool) -> None:
+        """Mini-batches; ends where scikit-learn's training does, and warns where that does."""
+        rows = setup.samples.X.shape[0]
         batch_size = min(200, rows) if self.batch_size == "auto" else self.batch_size
         if batch_size > rows:
             warnings.warn(
@@ -287,10 +326,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=USER,
             )
             batch_size = rows
-        training.take_epochs(epochs, batch_size)
+        tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
+        recipe, schedule = optimizer_of(self)
+        optimizer = self._optimizer_state.resume(recipe, tensors, schedule, self.clip_norm)
+        threads = self._threads(setup.core, batch_size)
+        training = Epochs(setup, optimizer, self._optimizer_state, batch_size, threads)
+        training.run(epochs)
         if training.stopped == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=USER)
-        elif training.stopped == "epochs" and not incremental:
+        elif training.stopped == "epochs" and warn:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
@@ -298,10 +342,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=USER,
             )
 
-    def _descend(self, training: Training, recipe: LBFGS) -> None:
+    def _descend(self, setup: Setup, recipe: LBFGS) -> None:
         """All rows at once; ends where scikit-learn's does, and warns where that does."""
         least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
-        training.descend(recipe, self.max_iter, self.max_fun, least_gain)
+        # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
+        threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
+        training = Descent(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
+        training.run(self.max_iter)
         if training.stopped == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped in UNFINISHED:
@@ -312,35 +359,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=USER,
             )
 
-    def _lbfgs(self) -> LBFGS | None:
-        """The recipe of L-BFGS, where that is what trains."""
-        if self.optimizer is None:
-            # No tolerance for the change: see `least_gain`.
-            asked = LBFGS(tolerance_grad=self.tol, tolerance_change=0.0) if self.solver == "lbfgs" else None
-        elif isinstance(self.optimizer, LBFGS):
-            asked = self.optimizer
-        else:
-            asked = LBFGS() if str(self.optimizer).lower() == "lbfgs" else None
-        if asked is not None and (self.schedule is not None or self.clip_norm is not None):
-            raise ValueError("schedule and clip_norm must be None with L-BFGS, which has no learning rate")
-        if asked is not None and np.any(self.dropout):
-            raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {self.dropout}")
-        return asked
-
-    def _recipe(self) -> tuple[Any, Any]:
-        """The optimizer to use, and its learning rate where that is not the optimizer's own."""
-        if self.optimizer is not None:
-            return optimizers.recipe(self.optimizer), self.schedule
-        lr = self.learning_rate_init if self.schedule is None else self.schedule
-        # scikit-learn's formulas are those of Keras. What is not finite shows in the loss, at no cost.
-        common: dict[str, Any] = {"nonfinite": "ignore", "convention": "keras"}
-        if self.solver == "adam":
-            betas = (self.beta_1, self.beta_2)
-            return optimizers.Adam(lr=lr, betas=betas, eps=self.epsilon, **common), None
-        momentum = min(self.momentum, np.nextafter(1.0, 0.0))
-        nesterov = bool(self.nesterovs_momentum) and momentum > 0
-        return optimizers.SGD(lr=lr, momentum=momentum, nesterov=nesterov, **common), None
-
     def _threads(self, core: Any, batch_size: int) -> int:
         if self.n_threads is not None:
             return int(self.n_threads)
@@ -350,7 +368,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         return int(self.n_threads or _threads.limit())
 
     def _check_solver(self) -> bool:
-        if self._lbfgs() is not None:
+        if lbfgs_of(self) is not None:
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
             )

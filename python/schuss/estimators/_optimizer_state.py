@@ -1,4 +1,4 @@
-"""The optimizer of an estimator between its trainings: plain data that continues and pickles."""
+"""What is kept of an optimizer between two trainings: its state and the learning rate it has come to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 
-class Solver:
-    """What an optimizer needs to continue.
+class OptimizerState:
+    """What an optimizer needs to continue, as plain data that pickles.
 
     Attributes
     ----------
@@ -16,15 +16,15 @@ class Solver:
         The learning rate that the user gave; NaN for a schedule.
     learning_rate : float
         The one that adaptation has reached, of the next step.
-    state : dict or None
+    saved : dict or None
         The optimizer's ``state_dict()`` after the last training.
     """
 
     def __init__(self) -> None:
         self.learning_rate = self.given = float("nan")
-        self.state: dict[str, Any] | None = None
+        self.saved: dict[str, Any] | None = None
 
-    def bind(self, recipe: Any, tensors: list[NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
+    def resume(self, recipe: Any, tensors: list[NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new learning rate
@@ -36,7 +36,7 @@ class Solver:
         if clip_norm is not None:
             optimizer.param_groups[0]["clip_norm"] = clip_norm
         fresh = optimizer.state_dict()
-        old = self.state
+        old = self.saved
         if old and old["optimizer"] == fresh["optimizer"] and old["state"].keys() == fresh["state"].keys():
             optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
         given = fresh["param_groups"][0]["lr"]
@@ -50,8 +50,8 @@ class Solver:
         if self.given == self.given:
             optimizer.lr = self.learning_rate
 
-    def keep(self, optimizer: Any) -> None:
+    def save(self, optimizer: Any) -> None:
         """Remember where a training has ended."""
-        self.state = optimizer.state_dict()
+        self.saved = optimizer.state_dict()
         if self.given != self.given:
             self.learning_rate = optimizer.lr

@@ -1,0 +1,126 @@
+"""Training by epochs of mini-batches, in the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ._optimizer_state import OptimizerState
+from ._record import Epoch
+from ._training import Setup, Training
+
+# Loss, validation loss, learning rate, penalty and seconds.
+CoreRecord = tuple[float, "float | None", float, float, float]
+
+
+class Epochs(Training):
+    """Training with an optimizer that takes many steps an epoch.
+
+    Parameters
+    ----------
+    setup : Setup
+        What is trained.
+    optimizer : Optimizer
+        Bound to the parameters.
+    state : OptimizerState
+        Has its learning rate between the epochs, and its state at the end.
+    batch_size, threads : int
+        Rows per step, and workers.
+    """
+
+    def __init__(
+        self, setup: Setup, optimizer: Any, state: OptimizerState, batch_size: int, threads: int
+    ) -> None:
+        super().__init__(setup)
+        self.optimizer = optimizer
+        self.state = state
+        self.batch_size = batch_size
+        self.threads = threads
+        settings = self.settings
+        # The core comes to rest after each epoch where something wants the parameters or changes the learning
+        # rate.
+        self.rests = (
+            self.held_out is not None
+            or self.listeners.look
+            or settings.restores_best
+            or settings.learning_rate == "invscaling"
+        )
+        # What the core has recorded in its present run, which began after so many epochs of this training.
+        self._core_records: list[CoreRecord] = []
+        self._run_began = 0
+
+    def run(self, epochs: int) -> None:
+        """Train for that many epochs, or until something says stop."""
+        super().run(epochs)
+        self.state.save(self.optimizer)
+
+    def _train(self, epochs: int) -> None:
+        while self.stopped is None:
+            self._go_on(epochs)
+
+    def _go_on(self, epochs: int) -> None:
+        """Train until the end, or until the core must come to rest."""
+        record = self.record
+        self.state.adapt(self.optimizer)
+        self.listeners.begin_epoch()
+        self._core_records = []
+        self._run_began = len(record.epochs)
+        self._core_records, stopped, error = self._core_fit(1 if self.rests else epochs - self._run_began)
+        if error is not None:
+            raise error
+        if self.rests and self._core_records:
+            loss, _, lr, penalty, _ = self._core_records[0]
+            self._after_epoch(loss, lr, penalty)
+            if self.held_out is not None:
+                # Held-out rows say more to a schedule that depends on results than those that are learnt.
+                self.optimizer.tell(record.epochs[-1].val_loss)
+        if self.stopped is None and stopped == "max_time":
+            self.stopped = "max_time"
+        if self.stopped is None and len(record.epochs) >= epochs:
+            self.stopped = "epochs"
+
+    def _core_fit(self, epochs: int) -> tuple[list[CoreRecord], str, BaseException | None]:
+        limit = self.settings.max_time
+        return self.core.fit(
+            self.theta,
+            self.optimizer,
+            self.rows,
+            None,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            first_epoch=self.record.all_epochs,
+            shuffle=self.settings.shuffle,
+            seed=self.settings.seed,
+            threads=self.threads,
+            target_loss=None,
+            on_epoch=None,
+            each_epoch=None if self.rests else self._within_core,
+            tells=self.held_out is None,
+            max_seconds=None if limit == np.inf else limit - self._seconds(),
+        )
+
+    def _within_core(self, loss: float, _val_loss: float | None, lr: float, penalty: float) -> bool:
+        return self._after_epoch(loss, lr, penalty)
+
+    def _not_entered(self) -> Iterable[tuple[float, float, float]]:
+        entered = len(self.record.epochs) - self._run_began
+        return [(loss, lr, penalty) for loss, _, lr, penalty, _ in self._core_records[entered:]]
+
+    def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
+        epoch = super()._enter(loss, lr, penalty)
+        if self.settings.learning_rate == "invscaling":
+            rows = self.record.rows_seen
+            self.state.learning_rate = self.state.given / (rows + 1) ** self.settings.power_t
+        return epoch
+
+    def _after_stalling(self) -> str:
+        if self.settings.learning_rate != "adaptive":
+            return super()._after_stalling()
+        if self.state.learning_rate <= 1e-6:
+            self.stopped = "converged"
+            return "Learning rate too small. Stopping."
+        self.state.learning_rate /= 5.0
+        self.record.best = self.record.best._replace(stalled=0)
+        return f"Setting learning rate to {self.state.learning_rate:f}"

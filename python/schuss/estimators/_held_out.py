@@ -1,0 +1,53 @@
+"""Rows that are not learnt from: their loss and score after each epoch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import check_scoring
+
+from . import _losses, _parameters
+from ._samples import Samples
+
+Array = NDArray[Any]
+
+
+class HeldOut:
+    """Held-out rows, and what an estimator has to look at them with."""
+
+    def __init__(self, estimator: Any, samples: Samples) -> None:
+        self._estimator = estimator
+        self._samples = samples
+        self._rows = samples.for_core()
+        self._core = estimator._make_core(_parameters.layers(estimator.coefs_), plain=True)
+        self._threads = estimator._most_threads()
+        self._objective = estimator._objective()
+        self._constant = _losses.constant(self._objective, samples.targets, samples.sample_weight)
+        scoring = estimator.scoring
+        self._scorer = scoring if scoring in (None, "loss") else check_scoring(estimator, scoring)
+
+    def look(self, theta: Array) -> tuple[float, float]:
+        """The loss and the score with these parameters, which are the estimator's too."""
+        loss = self._objective.report(self._core.loss(theta, self._rows, self._threads), 0.0, self._constant)
+        if self._scorer is None:
+            return loss, self._own_score(theta)
+        if self._scorer == "loss":
+            return loss, -loss
+        return loss, float(self._scorers_score())
+
+    def _own_score(self, theta: Array) -> float:
+        out = self._core.predict(theta, self._rows[0], False, self._threads)
+        if not np.isfinite(out).all():
+            return np.nan
+        return float(self._estimator._score(out, self._samples.targets, self._samples.sample_weight))
+
+    def _scorers_score(self) -> Any:
+        samples = self._samples
+        # The rows have no column names any more.
+        nameless = copy.copy(self._estimator)
+        nameless.__dict__.pop("feature_names_in_", None)
+        weight = {} if samples.sample_weight is None else {"sample_weight": samples.sample_weight}
+        return self._scorer(nameless, samples.X, samples.y, **weight)

@@ -1,0 +1,47 @@
+"""Which optimizer the parameters of an estimator ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import optimizers
+from .._schuss import LBFGS
+
+
+def lbfgs_of(estimator: Any) -> LBFGS | None:
+    """The recipe of L-BFGS, where that is what trains."""
+    asked: LBFGS | None = None
+    if isinstance(estimator.optimizer, LBFGS):
+        asked = estimator.optimizer
+    elif isinstance(estimator.optimizer, str) and estimator.optimizer.lower() == "lbfgs":
+        asked = LBFGS()
+    elif estimator.optimizer is None and estimator.solver == "lbfgs":
+        # No tolerance for the change: scikit-learn's is one for the gain of a step.
+        asked = LBFGS(tolerance_grad=estimator.tol, tolerance_change=0.0)
+    if asked is not None and (estimator.schedule is not None or estimator.clip_norm is not None):
+        raise ValueError("schedule and clip_norm must be None with L-BFGS, which has no learning rate")
+    if asked is not None and np.any(estimator.dropout):
+        raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {estimator.dropout}")
+    return asked
+
+
+def optimizer_of(estimator: Any) -> tuple[Any, Any]:
+    """The recipe of any other optimizer, and its learning rate where that is not the recipe's own."""
+    if estimator.optimizer is not None:
+        return optimizers.recipe(estimator.optimizer), estimator.schedule
+    lr = estimator.learning_rate_init if estimator.schedule is None else estimator.schedule
+    # scikit-learn's formulas are those of Keras. What is not finite shows in the loss, at no cost.
+    common: dict[str, Any] = {"nonfinite": "ignore", "convention": "keras"}
+    if estimator.solver == "adam":
+        betas = (estimator.beta_1, estimator.beta_2)
+        return optimizers.Adam(lr=lr, betas=betas, eps=estimator.epsilon, **common), None
+    momentum = min(estimator.momentum, np.nextafter(1.0, 0.0))
+    nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
+    return optimizers.SGD(lr=lr, momentum=momentum, nesterov=nesterov, **common), None
+
+
+def adapts(estimator: Any) -> bool:
+    """Whether `learning_rate` has a say: not over Adam as scikit-learn has it, nor over a schedule."""
+    return estimator.schedule is None and (estimator.optimizer is not None or estimator.solver == "sgd")

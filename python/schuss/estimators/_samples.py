@@ -1,0 +1,32 @@
+"""Checked rows, to learn from or to watch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._sparse import compressed, is_sparse
+
+Array = NDArray[Any]
+
+
+class Samples(NamedTuple):
+    """Inputs, targets as the core has them, targets as the user has them, and weights."""
+
+    X: Any
+    targets: Array
+    y: Any
+    sample_weight: Array | None
+
+    def take(self, rows: Array) -> Samples:
+        """Some of the rows."""
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return Samples(self.X[rows], self.targets[rows], self.y[rows], weight)
+
+    def for_core(self) -> tuple[Any, Array, Array | None]:
+        """Inputs, targets and weights as the core wants them."""
+        X, weight = self.X, self.sample_weight
+        x = compressed("X", X, X.dtype) if is_sparse(X) else np.ascontiguousarray(X)
+        return x, self.targets, None if weight is None else np.ascontiguousarray(weight, dtype=X.dtype)

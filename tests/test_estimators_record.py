@@ -1,0 +1,120 @@
+"""The fitted attributes while an estimator trains: what its callbacks see, what subclasses make of them."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+import schuss as sc
+from schuss import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 4))
+y = np.where(X[:, 0] > 0, "up", "down")
+SOLVERS = [{"solver": "adam"}, {"solver": "sgd", "early_stopping": True}, {"solver": "lbfgs"}]
+
+
+@pytest.mark.parametrize("options", SOLVERS, ids=lambda options: options["solver"])
+def test_a_callback_sees_the_attributes_of_its_epoch(options):
+    seen = []
+
+    def look(model):
+        curves = [model.loss_curve_, model.history_["loss"]]
+        if model.validation_scores_ is not None:
+            curves += [model.validation_scores_, model.validation_loss_curve_]
+            assert model.best_validation_score_ == max(model.validation_scores_)
+        else:
+            assert model.best_loss_ == min(model.loss_curve_)
+        assert {len(curve) for curve in curves} == {model.n_iter_}
+        assert model.loss_ == model.loss_curve_[-1] == model.history_["loss"][-1]
+        assert model.t_ == model.n_iter_ * (90 if model.early_stopping else 100)
+        assert model.history_.stopped is None
+        seen.append((model.n_iter_, model.predict_proba(X)))
+
+    model = MLPClassifier(5, max_iter=4, random_state=0, tol=0, callbacks=look, restore_best=False, **options)
+    model.fit(X, y)
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4]
+    assert not np.array_equal(seen[0][1], seen[1][1])
+    np.testing.assert_array_equal(seen[-1][1], model.predict_proba(X))
+
+
+ADAPTIVE = {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e9, "n_iter_no_change": 1, "max_iter": 5}
+STALLING = {"tol": 1e9, "n_iter_no_change": 2, "max_iter": 9}
+
+
+@pytest.mark.parametrize("options", [ADAPTIVE, STALLING], ids=["adapts", "ends"])
+def test_callbacks_are_called_after_an_epoch_in_which_training_stalls_too(options):
+    epochs = []
+    model = MLPClassifier(5, random_state=0, callbacks=lambda model: epochs.append(model.n_iter_), **options)
+    model.fit(X, y)
+    assert epochs == list(range(1, model.n_iter_ + 1))
+    if options is STALLING:
+        assert model.n_iter_ == 4  # the first one always improves
+        assert model.history_.stopped == "converged"
+
+
+def test_a_recipe_of_lbfgs_ends_where_it_stalls_whatever_the_learning_rate():
+    options = {"optimizer": sc.LBFGS(), "early_stopping": True, "learning_rate": "adaptive"}
+    model = MLPClassifier(5, random_state=0, tol=1e9, n_iter_no_change=2, **options).fit(X, y)
+    assert model.n_iter_ == 4  # the first one always improves
+    assert model.history_.stopped == "converged"
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_fit_goes_on_where_the_last_one_stopped_early_and_this_one_does_not(solver):
+    model = MLPRegressor(hidden_layer_sizes=5, max_iter=3, warm_start=True, early_stopping=True)
+    model.fit(X, X[:, 0])
+    assert model.best_loss_ is None
+    model.set_params(early_stopping=False, solver=solver).fit(X, X[:, 0])
+    assert model.best_loss_ == min(model.loss_curve_[3:])
+    assert len(model.loss_curve_) == model.history_.epochs == 6
+
+
+class Shares(MLPClassifier):
+    """Keeps some of the fitted attributes elsewhere, as a class that ships its curve to a server would."""
+
+    def __init__(self, max_iter=10, early_stopping=False):
+        super().__init__(max_iter=max_iter, early_stopping=early_stopping, random_state=0)
+
+    @property
+    def loss_curve_(self):
+        return list(self.kept_curve)
+
+    @loss_curve_.setter
+    def loss_curve_(self, curve):
+        self.kept_curve = tuple(curve)
+
+    @property
+    def n_iter_(self):
+        return self.kept_epochs
+
+    @n_iter_.setter
+    def n_iter_(self, epochs):
+        self.kept_epochs = int(epochs)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_subclass_may_have_properties_for_fitted_attributes(early_stopping):
+    plain = MLPClassifier(max_iter=10, early_stopping=early_stopping, random_state=0).fit(X, y)
+    shares = Shares(early_stopping=early_stopping).fit(X, y)
+    assert shares.kept_epochs == shares.n_iter_ == plain.n_iter_
+    assert shares.kept_curve == tuple(plain.loss_curve_)
+    assert not {"loss_curve_", "n_iter_"} & vars(shares).keys()
+
+
+def test_the_curve_of_an_earlier_fit_is_not_written_into():
+    model = MLPClassifier(5, max_iter=3, random_state=0).fit(X, y)
+    curve, history = model.loss_curve_, model.history_
+    model.fit(X, y)
+    assert len(curve) == history.epochs == 3
+    assert model.loss_curve_ is not curve
+
+
+def test_the_settings_of_a_training_cannot_be_changed():
+    from schuss.estimators._settings import Settings
+
+    model = MLPClassifier(5, max_iter=1, random_state=0).fit(X, y)
+    settings = Settings.of(model, stops_early=False)
+    with pytest.raises(AttributeError):
+        settings.tol = 1.0
