@@ -59,7 +59,7 @@ fn losses<T: Scalar>(level: Level, wanted: &dyn Fn(&str) -> bool) {
             let (len, z) = (rows * outputs, spread::<T>(rows * outputs));
             let y = vec![T::ONE; len];
             let classes: Vec<u32> = (0..rows).map(|row| (row % outputs) as u32).collect();
-            let targets = if *loss == Loss::CrossEntropy { Targets::Classes(&classes) } else { Targets::Values(&y) };
+            let targets = if loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&y) };
             let (x, mut row_loss) = (std::cell::RefCell::new(z.clone()), vec![0.0; rows]);
             let nanoseconds = time(
                 || x.borrow_mut().copy_from_slice(&z),

@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from schuss._registry import LOSSES
 
-CLASSES = {"cross_entropy"}
 RNG = np.random.default_rng(0)
 
 
 def targets(loss: str, rows: int, outputs: int, dtype: str = "float64") -> np.ndarray:
     rng = np.random.default_rng(rows + outputs)
-    if loss in CLASSES:
+    kind = LOSSES[loss].targets
+    if kind == "classes":
         return rng.integers(0, outputs, rows)
-    if loss == "binary_cross_entropy":
+    if kind == "unit":
         return rng.integers(0, 2, (rows, outputs)).astype(dtype)
-    if loss == "poisson":
+    if kind == "counts":
         return rng.poisson(2.0, (rows, outputs)).astype(dtype)
     return rng.normal(size=(rows, outputs)).astype(dtype)
 
@@ -113,7 +114,9 @@ def test_losses_against_numpy() -> None:
         penalty = 0.1 * sum((W**2).sum() for W in net.params[::2])
         rows = ROW_LOSSES[loss](forward(net, X), y)
         plain, weighted = (
-            (rows.sum(), weight @ rows) if loss == "sse" else (rows.mean(), weight @ rows / weight.sum())
+            (rows.mean(), weight @ rows / weight.sum())
+            if LOSSES[loss].is_mean
+            else (rows.sum(), weight @ rows)
         )
         assert net.loss(X, y) == pytest.approx(plain + penalty, rel=1e-12)
         assert net.loss(X, y, sample_weight=weight) == pytest.approx(weighted + penalty, rel=1e-12)

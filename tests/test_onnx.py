@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from schuss._registry import LOSSES
 from schuss.exchange import to_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -50,7 +51,7 @@ class TestNetworks:
     @pytest.mark.parametrize("loss", sc.LOSSES)
     @pytest.mark.parametrize("outputs", [2, 1])
     def test_every_link(self, loss, outputs):
-        if loss == "cross_entropy":
+        if LOSSES[loss].targets == "classes":
             outputs += 1
         net = sc.MLP([5, 8, outputs], activation=["tanh"], loss=loss, seed=2)
         close(run(to_onnx(net), X)["prediction"], net.predict(X))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._registry import LOSSES
 from ._sparse import Sparse, compressed, is_sparse
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def _targets(net: MLP, y: Any, name: str) -> NDArray[Any]:
         if targets.ndim != 2 or targets.shape[1] != outputs:
             also = " or (n_samples,)" if outputs == 1 else ""
             raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}")
-        if net.objective == "binary_cross_entropy" and not ((targets >= 0) & (targets <= 1)).all():
-            raise ValueError(f"{name} must be from 0 to 1 for binary_cross_entropy, got other numbers")
-        if net.objective == "poisson" and not (targets >= 0).all():
-            raise ValueError(f"{name} must not be negative for poisson, got negative numbers")
+        kind = LOSSES[net.objective].targets
+        if kind == "unit" and not ((targets >= 0) & (targets <= 1)).all():
+            raise ValueError(f"{name} must be from 0 to 1 for {net.objective}, got other numbers")
+        if kind == "counts" and not (targets >= 0).all():
+            raise ValueError(f"{name} must not be negative for {net.objective}, got negative numbers")
         return targets
     classes = np.asarray(y)
     if classes.ndim == 2 and classes.shape[1] == 1:

@@ -13,6 +13,7 @@ from . import _schuss
 from ._callbacks import want_to_stop
 from ._data import Rows
 from ._lbfgs import descend
+from ._registry import LOSSES
 from ._schuss import LBFGS
 from .history import History
 
@@ -98,6 +99,7 @@ class Run:
     def on_blocks(self, blocks: Callable[[int], Iterator[Rows]], epochs: int) -> str:
         for epoch in range(1, epochs + 1):
             total = weight = 0.0
+            is_mean = LOSSES[self.net.objective].is_mean
             lr = float("nan")
             # The seed tells the epochs apart; within an epoch the number of the block does.
             first = self.net._epochs_done << 24
@@ -109,12 +111,12 @@ class Run:
                     return "max_time"
                 loss, _, lr, _, _ = records[-1]
                 of_block = rows.total_weight
-                total += loss * (of_block if self.net.objective != "sse" else 1.0)
+                total += loss * (of_block if is_mean else 1.0)
                 weight += of_block
             self.net._epochs_done += 1
             if weight == 0.0:
                 raise ValueError("X must have at least one block with at least one row, got none")
-            loss = total if self.net.objective == "sse" else total / weight
+            loss = total / weight if is_mean else total
             if stop := self._after_epoch(epoch, loss, lr):
                 return stop
         return "epochs"

@@ -16,7 +16,10 @@ __all__ = [
     "ParamGroup",
     "Schedule",
     "__version__",
+    "activation_table",
     "ewa_in_place",
+    "link_table",
+    "loss_table",
     "rules",
 ]
 
@@ -125,6 +128,9 @@ class Schedule:
 
 def ewa_in_place(series: NDArray[np.float64], beta: float, bias_correction: bool) -> None: ...
 def rules() -> list[dict[str, Any]]: ...
+def activation_table() -> list[dict[str, Any]]: ...
+def link_table() -> list[dict[str, Any]]: ...
+def loss_table() -> list[dict[str, Any]]: ...
 
 # An array, or data, indices, indptr and columns of compressed sparse rows.
 _Inputs: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ._registry import LOSSES
+
 if TYPE_CHECKING:
     from .network import MLP
 
 COLUMNS = ("layer", "weights", "activation", "parameters", "memory")
-LINKS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"}
 
 
 class Summary(str):
@@ -29,7 +30,7 @@ class Summary(str):
 def summary_of(net: MLP) -> Summary:
     """The table of a network: a row per layer, and their sum."""
     rows = []
-    names = [*net.activations, LINKS.get(net.objective, "identity")]
+    names = [*net.activations, LOSSES[net.objective].link]
     for number, name in enumerate(names, 1):
         inputs, outputs = net.layers[number - 1], net.layers[number]
         rate = net.dropout[number - 1] if number < len(names) else 0.0

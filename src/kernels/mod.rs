@@ -5,5 +5,6 @@ pub mod loss;
 pub mod math;
 pub mod matmul;
 pub mod norm;
+pub mod onnx;
 pub mod sparse;
 pub mod sums;

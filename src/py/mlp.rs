@@ -8,7 +8,6 @@ use numpy::{
     PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::inputs::BorrowedInputs;
 use super::optim::PyOptimizer;
@@ -26,8 +25,6 @@ use crate::stop::Stop;
 
 /// Adds everything of this module to the extension.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("ACTIVATIONS", PyTuple::new(module.py(), Activation::ALL.iter().map(|a| a.name()))?)?;
-    module.add("LOSSES", PyTuple::new(module.py(), Loss::ALL.iter().map(|l| l.name()))?)?;
     module.add_class::<PyNetwork>()
 }
 
@@ -182,15 +179,7 @@ impl PyNetwork {
         if !(l2 >= 0.0 && l2.is_finite()) {
             return Err(Error::value("l2", l2, "finite and not negative").into());
         }
-        let loss = match (loss, loss_parameter) {
-            (loss, None) => loss,
-            (Loss::Huber { .. }, Some(delta)) if delta > 0.0 => Loss::Huber { delta },
-            (Loss::Quantile { .. }, Some(level)) if level > 0.0 && level < 1.0 => Loss::Quantile { level },
-            (_, Some(other)) => {
-                let expected = "a positive threshold for huber, a level between 0 and 1 for quantile, else none";
-                return Err(Error::value("loss_parameter", other, expected).into());
-            }
-        };
+        let loss = loss_parameter.map_or(Ok(loss), |parameter| loss.with_parameter(parameter))?;
         if let Some(weights) = &output_weights {
             check_shape("output_weights", &[weights.len()], &[widths[hidden + 1]])?;
             if loss.takes_classes() || !weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite()) {

@@ -9,6 +9,7 @@ mod mlp;
 mod optim;
 mod options;
 mod recipe;
+mod registry;
 mod schedule;
 mod state;
 mod structure;
@@ -22,5 +23,6 @@ fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<schedule::PySchedule>()?;
     optim::register(module)?;
     lbfgs::register(module)?;
+    registry::register(module)?;
     mlp::register(module)
 }

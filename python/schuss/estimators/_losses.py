@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from .._registry import LINKS, LOSSES, loss_with_link
+
 
 class Objective(NamedTuple):
     """What the core is told to minimise, and how its figures become the ones that are reported.
@@ -28,37 +30,48 @@ class Objective(NamedTuple):
         return (loss - penalty + constant) * self.share + penalty
 
 
-# scikit-learn's name: the core's, its factor, the link from last preactivation to output.
+class Scaled(NamedTuple):
+    """A loss of the core and the factor that makes it scikit-learn's."""
+
+    name: str
+    factor: float
+
+
 REGRESSION = {
-    "squared_error": ("mse", 0.5, "identity"),
-    "poisson": ("poisson", 1.0, "exp"),
-    "absolute_error": ("mae", 1.0, "identity"),
-    "huber": ("huber", 1.0, "identity"),
-    "quantile": ("quantile", 1.0, "identity"),
-    "log_cosh": ("log_cosh", 1.0, "identity"),
+    "squared_error": Scaled("mse", 0.5),
+    "poisson": Scaled("poisson", 1.0),
+    "absolute_error": Scaled("mae", 1.0),
+    "huber": Scaled("huber", 1.0),
+    "quantile": Scaled("quantile", 1.0),
+    "log_cosh": Scaled("log_cosh", 1.0),
 }
 
-# One of the core's losses with that link.
-WITH_LINK = {
-    "identity": "mse",
-    "exp": "poisson",
-    "logistic": "binary_cross_entropy",
-    "softmax": "cross_entropy",
-}
+
+def _output_activation(link: str) -> str:
+    """What scikit-learn calls a link."""
+    return "logistic" if link == "sigmoid" else link
+
+
+# One of the core's losses with the link of that name.
+WITH_LINK = {_output_activation(link): loss_with_link(link) for link in LINKS}
+
+
+def _objective(name: str, parameter: float | None, weights: list[float] | None, share: float) -> Objective:
+    return Objective(name, parameter, weights, share, _output_activation(LOSSES[name].link))
 
 
 def regression(loss: str, parameter: float | None, weights: NDArray[Any]) -> Objective:
     """The objective of a regressor with a weight for each output."""
-    name, factor, link = REGRESSION[loss]
+    name, factor = REGRESSION[loss]
     share = 1.0 if loss == "poisson" else 1.0 / len(weights)
-    return Objective(name, parameter, [factor * float(w) for w in weights], share, link)
+    return _objective(name, parameter, [factor * float(w) for w in weights], share)
 
 
 def classification(outputs: int, multiclass: bool) -> Objective:
     """The objective of a classifier: log-loss of the class, or of each of several yes-or-no outputs."""
     if multiclass:
-        return Objective("cross_entropy", None, None, 1.0, "softmax")
-    return Objective("binary_cross_entropy", None, [1.0] * outputs, 1.0, "logistic")
+        return _objective("cross_entropy", None, None, 1.0)
+    return _objective("binary_cross_entropy", None, [1.0] * outputs, 1.0)
 
 
 def constant(objective: Objective, targets: NDArray[Any], sample_weight: NDArray[Any] | None) -> float:

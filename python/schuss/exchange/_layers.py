@@ -7,14 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._summary import LINKS
+from .._registry import LOSSES, loss_with_link
 from ..network import MLP
 
 Array = NDArray[Any]
-
-# What an estimator calls its loss, where the core calls it otherwise; a classifier's follows from its link.
-LOSSES = {"squared_error": "mse", "absolute_error": "mae"}
-CLASSIFICATION = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
 
 
 class Layers(NamedTuple):
@@ -47,8 +43,8 @@ class Layers(NamedTuple):
 def layers_of(model: Any) -> Layers:
     """The layers of a network or a fitted estimator."""
     if isinstance(model, MLP):
-        link = LINKS.get(model.objective, "identity")
-        return Layers(model.params[::2], model.params[1::2], model.activations, link, model.objective)
+        loss = model.objective
+        return Layers(model.params[::2], model.params[1::2], model.activations, LOSSES[loss].link, loss)
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
         raise TypeError(
@@ -56,8 +52,11 @@ def layers_of(model: Any) -> Layers:
         )
     hidden = len(model.coefs_) - 1
     names = [model.activation] * hidden if isinstance(model.activation, str) else list(model.activation)
+    from ..estimators._losses import REGRESSION
+
     link = _core_name(model.out_activation_)
-    loss = CLASSIFICATION.get(link) or LOSSES.get(model.loss, model.loss)
+    # A classifier's follows from its link.
+    loss = REGRESSION[model.loss].name if model.loss in REGRESSION else loss_with_link(link)
     return Layers(model.coefs_, model.intercepts_, [_core_name(name) for name in names], link, loss)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._registry import ACTIVATIONS, LINKS, Expression
 from .._schuss import __version__
 from ._layers import Layers, layers_of
 
@@ -16,20 +17,6 @@ if TYPE_CHECKING:
 
 # The first operator set with all that is needed (Gelu), and the file format of its time.
 OPSET, IR_VERSION = 20, 9
-
-OPERATORS: dict[str, tuple[str, dict[str, float]]] = {
-    "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
-    "elu": ("Elu", {"alpha": 1.0}),
-    "selu": ("Selu", {}),
-    "gelu": ("Gelu", {}),
-    "mish": ("Mish", {}),
-    "tanh": ("Tanh", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "softplus": ("Softplus", {}),
-    "softmax": ("Softmax", {"axis": -1}),
-    "exp": ("Exp", {}),
-}
 
 
 def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
@@ -125,16 +112,20 @@ class _Graph:
     def network(self, layers: Layers) -> str:
         """Linear layers and activations, from "X" to the network's output."""
         value = "X"
-        activations = [*layers.activations, layers.link]
-        for weights, bias, activation in zip(layers.weights, layers.biases, activations, strict=True):
+        functions = [*(ACTIVATIONS[name].onnx for name in layers.activations), LINKS[layers.link].onnx]
+        for weights, bias, function in zip(layers.weights, layers.biases, functions, strict=True):
             parts = (self.constant(np.array(part, np.float32)) for part in (weights, bias))
-            value = self.add("Gemm", value, *parts)
-            if activation == "silu":
-                value = self.add("Mul", value, self.add("Sigmoid", value))
-            elif activation != "identity":
-                operator, attributes = OPERATORS[activation]
-                value = self.add(operator, value, **attributes)
+            value = self.apply(function, self.add("Gemm", value, *parts))
         return value
+
+    def apply(self, function: Expression, value: str) -> str:
+        """What a function gives for a value."""
+        if function is None:
+            return value
+        if isinstance(function, float):
+            return self.constant(np.float32(function))
+        inputs = [self.apply(expression, value) for expression in function.inputs]
+        return self.add(function.operator, *inputs, **function.attributes)
 
     def label(self, model: Any, link: str, out: str) -> tuple[str, int, list[int]]:
         """What a classifier's `predict` makes of the network's output; also its type and shape but rows."""

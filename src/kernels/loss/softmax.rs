@@ -1,9 +1,12 @@
 //! Rows of exponentials that share a sum: softmax and the cross-entropy on it.
 
-use super::{BLOCK, Logits, Rows, Targets, sum};
+use super::rows::{Logits, RowLoss, Rows, Targets, sum};
 use crate::kernels::math;
 use crate::scalar::Scalar;
 use crate::simd::Isa;
+
+/// How many numbers are worked on at a time, on the stack.
+const BLOCK: usize = 128;
 
 /// What is made of a row of exponentials.
 trait Goal<T> {
@@ -20,10 +23,15 @@ pub fn softmax<I: Isa, T: Scalar>(z: &mut [T], outputs: usize, stride: usize) {
     exponentials::<I, T>(z, outputs, stride, count, Probabilities);
 }
 
-/// The sum of y (ln sum e^z - z), and its gradient (sum y) softmax - y.
-#[inline(always)]
-pub fn cross_entropy<I: Isa, T: Scalar>(z: impl Logits<T>, rows: Rows<T>) {
-    exponentials::<I, T>(z, rows.outputs, rows.stride, rows.row_loss.len(), rows);
+/// The sum of y (ln sum e^z - z), and its gradient (sum y) softmax - y: one loss for all outputs.
+#[derive(Clone, Copy)]
+pub struct CrossEntropy;
+
+impl RowLoss for CrossEntropy {
+    #[inline(always)]
+    fn evaluate<I: Isa, T: Scalar>(self, _: f64, z: impl Logits<T>, rows: Rows<T>) {
+        exponentials::<I, T>(z, rows.outputs, rows.stride, rows.row_loss.len(), rows);
+    }
 }
 
 struct Probabilities;

@@ -1,11 +1,16 @@
-use super::{Loss, Targets};
+use super::{Link, Loss, Reduction, TargetKind, Targets};
 use crate::scalar::Scalar;
 use crate::simd::at_every_level;
+
+/// The loss of that name.
+fn named(name: &str) -> Loss {
+    Loss::from_name(name).unwrap()
+}
 
 /// Every loss, and parameters other than the defaults.
 fn losses() -> Vec<Loss> {
     let mut all = Loss::ALL.to_vec();
-    all.extend([Loss::Huber { delta: 0.3 }, Loss::Quantile { level: 0.9 }]);
+    all.extend([named("huber").with_parameter(0.3).unwrap(), named("quantile").with_parameter(0.9).unwrap()]);
     all
 }
 
@@ -137,16 +142,16 @@ fn losses_have_the_values_of_their_formulas() {
     let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
     let total: f64 = z.iter().map(|z| z.exp()).sum();
     for (loss, want) in [
-        (Loss::Mse, 10.0 / 3.0),
-        (Loss::Sse, 10.0),
-        (Loss::Mae, 4.0 / 3.0),
-        (Loss::Huber { delta: 1.0 }, (0.5 + 2.5) / 3.0),
-        (Loss::Huber { delta: 2.0 }, (0.5 + 4.0) / 3.0),
-        (Loss::LogCosh, (1f64.cosh().ln() + 3f64.cosh().ln()) / 3.0),
-        (Loss::Quantile { level: 0.9 }, (0.1 + 2.7) / 3.0),
-        (Loss::CrossEntropy, term(&|z, y| -y * (z.exp() / total).ln())),
-        (Loss::BinaryCrossEntropy, term(&|z, y| -y * sigmoid(z).ln() - (1.0 - y) * (1.0 - sigmoid(z)).ln()) / 3.0),
-        (Loss::Poisson, term(&|z, y| z.exp() - y * z) / 3.0),
+        (named("mse"), 10.0 / 3.0),
+        (named("sse"), 10.0),
+        (named("mae"), 4.0 / 3.0),
+        (named("huber").with_parameter(1.0).unwrap(), (0.5 + 2.5) / 3.0),
+        (named("huber").with_parameter(2.0).unwrap(), (0.5 + 4.0) / 3.0),
+        (named("log_cosh"), (1f64.cosh().ln() + 3f64.cosh().ln()) / 3.0),
+        (named("quantile").with_parameter(0.9).unwrap(), (0.1 + 2.7) / 3.0),
+        (named("cross_entropy"), term(&|z, y| -y * (z.exp() / total).ln())),
+        (named("binary_cross_entropy"), term(&|z, y| -y * sigmoid(z).ln() - (1.0 - y) * (1.0 - sigmoid(z)).ln()) / 3.0),
+        (named("poisson"), term(&|z, y| z.exp() - y * z) / 3.0),
     ] {
         assert_near(one::<f64>(loss, &z, Targets::Values(&y)).0, want, 1e-14, loss.name());
         assert_near(one::<f32>(loss, &z, Targets::Values(&cast(&y))).0, want, 1e-6, loss.name());
@@ -177,11 +182,11 @@ fn predictions_are_what_the_loss_is_least_for() {
                 assert_eq!(row[outputs..], z[outputs..], "{loss:?} wrote between the rows");
                 let total: f64 = z[..outputs].iter().map(|z| z.exp()).sum();
                 for (p, z) in row[..outputs].iter().zip(z) {
-                    let want = match loss {
-                        Loss::CrossEntropy => z.exp() / total,
-                        Loss::BinaryCrossEntropy => 1.0 / (1.0 + (-z).exp()),
-                        Loss::Poisson => z.exp(),
-                        _ => *z,
+                    let want = match loss.info().link {
+                        Link::Softmax => z.exp() / total,
+                        Link::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+                        Link::Exp => z.exp(),
+                        Link::Identity => *z,
                     };
                     assert_near(*p, want, 1e-14, loss.name());
                 }
@@ -190,7 +195,7 @@ fn predictions_are_what_the_loss_is_least_for() {
     }
     // The last row may end with its outputs.
     let mut z = [1.0, 1.0, 9.0, 1.0, 1.0];
-    Loss::CrossEntropy.link_in_place(&mut z, 2, 3);
+    named("cross_entropy").link_in_place(&mut z, 2, 3);
     assert_eq!(z, [0.5, 0.5, 9.0, 0.5, 0.5]);
 }
 
@@ -201,13 +206,13 @@ fn extreme_preactivations_are_exact() {
             let (loss, slope) = one::<T>(loss, &[z], Targets::Values(&[T::from_f64(y)]));
             (loss, slope[0])
         };
-        let bce = Loss::BinaryCrossEntropy;
+        let bce = named("binary_cross_entropy");
         assert_eq!(value(bce, 1e4, 1.0), (0.0, 0.0));
         assert_eq!(value(bce, -1e4, 0.0), (0.0, 0.0));
         assert_eq!(value(bce, 1e4, 0.0), (1e4, 1.0));
         assert_eq!(value(bce, -1e4, 1.0), (1e4, -1.0));
-        assert_eq!(value(Loss::Poisson, -1e4, 2.0), (2e4, -2.0));
-        let (loss, slope) = value(Loss::LogCosh, 1e4, 0.0);
+        assert_eq!(value(named("poisson"), -1e4, 2.0), (2e4, -2.0));
+        let (loss, slope) = value(named("log_cosh"), 1e4, 0.0);
         assert_near(loss, 1e4 - std::f64::consts::LN_2, 1e-15, "log_cosh");
         assert_eq!(slope, 1.0);
         // A confident and right output keeps the digits of its small loss and slope.
@@ -216,7 +221,7 @@ fn extreme_preactivations_are_exact() {
             assert_near(loss / small, 1.0, 1e-8, "small loss");
             assert_near(slope.abs() / small, 1.0, 1e-6, "small slope");
         }
-        let ce = |z: &[f64], class: u32| one::<T>(Loss::CrossEntropy, z, Targets::Classes(&[class]));
+        let ce = |z: &[f64], class: u32| one::<T>(named("cross_entropy"), z, Targets::Classes(&[class]));
         assert_eq!(ce(&[1e4, -1e4, 0.0], 0), (0.0, vec![0.0, 0.0, 0.0]));
         assert_eq!(ce(&[1e4, -1e4, 0.0], 1), (2e4, vec![1.0, -1.0, 0.0]));
         assert_eq!(ce(&[-1e4, -1e4], 1), (2f64.ln(), vec![0.5, -0.5]));
@@ -225,7 +230,7 @@ fn extreme_preactivations_are_exact() {
         assert_near(slope[0] / -small, 1.0, 3e-7, "small slope");
         assert_near(slope[1] / small, 1.0, 3e-7, "small slope");
         let mut p = cast::<T>(&[1e4, -1e4, 1e4]);
-        Loss::CrossEntropy.link_in_place(&mut p, 3, 3);
+        named("cross_entropy").link_in_place(&mut p, 3, 3);
         assert_eq!(p, cast::<T>(&[0.5, 0.0, 0.5]));
     }
     check::<f32>();
@@ -299,22 +304,49 @@ fn single_precision_is_near_double() {
 }
 
 #[test]
-fn names_lead_back() {
+fn names_lead_back_and_tables_say_what_is_done() {
     for loss in Loss::ALL {
         assert_eq!(Loss::from_name(loss.name()), Some(*loss));
+        assert_eq!(loss.takes_classes(), loss.info().targets == TargetKind::Classes);
+        // Two outputs, one of which is as it should be: a mean halves what a sum leaves alone.
+        let (two, one) = (
+            one::<f64>(*loss, &[2.0, 1.0], Targets::Values(&[1.0, 1.0])).0,
+            one::<f64>(*loss, &[2.0], Targets::Values(&[1.0])).0,
+        );
+        match loss.info().reduction {
+            Reduction::Sum => assert_eq!(two, one),
+            Reduction::Mean if loss.info().link == Link::Identity => assert_eq!(two, one / 2.0),
+            Reduction::Mean => {}
+        }
     }
     assert_eq!(Loss::from_name("rmse"), None);
-    assert!(!Loss::Sse.mean() && Loss::Mse.mean());
+    assert!(!named("sse").mean() && named("mse").mean());
+}
+
+#[test]
+fn a_parameter_must_lie_in_its_range() {
+    for loss in Loss::ALL {
+        match loss.info().parameter {
+            None => assert!(loss.with_parameter(0.5).is_err(), "{loss:?} has no parameter"),
+            Some(parameter) => {
+                assert_eq!(loss.with_parameter(parameter.default), Ok(*loss));
+                for outside in [parameter.above, parameter.below, -1.0, f64::NAN, f64::INFINITY] {
+                    let message = loss.with_parameter(outside).unwrap_err().to_string();
+                    assert!(message.contains(parameter.name) && message.contains(loss.name()), "{message}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
 #[should_panic(expected = "not below 3")]
 fn a_class_beyond_the_outputs_is_refused() {
-    one::<f32>(Loss::CrossEntropy, &[0.0, 0.0, 0.0], Targets::Classes(&[3]));
+    one::<f32>(named("cross_entropy"), &[0.0, 0.0, 0.0], Targets::Classes(&[3]));
 }
 
 #[test]
 #[should_panic(expected = "too short")]
 fn too_short_a_batch_is_refused() {
-    Loss::Mse.value(&[0f32; 5], 2, 2, Targets::Classes(&[0, 1, 0]), None, None, &mut [0.0; 3]);
+    named("mse").value(&[0f32; 5], 2, 2, Targets::Classes(&[0, 1, 0]), None, None, &mut [0.0; 3]);
 }

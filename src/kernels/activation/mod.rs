@@ -1,0 +1,12 @@
+//! The activations of a layer, each beside its derivative.
+//!
+//! A new one is a [`Function`](info::Function) in `functions` and its name in `registry`.
+
+mod functions;
+mod info;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+pub use info::{ActivationInfo, Init};
+pub use registry::Activation;
