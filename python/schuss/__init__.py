@@ -2,6 +2,7 @@
 
 from . import exchange, optimizers, plots, schedules
 from ._schuss import ACTIVATIONS, LOSSES, __version__
+from ._stop import Stop
 from .display import TrainingCurveDisplay
 from .ewa import ewa
 from .history import History
@@ -9,7 +10,7 @@ from .minimize import LBFGS, OptimizeResult, minimize
 from .network import MLP, TrainingInfo
 from .optimizers import *  # noqa: F403  the classes come from the tables of the rules
 
-__all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "TrainingInfo"]
+__all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "Stop", "TrainingInfo"]
 __all__ += ["TrainingCurveDisplay", "__version__", "ewa", "exchange", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__
 

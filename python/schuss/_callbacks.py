@@ -3,9 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .history import History
+    from .network import MLP
+
+
+@dataclass(frozen=True)
+class TrainingInfo:
+    """What a callback is told after each epoch.
+
+    Attributes
+    ----------
+    net : MLP
+        The network; its parameters and its optimizer may be read and changed.
+    epoch : int
+        Epochs done in this call of `MLP.fit`, from 1.
+    loss, val_loss : float or None
+        The objective over the epoch's batches and on the validation data.
+    lr : float or None
+        The learning rate of the epoch's last step; None with `LBFGS`, which has none.
+    seconds : float
+        Since the call of `MLP.fit`.
+    history : History
+        All epochs so far, this one included.
+    """
+
+    net: MLP
+    epoch: int
+    loss: float
+    val_loss: float | None
+    lr: float | None
+    seconds: float
+    history: History
 
 
 def as_list(callbacks: Callable[..., Any] | Iterable[Callable[..., Any]] | None) -> list[Callable[..., Any]]:
@@ -28,3 +62,14 @@ def want_to_stop(callbacks: list[Callable[..., Any]], told: Any) -> bool:
         # Only a truth value counts: a function may return something else by chance.
         stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
     return stop
+
+
+def teller(callbacks: list[Callable[..., Any]], net: MLP, history: History) -> Callable[[int], bool]:
+    """What calls them with the last epoch of a history; whether one of them wants to stop."""
+
+    def tell(epoch: int) -> bool:
+        last = {name: values[-1] for name, values in history.items()}
+        facts = last["loss"], last.get("val_loss"), last.get("lr"), last["seconds"]
+        return want_to_stop(callbacks, TrainingInfo(net, epoch, *facts, history))
+
+    return tell

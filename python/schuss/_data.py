@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._registry import LOSSES
+from ._registry import Loss
 from ._sparse import Sparse, compressed, is_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .network import MLP
+
+@dataclass(frozen=True)
+class Takes:
+    """What rows a network takes.
+
+    Attributes
+    ----------
+    inputs, outputs : int
+        Columns of the inputs and of the targets.
+    loss : Loss
+        Says what the targets must be.
+    dtype : dtype
+        Of all but class indices.
+    """
+
+    inputs: int
+    outputs: int
+    loss: Loss
+    dtype: np.dtype[Any]
 
 
-class Rows(NamedTuple):
-    """Inputs, targets and weights: C-contiguous, of the network's dtype (classes: uint32)."""
+@dataclass(frozen=True)
+class Rows:
+    """Inputs, targets and weights: C-contiguous, of the network's dtype (classes: uint32).
+
+    Attributes
+    ----------
+    flat : bool
+        Whether the targets came without a second dimension.
+    """
 
     x: NDArray[Any] | Sparse
-    targets: NDArray[Any] | None
-    weights: NDArray[Any] | None
+    targets: NDArray[Any] | None = None
+    weights: NDArray[Any] | None = None
+    flat: bool = True
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any] | None, NDArray[Any] | None]:
+        """As the core takes them."""
+        return self.x, self.targets, self.weights
 
     @property
     def total_weight(self) -> float:
@@ -32,7 +64,7 @@ class Rows(NamedTuple):
     def explain(self, error: BaseException) -> None:
         """Add to an error of the arithmetic what is wrong with the rows, if anything is."""
         if isinstance(error, ArithmeticError):
-            for name, array in zip(("X", "y", "sample_weight"), self, strict=True):
+            for name, array in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
                 numbers = array.data if isinstance(array, Sparse) else array
                 if numbers is not None and not np.isfinite(numbers).all():
                     error.args = (f"{error}: {name} has NaN or infinity in it",)
@@ -50,16 +82,17 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
     return count
 
 
-def rows_of(net: MLP, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
+def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
     """Check and convert rows for a network; without targets where `y` is None."""
-    inputs = net.layers[0]
     convert = compressed if is_sparse(X) else _numbers
-    x = convert(f"{prefix}X", X, net.dtype)
-    if len(x.shape) != 2 or x.shape[1] != inputs:
-        raise ValueError(f"{prefix}X must be of shape (n_samples, {inputs}), got {x.shape}")
+    x = convert(f"{prefix}X", X, takes.dtype)
+    if len(x.shape) != 2 or x.shape[1] != takes.inputs:
+        raise ValueError(f"{prefix}X must be of shape (n_samples, {takes.inputs}), got {x.shape}")
     if y is None:
-        return Rows(x, None, None)
-    targets = _targets(net, y, f"{prefix}y")
+        return Rows(x)
+    name = f"{prefix}y"
+    convert_targets = _classes if takes.loss.targets == "classes" else _values
+    targets = convert_targets(takes, y, name)
     rows = x.shape[0]
     if len(targets) != rows:
         raise ValueError(f"{prefix}y must have {rows} rows as X has, got {len(targets)}")
@@ -67,40 +100,59 @@ def rows_of(net: MLP, X: Any, y: Any, sample_weight: Any = None, *, prefix: str 
         raise ValueError(f"{prefix}X must have at least one row, got none")
     weights = None
     if sample_weight is not None:
-        weights = _numbers(f"{prefix}sample_weight", sample_weight, net.dtype)
-        if weights.shape != (rows,):
-            raise ValueError(f"{prefix}sample_weight must be of shape ({rows},), got {weights.shape}")
-        if not (weights >= 0).all() or not weights.any():
-            raise ValueError(f"{prefix}sample_weight must be finite, not negative and not all zero")
-    return Rows(x, targets, weights)
+        weights = _weights(f"{prefix}sample_weight", sample_weight, rows, takes.dtype)
+    return Rows(x, targets, weights, flat=np.ndim(y) < 2)
 
 
-def blocks_of(net: MLP, X: Any, y: Any, sample_weight: Any) -> Rows | Callable[[int], Iterator[Rows]]:
-    """Rows where X is an array, else what gives the blocks of an epoch in their order."""
-    reads = hasattr(X, "read") and hasattr(X, "n_blocks")
-    if not reads and not callable(X):
+class Blocks:
+    """A source of blocks: rows that are read anew in each epoch.
+
+    Parameters
+    ----------
+    takes : Takes
+        What each block is checked for.
+    source : object or callable
+        With ``n_blocks`` and ``read(i)``, which is called in a new order in each epoch; or what returns an
+        iterator over the blocks.
+    seed : int
+        Seed of the order.
+    """
+
+    def __init__(self, takes: Takes, source: Any, seed: int) -> None:
+        self.takes = takes
+        self.source = source
+        self.seed = seed
+
+    def of_epoch(self, epoch: int) -> Iterator[Rows]:
+        """The blocks in their order."""
+        for block in self._read(epoch):
+            if not isinstance(block, tuple) or len(block) not in (2, 3):
+                raise TypeError("a block must be a tuple (X, y) or (X, y, weight)")
+            yield rows_of(self.takes, *block)
+
+    def _read(self, epoch: int) -> Iterable[Any]:
+        if not _reads(self.source):
+            blocks: Iterable[Any] = self.source()
+            return blocks
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.source.n_blocks)
+        return (self.source.read(int(i)) for i in order)
+
+
+def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int) -> Rows | Blocks:
+    """What a network learns from: rows where X is an array."""
+    if not _reads(X) and not callable(X):
         if y is None:
             raise TypeError("y must be given, unless X is a source of blocks; got None")
-        net._flat_targets = np.ndim(y) < 2
-        return rows_of(net, X, y, sample_weight)
+        return rows_of(takes, X, y, sample_weight)
     if y is not None or sample_weight is not None:
         raise TypeError(
             "y and sample_weight must be None where X is a source of blocks: its blocks bring their own"
         )
+    return Blocks(takes, X, seed)
 
-    def read(epoch: int) -> Iterator[Rows]:
-        if reads:
-            order = np.random.default_rng([net.seed, epoch]).permutation(X.n_blocks)
-            blocks = (X.read(int(i)) for i in order)
-        else:
-            blocks = X()
-        for block in blocks:
-            if not isinstance(block, tuple) or len(block) not in (2, 3):
-                raise TypeError("a block must be a tuple (X, y) or (X, y, weight)")
-            net._flat_targets = np.ndim(block[1]) < 2
-            yield rows_of(net, *block)
 
-    return read
+def _reads(source: Any) -> bool:
+    return hasattr(source, "read") and hasattr(source, "n_blocks")
 
 
 def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -110,21 +162,33 @@ def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def _targets(net: MLP, y: Any, name: str) -> NDArray[Any]:
-    outputs = net.layers[-1]
-    if not net._core.takes_classes:
-        targets = _numbers(name, y, net.dtype)
-        if targets.ndim == 1 and outputs == 1:
-            targets = targets[:, None]
-        if targets.ndim != 2 or targets.shape[1] != outputs:
-            also = " or (n_samples,)" if outputs == 1 else ""
-            raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}")
-        kind = LOSSES[net.objective].targets
-        if kind == "unit" and not ((targets >= 0) & (targets <= 1)).all():
-            raise ValueError(f"{name} must be from 0 to 1 for {net.objective}, got other numbers")
-        if kind == "counts" and not (targets >= 0).all():
-            raise ValueError(f"{name} must not be negative for {net.objective}, got negative numbers")
-        return targets
+def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    weights = _numbers(name, given, dtype)
+    if weights.shape != (rows,):
+        raise ValueError(f"{name} must be of shape ({rows},), got {weights.shape}")
+    if not (weights >= 0).all() or not weights.any():
+        raise ValueError(f"{name} must be finite, not negative and not all zero")
+    return weights
+
+
+def _values(takes: Takes, y: Any, name: str) -> NDArray[Any]:
+    outputs = takes.outputs
+    targets = _numbers(name, y, takes.dtype)
+    if targets.ndim == 1 and outputs == 1:
+        targets = targets[:, None]
+    if targets.ndim != 2 or targets.shape[1] != outputs:
+        also = " or (n_samples,)" if outputs == 1 else ""
+        raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}")
+    loss = takes.loss
+    if loss.targets == "unit" and not ((targets >= 0) & (targets <= 1)).all():
+        raise ValueError(f"{name} must be from 0 to 1 for {loss.name}, got other numbers")
+    if loss.targets == "counts" and not (targets >= 0).all():
+        raise ValueError(f"{name} must not be negative for {loss.name}, got negative numbers")
+    return targets
+
+
+def _classes(takes: Takes, y: Any, name: str) -> NDArray[Any]:
+    outputs = takes.outputs
     classes = np.asarray(y)
     if classes.ndim == 2 and classes.shape[1] == 1:
         classes = classes[:, 0]

@@ -1,20 +1,25 @@
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, final, overload
+from typing import Any, Final, TypeAlias, TypedDict, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Required, Self, Unpack, disjoint_base
 
 __all__ = [
     "ACTIVATIONS",
     "LBFGS",
     "LOSSES",
+    "NORMS",
+    "NORM_EPS",
+    "STOPS",
+    "EpochRecord",
     "LbfgsRun",
     "Network",
     "NonFiniteError",
     "Optimizer",
     "ParamGroup",
     "Schedule",
+    "TensorInfo",
     "__version__",
     "activation_table",
     "ewa_in_place",
@@ -26,6 +31,9 @@ __all__ = [
 __version__: Final[str]
 ACTIVATIONS: Final[tuple[str, ...]]
 LOSSES: Final[tuple[str, ...]]
+NORMS: Final[tuple[str, ...]]
+NORM_EPS: Final[float]
+STOPS: Final[tuple[str, ...]]
 
 # An array, or sequences and mappings of arrays, nested at will.
 _Arrays: TypeAlias = NDArray[Any] | Sequence["_Arrays"] | Mapping[Any, "_Arrays"]
@@ -136,45 +144,78 @@ def loss_table() -> list[dict[str, Any]]: ...
 _Inputs: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]
 _Rows: TypeAlias = tuple[_Inputs, NDArray[Any] | None, NDArray[Any] | None]
 
+class _NetworkSpec(TypedDict, total=False):
+    widths: Required[list[int]]
+    activations: Required[list[str]]
+    norm: str | None
+    loss: Required[str]
+    loss_parameter: float | None
+    output_weights: list[float] | None
+    l2: float
+    l2_per_weight: bool
+    dropout: list[float]
+
+class _FitOptions(TypedDict, total=False):
+    epochs: Required[int]
+    first_epoch: Required[int]
+    shuffle: Required[bool]
+    seed: Required[int]
+    batch_size: int | None
+    threads: int | None
+    target_loss: float | None
+    max_seconds: float | None
+    tells: bool
+
+@final
+class EpochRecord:
+    @property
+    def number(self) -> int: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def val_loss(self) -> float | None: ...
+    @property
+    def lr(self) -> float | None: ...
+    @property
+    def penalty(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
+
+@final
+class TensorInfo:
+    @property
+    def name(self) -> str: ...
+    @property
+    def layer(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def decays(self) -> bool: ...
+    @property
+    def initial(self) -> float: ...
+    @property
+    def bound(self) -> float: ...
+
 @final
 class Network:
-    def __new__(
-        cls,
-        widths: list[int],
-        activations: list[str],
-        loss: str,
-        l2: float,
-        l2_per_weight: bool,
-        dropout: list[float],
-        *,
-        loss_parameter: float | None = None,
-        output_weights: list[float] | None = None,
-    ) -> Network: ...
+    def __new__(cls, **spec: Unpack[_NetworkSpec]) -> Network: ...
     @property
     def n_params(self) -> int: ...
-    @property
-    def takes_classes(self) -> bool: ...
     def workers(self, batch_size: int) -> int: ...
-    def init_bounds(self) -> list[float]: ...
+    def tensors(self) -> list[TensorInfo]: ...
     def fit(
         self,
         theta: NDArray[Any],
         optimizer: Optimizer,
         data: _Rows,
         validation: _Rows | None,
-        *,
-        batch_size: int | None,
-        epochs: int,
-        first_epoch: int,
-        shuffle: bool,
-        seed: int,
-        threads: int | None,
-        target_loss: float | None,
-        on_epoch: Callable[[int, float, float | None], None] | None,
-        each_epoch: Callable[[float, float | None, float, float], object] | None = None,
-        max_seconds: float | None = None,
-        tells: bool = True,
-    ) -> tuple[list[tuple[float, float | None, float, float, float]], str, BaseException | None]: ...
+        options: _FitOptions | dict[str, Any],
+        on_epoch: Callable[[EpochRecord], bool | None] | None = None,
+    ) -> tuple[list[EpochRecord], str, BaseException | None]: ...
     def predict(self, theta: NDArray[Any], x: _Inputs, raw: bool, threads: int | None) -> NDArray[Any]: ...
     def loss(self, theta: NDArray[Any], data: _Rows, threads: int | None) -> float: ...
     def loss_and_grads(

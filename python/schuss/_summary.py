@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
-from ._registry import LOSSES
-
-if TYPE_CHECKING:
-    from .network import MLP
+import numpy as np
 
 COLUMNS = ("layer", "weights", "activation", "parameters", "memory")
 
@@ -27,25 +24,34 @@ class Summary(str):
         return self.html
 
 
-def summary_of(net: MLP) -> Summary:
+class LayerRow(NamedTuple):
+    """What a summary says of a layer: its shape, what follows its product, how many parameters it has."""
+
+    inputs: int
+    outputs: int
+    norm: str | None
+    activation: str
+    dropout: float
+    parameters: int
+
+
+def summary_of(layers: Sequence[LayerRow], dtype: np.dtype[Any], *, loss: str, l2: float) -> Summary:
     """The table of a network: a row per layer, and their sum."""
-    rows = []
-    names = [*net.activations, LOSSES[net.objective].link]
-    for number, name in enumerate(names, 1):
-        inputs, outputs = net.layers[number - 1], net.layers[number]
-        rate = net.dropout[number - 1] if number < len(names) else 0.0
-        after = f"{name}, dropout {rate:g}" if rate else name
-        count = (inputs + 1) * outputs
-        rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, net)))
-    loss = f"loss: {net.objective}" + (f", l2: {net.l2:g}" if net.l2 else "")
-    total = ("sum", net.dtype.name, loss, f"{net.theta.size:,}", _size(net.theta.size, net))
-    summary = Summary(_text(rows, total))
-    summary.html = _html(rows, total)
+    rows, total = [], 0
+    for number, (inputs, outputs, norm, activation, rate, count) in enumerate(layers, 1):
+        steps = (f"{norm} norm" if norm else "", activation, f"dropout {rate:g}" if rate else "")
+        after = ", ".join(filter(None, steps))
+        total += count
+        rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, dtype)))
+    objective = f"loss: {loss}" + (f", l2: {l2:g}" if l2 else "")
+    foot = ("sum", dtype.name, objective, f"{total:,}", _size(total, dtype))
+    summary = Summary(_text(rows, foot))
+    summary.html = _html(rows, foot)
     return summary
 
 
-def _size(count: int, net: MLP) -> str:
-    size = float(count * net.dtype.itemsize)
+def _size(count: int, dtype: np.dtype[Any]) -> str:
+    size = float(count * dtype.itemsize)
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from ._html import history_html
+from ._stop import Stop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +33,10 @@ class History(Mapping[str, list[float]]):
 
     Attributes
     ----------
-    stopped : str or None
-        Why training ended: ``"epochs"``, ``"target_loss"``, ``"max_time"``, ``"converged"``,
-        ``"callback"``, ``"interrupted"`` or ``"error"``; None while it runs.
+    stopped : Stop or None
+        Why training ended, a string: ``"epochs"``, ``"target_loss"``, ``"max_time"``, ``"converged"``,
+        ``"callback"``, ``"interrupted"`` or ``"error"``; of an estimator also ``"evaluations"``,
+        ``"no_descent"`` or ``"not_finite"``. None while it runs.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class History(Mapping[str, list[float]]):
     [0.9, 0.4]
     """
 
-    stopped: str | None
+    stopped: Stop | None
 
     def __init__(self) -> None:
         self._columns: dict[str, list[float]] = {}
@@ -190,28 +192,29 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
 def _plain_bar(total: int, file: TextIO) -> Iterator[Update]:
     """A line that rewrites itself on a terminal; in a log, ten lines for the whole training."""
     live = file.isatty()
-    shown_at, shown, last = float("-inf"), 0, ""
+    shown_at, shown = float("-inf"), 0
+    last: tuple[int, float, float | None] = 0, 0.0, None
 
-    def show(epoch: int) -> None:
+    def show() -> None:
         nonlocal shown_at, shown
-        file.write(f"\r{last}\x1b[K" if live else f"{last}\n")
+        epoch, loss, val_loss = last
+        line = f"epoch {epoch}/{total} {_losses(loss, val_loss)}"
+        file.write(f"\r{line}\x1b[K" if live else f"{line}\n")
         file.flush()
         shown_at, shown = time.monotonic(), epoch
 
-    epoch = 0
-
-    def update(now: int, loss: float, val_loss: float | None) -> None:
-        nonlocal epoch, last
-        epoch, last = now, f"epoch {now}/{total} {_losses(loss, val_loss)}"
+    def update(epoch: int, loss: float, val_loss: float | None) -> None:
+        nonlocal last
+        last = epoch, loss, val_loss
         if time.monotonic() - shown_at >= 0.1 if live else 10 * (epoch - shown) >= total:
-            show(epoch)
+            show()
 
     try:
         yield update
     finally:
-        if epoch > shown:
-            show(epoch)
-        if live and epoch:
+        if last[0] > shown:
+            show()
+        if live and shown:
             file.write("\n")
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _callbacks, _schuss
-from ._data import Rows, blocks_of, check_count, rows_of
-from ._layers import per_layer, views
-from ._run import Run, TrainingInfo
+from . import _schuss
+from ._callbacks import TrainingInfo, as_list, teller
+from ._data import Blocks, Rows, Takes, check_count, rows_of, source_of
+from ._registry import LOSSES
+from ._run import Run
 from ._schuss import LBFGS
-from ._summary import Summary, summary_of
+from ._stop import Stop
+from ._summary import LayerRow, Summary, summary_of
+from ._tensors import initialise, per_layer, views
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MLP", "TrainingInfo"]
 
+
 Callback = Callable[[TrainingInfo], object]
+Norm = Literal["layer", "rms"]
 
 
 class MLP:
@@ -51,13 +57,23 @@ class MLP:
         are free.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
+    norm : {"layer", "rms"}, optional
+        What is done to the rows of every hidden layer between its product and its activation. ``"layer"``
+        brings each row to mean 0 and variance 1, then multiplies each column with its gain and adds its shift
+        (layer normalisation, Ba, Kiros and Hinton 2016). ``"rms"`` divides each row by its root mean square,
+        then multiplies with the gains; there are no shifts (Zhang and Sennrich 2019). Both add 1e-5 below
+        the root.
 
     Attributes
     ----------
     theta : ndarray of shape (n_params,)
         All parameters, one contiguous vector.
     params : list of ndarray
-        ``[W1, b1, W2, b2, ...]``, views of `theta`; W is (inputs, outputs).
+        ``[W1, b1, W2, b2, ...]``, views of `theta`; W is (inputs, outputs). With `norm` each hidden layer's
+        gains, and with ``"layer"`` its shifts, follow its biases.
+    named_params : dict of str to ndarray
+        The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
+        ``"1.weight"`` and so on.
     optimizer : Optimizer, LBFGS or None
         The optimizer of the last `fit`, with its state.
     history : History or None
@@ -67,7 +83,7 @@ class MLP:
     -----
     Initial weights are uniform, with variance 2 / inputs before activations of the ReLU family (He et al.
     2015), 1 / inputs before SELU (LeCun et al. 1998) and 2 / (inputs + outputs) otherwise (Glorot and Bengio
-    2010); biases start at zero.
+    2010); biases and shifts start at zero, gains at one.
 
     The same seed gives bit-identical parameters for every number of threads.
 
@@ -93,12 +109,14 @@ class MLP:
         seed: int = 0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        norm: Norm | None = None,
         _l2_per_weight: bool = False,
     ) -> None:
         self.layers = [check_count("layers", width) for width in layers]
         hidden = max(len(self.layers) - 2, 0)
         self.activations = per_layer("activation", activation, hidden, str)
         self.dropout = [float(rate) for rate in per_layer("dropout", dropout, hidden, Real)]
+        self.norm = norm
         self.objective = loss
         self.l2 = float(l2)
         self.dtype = np.dtype(dtype)
@@ -108,10 +126,7 @@ class MLP:
         self._l2_per_weight = _l2_per_weight
         self._core = self._make_core()
         self.theta = np.zeros(self._core.n_params, self.dtype)
-        self.params = views(self.theta, self.layers)
-        rng = np.random.default_rng(self.seed)
-        for weights, bound in zip(self.params[::2], self._core.init_bounds(), strict=True):
-            weights[...] = rng.uniform(-bound, bound, weights.shape)
+        initialise(self._take_views(), self._core.tensors(), np.random.default_rng(self.seed))
         self.optimizer: Optimizer | LBFGS | None = None
         self.history: History | None = None
         self._epochs_done = 0
@@ -119,8 +134,24 @@ class MLP:
 
     def _make_core(self) -> _schuss.Network:
         return _schuss.Network(
-            self.layers, self.activations, self.objective, self.l2, self._l2_per_weight, self.dropout
+            widths=self.layers,
+            activations=self.activations,
+            loss=self.objective,
+            l2=self.l2,
+            l2_per_weight=self._l2_per_weight,
+            dropout=self.dropout,
+            norm=self.norm,
         )
+
+    def _take_views(self) -> dict[str, NDArray[Any]]:
+        """The parameters as views of the vector that they now are."""
+        self.named_params = views(self.theta, self._core.tensors())
+        self.params = list(self.named_params.values())
+        return self.named_params
+
+    @property
+    def _takes(self) -> Takes:
+        return Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
 
     def fit(
         self,
@@ -203,38 +234,61 @@ class MLP:
             epochs.
         """
         check_count("epochs", epochs, least=0)
-        if batch_size not in (None, "auto"):
-            check_count("batch_size", batch_size)
+        settings = self._settings(batch_size, shuffle, seed, n_threads)
         if max_time is not None and not max_time > 0:
             raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}")
-        if n_threads is not None:
-            check_count("n_threads", n_threads)
-        seed = self.seed if seed is None else check_count("seed", seed, least=0)
-        listeners = _callbacks.as_list(callbacks)
-        source = blocks_of(self, X, y, sample_weight)
+        if target_loss is not None and not hasattr(target_loss, "__float__"):
+            raise TypeError(f"target_loss must be a number or None, got {target_loss!r}")
+        listeners = as_list(callbacks)
+        source = source_of(self._takes, X, y, sample_weight, self.seed)
         validation = None
         if validation_data is not None:
-            validation = rows_of(self, *validation_data, prefix="validation_data: ")
+            validation = rows_of(self._takes, *validation_data, prefix="validation_data: ")
         chosen = self._chosen(optimizer)
         if isinstance(chosen, LBFGS):
             self._check_lbfgs(source, batch_size)
         self.optimizer = chosen
-        settings = {
+        history = self.history = History()
+        run = Run(self, history, settings, validation, target_loss, max_time)
+        run.call_back = teller(listeners, self, history) if listeners else None
+        try:
+            with progress_bar(epochs, progress) as update:
+                run.update = update if progress else None
+                history.stopped = self._run(run, source, epochs)
+        except BaseException as error:
+            history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
+            raise
+        return history
+
+    def _settings(
+        self, batch_size: int | str | None, shuffle: bool, seed: int | None, n_threads: int | None
+    ) -> dict[str, Any]:
+        """Options of a training that all its epochs share, checked."""
+        if batch_size not in (None, "auto"):
+            check_count("batch_size", batch_size)
+        if n_threads is not None:
+            check_count("n_threads", n_threads)
+        seed = self.seed if seed is None else check_count("seed", seed, least=0)
+        return {
             "batch_size": 128 if batch_size == "auto" else batch_size,
             "shuffle": bool(shuffle),
             "seed": seed % 2**64,
             "threads": n_threads,
         }
-        history = self.history = History()
-        with progress_bar(epochs, progress) as update:
-            run = Run(self, history, update, listeners, target_loss, max_time, validation, settings)
-            if not isinstance(source, Rows):
-                history.stopped = run.on_blocks(source, epochs)
-            elif isinstance(chosen, LBFGS):
-                history.stopped = run.on_all_rows(chosen, source, epochs)
-            else:
-                history.stopped = run.on_rows(source, epochs)
-        return history
+
+    def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
+        """Train to the end; why it stopped."""
+        if isinstance(source, Blocks):
+            return run.on_blocks(lambda epoch: self._blocks(source, epoch), epochs)
+        self._flat_targets = source.flat
+        if isinstance(self.optimizer, LBFGS):
+            return run.on_all_rows(self.optimizer, source, epochs)
+        return run.on_rows(source, epochs)
+
+    def _blocks(self, source: Blocks, epoch: int) -> Iterator[Rows]:
+        for rows in source.of_epoch(epoch):
+            self._flat_targets = rows.flat
+            yield rows
 
     def predict(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
         """Outputs for the rows of `X`: probabilities, rates or plain numbers, as the loss implies.
@@ -261,7 +315,7 @@ class MLP:
 
     def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
         if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
-            X = rows_of(self, X, None).x
+            X = rows_of(self._takes, X, None).x
         out: NDArray[Any] = self._core.predict(self.theta, X, raw, n_threads)
         return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out
 
@@ -286,7 +340,8 @@ class MLP:
         -------
         float
         """
-        return self._core.loss(self.theta, rows_of(self, X, y, sample_weight), n_threads)
+        rows = rows_of(self._takes, X, y, sample_weight)
+        return self._core.loss(self.theta, rows.arrays, n_threads)
 
     def loss_and_grads(
         self,
@@ -314,11 +369,11 @@ class MLP:
         grads : list of ndarray
             In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
         """
-        rows = rows_of(self, X, y, sample_weight)
+        rows = rows_of(self._takes, X, y, sample_weight)
         grads = np.empty_like(self.theta)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
-        loss = self._core.loss_and_grads(self.theta, rows, grads, seed, n_threads)
-        return loss, views(grads, self.layers)
+        loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, n_threads)
+        return loss, list(views(grads, self._core.tensors()).values())
 
     def summary(self) -> Summary:
         """A table of the layers with shapes, activations, parameters and their memory.
@@ -328,23 +383,36 @@ class MLP:
         str
             The table as text, which a notebook shows as HTML.
         """
-        return summary_of(self)
+        shapes = list(zip(self.layers, self.layers[1:], strict=False))
+        counts = [0] * len(shapes)
+        for tensor in self._core.tensors():
+            counts[tensor.layer] += prod(tensor.shape)
+        activations = [*self.activations, LOSSES[self.objective].link]
+        norms = [self.norm] * len(self.activations) + [None]
+        rows = [
+            LayerRow(*shape, *rest)
+            for shape, *rest in zip(shapes, norms, activations, [*self.dropout, 0.0], counts, strict=True)
+        ]
+        return summary_of(rows, self.dtype, loss=self.objective, l2=self.l2)
 
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
-        options = f"activation={activation!r}, loss={self.objective!r}, dtype={self.dtype.name!r}"
+        norm = f"norm={self.norm!r}, " if self.norm else ""
+        options = f"activation={activation!r}, {norm}loss={self.objective!r}, dtype={self.dtype.name!r}"
         return f"MLP({self.layers}, {options})"
 
     def _repr_html_(self) -> str:
         return self.summary().html
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_core", "params")}
+        made = ("_core", "params", "named_params")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        # Networks that were kept before there was such a choice have no norm.
+        self.__dict__.update({"norm": None, **state})
         self._core = self._make_core()
-        self.params = views(self.theta, self.layers)
+        self._take_views()
         if isinstance(self.optimizer, _schuss.Optimizer):
             # It came with copies of the views that it updates.
             optimizer = self.optimizer.bind(self.params)

@@ -164,7 +164,7 @@ impl LbfgsRun {
     }
 
     /// Takes in value and gradient at `point`. Returns "searching", "stepped" (`point` before this call is the new best),
-    /// or why it stopped: "gradient", "change", "no descent", "not finite".
+    /// or why it stopped: "gradient", "change", "no_descent", "not_finite".
     fn tell(&mut self, value: f64, gradient: &Bound<'_, PyAny>) -> PyResult<&'static str> {
         match &mut self.0 {
             Engine::Single(run) => tell(run, value, gradient.extract::<PyReadonlyArray1<'_, f32>>()?),
@@ -204,7 +204,7 @@ fn tell<T: Scalar + numpy::Element>(
         Progress::Stepped => "stepped",
         Progress::Stopped(Reason::Gradient) => "gradient",
         Progress::Stopped(Reason::Change) => "change",
-        Progress::Stopped(Reason::NoDescent) => "no descent",
-        Progress::Stopped(Reason::NonFinite) => "not finite",
+        Progress::Stopped(Reason::NoDescent) => "no_descent",
+        Progress::Stopped(Reason::NonFinite) => "not_finite",
     })
 }

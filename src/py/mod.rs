@@ -3,9 +3,8 @@
 mod arrays;
 mod errors;
 mod groups;
-mod inputs;
 mod lbfgs;
-mod mlp;
+mod network;
 mod optim;
 mod options;
 mod recipe;
@@ -24,5 +23,5 @@ fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     optim::register(module)?;
     lbfgs::register(module)?;
     registry::register(module)?;
-    mlp::register(module)
+    network::register(module)
 }

@@ -20,9 +20,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .. import _schuss, optimizers
 from .._callbacks import as_list
-from .._layers import per_layer
 from .._schuss import ACTIVATIONS, LBFGS
 from .._sparse import check_sound, compressed, is_sparse
+from .._stop import Stop
+from .._tensors import per_layer
 from ..history import History
 from . import _losses, _parameters, _threads
 from ._descent import Descent
@@ -45,9 +46,9 @@ SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 USER = 5
 # Why L-BFGS may stop before it has converged.
 UNFINISHED = {
-    "epochs": "max_iter is reached",
-    "evaluations": "max_fun is reached",
-    "no descent": "no lower point was found along the negative gradient",
+    Stop.EPOCHS: "max_iter is reached",
+    Stop.EVALUATIONS: "max_fun is reached",
+    Stop.NO_DESCENT: "no lower point was found along the negative gradient",
 }
 
 
@@ -157,7 +158,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             held_out is not None or lbfgs is None or self.optimizer is not None
         )
         theta = self._start(first, core, layers, X.dtype, stops_early)
-        self.coefs_, self.intercepts_ = _parameters.split(theta, layers)
+        self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
         if stops_early and held_out is None:
             samples, held_out = self._split(samples)
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
@@ -265,12 +266,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         hidden = len(layers) - 2
         rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
         return _schuss.Network(
-            layers,
-            self._hidden_activations(hidden),
-            objective.name,
-            0.0 if plain else float(self.alpha),
-            True,
-            [float(rate) for rate in rates],
+            widths=layers,
+            activations=self._hidden_activations(hidden),
+            loss=objective.name,
+            l2=0.0 if plain else float(self.alpha),
+            l2_per_weight=True,
+            dropout=[float(rate) for rate in rates],
             loss_parameter=objective.parameter,
             output_weights=objective.output_weights,
         )
@@ -285,7 +286,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._random_state = random
             if first:
                 names = self._hidden_activations(len(layers) - 2)
-                theta = _parameters.initial(layers, names, core.init_bounds(), random, dtype)
+                theta = _parameters.initial(core.tensors(), names, random, dtype)
             self._split_state = copy.deepcopy(random)
             self._seed = int(random.randint(2**63, dtype=np.uint64))
             self._epochs = 0
@@ -332,9 +333,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         threads = self._threads(setup.core, batch_size)
         training = Epochs(setup, optimizer, self._optimizer_state, batch_size, threads)
         training.run(epochs)
-        if training.stopped == "interrupted":
+        if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
-        elif training.stopped == "epochs" and warn:
+        elif training.stopped is Stop.EPOCHS and warn:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
@@ -349,7 +350,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
         training = Descent(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
         training.run(self.max_iter)
-        if training.stopped == "interrupted":
+        if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped in UNFINISHED:
             warnings.warn(
@@ -392,12 +393,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         layers = _parameters.layers(self.coefs_)
         # Of what was fitted: parameters that were set since are for the next fit.
         core = _schuss.Network(
-            layers,
-            self._hidden_activations(len(layers) - 2),
-            _losses.WITH_LINK[self.out_activation_],
-            0.0,
-            False,
-            [0.0] * (len(layers) - 2),
+            widths=layers,
+            activations=self._hidden_activations(len(layers) - 2),
+            loss=_losses.WITH_LINK[self.out_activation_],
         )
         threads = self._most_threads()
         x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._lbfgs import descend
-from .._schuss import LBFGS
+from .._descent import Descent as Steps
+from .._descent import QuasiNewton, descend
+from .._schuss import LBFGS, NonFiniteError
+from .._stop import Stop
 from ._training import Setup, Training
 
 Array = NDArray[Any]
@@ -51,27 +53,39 @@ class Descent(Training):
         of_rows = self.rows[2]
         self._weight = len(self.rows[1]) if of_rows is None else float(of_rows.sum(dtype=np.float64))
         self._loss_before = np.inf
+        self._gradient = np.empty_like(self.theta)
+        self._evaluations = 0
 
     def _train(self, epochs: int) -> None:
-        def after_step(loss: float) -> bool:
-            return self._after_step(loss, epochs)
+        def stepped(steps: Steps) -> Stop | None:
+            return self._after_step(steps.value, epochs)
 
         self.listeners.begin_epoch()
-        end = descend(self.recipe, self.theta, self._evaluate, after_step, self.max_evaluations)
+        end = descend(QuasiNewton(self.recipe, self.theta), self._evaluate, stepped, self._out_of_budget)
+        if end is Stop.NOT_FINITE:
+            raise NonFiniteError("the loss or its gradient is not finite at the start")
+        if end is Stop.CONVERGED and self.stopped is None:
+            # With the last evaluation it has not converged, even if that met the tolerance: as SciPy has it.
+            end = self._out_of_budget() or end
         self.stopped = self.stopped or end
 
-    def _evaluate(self, point: Array, gradient: Array) -> float:
-        return self.core.loss_and_grads(point, self.rows, gradient, None, self.threads)
+    def _evaluate(self, point: Array) -> tuple[float, Array]:
+        self._evaluations += 1
+        value = self.core.loss_and_grads(point, self.rows, self._gradient, None, self.threads)
+        return value, self._gradient
 
-    def _after_step(self, loss: float, epochs: int) -> bool:
-        """Whether the step was the last."""
+    def _out_of_budget(self) -> Stop | None:
+        return Stop.EVALUATIONS if self._evaluations >= self.max_evaluations else None
+
+    def _after_step(self, loss: float, epochs: int) -> Stop | None:
+        """Why the step was the last, if so."""
         squares = sum(float(np.vdot(weight, weight)) for weight in self.weights)
         self._after_epoch(loss, None, 0.5 * self.settings.alpha * squares / self._weight)
         gain, self._loss_before = self._loss_before - loss, loss
         if self.stopped is None and len(self.record.epochs) >= epochs:
-            self.stopped = "epochs"
+            self.stopped = Stop.EPOCHS
         if self.stopped is None and gain <= self.least_gain * max(abs(loss), 1.0):
-            self.stopped = "converged"
+            self.stopped = Stop.CONVERGED
         if self.stopped is None:
             self.listeners.begin_epoch()
-        return self.stopped is not None
+        return self.stopped

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .._schuss import EpochRecord
+from .._stop import Stop
 from ._optimizer_state import OptimizerState
 from ._record import Epoch
 from ._training import Setup, Training
-
-# Loss, validation loss, learning rate, penalty and seconds.
-CoreRecord = tuple[float, "float | None", float, float, float]
 
 
 class Epochs(Training):
@@ -48,7 +47,7 @@ class Epochs(Training):
             or settings.learning_rate == "invscaling"
         )
         # What the core has recorded in its present run, which began after so many epochs of this training.
-        self._core_records: list[CoreRecord] = []
+        self._core_records: list[EpochRecord] = []
         self._run_began = 0
 
     def run(self, epochs: int) -> None:
@@ -67,46 +66,40 @@ class Epochs(Training):
         self.listeners.begin_epoch()
         self._core_records = []
         self._run_began = len(record.epochs)
-        self._core_records, stopped, error = self._core_fit(1 if self.rests else epochs - self._run_began)
+        self._core_records, stop, error = self._core_fit(1 if self.rests else epochs - self._run_began)
         if error is not None:
             raise error
         if self.rests and self._core_records:
-            loss, _, lr, penalty, _ = self._core_records[0]
-            self._after_epoch(loss, lr, penalty)
+            self._within_core(self._core_records[0])
             if self.held_out is not None:
                 # Held-out rows say more to a schedule that depends on results than those that are learnt.
                 self.optimizer.tell(record.epochs[-1].val_loss)
-        if self.stopped is None and stopped == "max_time":
-            self.stopped = "max_time"
+        if self.stopped is None and stop == Stop.MAX_TIME:
+            self.stopped = Stop.MAX_TIME
         if self.stopped is None and len(record.epochs) >= epochs:
-            self.stopped = "epochs"
+            self.stopped = Stop.EPOCHS
 
-    def _core_fit(self, epochs: int) -> tuple[list[CoreRecord], str, BaseException | None]:
+    def _core_fit(self, epochs: int) -> tuple[list[EpochRecord], str, BaseException | None]:
         limit = self.settings.max_time
-        return self.core.fit(
-            self.theta,
-            self.optimizer,
-            self.rows,
-            None,
-            batch_size=self.batch_size,
-            epochs=epochs,
-            first_epoch=self.record.all_epochs,
-            shuffle=self.settings.shuffle,
-            seed=self.settings.seed,
-            threads=self.threads,
-            target_loss=None,
-            on_epoch=None,
-            each_epoch=None if self.rests else self._within_core,
-            tells=self.held_out is None,
-            max_seconds=None if limit == np.inf else limit - self._seconds(),
-        )
+        options: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "epochs": epochs,
+            "first_epoch": self.record.all_epochs,
+            "shuffle": self.settings.shuffle,
+            "seed": self.settings.seed,
+            "threads": self.threads,
+            "tells": self.held_out is None,
+            "max_seconds": None if limit == np.inf else limit - self._seconds(),
+        }
+        on_epoch = None if self.rests else self._within_core
+        return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)
 
-    def _within_core(self, loss: float, _val_loss: float | None, lr: float, penalty: float) -> bool:
-        return self._after_epoch(loss, lr, penalty)
+    def _within_core(self, record: EpochRecord) -> bool:
+        return self._after_epoch(record.loss, record.lr, record.penalty)
 
-    def _not_entered(self) -> Iterable[tuple[float, float, float]]:
+    def _not_entered(self) -> Iterable[tuple[float, float | None, float]]:
         entered = len(self.record.epochs) - self._run_began
-        return [(loss, lr, penalty) for loss, _, lr, penalty, _ in self._core_records[entered:]]
+        return [(record.loss, record.lr, record.penalty) for record in self._core_records[entered:]]
 
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
         epoch = super()._enter(loss, lr, penalty)
@@ -119,7 +112,7 @@ class Epochs(Training):
         if self.settings.learning_rate != "adaptive":
             return super()._after_stalling()
         if self.state.learning_rate <= 1e-6:
-            self.stopped = "converged"
+            self.stopped = Stop.CONVERGED
             return "Learning rate too small. Stopping."
         self.state.learning_rate /= 5.0
         self.record.best = self.record.best._replace(stalled=0)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._layers import views
+from .._tensors import views
+
+if TYPE_CHECKING:
+    from .._schuss import TensorInfo
 
 Array = NDArray[Any]
 
 
-def split(theta: Array, widths: Sequence[int]) -> tuple[list[Array], list[Array]]:
+def split(theta: Array, tensors: Sequence[TensorInfo]) -> tuple[list[Array], list[Array]]:
     """The weights and the biases of each layer, as views of `theta`."""
-    parts = views(theta, widths)
-    return parts[::2], parts[1::2]
+    named = views(theta, tensors)
+    weights, biases = ([named[t.name] for t in tensors if t.kind == kind] for kind in ("weight", "bias"))
+    return weights, biases
 
 
 def layers(coefs: Sequence[Array]) -> list[int]:
@@ -41,6 +44,14 @@ def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
     return np.concatenate([np.asarray(part, precision(parts)).ravel() for part in parts])
 
 
+def copied(coefs: Sequence[Array], intercepts: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """Copies of weights and biases, as views of one vector of their own."""
+    parts = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
+    pieces = np.split(flat(coefs, intercepts).copy(), np.cumsum([part.size for part in parts])[:-1])
+    new = [piece.reshape(part.shape) for piece, part in zip(pieces, parts, strict=True)]
+    return new[::2], new[1::2]
+
+
 def precision(parts: Sequence[Array]) -> type[np.floating[Any]]:
     """The precision that parameters are trained in."""
     return np.float32 if all(np.asarray(part).dtype == np.float32 for part in parts) else np.float64
@@ -51,23 +62,24 @@ def _address(array: Array) -> int:
 
 
 def initial(
-    widths: Sequence[int], activations: Sequence[str], bounds: Sequence[float], rng: Any, dtype: Any
+    tensors: Sequence[TensorInfo], activations: Sequence[str], rng: np.random.RandomState, dtype: Any
 ) -> Array:
     """Random parameters.
 
     As scikit-learn's for its four activations, drawn in the same order: weights and biases uniform, bounded
     by sqrt(6 / (inputs + outputs)), or sqrt(2 / ...) for the sigmoid (Glorot and Bengio 2010). For the others
-    the weights are within `bounds`, and the biases zero.
+    they start as `MLP` has it.
     """
-    parts = []
-    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
+    parts: list[Array] = []
+    bound = 0.0
+    for tensor in tensors:
         # scikit-learn's last layer goes by the activation too, though none follows it.
-        name = activations[min(layer, len(activations) - 1)] if activations else "identity"
-        if name in ("identity", "relu", "tanh", "sigmoid"):
-            bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / (inputs + outputs))
-            parts.append(rng.uniform(-bound, bound, inputs * outputs))
-            parts.append(rng.uniform(-bound, bound, outputs))
-        else:
-            parts.append(rng.uniform(-bounds[layer], bounds[layer], inputs * outputs))
-            parts.append(np.zeros(outputs))
+        name = activations[min(tensor.layer, len(activations) - 1)] if activations else "identity"
+        if name not in ("identity", "relu", "tanh", "sigmoid"):
+            bound = tensor.bound
+        elif tensor.kind == "weight":
+            # That of the weights, which come first, is the biases' too.
+            bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / sum(tensor.shape))
+        count = int(np.prod(tensor.shape))
+        parts.append(rng.uniform(-bound, bound, count) if bound else np.full(count, tensor.initial))
     return np.concatenate(parts).astype(dtype)

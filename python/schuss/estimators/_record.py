@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._stop import Stop
 from ..history import History
 from ._settings import Settings
 
@@ -150,6 +151,6 @@ class Record:
             self._history.append(**epoch._asdict())
             self._in_history += 1
 
-    def close(self, stopped: str | None) -> None:
+    def close(self, stopped: Stop | None) -> None:
         """The training is over, and this is why."""
         self._history.stopped = stopped

@@ -57,9 +57,7 @@ class Tasks:
     def _fitted(self) -> dict[str, Any]:
         """What a copy of the estimator needs to predict as it does now."""
         estimator = self.estimator
-        theta = _parameters.flat(estimator.coefs_, estimator.intercepts_).copy()
-        layers = [len(coef) for coef in estimator.coefs_] + [estimator.n_outputs_]
-        coefs, intercepts = _parameters.split(theta, layers)
+        coefs, intercepts = _parameters.copied(estimator.coefs_, estimator.intercepts_)
         attributes: dict[str, Any] = {"coefs_": coefs, "intercepts_": intercepts}
         if hasattr(estimator, "feature_names_in_"):
             # The rows that callbacks are given have no column names any more.

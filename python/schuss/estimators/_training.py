@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _schuss
+from .._stop import Stop
 from ..history import progress_bar
 from . import _losses
 from ._held_out import HeldOut
@@ -44,7 +45,7 @@ class Training(ABC):
 
     Attributes
     ----------
-    stopped : str or None
+    stopped : Stop or None
         Why it has ended; None while it runs.
     """
 
@@ -53,7 +54,7 @@ class Training(ABC):
         self.rows = setup.samples.for_core()
         self.held_out = setup.held_out
         self.settings, self.record, self.listeners = setup.settings, setup.record, setup.listeners
-        self.stopped: str | None = None
+        self.stopped: Stop | None = None
         self._constant = _losses.constant(
             self.settings.objective, setup.samples.targets, setup.samples.sample_weight
         )
@@ -63,7 +64,7 @@ class Training(ABC):
     def _train(self, epochs: int) -> None:
         """Train until `stopped` is set; call `_after_epoch` after each epoch."""
 
-    def _not_entered(self) -> Iterable[tuple[float, float, float]]:
+    def _not_entered(self) -> Iterable[tuple[float, float | None, float]]:
         """Loss, learning rate and penalty of epochs that are in the parameters, but not in the record."""
         return ()
 
@@ -76,7 +77,7 @@ class Training(ABC):
             except KeyboardInterrupt:
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
-                self.stopped = "interrupted"
+                self.stopped = Stop.INTERRUPTED
             except _schuss.NonFiniteError as error:
                 raise ValueError(NOT_FINITE) from error
         self.record.publish()
@@ -96,16 +97,16 @@ class Training(ABC):
             self._say_stalled(self._after_stalling())
         if self.stopped is None:
             if not np.isfinite(epoch.loss) and not np.isfinite(self.theta).all():
-                self.stopped = "not finite"
+                self.stopped = Stop.NOT_FINITE
             elif self._seconds() >= self.settings.max_time:
-                self.stopped = "max_time"
+                self.stopped = Stop.MAX_TIME
             elif wanted:
-                self.stopped = "callback"
+                self.stopped = Stop.CALLBACK
         return stalled or self.stopped is not None
 
     def _after_stalling(self) -> str:
         """Stop, or change something that may help; in words."""
-        self.stopped = "converged"
+        self.stopped = Stop.CONVERGED
         return "Stopping."
 
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:

@@ -13,38 +13,74 @@ from ..network import MLP
 Array = NDArray[Any]
 
 
+class Layer(NamedTuple):
+    """One layer as plain data.
+
+    Attributes
+    ----------
+    tensors : dict of str to ndarray
+        The model's own arrays by kind: "weight" (inputs, outputs), "bias", "gain", "shift".
+    norm : {"layer", "rms"} or None
+        What follows the product.
+    activation : str or None
+        What follows that, one of `schuss.ACTIVATIONS`; None for the last layer.
+    """
+
+    tensors: dict[str, Array]
+    norm: str | None
+    activation: str | None
+
+
+class Module(NamedTuple):
+    """What PyTorch keeps in one module: a linear layer's weight and bias, or a norm's gain and shift."""
+
+    weight: Array
+    bias: Array | None
+
+
 class Layers(NamedTuple):
     """A network as plain data.
 
     Attributes
     ----------
-    weights, biases : list of ndarray
-        The model's own arrays, the weights as (inputs, outputs).
-    activations : list of str
-        Of the hidden layers, by the names in `schuss.ACTIVATIONS`.
+    layers : list of Layer
+        From inputs to outputs.
     link : {"identity", "softmax", "sigmoid", "exp"}
         From the last layer to the output.
     loss : str
         One of `schuss.LOSSES`.
     """
 
-    weights: list[Array]
-    biases: list[Array]
-    activations: list[str]
+    layers: list[Layer]
     link: str
     loss: str
 
     @property
     def widths(self) -> list[int]:
         """The widths of all layers, from inputs to outputs."""
-        return [len(self.weights[0]), *(weights.shape[1] for weights in self.weights)]
+        shapes = [layer.tensors["weight"].shape for layer in self.layers]
+        return [shapes[0][0], *(outputs for _, outputs in shapes)]
+
+    @property
+    def activations(self) -> list[str]:
+        """Of the hidden layers."""
+        return [layer.activation for layer in self.layers if layer.activation is not None]
+
+    @property
+    def modules(self) -> list[Module]:
+        """The model's own arrays, as PyTorch groups them."""
+        modules = []
+        for layer in self.layers:
+            modules.append(Module(layer.tensors["weight"], layer.tensors["bias"]))
+            if layer.norm:
+                modules.append(Module(layer.tensors["gain"], layer.tensors.get("shift")))
+        return modules
 
 
 def layers_of(model: Any) -> Layers:
     """The layers of a network or a fitted estimator."""
     if isinstance(model, MLP):
-        loss = model.objective
-        return Layers(model.params[::2], model.params[1::2], model.activations, LOSSES[loss].link, loss)
+        return _of_network(model)
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
         raise TypeError(
@@ -52,27 +88,48 @@ def layers_of(model: Any) -> Layers:
         )
     hidden = len(model.coefs_) - 1
     names = [model.activation] * hidden if isinstance(model.activation, str) else list(model.activation)
+    activations = [*map(_core_name, names), None]
+    parts = zip(model.coefs_, model.intercepts_, activations, strict=True)
+    layers = [Layer({"weight": weight, "bias": bias}, None, name) for weight, bias, name in parts]
     from ..estimators._losses import REGRESSION
 
     link = _core_name(model.out_activation_)
     # A classifier's follows from its link.
     loss = REGRESSION[model.loss].name if model.loss in REGRESSION else loss_with_link(link)
-    return Layers(model.coefs_, model.intercepts_, [_core_name(name) for name in names], link, loss)
+    return Layers(layers, link, loss)
+
+
+def _of_network(net: MLP) -> Layers:
+    hidden = len(net.activations)
+    layers = [
+        Layer({}, net.norm if i < hidden else None, name) for i, name in enumerate([*net.activations, None])
+    ]
+    for tensor in net._core.tensors():
+        layers[tensor.layer].tensors[tensor.kind] = net.named_params[tensor.name]
+    return Layers(layers, LOSSES[net.objective].link, net.objective)
 
 
 def _core_name(activation: str) -> str:
     return "sigmoid" if activation == "logistic" else activation
 
 
-def replace(layers: Layers, weights: list[Any], biases: list[Any]) -> None:
-    """Write new parameters, (inputs, outputs) and (outputs,), into a model's arrays; all of them or none."""
+def replace(modules: list[Module], given: list[tuple[Any, Any]]) -> None:
+    """Write new weights and biases, laid out as they are here, into a model's arrays; all of them or none.
+
+    A bias that is None becomes zeros.
+    """
+    if len(given) != len(modules):
+        raise ValueError(f"there must be weights of {len(modules)} layers, got {len(given)}")
     new = []
-    count = len(layers.weights)
-    if len(weights) != count:
-        raise ValueError(f"there must be weights of {count} layers, got {len(weights)}")
-    for kind, old, given in (("weights", layers.weights, weights), ("biases", layers.biases, biases)):
-        for number, (array, values) in enumerate(zip(old, given, strict=True), 1):
-            converted = np.asarray(values)
+    for number, (module, pair) in enumerate(zip(modules, given, strict=True), 1):
+        for kind, array, values in zip(("weights", "biases"), module, pair, strict=True):
+            if array is None:
+                if values is not None:
+                    raise ValueError(
+                        f"biases of layer {number} must be None: it has none, got {np.shape(values)}"
+                    )
+                continue
+            converted = np.zeros(array.shape) if values is None else np.asarray(values)
             if converted.shape != array.shape:
                 raise ValueError(
                     f"{kind} of layer {number} must be of shape {array.shape}, got {converted.shape}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._registry import ACTIVATIONS, LINKS, Expression
-from .._schuss import __version__
+from .._schuss import NORM_EPS, __version__
 from ._layers import Layers, layers_of
 
 if TYPE_CHECKING:
@@ -110,13 +110,30 @@ class _Graph:
         return name
 
     def network(self, layers: Layers) -> str:
-        """Linear layers and activations, from "X" to the network's output."""
+        """Linear layers, norms and activations, from "X" to the network's output."""
         value = "X"
-        functions = [*(ACTIVATIONS[name].onnx for name in layers.activations), LINKS[layers.link].onnx]
-        for weights, bias, function in zip(layers.weights, layers.biases, functions, strict=True):
-            parts = (self.constant(np.array(part, np.float32)) for part in (weights, bias))
-            value = self.apply(function, self.add("Gemm", value, *parts))
+        for layer in layers.layers:
+            tensors = {
+                kind: self.constant(np.array(part, np.float32)) for kind, part in layer.tensors.items()
+            }
+            value = self.add("Gemm", value, tensors["weight"], tensors["bias"])
+            if layer.norm == "layer":
+                parts = (tensors["gain"], tensors["shift"])
+                value = self.add("LayerNormalization", value, *parts, axis=-1, epsilon=NORM_EPS)
+            elif layer.norm == "rms":
+                value = self.add("Mul", self.rms_normalised(value), tensors["gain"])
+            link = LINKS[layers.link] if layer.activation is None else ACTIVATIONS[layer.activation]
+            value = self.apply(link.onnx, value)
         return value
+
+    def rms_normalised(self, value: str) -> str:
+        """Each row divided by its root mean square: an operator of its own only in later operator sets."""
+        mean = self.add(
+            "ReduceMean", self.add("Mul", value, value), self.constant(np.array([-1])), keepdims=1
+        )
+        return self.add(
+            "Div", value, self.add("Sqrt", self.add("Add", mean, self.constant(np.float32(NORM_EPS))))
+        )
 
     def apply(self, function: Expression, value: str) -> str:
         """What a function gives for a value."""

@@ -40,9 +40,10 @@ def save_safetensors(model: Any, path: str | PathLike[str], names: Sequence[str]
     about = {
         "layers": layers.widths,
         "activation": layers.activations,
+        "norm": layers.layers[0].norm,
         "loss": layers.loss,
         "flat": getattr(model, "_flat_targets", True),
-        "names": layer_names(names, len(layers.weights)),
+        "names": layer_names(names, layers),
     }
     save_file(to_torch(model, names), fspath(path), metadata={"format": "pt", KEY: json.dumps(about)})
 
@@ -82,7 +83,8 @@ def load_safetensors(path: str | PathLike[str], model: Any = None) -> Any:
         if not about:
             raise ValueError(f"{fspath(path)} does not say what network it is: model must be given, got None")
         dtype = state[f"{names[0]}.weight"].dtype
-        model = MLP(about["layers"], activation=about["activation"], loss=about["loss"], dtype=dtype)
+        options = {"activation": about["activation"], "norm": about.get("norm"), "loss": about["loss"]}
+        model = MLP(about["layers"], **options, dtype=dtype)
         model._flat_targets = about["flat"]
     load_torch(model, state, names)
     return model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._layers import layers_of, replace
+from ._layers import Layers, layers_of, replace
 
 
 def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -19,8 +19,10 @@ def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArra
     model : MLP or fitted estimator
         The network.
     names : sequence of str, optional
-        The name of each linear layer. By default ``"0"``, ``"2"``, ``"4"``, ...: those of a
-        `torch.nn.Sequential` in which linear layers and activations alternate.
+        The name of each module with weights: of each linear layer, and of each norm, `torch.nn.LayerNorm` or
+        `torch.nn.RMSNorm` with ``eps=1e-5``, which follows its linear layer. By default those of a
+        `torch.nn.Sequential` of linear layers, norms and activations: ``"0"``, ``"2"``, ``"4"``, ... without
+        norms, else ``"0"``, ``"1"``, ``"3"``, ``"4"``, ...
 
     Returns
     -------
@@ -38,11 +40,11 @@ def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArra
     ``module.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})``
     """
     layers = layers_of(model)
-    names = layer_names(names, len(layers.weights))
     state = {}
-    for name, weights, bias in zip(names, layers.weights, layers.biases, strict=True):
-        state[f"{name}.weight"] = np.array(weights.T, order="C")
-        state[f"{name}.bias"] = np.array(bias)
+    for name, (weight, bias) in zip(layer_names(names, layers), layers.modules, strict=True):
+        state[f"{name}.weight"] = np.array(weight.T, order="C")
+        if bias is not None:
+            state[f"{name}.bias"] = np.array(bias)
     return state
 
 
@@ -54,10 +56,10 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
     model : MLP or fitted estimator
         The network; it keeps its activations, whatever the other's are.
     state : mapping of str to array or tensor
-        What ``module.state_dict()`` returns, of a module whose layers with weights are all linear. A layer
-        without a bias gets one of zeros.
+        What ``module.state_dict()`` returns, of a module whose layers with weights are linear, or norms as the
+        network has them. A layer without a bias gets one of zeros.
     names : sequence of str, optional
-        The name of each linear layer; in the order of `state` by default.
+        The name of each of these modules, as for `to_torch`; in the order of `state` by default.
 
     Raises
     ------
@@ -69,18 +71,20 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
     missing = [name for name in names if f"{name}.weight" not in state]
     if missing:
         raise ValueError(f"state must have weights of the layers {missing}, got {list(state)}")
-    weights = [np.asarray(state[f"{name}.weight"]).T for name in names]
-    biases = [state.get(f"{name}.bias") for name in names]
-    filled = [
-        np.zeros(w.shape[-1:]) if bias is None else bias for w, bias in zip(weights, biases, strict=True)
-    ]
-    replace(layers_of(model), weights, filled)
+    given = [(np.asarray(state[f"{name}.weight"]).T, state.get(f"{name}.bias")) for name in names]
+    replace(layers_of(model).modules, given)
 
 
-def layer_names(names: Sequence[str] | None, count: int) -> list[str]:
-    """The names of linear layers, by default those in a sequence where each is followed by an activation."""
+def layer_names(names: Sequence[str] | None, layers: Layers) -> list[str]:
+    """The names of modules with weights, by default those in a sequence with activations between the layers."""
     if names is None:
-        return [str(2 * number) for number in range(count)]
+        own, place = [], 0
+        for layer in layers.layers:
+            with_weights = 2 if layer.norm else 1
+            own += [str(place + i) for i in range(with_weights)]
+            place += with_weights + 1
+        return own
+    count = len(layers.modules)
     if len(names) != count:
         raise ValueError(f"names must be {count}, one for each layer, got {list(names)}")
     return list(names)

@@ -12,21 +12,26 @@ use crate::scalar::Scalar;
 /// Borrowed arrays.
 pub enum BorrowedInputs<'py, T: Element> {
     Dense(PyReadonlyArray2<'py, T>),
-    Sparse { values: PyReadonlyArray1<'py, T>, columns: Borrowed<'py>, starts: Borrowed<'py>, width: usize },
+    Sparse {
+        values: PyReadonlyArray1<'py, T>,
+        columns: BorrowedIndices<'py>,
+        starts: BorrowedIndices<'py>,
+        width: usize,
+    },
 }
 
 /// Integers of a sparse matrix.
 #[derive(FromPyObject)]
-pub enum Borrowed<'py> {
+pub enum BorrowedIndices<'py> {
     Short(PyReadonlyArray1<'py, i32>),
     Long(PyReadonlyArray1<'py, i64>),
 }
 
-impl Borrowed<'_> {
+impl BorrowedIndices<'_> {
     fn indices(&self) -> PyResult<Indices<'_>> {
         Ok(match self {
-            Borrowed::Short(all) => Indices::Short(all.as_slice()?),
-            Borrowed::Long(all) => Indices::Long(all.as_slice()?),
+            BorrowedIndices::Short(all) => Indices::Short(all.as_slice()?),
+            BorrowedIndices::Long(all) => Indices::Long(all.as_slice()?),
         })
     }
 }

@@ -1,0 +1,203 @@
+"""The one way down: evaluate, let the optimizer move, look whether to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._function import Function
+from ._optimizer import Optimizer
+from ._schuss import LBFGS, LbfgsRun
+from ._stop import Stop
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Progress(Enum):
+    """What an evaluation led to."""
+
+    SEARCHING = "the point was a probe"
+    ARRIVED = "`x` has been evaluated, and is where it was"
+    STEPPED = "`x` is a new point"
+
+
+class Descent(Protocol):
+    """A way to descend, from one accepted point to the next.
+
+    Attributes
+    ----------
+    x : ndarray
+        The last accepted point, in the caller's memory: it is right whenever somebody looks.
+    value : float
+        The function there, once that is known.
+    gradient : ndarray
+        Its gradient there.
+    rule : str
+        The stopping rule that is met, in words, where one is.
+    """
+
+    x: Array
+    value: float
+    gradient: Array
+    rule: str
+
+    def propose(self) -> Array:
+        """Where to evaluate next."""
+
+    def tell(self, value: float, gradient: Array) -> Progress | Stop:
+        """Take in the function there and its gradient; a Stop is the end."""
+
+    def has_converged(self) -> bool:
+        """Whether a stopping rule is met at `x`, which is new or was changed by those who watch."""
+
+
+def descend(
+    descent: Descent,
+    evaluate: Callable[[Array], tuple[float, Array]],
+    stepped: Callable[[Descent], Stop | None],
+    out_of_budget: Callable[[], Stop | None] = lambda: None,
+) -> Stop:
+    """Descend to the end.
+
+    Parameters
+    ----------
+    descent : Descent
+        The optimizer at its start.
+    evaluate : callable
+        ``evaluate(point) -> (value, gradient)``.
+    stepped : callable
+        Called with the descent after each step; returns why to stop, if so. It may change `x`: the descent
+        goes on from there.
+    out_of_budget : callable, optional
+        Called after each evaluation that is not the end; returns why to stop, if so.
+
+    Returns
+    -------
+    Stop
+        Why it ended.
+    """
+    while True:
+        progress = descent.tell(*evaluate(descent.propose()))
+        if isinstance(progress, Stop):
+            return progress
+        if progress is Progress.STEPPED and (stop := stepped(descent)):
+            return stop
+        if progress is not Progress.SEARCHING and descent.has_converged():
+            return Stop.CONVERGED
+        if stop := out_of_budget():
+            return stop
+
+
+class FirstOrder:
+    """Steps of an optimizer with a learning rate, each projected onto the function's bounds.
+
+    It stops where the next step would be no longer than `min_step`.
+    """
+
+    value: float
+    gradient: Array
+    rule: str
+
+    def __init__(self, recipe: Optimizer, x: Array, function: Function, min_step: float) -> None:
+        self.x = x
+        self.started = False
+        self.optimizer = recipe.bind(x)
+        self.function = function
+        self.min_step = min_step
+
+    def propose(self) -> Array:
+        """The start, then the point after one more step."""
+        if self.started:
+            self.optimizer.step(self.gradient)
+            self.function.project(self.x, out=self.x)
+        return self.x
+
+    def tell(self, value: float, gradient: Array) -> Progress:
+        """Every point is accepted."""
+        self.value, self.gradient = value, gradient
+        if not self.started:
+            self.started = True
+            return Progress.ARRIVED
+        self.optimizer.tell(value)
+        return Progress.STEPPED
+
+    def has_converged(self) -> bool:
+        """Whether the next step would be a small one."""
+        size = self.function.step_size(self.x, self.gradient, self.optimizer.lr)
+        if size <= self.min_step:
+            self.rule = step_is_small(size, self.min_step)
+            return True
+        return False
+
+
+class QuasiNewton:
+    """Steps of L-BFGS, each with a line search.
+
+    It stops by the recipe's tolerances, and after a step no longer than `min_step`, where that is given.
+    """
+
+    value: float
+    gradient: Array
+    rule: str
+
+    def __init__(self, recipe: LBFGS, x: Array, min_step: float | None = None) -> None:
+        self.x = x
+        self.recipe = recipe
+        self.min_step = min_step
+        self.begin()
+
+    def begin(self) -> None:
+        """Search from `x`, with nothing known of the curvature."""
+        self.run = LbfgsRun(self.recipe, self.x.ravel())
+        self.accepted = self.x.copy()
+        self.size = 0.0
+        self.progress = "searching"
+
+    def propose(self) -> Array:
+        """The next probe of the line search."""
+        return self.run.point.reshape(self.x.shape)
+
+    def tell(self, value: float, gradient: Array) -> Progress | Stop:
+        """The line search goes on, or has found the next point."""
+        self.progress = self.run.tell(value, gradient.ravel())
+        if self.progress == "searching":
+            return Progress.SEARCHING
+        if self.progress == "not_finite":
+            # This is the start, and what it is worth.
+            self.value, self.gradient = value, gradient
+        if self.progress in ("no_descent", "not_finite"):
+            return Stop(self.progress)
+        x, self.value, gradient = self.run.best
+        x, self.gradient = x.reshape(self.x.shape), gradient.reshape(self.x.shape)
+        moved = not np.array_equal(x, self.accepted)
+        if self.min_step is not None:
+            self.size = float(np.linalg.norm(x - self.accepted))
+        self.accepted = x
+        self.x[...] = x
+        # Nothing has moved where the start is the answer already.
+        return Progress.STEPPED if moved else Progress.ARRIVED
+
+    def has_converged(self) -> bool:
+        """Whether a tolerance is met; a new search begins where `x` was changed meanwhile."""
+        if not np.array_equal(self.x, self.accepted):
+            self.begin()
+            return False
+        recipe = self.recipe
+        if self.progress == "gradient":
+            self.rule = f"No gradient component is larger than tolerance_grad = {recipe.tolerance_grad:g}."
+        elif self.progress == "change":
+            self.rule = f"The last step gained no more than tolerance_change = {recipe.tolerance_change:g}."
+        elif self.min_step is not None and self.size <= self.min_step:
+            self.rule = step_is_small(self.size, self.min_step)
+        else:
+            return False
+        return True
+
+
+def step_is_small(size: float, min_step: float) -> str:
+    """The rule that ends most descents, in words."""
+    return f"The step size {size:.3g} is no larger than min_step = {min_step:g}."

@@ -1,0 +1,141 @@
+"""Minimisations under way: one from each start, all at once where there are several."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._callbacks import want_to_stop
+from ._descent import Descent, FirstOrder, QuasiNewton, descend
+from ._function import Function
+from ._optimizer import Optimizer
+from ._result import OptimizeResult, ending
+from ._schuss import LBFGS, NonFiniteError
+from ._stop import Stop
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What ends a run, and who watches it."""
+
+    max_steps: int
+    min_step: float
+    deadline: float | None
+    callbacks: list[Callable[[OptimizeResult], Any]]
+    record: bool
+    # Set where Ctrl-C came while several runs were under way.
+    interrupt: threading.Event = field(default_factory=threading.Event)
+
+
+class Minimization:
+    """One start on its way down."""
+
+    def __init__(self, function: Function, start: Array, rules: Rules) -> None:
+        self.function = function
+        self.rules = rules
+        self.start = function.project(start)
+        self.nit = 0
+        self.best: tuple[Array, float, Array] | None = None
+        self.path: list[Array] | None = [] if rules.record else None
+        self.path_fun: list[float] = []
+
+    def result(self, recipe: Optimizer | LBFGS) -> OptimizeResult:
+        """Run to the end. Ctrl-C is an end too, once there is a point to return."""
+        descent = self.descent(recipe)
+        try:
+            reason = descend(descent, self.evaluate, self.stepped, self.out_of_budget)
+        except KeyboardInterrupt:
+            if self.best is None:
+                raise
+            reason = Stop.INTERRUPTED
+        assert self.best is not None, "a run that has not evaluated its start has raised"
+        x, value, gradient = self.best
+        rule = descent.rule if reason is Stop.CONVERGED else None
+        return OptimizeResult(
+            x=x,
+            fun=value,
+            jac=gradient,
+            **ending(reason, rule=rule, max_steps=self.rules.max_steps, nit=self.nit),
+            nit=self.nit,
+            nfev=self.function.nfev,
+            njev=self.function.njev,
+            path=None if self.path is None else np.array(self.path),
+            path_fun=None if self.path is None else np.array(self.path_fun),
+        )
+
+    def descent(self, recipe: Optimizer | LBFGS) -> FirstOrder | QuasiNewton:
+        """The optimizer at the start."""
+        x = self.start.copy()
+        if isinstance(recipe, LBFGS):
+            return QuasiNewton(recipe, x, self.rules.min_step)
+        return FirstOrder(recipe, x, self.function, self.rules.min_step)
+
+    def evaluate(self, x: Array) -> tuple[float, Array]:
+        """The function and its gradient; the first is that of the start."""
+        value, gradient = self.function(x)
+        if self.best is None and not self.keep(x, value, gradient):
+            raise NonFiniteError(f"fun or its gradient is not finite at the start: fun(x0) = {value}")
+        return value, gradient
+
+    def stepped(self, descent: Descent) -> Stop | None:
+        """A step has been taken."""
+        self.nit += 1
+        x, value, gradient = descent.x, descent.value, descent.gradient
+        if not self.keep(x, value, gradient):
+            return Stop.NOT_FINITE
+        if not self.rules.callbacks:
+            return None
+        nit, nfev = self.nit, self.function.nfev
+        state = OptimizeResult(x=x.copy(), fun=value, jac=gradient.copy(), nit=nit, nfev=nfev)
+        return Stop.CALLBACK if want_to_stop(self.rules.callbacks, state) else None
+
+    def keep(self, x: Array, value: float, gradient: Array) -> bool:
+        """Record a point; False where it is not finite."""
+        if self.path is not None:
+            self.path.append(x.copy())
+            self.path_fun.append(value)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return False
+        if self.best is None or value < self.best[1]:
+            self.best = (x.copy(), value, gradient.copy())
+        return True
+
+    def out_of_budget(self) -> Stop | None:
+        """Whether steps or time are used up."""
+        if self.rules.interrupt.is_set():
+            raise KeyboardInterrupt
+        if self.nit >= self.rules.max_steps:
+            return Stop.EPOCHS
+        if self.rules.deadline is not None and time.monotonic() >= self.rules.deadline:
+            return Stop.MAX_TIME
+        return None
+
+
+def together(
+    runs: list[Minimization], recipe: Optimizer | LBFGS, n_threads: int | None
+) -> list[OptimizeResult]:
+    """All runs at once. An error ends all of them; so does Ctrl-C, which reaches the main thread only."""
+    with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool:
+        futures = [pool.submit(run.result, recipe) for run in runs]
+        with suppress(KeyboardInterrupt):
+            wait(futures, return_when=FIRST_EXCEPTION)
+        runs[0].rules.interrupt.set()
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, KeyboardInterrupt):
+            raise error
+    results = [future.result() for future in futures if future.exception() is None]
+    if not results:
+        raise KeyboardInterrupt
+    return results

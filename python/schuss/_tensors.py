@@ -1,0 +1,44 @@
+"""The parameters of a network by its table of tensors, and options given for each of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ._schuss import TensorInfo
+
+
+def views(vector: NDArray[Any], tensors: Iterable[TensorInfo]) -> dict[str, NDArray[Any]]:
+    """The tensors by name, as views of one vector."""
+    return {
+        tensor.name: vector[tensor.start : tensor.start + prod(tensor.shape)].reshape(tensor.shape)
+        for tensor in tensors
+    }
+
+
+def initialise(
+    named: dict[str, NDArray[Any]], tensors: Iterable[TensorInfo], rng: np.random.Generator
+) -> None:
+    """Write the values that parameters start as: constants, and uniform random numbers around them."""
+    for tensor in tensors:
+        array = named[tensor.name]
+        array[...] = tensor.initial
+        if tensor.bound:
+            array += rng.uniform(-tensor.bound, tensor.bound, array.shape).astype(array.dtype)
+
+
+def per_layer(name: str, given: Any, hidden: int, kind: type) -> list[Any]:
+    """One value for each hidden layer, where one for all or a sequence is given."""
+    values = [given] * hidden if isinstance(given, kind) else list(given)
+    if len(values) != hidden:
+        raise ValueError(f"{name} must be one value or {hidden}, one for each hidden layer, got {given!r}")
+    for value in values:
+        if not isinstance(value, kind):
+            expected = "names" if kind is str else "numbers"
+            raise TypeError(f"{name} must be {expected} for the hidden layers, got {value!r}")
+    return values

@@ -1,0 +1,197 @@
+//! The class: what Python asks of a network.
+
+use std::sync::{Mutex, PoisonError};
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::data::{BorrowedRows, GivenRows, check_shape};
+use super::fit::{Fit, FitOptions};
+use super::inputs::BorrowedInputs;
+use super::precision::{Kept, Precision, by_dtype};
+use super::spec::NetworkSpec;
+use super::tensor::TensorInfo;
+use super::watch::{EpochRecord, Fitted};
+use crate::mlp::memory::{MAX_ROWS, Workspace};
+use crate::mlp::objective::{self, How};
+use crate::mlp::stages::NormKind;
+use crate::mlp::{Network, predict, trainer};
+use crate::py::optim::PyOptimizer;
+use crate::stop::Stop;
+
+/// Adds everything of this module to the extension.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("STOPS", PyTuple::new(module.py(), Stop::ALL.iter().map(|stop| stop.name()))?)?;
+    module.add("NORMS", PyTuple::new(module.py(), NormKind::ALL.iter().map(|norm| norm.name()))?)?;
+    module.add("NORM_EPS", NormKind::EPS)?;
+    module.add_class::<EpochRecord>()?;
+    module.add_class::<TensorInfo>()?;
+    module.add_class::<PyNetwork>()
+}
+
+/// The core of a network: its structure, without parameters. `schuss.MLP` is its public face.
+#[pyclass(name = "Network", module = "schuss._schuss", frozen)]
+pub struct PyNetwork {
+    network: Network,
+    kept: Mutex<Kept>,
+}
+
+#[pymethods]
+impl PyNetwork {
+    /// Makes it from a [`NetworkSpec`] in keywords.
+    #[new]
+    #[pyo3(signature = (**spec))]
+    fn new(py: Python<'_>, spec: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let spec = NetworkSpec::read(spec.unwrap_or(&PyDict::new(py)))?;
+        Ok(PyNetwork { network: spec.build()?, kept: Mutex::default() })
+    }
+
+    /// The number of parameters.
+    #[getter]
+    fn n_params(&self) -> usize {
+        self.network.tensors.len()
+    }
+
+    /// How many workers a training with batches of that size deserves.
+    fn workers(&self, batch_size: usize) -> usize {
+        trainer::workers(&self.network, batch_size)
+    }
+
+    /// What the parameters are, in their order.
+    fn tensors(&self) -> Vec<TensorInfo> {
+        self.network.tensors.iter().map(TensorInfo::new).collect()
+    }
+
+    /// Trains `theta` in place: the records of the epochs, why it stopped, and the exception that stopped it, not raised so
+    /// that the records are not lost.
+    ///
+    /// `on_epoch` is called with the record of each epoch, and training stops where it returns True. It may read `theta`, and
+    /// must not change it.
+    #[pyo3(signature = (theta, optimizer, data, validation, options, on_epoch=None))]
+    fn fit<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        optimizer: &Bound<'py, PyOptimizer>,
+        data: GivenRows<'py>,
+        validation: Option<GivenRows<'py>>,
+        options: &Bound<'py, PyDict>,
+        on_epoch: Option<Py<PyAny>>,
+    ) -> PyResult<Fitted> {
+        let fit = Fit { network: &self.network, optimizer, options: FitOptions::read(options)?, on_epoch };
+        by_dtype!(theta, self.fit_as(theta, fit, data, validation))
+    }
+
+    /// Predictions of the rows of `x`, or logits.
+    fn predict<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        raw: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        by_dtype!(theta, self.predict_as(theta, x, raw, threads))
+    }
+
+    /// The objective on some rows.
+    fn loss(&self, theta: &Bound<'_, PyAny>, data: GivenRows<'_>, threads: Option<usize>) -> PyResult<f64> {
+        by_dtype!(theta, self.loss_as(theta, data, threads))
+    }
+
+    /// The objective on some rows; its gradient to `grads`.
+    #[pyo3(signature = (theta, data, grads, dropout_seed, threads))]
+    fn loss_and_grads(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: GivenRows<'_>,
+        grads: &Bound<'_, PyAny>,
+        dropout_seed: Option<u64>,
+        threads: Option<usize>,
+    ) -> PyResult<f64> {
+        by_dtype!(theta, self.loss_and_grads_as(theta, data, grads, dropout_seed, threads))
+    }
+}
+
+impl PyNetwork {
+    fn check_theta<'py, T: Precision>(&self, theta: &Bound<'py, PyAny>) -> PyResult<PyReadwriteArray1<'py, T>> {
+        let theta: PyReadwriteArray1<T> = theta.extract()?;
+        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
+        Ok(theta)
+    }
+
+    fn fit_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        fit: Fit<'_, 'py>,
+        data: GivenRows<'py>,
+        validation: Option<GivenRows<'py>>,
+    ) -> PyResult<Fitted> {
+        let mut theta = self.check_theta::<T>(theta)?;
+        fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
+    }
+
+    fn predict_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        raw: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let theta: PyReadonlyArray1<T> = theta.extract()?;
+        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
+        let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
+        let x = borrowed.view()?;
+        let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.outputs()), false);
+        {
+            let mut writable = out.readwrite();
+            let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
+            let small = predict::is_quick(&self.network, x.nrows());
+            let mut run = || predict::predict(&self.network, params, x, to, raw, threads);
+            if small { run() } else { out.py().detach(run) }
+        }
+        Ok(out.into_any())
+    }
+
+    fn loss_as<T: Precision>(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: GivenRows<'_>,
+        threads: Option<usize>,
+    ) -> PyResult<f64> {
+        let py = theta.py();
+        let data = BorrowedRows::<T>::new(&self.network, &data)?;
+        let data = data.data()?;
+        let theta = self.check_theta::<T>(theta)?;
+        let params = theta.as_slice()?;
+        Ok(py.detach(|| objective::value(&self.network, params, &data, threads)))
+    }
+
+    fn loss_and_grads_as<T: Precision>(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: GivenRows<'_>,
+        grads: &Bound<'_, PyAny>,
+        dropout_seed: Option<u64>,
+        threads: Option<usize>,
+    ) -> PyResult<f64> {
+        let py = theta.py();
+        let data = BorrowedRows::<T>::new(&self.network, &data)?;
+        let data = data.data()?;
+        let theta = self.check_theta::<T>(theta)?;
+        let params = theta.as_slice()?;
+        let mut grads = self.check_theta::<T>(grads)?;
+        let grads = grads.as_slice_mut()?;
+        let noise = dropout_seed.filter(|_| self.network.is_noisy());
+        // Taken out for the call, so that two threads may call at once.
+        let locked = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = T::workspace(&mut locked()).take();
+        let sparse = data.x.sparse().is_some();
+        let mut workspace = kept
+            .filter(|kept| kept.rows() >= data.len().min(MAX_ROWS) && kept.is_sparse() == sparse)
+            .unwrap_or_else(|| Workspace::for_training(&self.network, data.len(), sparse));
+        let how = How { noise, threads };
+        let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
+        *T::workspace(&mut locked()) = Some(workspace);
+        Ok(loss)
+    }
+}

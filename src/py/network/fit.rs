@@ -1,0 +1,70 @@
+//! One training: its options, and the arrays that it borrows.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::data::{BorrowedRows, GivenRows};
+use super::keywords::Keywords;
+use super::precision::Precision;
+use super::watch::{Fitted, Watch};
+use crate::error::Error;
+use crate::mlp::Network;
+use crate::mlp::trainer::{self, Options};
+use crate::py::optim::PyOptimizer;
+
+/// How to train.
+pub struct FitOptions {
+    core: Options,
+    max_seconds: Option<f64>,
+}
+
+impl FitOptions {
+    /// Takes them from a dict.
+    pub fn read(given: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let given = Keywords::new(given)?;
+        let core = Options {
+            batch_size: given.optional("batch_size")?,
+            epochs: given.required("epochs")?,
+            first_epoch: given.required("first_epoch")?,
+            shuffle: given.required("shuffle")?,
+            seed: given.required("seed")?,
+            threads: given.optional("threads")?,
+            target_loss: given.optional("target_loss")?,
+            tells: given.optional("tells")?.unwrap_or(true),
+        };
+        let max_seconds = given.optional("max_seconds")?;
+        given.finish()?;
+        Ok(FitOptions { core, max_seconds })
+    }
+}
+
+/// What learns, and how.
+pub struct Fit<'a, 'py> {
+    pub network: &'a Network,
+    pub optimizer: &'a Bound<'py, PyOptimizer>,
+    pub options: FitOptions,
+    pub on_epoch: Option<Py<PyAny>>,
+}
+
+impl<'py> Fit<'_, 'py> {
+    /// Trains `params`.
+    pub fn run<T: Precision>(
+        self,
+        params: &mut [T],
+        data: &GivenRows<'py>,
+        validation: Option<&GivenRows<'py>>,
+    ) -> PyResult<Fitted> {
+        let (py, network, options) = (self.optimizer.py(), self.network, &self.options.core);
+        let data = BorrowedRows::new(network, data)?;
+        let validation = validation.map(|rows| BorrowedRows::new(network, rows)).transpose()?;
+        let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
+        let mut optimizer = self.optimizer.try_borrow_mut()?;
+        let optimizer = T::optimizer(&mut optimizer).filter(|optimizer| optimizer.len() == params.len());
+        let optimizer =
+            optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
+        let mut watch = Watch::new(self.options.max_seconds, self.on_epoch);
+        let rows = (&data, validation.as_ref());
+        let outcome = py.detach(|| trainer::fit(network, params, optimizer, rows, options, &mut watch));
+        Ok(watch.conclude(py, outcome))
+    }
+}

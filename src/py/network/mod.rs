@@ -1,0 +1,13 @@
+//! The network: NumPy arrays in, training with the GIL released, NumPy arrays out.
+
+mod class;
+mod data;
+mod fit;
+mod inputs;
+mod keywords;
+mod precision;
+mod spec;
+mod tensor;
+mod watch;
+
+pub use class::register;

@@ -1,0 +1,115 @@
+//! The description of a network, as Python gives it.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::data::check_shape;
+use super::keywords::Keywords;
+use crate::error::{Error, Result};
+use crate::kernels::activation::Activation;
+use crate::kernels::loss::Loss;
+use crate::mlp::stages::NormKind;
+use crate::mlp::{Architecture, Network};
+
+/// What a network is made from.
+pub struct NetworkSpec {
+    /// Of all layers, from inputs to outputs.
+    widths: Vec<usize>,
+    /// Of each hidden layer.
+    activations: Vec<String>,
+    /// Of all hidden layers.
+    norm: Option<String>,
+    loss: String,
+    loss_parameter: Option<f64>,
+    output_weights: Option<Vec<f64>>,
+    l2: f64,
+    l2_per_weight: bool,
+    /// Of each hidden layer.
+    dropout: Vec<f64>,
+}
+
+impl NetworkSpec {
+    /// Takes it from keyword arguments.
+    pub fn read(given: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let given = Keywords::new(given)?;
+        let activations: Vec<String> = given.required("activations")?;
+        let spec = NetworkSpec {
+            widths: given.required("widths")?,
+            norm: given.optional("norm")?,
+            loss: given.required("loss")?,
+            loss_parameter: given.optional("loss_parameter")?,
+            output_weights: given.optional("output_weights")?,
+            l2: given.optional("l2")?.unwrap_or(0.0),
+            l2_per_weight: given.optional("l2_per_weight")?.unwrap_or(false),
+            dropout: given.optional("dropout")?.unwrap_or_else(|| vec![0.0; activations.len()]),
+            activations,
+        };
+        given.finish()?;
+        Ok(spec)
+    }
+
+    /// The network, if it can be one.
+    pub fn build(self) -> Result<Network> {
+        self.check_layers()?;
+        if !(self.l2 >= 0.0 && self.l2.is_finite()) {
+            return Err(Error::value("l2", self.l2, "finite and not negative"));
+        }
+        let activations = self.activations.iter().map(|name| activation_of(name)).collect::<Result<_>>()?;
+        let loss = loss_of(&self.loss, self.loss_parameter)?;
+        self.check_output_weights(&loss)?;
+        Ok(Network::new(&Architecture {
+            norm: self.norm.as_deref().map(norm_of).transpose()?,
+            widths: self.widths,
+            activations,
+            loss,
+            output_weights: self.output_weights,
+            l2: self.l2,
+            l2_per_weight: self.l2_per_weight,
+            dropout: self.dropout,
+        }))
+    }
+
+    fn check_layers(&self) -> Result<()> {
+        if self.widths.len() < 2 || self.widths.contains(&0) {
+            let expected = "at least two widths, from inputs to outputs, all positive";
+            return Err(Error::value("layers", format!("{:?}", self.widths), expected));
+        }
+        let hidden = self.widths.len() - 2;
+        check_shape("activation", &[self.activations.len()], &[hidden])?;
+        check_shape("dropout", &[self.dropout.len()], &[hidden])?;
+        match self.dropout.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
+            Some(rate) => Err(Error::value("dropout", rate, "at least 0 and below 1")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_output_weights(&self, loss: &Loss) -> Result<()> {
+        let Some(weights) = &self.output_weights else { return Ok(()) };
+        check_shape("output_weights", &[weights.len()], &self.widths[self.widths.len() - 1..])?;
+        if loss.takes_classes() || !weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite()) {
+            let expected = "finite and not negative, for a loss that is a sum over outputs";
+            return Err(Error::value("output_weights", format!("{weights:?}"), expected));
+        }
+        Ok(())
+    }
+}
+
+fn activation_of(name: &str) -> Result<Activation> {
+    let expected = || one_of(Activation::ALL.iter().map(|activation| activation.name()));
+    Activation::from_name(name).ok_or_else(|| Error::value("activation", format!("{name:?}"), expected()))
+}
+
+fn norm_of(name: &str) -> Result<NormKind> {
+    let expected = || format!("None or {}", one_of(NormKind::ALL.iter().map(|norm| norm.name())));
+    NormKind::from_name(name).ok_or_else(|| Error::value("norm", format!("{name:?}"), expected()))
+}
+
+fn loss_of(name: &str, parameter: Option<f64>) -> Result<Loss> {
+    let expected = || one_of(Loss::ALL.iter().map(|loss| loss.name()));
+    let loss = Loss::from_name(name).ok_or_else(|| Error::value("loss", format!("{name:?}"), expected()))?;
+    parameter.map_or(Ok(loss), |parameter| loss.with_parameter(parameter))
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("one of {}", names.collect::<Vec<_>>().join(", "))
+}
