@@ -100,10 +100,7 @@ def layers_of(model: Any) -> Layers:
 
 
 def _of_network(net: MLP) -> Layers:
-    hidden = len(net.activations)
-    layers = [
-        Layer({}, net.norm if i < hidden else None, name) for i, name in enumerate([*net.activations, None])
-    ]
+    layers = [*(Layer({}, net.norm, name) for name in net.activations), Layer({}, None, None)]
     for tensor in net._core.tensors():
         layers[tensor.layer].tensors[tensor.kind] = net.named_params[tensor.name]
     return Layers(layers, LOSSES[net.objective].link, net.objective)
@@ -125,9 +122,8 @@ def replace(modules: list[Module], given: list[tuple[Any, Any]]) -> None:
         for kind, array, values in zip(("weights", "biases"), module, pair, strict=True):
             if array is None:
                 if values is not None:
-                    raise ValueError(
-                        f"biases of layer {number} must be None: it has none, got {np.shape(values)}"
-                    )
+                    got = f"an array of shape {np.shape(values)}"
+                    raise ValueError(f"biases of layer {number} must be None: it has none, got {got}")
                 continue
             converted = np.zeros(array.shape) if values is None else np.asarray(values)
             if converted.shape != array.shape:

@@ -56,8 +56,8 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
     model : MLP or fitted estimator
         The network; it keeps its activations, whatever the other's are.
     state : mapping of str to array or tensor
-        What ``module.state_dict()`` returns, of a module whose layers with weights are linear, or norms as the
-        network has them. A layer without a bias gets one of zeros.
+        What ``module.state_dict()`` returns, of a module whose layers with weights are linear, or norms as
+        the network has them. A layer without a bias gets one of zeros.
     names : sequence of str, optional
         The name of each of these modules, as for `to_torch`; in the order of `state` by default.
 
@@ -76,7 +76,7 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
 
 
 def layer_names(names: Sequence[str] | None, layers: Layers) -> list[str]:
-    """The names of modules with weights, by default those in a sequence with activations between the layers."""
+    """The names of modules with weights; by default those in a sequence, with activations between layers."""
     if names is None:
         own, place = [], 0
         for layer in layers.layers:
