@@ -10,31 +10,32 @@ __all__ = ["Stop"]
 class Stop(str, Enum):
     """Why a training or a minimisation ended: its name as a string, ``Stop.EPOCHS == "epochs"``.
 
-    Each member says in its docstring what it means.
-
     Examples
     --------
-    >>> Stop("max_time").__doc__
-    'The time that was allowed is over.'
+    >>> Stop("max_time")
+    'max_time'
     """
 
-    def __new__(cls, value: str, meaning: str = "") -> Stop:
-        """Make a member of its value and what that means."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.__doc__ = meaning
-        return member
-
-    EPOCHS = "epochs", "All epochs, or steps, that were asked for are done."
-    EVALUATIONS = "evaluations", "The most evaluations of the function that were allowed are used up."
-    TARGET_LOSS = "target_loss", "The target loss is reached."
-    CONVERGED = "converged", "The stopping rule is met: nothing more to gain."
-    NO_DESCENT = "no_descent", "No lower point was found along the direction of descent."
-    CALLBACK = "callback", "A callback asked for it."
-    MAX_TIME = "max_time", "The time that was allowed is over."
-    INTERRUPTED = "interrupted", "Ctrl-C."
-    NOT_FINITE = "not_finite", "The function, or its gradient, was not finite."
-    ERROR = "error", "An exception, which the caller has."
+    EPOCHS = "epochs"
+    """All epochs, or steps, that were asked for are done."""
+    EVALUATIONS = "evaluations"
+    """The most evaluations of the function that were allowed are used up."""
+    TARGET_LOSS = "target_loss"
+    """The target loss is reached."""
+    CONVERGED = "converged"
+    """The stopping rule is met: nothing more to gain."""
+    NO_DESCENT = "no_descent"
+    """No lower point was found along the direction of descent."""
+    CALLBACK = "callback"
+    """A callback asked for it."""
+    MAX_TIME = "max_time"
+    """The time that was allowed is over."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C."""
+    NOT_FINITE = "not_finite"
+    """The function, or its gradient, was not finite."""
+    ERROR = "error"
+    """An exception, which the caller has."""
 
     # As the plain string, in whichever way it is shown.
     __repr__ = str.__repr__
