@@ -249,9 +249,9 @@ class MLP:
             self._check_lbfgs(source, batch_size)
         self.optimizer = chosen
         history = self.history = History()
-        run = Run(self, history, settings, validation, target_loss, max_time)
-        run.call_back = teller(listeners, self, history) if listeners else None
         try:
+            run = Run(self, history, settings, validation, target_loss, max_time)
+            run.call_back = teller(listeners, self, history) if listeners else None
             with progress_bar(epochs, progress) as update:
                 run.update = update if progress else None
                 history.stopped = self._run(run, source, epochs)
