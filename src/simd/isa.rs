@@ -1,0 +1,30 @@
+//! Instruction sets as types, and the loops that are compiled for each.
+
+use super::vector::Vector;
+use crate::scalar::Scalar;
+
+/// An instruction set.
+pub trait Isa: 'static {
+    /// Its `f32` register.
+    type F32: Vector<Elem = f32>;
+    /// Its `f64` register.
+    type F64: Vector<Elem = f64>;
+    /// Whether it has fused multiply-add.
+    const FMA: bool;
+    /// Rows of a register tile of a matrix product, two registers across: as many as the register file holds.
+    const TILE_ROWS: usize;
+
+    /// `a * b + c`: rounded once where the instruction set can, else twice.
+    #[inline(always)]
+    fn fma<T: Scalar>(a: T, b: T, c: T) -> T {
+        if Self::FMA { a.mul_add(b, c) } else { a * b + c }
+    }
+}
+
+/// A loop, written once for every instruction set.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+    /// The loop. Must be `#[inline(always)]`, as must be all that it calls.
+    fn run<I: Isa>(self) -> Self::Output;
+}

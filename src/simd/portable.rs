@@ -1,0 +1,74 @@
+//! What every processor has: registers as plain arrays, which the compiler vectorises as far as the target allows.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::isa::Isa;
+use super::vector::Vector;
+use crate::scalar::Scalar;
+
+/// No vector instructions named: the compiler takes what the target always has.
+pub struct Portable;
+
+impl Isa for Portable {
+    type F32 = Lanes<f32, 4>;
+    type F64 = Lanes<f64, 2>;
+    const FMA: bool = false;
+    const TILE_ROWS: usize = 4;
+}
+
+/// A register as a plain array.
+#[derive(Clone, Copy)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+impl<T: Scalar, const N: usize> Vector for Lanes<T, N> {
+    type Elem = T;
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(x: T) -> Self {
+        Lanes([x; N])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller vouches for `N` readable numbers; an array has no stricter alignment than its elements.
+        Lanes(unsafe { *from.cast::<[T; N]>() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as for `load`.
+        unsafe { *to.cast::<[T; N]>() = self.0 }
+    }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        Lanes(std::array::from_fn(|i| self.0[i] * a.0[i] + b.0[i]))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Lanes(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Lanes(self.0.map(T::sqrt))
+    }
+}
+
+macro_rules! operators_of_lanes {
+    ($($op:ident $name:ident),+) => {
+        $(impl<T: Scalar, const N: usize> $op for Lanes<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                Lanes(std::array::from_fn(|i| self.0[i].$name(other.0[i])))
+            }
+        })+
+    };
+}
+operators_of_lanes!(Add add, Sub sub, Mul mul, Div div);
+
+impl<T: Scalar, const N: usize> Neg for Lanes<T, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Lanes(self.0.map(T::neg))
+    }
+}

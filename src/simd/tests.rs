@@ -1,0 +1,101 @@
+use super::{Isa, Kernel, Vector, at_every_level, dispatch};
+use crate::scalar::Scalar;
+
+/// The kernel that a test wants to see: what registers make of some numbers.
+struct Roots<'a, T>(&'a [T], &'a mut [T]);
+
+impl<T: Scalar> Kernel for Roots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let lanes = T::Vector::<I>::LANES;
+        for (from, to) in self.0.chunks(lanes).zip(self.1.chunks_mut(lanes)) {
+            T::Vector::<I>::read(from).sqrt().write(to);
+        }
+    }
+}
+
+/// Quotients of numbers by others.
+struct Quotients<'a, T>(&'a [T], &'a [T], &'a mut [T]);
+
+impl<T: Scalar> Kernel for Quotients<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let lanes = T::Vector::<I>::LANES;
+        for ((a, b), to) in self.0.chunks(lanes).zip(self.1.chunks(lanes)).zip(self.2.chunks_mut(lanes)) {
+            (T::Vector::<I>::read(a) / T::Vector::<I>::read(b)).write(to);
+        }
+    }
+}
+
+/// 97 significands with each of some exponents, which fill no register.
+fn numbers(exponents: std::ops::Range<u32>) -> Vec<f32> {
+    let with = |exponent: u32| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff)));
+    exponents.flat_map(with).collect()
+}
+
+#[test]
+fn roots_are_exact_at_every_level() {
+    let numbers = numbers(0..256);
+    let doubles: Vec<f64> = numbers.iter().map(|&x| f64::from(x)).collect();
+    at_every_level(|level| {
+        let (mut roots, mut exact) = (vec![0.0; numbers.len()], vec![0.0; numbers.len()]);
+        dispatch(Roots(&numbers, &mut roots));
+        dispatch(Roots(&doubles, &mut exact));
+        for ((x, root), exact) in doubles.iter().zip(roots).zip(exact) {
+            assert!(exact == x.sqrt() || x.is_nan());
+            assert!(root == exact as f32 || x.is_nan(), "{level:?}: the root of {x} is not {root}");
+        }
+    });
+}
+
+#[test]
+fn quotients_are_within_their_bound_at_every_level() {
+    let divisors = numbers(1..253);
+    for sign in [1.0, -1.0] {
+        let dividends: Vec<f32> = (0..divisors.len()).map(|i| sign * divisors[i * 7919 % divisors.len()]).collect();
+        at_every_level(|level| {
+            let mut quotients = vec![0.0; divisors.len()];
+            dispatch(Quotients(&dividends, &divisors, &mut quotients));
+            for ((a, b), quotient) in dividends.iter().zip(&divisors).zip(quotients) {
+                let exact = f64::from(*a) / f64::from(*b);
+                let near = (f64::from(quotient) / exact - 1.0).abs() <= 1.2e-7;
+                let beyond = match exact.abs() {
+                    large if large > f64::from(f32::MAX) => quotient == f32::INFINITY * sign,
+                    small if small < f64::from(f32::MIN_POSITIVE) => f64::from(quotient).abs() <= 1.2e-38,
+                    _ => false,
+                };
+                assert!(near || beyond, "{level:?}: {a} / {b} is not {quotient}");
+            }
+        });
+    }
+}
+
+#[test]
+fn quotients_with_zero_infinity_and_nan() {
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    let (a, b) = ([1.0, -1.0, 0.0, 0.0, inf, inf, 3.0, nan, 0.0], [0.0, 0.0, 5.0, 0.0, 2.0, inf, -inf, 1.0, nan]);
+    at_every_level(|_| {
+        let mut quotients = [0.0f32; 9];
+        dispatch(Quotients(&a, &b, &mut quotients));
+        for ((a, b), quotient) in a.iter().zip(b).zip(quotients) {
+            assert!(quotient == a / b || quotient.is_nan() && (a / b).is_nan(), "{a} / {b} is not {quotient}");
+        }
+    });
+}
+
+#[test]
+fn a_part_of_a_register_reads_and_writes_nothing_beside_it() {
+    at_every_level(|_| {
+        for len in 0..40 {
+            let numbers: Vec<f64> = (0..len).map(|i| (i * i) as f64).collect();
+            let mut to = vec![-1.0; len + 16];
+            dispatch(Roots(&numbers, &mut to[8..8 + len]));
+            assert!((0..len).all(|i| to[8 + i] == i as f64));
+            assert!(to[..8].iter().chain(&to[8 + len..]).all(|&x| x == -1.0));
+        }
+    });
+}

@@ -1,0 +1,84 @@
+//! Vector registers.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::scalar::Scalar;
+
+/// The lanes of the largest register.
+pub const MOST_LANES: usize = 16;
+
+/// A register of `LANES` numbers.
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// What it holds.
+    type Elem: Scalar;
+    /// How many.
+    const LANES: usize;
+
+    /// All lanes the same.
+    fn splat(x: Self::Elem) -> Self;
+    /// Reads `LANES` numbers.
+    ///
+    /// # Safety
+    /// `from` must be readable for `LANES` numbers.
+    unsafe fn load(from: *const Self::Elem) -> Self;
+    /// Writes `LANES` numbers.
+    ///
+    /// # Safety
+    /// `to` must be writable for `LANES` numbers.
+    unsafe fn store(self, to: *mut Self::Elem);
+    /// `self * a + b`, lane by lane, as [`Isa::fma`](super::isa::Isa::fma).
+    fn fma(self, a: Self, b: Self) -> Self;
+    /// The larger of two; `other` where one is NaN.
+    fn max(self, other: Self) -> Self;
+    /// Square root: in single precision within 1e-7 of it, relatively; 0 and infinity are their own.
+    fn sqrt(self) -> Self;
+
+    /// Reads the first `LANES` numbers of a slice.
+    #[inline(always)]
+    fn full(from: &[Self::Elem]) -> Self {
+        assert!(from.len() >= Self::LANES);
+        // SAFETY: so many are there.
+        unsafe { Self::load(from.as_ptr()) }
+    }
+    /// Writes to the first `LANES` places of a slice.
+    #[inline(always)]
+    fn put(self, to: &mut [Self::Elem]) {
+        assert!(to.len() >= Self::LANES);
+        // SAFETY: so many are there.
+        unsafe { self.store(to.as_mut_ptr()) }
+    }
+    /// Reads a slice of at most `LANES` numbers; the other lanes are 0.
+    #[inline(always)]
+    fn read(from: &[Self::Elem]) -> Self {
+        let mut all = [Self::Elem::ZERO; MOST_LANES];
+        all[..from.len()].copy_from_slice(from);
+        // SAFETY: no register has more lanes.
+        unsafe { Self::load(all.as_ptr()) }
+    }
+    /// Writes its first lanes to a slice of at most `LANES` numbers.
+    #[inline(always)]
+    fn write(self, to: &mut [Self::Elem]) {
+        let mut all = [Self::Elem::ZERO; MOST_LANES];
+        // SAFETY: no register has more lanes.
+        unsafe { self.store(all.as_mut_ptr()) };
+        to.copy_from_slice(&all[..to.len()]);
+    }
+
+    /// The side of the square that [`Vector::transpose`] moves.
+    const SQUARE: usize = 4;
+    /// Copies a square, element (i, j) to (j, i); the strides are from one row to the next.
+    ///
+    /// # Safety
+    /// `from` must be readable, `to` writable, for the whole square.
+    #[inline(always)]
+    unsafe fn transpose(from: *const Self::Elem, stride: usize, to: *mut Self::Elem, to_stride: usize) {
+        for i in 0..Self::SQUARE {
+            for j in 0..Self::SQUARE {
+                // SAFETY: the caller vouches for both squares.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * stride + j) };
+            }
+        }
+    }
+}
