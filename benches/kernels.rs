@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use schuss::kernels::activation::Activation;
-use schuss::kernels::loss::{Loss, Targets};
+use schuss::kernels::loss::{Loss, LossRows, Targets};
 use schuss::scalar::Scalar;
 use schuss::simd::{Level, set_level};
 
@@ -65,7 +65,9 @@ fn losses<T: Scalar>(level: Level, wanted: &dyn Fn(&str) -> bool) {
                 || x.borrow_mut().copy_from_slice(&z),
                 || {
                     let x = &mut x.borrow_mut();
-                    loss.gradient(black_box(x), outputs, outputs, targets, None, None, T::ONE, &mut row_loss);
+                    let (stride, weights, output_weights, row_loss) = (outputs, None, None, &mut row_loss[..]);
+                    let rows = LossRows { outputs, stride, targets, weights, output_weights, row_loss };
+                    loss.gradient(black_box(x), T::ONE, rows);
                 },
             );
             let name = format!("{} x {outputs}", loss.name());

@@ -10,6 +10,7 @@ use super::network::Network;
 use super::predict;
 use super::stages::{Pass, Sink};
 use super::tensors::Piece;
+use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::kernels::sums::RowSquares;
 use crate::scalar::Scalar;
@@ -99,14 +100,19 @@ impl<T: Scalar> Kernel for AddPenalty<'_, T> {
 /// False where a loss is not finite.
 pub fn losses<T: Scalar>(network: &Network, rows: &mut MyRows<'_, '_, T>, scale: Option<f64>) -> bool {
     let judged = rows.to_judge(network.training.logits);
-    let (z, outputs, stride) = (judged.logits, network.outputs(), judged.stride);
-    let (targets, weights, row_loss) = (judged.targets, judged.weights, judged.row_loss);
-    let of_outputs = network.output_weights.as_deref();
+    let given = LossRows {
+        outputs: network.outputs(),
+        stride: judged.stride,
+        targets: judged.targets,
+        weights: judged.weights,
+        output_weights: network.output_weights.as_deref(),
+        row_loss: &mut *judged.row_loss,
+    };
     match scale.map(T::from_f64) {
-        Some(scale) => network.loss.gradient(z, outputs, stride, targets, weights, of_outputs, scale, row_loss),
-        None => network.loss.value(z, outputs, stride, targets, weights, of_outputs, row_loss),
+        Some(scale) => network.loss.gradient(judged.logits, scale, given),
+        None => network.loss.value(judged.logits, given),
     }
-    row_loss.iter().all(|loss| loss.is_finite())
+    judged.row_loss.iter().all(|loss| loss.is_finite())
 }
 
 /// The objective on `data`, without dropout.

@@ -6,6 +6,7 @@ use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
 use super::stages::Pass;
+use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::scalar::Scalar;
 use crate::team::{self, Shared};
@@ -90,8 +91,9 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         self.run(params, data.x, rows, |block, logits, stride, losses| {
             let targets = data.targets_of(block.clone());
             let weights = data.weights.map(|weights| &weights[block.clone()]);
-            let of_outputs = network.output_weights.as_deref();
-            network.loss.value(logits, outputs, stride, targets, weights, of_outputs, losses);
+            let output_weights = network.output_weights.as_deref();
+            let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
+            network.loss.value(logits, given);
             store(block, losses);
         });
     }

@@ -1,6 +1,6 @@
 //! Losses that are a sum of one term for each output.
 
-use super::rows::{Logits, RowLoss, Rows, Targets, sum};
+use super::rows::{Factors, Logits, LossRows, RowLoss, Targets, sum};
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 
@@ -10,90 +10,138 @@ pub trait Term: Copy {
     fn slope<I: Isa>(self, z: f64, y: f64) -> f64;
 }
 
-/// How many numbers are worked on at a time, in double precision, on the stack.
-const BLOCK: usize = 128;
+/// How many numbers are worked on at a time, on the stack.
+const AT_ONCE: usize = 128;
 /// The same for a few rows, as they come in steps of one: clearing a large block would take longer than they do.
-const SMALL_BLOCK: usize = 16;
+const FEW_AT_ONCE: usize = 16;
 
 impl<E: Term> RowLoss for E {
     #[inline(always)]
-    fn evaluate<I: Isa, T: Scalar>(self, share: f64, z: impl Logits<T>, rows: Rows<T>) {
-        if rows.row_loss.len() * rows.outputs <= SMALL_BLOCK {
-            in_blocks::<I, T, SMALL_BLOCK>(self, share, z, rows);
+    fn evaluate<I: Isa, T: Scalar>(self, z: impl Logits<T>, rows: LossRows<T>, factors: Factors) {
+        if rows.row_loss.len() * rows.outputs <= FEW_AT_ONCE {
+            in_blocks::<I, T, FEW_AT_ONCE>(self, z, rows, factors);
         } else {
-            in_blocks::<I, T, BLOCK>(self, share, z, rows);
+            in_blocks::<I, T, AT_ONCE>(self, z, rows, factors);
         }
     }
 }
 
 #[inline(always)]
-fn in_blocks<I: Isa, T: Scalar, const BLOCK: usize>(term: impl Term, share: f64, mut z: impl Logits<T>, rows: Rows<T>) {
-    let Rows { outputs, stride, .. } = rows;
-    let (mut x, mut y, mut losses) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+fn in_blocks<I: Isa, T: Scalar, const N: usize>(
+    term: impl Term,
+    mut z: impl Logits<T>,
+    mut rows: LossRows<T>,
+    factors: Factors,
+) {
+    let mut block = Block { z: [0.0; N], y: [0.0; N], losses: [0.0; N] };
     // Whole rows where several fit into a block, else a part of one.
-    let width = outputs.min(BLOCK);
-    let group = BLOCK / width;
+    let width = rows.outputs.min(N);
+    let group = N / width;
     let count = rows.row_loss.len();
     for first in (0..count).step_by(group) {
         let group = group.min(count - first);
-        for column in (0..outputs).step_by(width) {
-            let width = width.min(outputs - column);
-            let used = group * width;
+        for column in (0..rows.outputs).step_by(width) {
+            let part = Part { first, rows: group, column, width: width.min(rows.outputs - column) };
+            block.read(part, z.all(), &rows);
+            block.evaluate::<I>(term, part, rows.output_weights);
+            block.write(part, &mut z, &mut rows, factors);
+        }
+    }
+}
+
+/// Some columns of some rows.
+#[derive(Clone, Copy)]
+struct Part {
+    first: usize,
+    rows: usize,
+    column: usize,
+    width: usize,
+}
+
+impl Part {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.rows * self.width
+    }
+}
+
+/// The numbers of a part in double precision, row after row without gaps. The slopes take the place of z.
+struct Block<const N: usize> {
+    z: [f64; N],
+    y: [f64; N],
+    losses: [f64; N],
+}
+
+impl<const N: usize> Block<N> {
+    #[inline(always)]
+    fn read<T: Scalar>(&mut self, part: Part, z: &[T], rows: &LossRows<T>) {
+        let Part { first, column, width, .. } = part;
+        if let (Targets::Values(values), true) = (rows.targets, rows.stride == rows.outputs) {
+            // Rows without gaps are one.
+            let place = first * rows.outputs + column;
+            widen(&z[place..][..part.len()], &mut self.z[..part.len()]);
+            widen(&values[place..][..part.len()], &mut self.y[..part.len()]);
+            return;
+        }
+        for i in 0..part.rows {
+            let row = first + i;
+            let place = i * width..(i + 1) * width;
+            widen(&z[row * rows.stride + column..][..width], &mut self.z[place.clone()]);
+            let y = &mut self.y[place];
             match rows.targets {
-                // Rows without gaps are one.
-                Targets::Values(values) if stride == outputs => {
-                    let place = first * outputs + column;
-                    widen(&z.all()[place..][..used], &mut x[..used]);
-                    widen(&values[place..][..used], &mut y[..used]);
-                }
-                _ => {
-                    for i in 0..group {
-                        let row = first + i;
-                        let place = i * width..(i + 1) * width;
-                        widen(&z.all()[row * stride + column..][..width], &mut x[place.clone()]);
-                        match rows.targets {
-                            Targets::Values(values) => widen(&rows.of(row, values)[column..][..width], &mut y[place]),
-                            Targets::Classes(classes) => {
-                                y[place.clone()].fill(0.0);
-                                if let Some(one) = y[place].get_mut((classes[row] as usize).wrapping_sub(column)) {
-                                    *one = 1.0;
-                                }
-                            }
-                        }
+                Targets::Values(values) => widen(&rows.of(row, values)[column..][..width], y),
+                Targets::Classes(classes) => {
+                    y.fill(0.0);
+                    if let Some(one) = y.get_mut((classes[row] as usize).wrapping_sub(column)) {
+                        *one = 1.0;
                     }
                 }
             }
-            for ((x, y), loss) in x[..used].iter_mut().zip(&y[..used]).zip(&mut losses[..used]) {
-                *loss = term.loss::<I>(*x, *y);
-                *x = term.slope::<I>(*x, *y);
+        }
+    }
+
+    #[inline(always)]
+    fn evaluate<I: Isa>(&mut self, term: impl Term, part: Part, output_weights: Option<&[f64]>) {
+        let (z, losses) = (&mut self.z[..part.len()], &mut self.losses[..part.len()]);
+        for ((z, y), loss) in z.iter_mut().zip(&self.y[..part.len()]).zip(&mut *losses) {
+            *loss = term.loss::<I>(*z, *y);
+            *z = term.slope::<I>(*z, *y);
+        }
+        if let Some(weights) = output_weights {
+            let weights = weights[part.column..][..part.width].iter().cycle();
+            for ((slope, loss), weight) in z.iter_mut().zip(losses).zip(weights) {
+                *slope *= weight;
+                *loss *= weight;
             }
-            if let Some(weights) = rows.output_weights {
-                let weights = weights[column..][..width].iter().cycle();
-                for ((x, loss), weight) in x[..used].iter_mut().zip(&mut losses[..used]).zip(weights) {
-                    *x *= weight;
-                    *loss *= weight;
-                }
+        }
+    }
+
+    #[inline(always)]
+    fn write<T: Scalar>(&self, part: Part, z: &mut impl Logits<T>, rows: &mut LossRows<T>, factors: Factors) {
+        let Part { first, column, width, .. } = part;
+        let Factors { share, scale } = factors;
+        if rows.outputs == 1 && rows.weights.is_none() && rows.stride == 1 {
+            // What the loop below does, in a form that becomes vector instructions.
+            let factor = share * scale;
+            rows.row_loss[first..][..part.len()].iter_mut().zip(&self.losses).for_each(|(to, loss)| *to = share * loss);
+            if let Some(z) = z.all_mut() {
+                z[first..][..part.len()]
+                    .iter_mut()
+                    .zip(&self.z)
+                    .for_each(|(z, slope)| *z = T::from_f64(slope * factor));
             }
-            if outputs == 1 && rows.weights.is_none() && stride == 1 {
-                // What the loop below does, in a form that becomes vector instructions.
-                let factor = share * rows.scale;
-                rows.row_loss[first..][..used].iter_mut().zip(&losses).for_each(|(to, loss)| *to = share * loss);
-                if let Some(z) = z.all_mut() {
-                    z[first..][..used].iter_mut().zip(&x).for_each(|(z, slope)| *z = T::from_f64(slope * factor));
-                }
-                continue;
-            }
-            for i in 0..group {
-                let row = first + i;
-                let place = i * width..(i + 1) * width;
-                let weight = rows.weight(row) * share;
-                let so_far = if column == 0 { 0.0 } else { rows.row_loss[row] };
-                rows.row_loss[row] = so_far + weight * sum(&losses[place.clone()]);
-                let factor = weight * rows.scale;
-                if let Some(z) = z.all_mut() {
-                    for (z, slope) in z[row * stride + column..][..width].iter_mut().zip(&x[place]) {
-                        *z = T::from_f64(slope * factor);
-                    }
+            return;
+        }
+        for i in 0..part.rows {
+            let row = first + i;
+            let place = i * width..(i + 1) * width;
+            let weight = rows.weight(row) * share;
+            let so_far = if column == 0 { 0.0 } else { rows.row_loss[row] };
+            rows.row_loss[row] = so_far + weight * sum(&self.losses[place.clone()]);
+            let factor = weight * scale;
+            if let Some(z) = z.all_mut() {
+                for (z, slope) in z[row * rows.stride + column..][..width].iter_mut().zip(&self.z[place]) {
+                    *z = T::from_f64(slope * factor);
                 }
             }
         }

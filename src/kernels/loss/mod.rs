@@ -18,4 +18,4 @@ mod tests;
 pub use info::{LossInfo, LossParameter, Reduction, TargetKind};
 pub use link::Link;
 pub use registry::Loss;
-pub use rows::Targets;
+pub use rows::{LossRows, Targets};

@@ -2,7 +2,7 @@
 
 use super::info::{LossInfo, LossParameter, Reduction, TargetKind};
 use super::link::Link;
-use super::rows::{Logits, RowLoss, Rows, Targets};
+use super::rows::{Factors, Logits, LossRows, RowLoss};
 use super::softmax::CrossEntropy;
 use super::terms::{BinaryCrossEntropy, Huber, LogCosh, Poisson, Square, Tilted};
 use crate::error::{Error, Result};
@@ -20,7 +20,8 @@ pub struct Loss {
 struct Evaluation<'a, T, Z> {
     loss: Loss,
     z: Z,
-    rows: Rows<'a, T>,
+    rows: LossRows<'a, T>,
+    scale: f64,
 }
 
 /// A row for each loss: what it makes of its parameter, and what it is.
@@ -49,7 +50,7 @@ macro_rules! registry {
 
             #[inline(always)]
             fn run<I: Isa>(self) {
-                let Evaluation { loss, z, rows } = self;
+                let Evaluation { loss, z, rows, scale } = self;
                 let share = match loss.info().reduction {
                     Reduction::Mean if rows.output_weights.is_none() => 1.0 / rows.outputs as f64,
                     _ => 1.0,
@@ -57,7 +58,7 @@ macro_rules! registry {
                 match loss.kind {
                     $(Kind::$kind => {
                         let $parameter = loss.parameter;
-                        $row_loss.evaluate::<I, T>(share, z, rows);
+                        $row_loss.evaluate::<I, T>(z, rows, Factors { share, scale });
                     })*
                 }
             }
@@ -195,50 +196,23 @@ impl Loss {
         self.info().reduction == Reduction::Mean
     }
 
-    /// The loss of each row, times its weight, and the gradient in place of the preactivations.
-    ///
-    /// There are as many rows as `row_loss` is long, each of `outputs` numbers, beginning `stride` apart in `z`; what
-    /// lies between is left alone. `z` becomes `scale` times the derivative of the sum of all row losses by z.
-    /// With `output_weights` a row's loss is the sum over its outputs of weight times loss, in place of the mean or
-    /// the sum without weights; cross-entropy, which is one loss for all outputs, has none.
+    /// The loss of each row, and the gradient in place of the preactivations: `z` becomes `scale` times the derivative of
+    /// the sum of all row losses by z.
     ///
     /// # Panics
     /// If a slice is too short for that many rows, or a class is not below `outputs`.
-    #[allow(clippy::too_many_arguments)]
-    pub fn gradient<T: Scalar>(
-        self,
-        z: &mut [T],
-        outputs: usize,
-        stride: usize,
-        targets: Targets<T>,
-        weights: Option<&[T]>,
-        output_weights: Option<&[f64]>,
-        scale: T,
-        row_loss: &mut [f64],
-    ) {
-        let rows = Rows { outputs, stride, targets, weights, output_weights, scale: scale.to_f64(), row_loss };
+    pub fn gradient<T: Scalar>(self, z: &mut [T], scale: T, rows: LossRows<T>) {
         rows.check(z);
-        dispatch(Evaluation { loss: self, z, rows });
+        dispatch(Evaluation { loss: self, z, rows, scale: scale.to_f64() });
     }
 
-    /// The loss of each row, times its weight, as for [`gradient`](Self::gradient).
+    /// The loss of each row.
     ///
     /// # Panics
     /// As [`gradient`](Self::gradient).
-    #[allow(clippy::too_many_arguments)]
-    pub fn value<T: Scalar>(
-        self,
-        z: &[T],
-        outputs: usize,
-        stride: usize,
-        targets: Targets<T>,
-        weights: Option<&[T]>,
-        output_weights: Option<&[f64]>,
-        row_loss: &mut [f64],
-    ) {
-        let rows = Rows { outputs, stride, targets, weights, output_weights, scale: 0.0, row_loss };
+    pub fn value<T: Scalar>(self, z: &[T], rows: LossRows<T>) {
         rows.check(z);
-        dispatch(Evaluation { loss: self, z, rows });
+        dispatch(Evaluation { loss: self, z, rows, scale: 0.0 });
     }
 
     /// Preactivations to predictions, in place, as [`Link::apply`].

@@ -12,19 +12,28 @@ pub enum Targets<'a, T> {
     Values(&'a [T]),
 }
 
-/// What all losses are given, but for z.
-pub struct Rows<'a, T> {
+/// Rows of a batch: what a loss is given besides the preactivations z, and where it goes.
+///
+/// There are as many rows as `row_loss` is long, each of `outputs` numbers.
+pub struct LossRows<'a, T> {
+    /// Numbers of each row.
     pub outputs: usize,
+    /// From one row of z to the next; what lies between rows is left alone.
     pub stride: usize,
+    /// What the network should have said.
     pub targets: Targets<'a, T>,
+    /// One weight for each row; without them, 1.
     pub weights: Option<&'a [T]>,
+    /// One weight for each output. With them a row's loss is the sum over its outputs of weight times loss, in place of
+    /// the mean or the sum without weights; cross-entropy, which is one loss for all outputs, has none.
     pub output_weights: Option<&'a [f64]>,
-    pub scale: f64,
+    /// The loss of each row times its weight, to be written.
     pub row_loss: &'a mut [f64],
 }
 
-impl<T: Scalar> Rows<'_, T> {
-    pub fn check(&self, z: &[T]) {
+impl<T: Scalar> LossRows<'_, T> {
+    /// Panics unless all slices are as long as they should be, and all classes below `outputs`.
+    pub(super) fn check(&self, z: &[T]) {
         let rows = self.row_loss.len();
         assert!(self.outputs > 0 && self.outputs <= self.stride, "a row needs outputs that fit into its stride");
         assert!(rows == 0 || z.len() >= (rows - 1) * self.stride + self.outputs, "z is too short for {rows} rows");
@@ -41,12 +50,12 @@ impl<T: Scalar> Rows<'_, T> {
 
     /// The numbers of a row in `values`, which have no gaps.
     #[inline(always)]
-    pub fn of<'b>(&self, row: usize, values: &'b [T]) -> &'b [T] {
+    pub(super) fn of<'b>(&self, row: usize, values: &'b [T]) -> &'b [T] {
         &values[row * self.outputs..][..self.outputs]
     }
 
     #[inline(always)]
-    pub fn weight(&self, row: usize) -> f64 {
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[row].to_f64())
     }
 }
@@ -81,9 +90,18 @@ impl<T: Scalar> Logits<T> for &mut [T] {
     }
 }
 
-/// A loss of whole rows with its gradient. `share` is the factor of each output's part.
+/// The factors of a loss and its gradient.
+#[derive(Clone, Copy)]
+pub struct Factors {
+    /// Of each output's part in the loss of its row.
+    pub share: f64,
+    /// Of the gradient alone.
+    pub scale: f64,
+}
+
+/// A loss of whole rows with its gradient.
 pub trait RowLoss: Copy {
-    fn evaluate<I: Isa, T: Scalar>(self, share: f64, z: impl Logits<T>, rows: Rows<T>);
+    fn evaluate<I: Isa, T: Scalar>(self, z: impl Logits<T>, rows: LossRows<T>, factors: Factors);
 }
 
 /// A sum whose order depends on the length alone, in eight strands.

@@ -1,12 +1,12 @@
 //! Rows of exponentials that share a sum: softmax and the cross-entropy on it.
 
-use super::rows::{Logits, RowLoss, Rows, Targets, sum};
+use super::rows::{Factors, Logits, LossRows, RowLoss, Targets, sum};
 use crate::kernels::math;
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 
-/// How many numbers are worked on at a time, on the stack.
-const BLOCK: usize = 128;
+/// How many exponentials are worked on at a time, on the stack.
+const AT_ONCE: usize = 128;
 
 /// What is made of a row of exponentials.
 trait Goal<T> {
@@ -29,8 +29,9 @@ pub struct CrossEntropy;
 
 impl RowLoss for CrossEntropy {
     #[inline(always)]
-    fn evaluate<I: Isa, T: Scalar>(self, _: f64, z: impl Logits<T>, rows: Rows<T>) {
-        exponentials::<I, T>(z, rows.outputs, rows.stride, rows.row_loss.len(), rows);
+    fn evaluate<I: Isa, T: Scalar>(self, z: impl Logits<T>, rows: LossRows<T>, factors: Factors) {
+        let (outputs, stride, count) = (rows.outputs, rows.stride, rows.row_loss.len());
+        exponentials::<I, T>(z, outputs, stride, count, Likelihood { rows, scale: factors.scale });
     }
 }
 
@@ -51,26 +52,34 @@ impl<T: Scalar> Goal<T> for Probabilities {
     }
 }
 
-impl<T: Scalar> Goal<T> for Rows<'_, T> {
+/// The loss of each row, and its gradient times `scale`.
+struct Likelihood<'a, T> {
+    rows: LossRows<'a, T>,
+    scale: f64,
+}
+
+impl<T: Scalar> Goal<T> for Likelihood<'_, T> {
     /// How far the targets' preactivation, or its mean, lies below the largest.
     #[inline(always)]
     fn begin(&self, row: usize, z: &[T], largest: T) -> f64 {
         let below = |z: T| largest.to_f64() - z.to_f64();
-        match self.targets {
+        match self.rows.targets {
             Targets::Classes(classes) => below(z[classes[row] as usize]),
-            Targets::Values(values) => self.of(row, values).iter().zip(z).map(|(y, z)| y.to_f64() * below(*z)).sum(),
+            Targets::Values(values) => {
+                self.rows.of(row, values).iter().zip(z).map(|(y, z)| y.to_f64() * below(*z)).sum()
+            }
         }
     }
 
     #[inline(always)]
     fn finish(&mut self, row: usize, e: Option<&mut [T]>, total: f64, below: f64) {
-        let weight = self.weight(row);
+        let weight = self.rows.weight(row);
         // The largest e is 1, so this keeps the digits of a loss near 0.
         let ln_total = (total - 1.0).ln_1p();
         let scale = weight * self.scale;
-        match self.targets {
+        match self.rows.targets {
             Targets::Classes(classes) => {
-                self.row_loss[row] = weight * (below + ln_total);
+                self.rows.row_loss[row] = weight * (below + ln_total);
                 let Some(e) = e else { return };
                 let class = classes[row] as usize;
                 // softmax - 1, without subtracting two numbers that were rounded.
@@ -82,9 +91,9 @@ impl<T: Scalar> Goal<T> for Rows<'_, T> {
                 e[class] = T::from_f64(aim);
             }
             Targets::Values(values) => {
-                let y = self.of(row, values);
+                let y = self.rows.of(row, values);
                 let mass = sum(y);
-                self.row_loss[row] = weight * (below + mass * ln_total);
+                self.rows.row_loss[row] = weight * (below + mass * ln_total);
                 let factor = mass / total;
                 for (e, y) in e.into_iter().flatten().zip(y) {
                     *e = T::from_f64((e.to_f64() * factor - y.to_f64()) * scale);
@@ -103,10 +112,10 @@ fn exponentials<I: Isa, T: Scalar>(
     count: usize,
     mut goal: impl Goal<T>,
 ) {
-    let mut block = [T::ZERO; BLOCK];
-    let (mut largest, mut begun, mut totals) = ([T::ZERO; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
-    let width = outputs.min(BLOCK);
-    let group = BLOCK / width;
+    let mut block = [T::ZERO; AT_ONCE];
+    let (mut largest, mut begun, mut totals) = ([T::ZERO; AT_ONCE], [0.0; AT_ONCE], [0.0; AT_ONCE]);
+    let width = outputs.min(AT_ONCE);
+    let group = AT_ONCE / width;
     for first in (0..count).step_by(group) {
         let group = group.min(count - first);
         for i in 0..group {

@@ -1,4 +1,4 @@
-use super::{Link, Loss, Reduction, TargetKind, Targets};
+use super::{Link, Loss, LossRows, Reduction, TargetKind, Targets};
 use crate::scalar::Scalar;
 use crate::simd::at_every_level;
 
@@ -74,7 +74,7 @@ impl Batch {
         let mut row_loss = vec![0.0; self.rows()];
         let weights = cast(&self.weights);
         let scale = T::from_f64(scale);
-        loss.gradient(&mut z, self.outputs, self.stride, targets, Some(&weights), None, scale, &mut row_loss);
+        loss.gradient(&mut z, scale, self.loss_rows(targets, &weights, &mut row_loss));
         (row_loss, z)
     }
 
@@ -82,8 +82,13 @@ impl Batch {
         let (z, values) = (cast::<T>(&self.z), cast::<T>(&self.values));
         let targets = if classes { Targets::Classes(&self.classes) } else { Targets::Values(&values) };
         let mut row_loss = vec![0.0; self.rows()];
-        loss.value(&z, self.outputs, self.stride, targets, Some(&cast(&self.weights)), None, &mut row_loss);
+        loss.value(&z, self.loss_rows(targets, &cast(&self.weights), &mut row_loss));
         row_loss
+    }
+
+    fn loss_rows<'a, T>(&self, targets: Targets<'a, T>, weights: &'a [T], row_loss: &'a mut [f64]) -> LossRows<'a, T> {
+        let (outputs, stride) = (self.outputs, self.stride);
+        LossRows { outputs, stride, targets, weights: Some(weights), output_weights: None, row_loss }
     }
 
     /// The rows `from..` as a batch of their own.
@@ -99,11 +104,16 @@ impl Batch {
     }
 }
 
+/// Rows without gaps or weights.
+fn without_weights<'a, T>(outputs: usize, targets: Targets<'a, T>, row_loss: &'a mut [f64]) -> LossRows<'a, T> {
+    LossRows { outputs, stride: outputs, targets, weights: None, output_weights: None, row_loss }
+}
+
 /// One row, no weight.
 fn one<T: Scalar>(loss: Loss, z: &[f64], targets: Targets<T>) -> (f64, Vec<f64>) {
     let (mut z, mut row_loss) = (cast::<T>(z), [0.0]);
     let outputs = z.len();
-    loss.gradient(&mut z, outputs, outputs, targets, None, None, T::ONE, &mut row_loss);
+    loss.gradient(&mut z, T::ONE, without_weights(outputs, targets, &mut row_loss));
     (row_loss[0], z.iter().map(|z| z.to_f64()).collect())
 }
 
@@ -348,5 +358,5 @@ fn a_class_beyond_the_outputs_is_refused() {
 #[test]
 #[should_panic(expected = "too short")]
 fn too_short_a_batch_is_refused() {
-    named("mse").value(&[0f32; 5], 2, 2, Targets::Classes(&[0, 1, 0]), None, None, &mut [0.0; 3]);
+    named("mse").value(&[0f32; 5], without_weights(2, Targets::Classes(&[0, 1, 0]), &mut [0.0; 3]));
 }

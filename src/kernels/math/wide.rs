@@ -1,6 +1,6 @@
 //! Functions that lose digits on the way: computed in double precision for either type, with fewer terms for single.
 
-use super::{DOWN, Decay, at_least, at_most, choose, fit, single};
+use super::exponential::{DOWN, Decay, at_least, at_most, choose, fit, single};
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 

@@ -1,0 +1,21 @@
+//! Matrix products whose bits do not depend on how the work is cut.
+//!
+//! Element (i, j) of `a · b` is one chain of fused multiply-adds over the inner index in increasing order, begun at the
+//! initial value: `(((init + a[i,0]·b[0,j]) + a[i,1]·b[1,j]) + …)`. Neither tiles nor blocks nor edges change that
+//! order, so any split of rows or columns over any number of threads gives the same bits, and so do AVX2, AVX-512 and
+//! NEON. (The portable level rounds twice per term; its bits are its own.) The one exception is [`NARROW`].
+//!
+//! This is why the product is written here instead of taken from a library: theirs choose blocks, kernels and the order
+//! of additions by the shape of each call. `benches/peers` measures it against `faer` and `gemm`.
+
+mod narrow;
+mod operand;
+mod pack;
+mod product;
+#[cfg(test)]
+pub(super) mod tests;
+mod tiles;
+
+pub(super) use narrow::add_in_pairs;
+pub use narrow::{CHAINS, NARROW};
+pub use product::{Init, Scratch, matmul};

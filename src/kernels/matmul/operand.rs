@@ -1,0 +1,79 @@
+//! Matrices as the loops of a product see them.
+
+use ndarray::ArrayView2;
+
+/// Element (i, j) is at `ptr + i * row + j * col`; one of the two strides is 1.
+#[derive(Clone, Copy)]
+pub struct Operand<T> {
+    pub ptr: *const T,
+    pub row: usize,
+    pub col: usize,
+}
+
+impl<T> Operand<T> {
+    pub fn of(view: &ArrayView2<'_, T>) -> Self {
+        let (row, col) = (view.strides()[0], view.strides()[1]);
+        // A stride along an axis of length 1 is never used (ndarray's slices have 0 there): call it what suits.
+        let (row, col) = if view.ncols() <= 1 { (row, if row == 1 { col.max(1) } else { 1 }) } else { (row, col) };
+        let (row, col) = if view.nrows() <= 1 { (if col == 1 { row.max(1) } else { 1 }, col) } else { (row, col) };
+        assert!(row >= 0 && col >= 0 && (row == 1 || col == 1), "an operand of a product must be contiguous one way");
+        Operand { ptr: view.as_ptr(), row: row as usize, col: col as usize }
+    }
+
+    /// Whether the elements of a row lie side by side.
+    #[inline(always)]
+    pub fn by_rows(self) -> bool {
+        self.col == 1
+    }
+
+    #[inline(always)]
+    pub fn t(self) -> Self {
+        Operand { ptr: self.ptr, row: self.col, col: self.row }
+    }
+
+    /// # Safety
+    /// (i, j) must lie in the matrix.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize, j: usize) -> *const T {
+        // SAFETY: the caller vouches for the position.
+        unsafe { self.ptr.add(i * self.row + j * self.col) }
+    }
+}
+
+/// What is written: element (i, j) is at `ptr + i * row + j * col`.
+#[derive(Clone, Copy)]
+pub struct Output<T> {
+    pub ptr: *mut T,
+    pub row: usize,
+    pub col: usize,
+}
+
+/// What the chains of a product begin with.
+#[derive(Clone, Copy)]
+pub enum Start<T> {
+    Zero,
+    /// Indexed by the column of the caller's product.
+    Row(*const T),
+    Keep,
+}
+
+/// `out = init + a · b`. All positions below `rows`, `cols` and `depth` lie in their matrices.
+pub struct Task<'a, T> {
+    pub out: Output<T>,
+    pub init: Start<T>,
+    pub a: Operand<T>,
+    pub b: Operand<T>,
+    pub rows: usize,
+    pub cols: usize,
+    pub depth: usize,
+    /// Memory for parts of `b`.
+    pub scratch: &'a mut [T],
+}
+
+impl<T> Task<'_, T> {
+    /// The same product with rows for columns.
+    pub fn t(self) -> Self {
+        let out = Output { ptr: self.out.ptr, row: self.out.col, col: self.out.row };
+        Task { out, a: self.b.t(), b: self.a.t(), rows: self.cols, cols: self.rows, ..self }
+    }
+}

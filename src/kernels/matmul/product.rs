@@ -1,0 +1,74 @@
+//! The product, and which loops compute it.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::narrow::{CHAINS, Dots, NARROW};
+use super::operand::{Operand, Output, Start, Task};
+use super::tiles::{PANEL_LEN, Tiled};
+use crate::buffer::Buffer;
+use crate::scalar::Scalar;
+use crate::simd::dispatch;
+
+/// What the chains of a product begin with.
+#[derive(Clone, Copy)]
+pub enum Init<'a, T> {
+    /// Nothing: 0.
+    Zero,
+    /// The same row for every row: a bias.
+    Row(&'a [T]),
+    /// What the output already holds.
+    Keep,
+}
+
+/// A worker's own memory for packed panels.
+pub struct Scratch<T> {
+    panel: Buffer<T>,
+}
+
+impl<T: Scalar> Scratch<T> {
+    /// Enough for products of at most `depth` inner indices.
+    pub fn new(depth: usize) -> Self {
+        Scratch { panel: Buffer::zeroed(PANEL_LEN.max(NARROW * depth)) }
+    }
+}
+
+/// `out = init + a · b`.
+///
+/// `b` and `out` are row-major, or have unit column stride; `a` and `b` may also be transposed views of such matrices.
+pub fn matmul<T: Scalar>(
+    out: ArrayViewMut2<'_, T>,
+    init: Init<'_, T>,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    scratch: &mut Scratch<T>,
+) {
+    let (rows, depth, cols) = (a.nrows(), a.ncols(), b.ncols());
+    assert!(b.nrows() == depth && out.dim() == (rows, cols), "shapes of a product disagree");
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    let a = Operand::of(&a);
+    let b = Operand::of(&b);
+    let mut out = out;
+    let out = Output { ptr: out.as_mut_ptr(), row: out.strides()[0] as usize, col: out.strides()[1] as usize };
+    assert!(out.col == 1 || cols == 1, "the output of a product must have contiguous rows");
+    let init = match init {
+        Init::Row(row) => {
+            assert!(row.len() >= cols, "the bias of a product is too short");
+            Start::Row(row.as_ptr())
+        }
+        Init::Zero => Start::Zero,
+        Init::Keep => Start::Keep,
+    };
+    // A weight gradient with few columns: its transpose fills the lanes, with the same chains.
+    let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
+    let task = Task { out, init, a, b, rows, cols, depth, scratch: &mut scratch.panel };
+    if cols <= NARROW && a.by_rows() {
+        assert!(task.scratch.len() >= cols * depth, "the scratch of a product is too small");
+        dispatch(Dots(task));
+    } else if transposed {
+        dispatch(Tiled(task.t()));
+    } else {
+        dispatch(Tiled(task));
+    }
+}

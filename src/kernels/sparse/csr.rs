@@ -1,0 +1,173 @@
+//! Compressed sparse rows, and views of some of them.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::simd::prefetch;
+
+/// Integers of either of SciPy's two widths.
+#[derive(Clone, Copy)]
+pub enum Indices<'a> {
+    /// int32.
+    Short(&'a [i32]),
+    /// int64.
+    Long(&'a [i64]),
+}
+
+impl<'a> Indices<'a> {
+    fn len(self) -> usize {
+        match self {
+            Indices::Short(all) => all.len(),
+            Indices::Long(all) => all.len(),
+        }
+    }
+
+    /// One of them; what is negative becomes larger than any length.
+    #[inline(always)]
+    fn at(self, i: usize) -> usize {
+        match self {
+            Indices::Short(all) => all[i] as usize,
+            Indices::Long(all) => all[i] as usize,
+        }
+    }
+
+    fn slice(self, range: Range<usize>) -> Self {
+        match self {
+            Indices::Short(all) => Indices::Short(&all[range]),
+            Indices::Long(all) => Indices::Long(&all[range]),
+        }
+    }
+
+    fn prefetch(self, i: usize) {
+        match self {
+            Indices::Short(all) => prefetch(all.as_ptr().wrapping_add(i)),
+            Indices::Long(all) => prefetch(all.as_ptr().wrapping_add(i)),
+        }
+    }
+}
+
+/// A view of a sparse matrix, or of some of its rows in some order.
+///
+/// Made from checked arrays; yet nothing here is out of bounds or panics if somebody changes them later.
+#[derive(Clone, Copy)]
+pub struct Csr<'a, T> {
+    values: &'a [T],
+    columns: Indices<'a>,
+    starts: Indices<'a>,
+    width: usize,
+    order: Option<&'a [u32]>,
+}
+
+impl<'a, T: Scalar> Csr<'a, T> {
+    /// A matrix of `width` columns. Row i has `values[starts[i]..starts[i + 1]]` in `columns` of the same range, which
+    /// increase.
+    pub fn new(values: &'a [T], columns: Indices<'a>, starts: Indices<'a>, width: usize) -> Result<Self> {
+        let fault = |got: String, expected: &str| Err(Error::value("X", got, expected));
+        if columns.len() != values.len() {
+            let got = format!("{} and {}", columns.len(), values.len());
+            return fault(got, "a sparse matrix with as many indices as data");
+        }
+        let expected = "a sparse matrix whose indptr begins with 0, never falls and ends within the data";
+        let rows = starts.len().saturating_sub(1);
+        if starts.len() == 0 || starts.at(0) != 0 || starts.at(rows) > values.len() {
+            return fault(format!("an indptr of length {} for {} data", starts.len(), values.len()), expected);
+        }
+        for row in 0..rows {
+            let range = starts.at(row)..starts.at(row + 1);
+            if range.start > range.end || range.end > values.len() {
+                return fault(format!("{range:?} for row {row}"), expected);
+            }
+            let mut least = 0;
+            for k in range {
+                let column = columns.at(k);
+                if column < least || column >= width {
+                    let expected = format!("a sparse matrix whose indices increase in each row, below {width}");
+                    return fault(format!("{} after {least} others in row {row}", column as isize), &expected);
+                }
+                least = column + 1;
+            }
+        }
+        Ok(Csr { values, columns, starts, width, order: None })
+    }
+
+    /// The number of rows.
+    pub fn nrows(&self) -> usize {
+        self.order.map_or(self.starts.len() - 1, <[u32]>::len)
+    }
+
+    /// The number of columns.
+    pub fn ncols(&self) -> usize {
+        self.width
+    }
+
+    /// Some rows of the whole matrix, in that order.
+    pub fn take(self, order: &'a [u32]) -> Self {
+        Csr { order: Some(order), ..self }
+    }
+
+    /// Consecutive rows of the whole matrix.
+    pub fn slice(self, rows: Range<usize>) -> Self {
+        debug_assert!(self.order.is_none());
+        Csr { starts: self.starts.slice(rows.start..rows.end + 1), ..self }
+    }
+
+    /// Where a row's elements lie.
+    #[inline(always)]
+    pub(super) fn row(&self, row: usize) -> Range<usize> {
+        let row = self.order.map_or(row, |order| order[row] as usize);
+        self.starts.at(row).min(self.values.len())..self.starts.at(row + 1).min(self.values.len())
+    }
+
+    /// The elements of a row that are not zero.
+    pub fn values(&self, row: usize) -> &'a [T] {
+        self.values.get(self.row(row)).unwrap_or_default()
+    }
+
+    /// Where a row's elements lie whose columns are not less than `first`.
+    #[inline(always)]
+    pub(super) fn row_from(&self, row: usize, first: usize) -> Range<usize> {
+        let Range { mut start, end } = self.row(row);
+        let mut stop = end;
+        while first > 0 && start < stop {
+            let middle = start.midpoint(stop);
+            if self.columns.at(middle) < first {
+                start = middle + 1;
+            } else {
+                stop = middle;
+            }
+        }
+        start..end
+    }
+
+    /// Elements and their columns, as far as those lie in `columns`. Somebody may have changed the arrays meanwhile.
+    #[inline(always)]
+    pub(super) fn terms(
+        &self,
+        elements: Range<usize>,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = (T, usize)> + Clone + use<'a, T> {
+        let (values, all) = (self.values, self.columns);
+        elements
+            .map(move |k| (values[k], all.at(k)))
+            .take_while(move |&(_, column)| column < columns.end)
+            .filter(move |&(_, column)| column >= columns.start)
+    }
+
+    /// Asks for the first cache lines of a row.
+    pub fn prefetch(&self, row: usize) {
+        let start = self.row(row).start;
+        prefetch(self.values.as_ptr().wrapping_add(start));
+        self.columns.prefetch(start);
+    }
+
+    /// Writes a row with all its zeros.
+    #[cfg(test)]
+    pub(super) fn dense(&self) -> ndarray::Array2<T> {
+        let mut all = ndarray::Array2::from_elem((self.nrows(), self.width), T::ZERO);
+        for row in 0..self.nrows() {
+            self.row(row).for_each(|k| all[[row, self.columns.at(k)]] = self.values[k]);
+        }
+        all
+    }
+}
