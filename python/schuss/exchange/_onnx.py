@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,28 +50,17 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelPr
 
     layers = layers_of(model)
     graph = _Graph()
-    out = graph.network(layers)
-    if hasattr(model, "classes_"):
-        label, labels, shape = graph.label(model, layers.link, out)
-        if model.n_outputs_ == 1:
-            out = graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), out), out, axis=1)
-        columns = max(model.n_outputs_, 2)
-        outputs = {"label": (label, labels, shape), "probabilities": (out, TensorProto.FLOAT, [columns])}
-    elif layers.widths[-1] == 1 and getattr(model, "_flat_targets", True):
-        flat = graph.add("Squeeze", out, graph.constant(np.array([1])))
-        outputs = {"prediction": (flat, TensorProto.FLOAT, [])}
-    else:
-        outputs = {"prediction": (out, TensorProto.FLOAT, [layers.widths[-1]])}
-    for name, (value, _, _) in outputs.items():
-        graph.nodes.append(helper.make_node("Identity", [value], [name]))
+    outputs = graph.outputs(model, layers, graph.network(layers))
+    for name, output in outputs.items():
+        graph.nodes.append(helper.make_node("Identity", [output.value], [name]))
     made = helper.make_model(
         helper.make_graph(
             graph.nodes,
             type(model).__name__,
             [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n_samples", layers.widths[0]])],
             [
-                helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
-                for name, (_, kind, shape) in outputs.items()
+                helper.make_tensor_value_info(name, output.kind, ["n_samples", *output.shape])
+                for name, output in outputs.items()
             ],
             graph.constants,
         ),
@@ -84,6 +73,14 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelPr
     if path is not None:
         onnx.save(made, fspath(path))
     return made
+
+
+class Output(NamedTuple):
+    """The name of a value in the graph, its type, and its shape but for the rows."""
+
+    value: str
+    kind: int
+    shape: list[int]
 
 
 class _Graph:
@@ -122,8 +119,8 @@ class _Graph:
                 value = self.add("LayerNormalization", value, *parts, axis=-1, epsilon=NORM_EPS)
             elif layer.norm == "rms":
                 value = self.add("Mul", self.rms_normalised(value), tensors["gain"])
-            link = LINKS[layers.link] if layer.activation is None else ACTIVATIONS[layer.activation]
-            value = self.apply(link.onnx, value)
+            after = LINKS[layers.link] if layer.activation is None else ACTIVATIONS[layer.activation]
+            value = self.apply(after.onnx, value)
         return value
 
     def rms_normalised(self, value: str) -> str:
@@ -144,8 +141,23 @@ class _Graph:
         inputs = [self.apply(expression, value) for expression in function.inputs]
         return self.add(function.operator, *inputs, **function.attributes)
 
-    def label(self, model: Any, link: str, out: str) -> tuple[str, int, list[int]]:
-        """What a classifier's `predict` makes of the network's output; also its type and shape but rows."""
+    def outputs(self, model: Any, layers: Layers, out: str) -> dict[str, Output]:
+        """What a model gives, by name, from the network's output."""
+        from onnx import TensorProto
+
+        if hasattr(model, "classes_"):
+            label = self.label(model, layers.link, out)
+            if model.n_outputs_ == 1:
+                out = self.add("Concat", self.add("Sub", self.constant(np.float32(1)), out), out, axis=1)
+            probabilities = Output(out, TensorProto.FLOAT, [max(model.n_outputs_, 2)])
+            return {"label": label, "probabilities": probabilities}
+        if layers.widths[-1] == 1 and getattr(model, "_flat_targets", True):
+            flat = self.add("Squeeze", out, self.constant(np.array([1])))
+            return {"prediction": Output(flat, TensorProto.FLOAT, [])}
+        return {"prediction": Output(out, TensorProto.FLOAT, [layers.widths[-1]])}
+
+    def label(self, model: Any, link: str, out: str) -> Output:
+        """What a classifier's `predict` makes of the network's output."""
         from onnx import TensorProto, helper
 
         if link == "softmax":
@@ -154,7 +166,7 @@ class _Graph:
             yes = self.add("Greater", out, self.constant(np.float32(0.5)))
             index = self.add("Cast", yes, to=TensorProto.INT64)
             if model.n_outputs_ > 1:
-                return index, TensorProto.INT64, [model.n_outputs_]
+                return Output(index, TensorProto.INT64, [model.n_outputs_])
             index = self.add("Squeeze", index, self.constant(np.array([1])))
         classes = np.asarray(model.classes_)
         if classes.dtype.kind in "iu":
@@ -164,4 +176,4 @@ class _Graph:
         if classes.dtype.kind in "OUS":
             classes = classes.astype(object)
         kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
-        return self.add("Gather", self.constant(classes), index), kind, []
+        return Output(self.add("Gather", self.constant(classes), index), kind, [])
