@@ -1,6 +1,6 @@
 //! `schuss`: fast optimizers and neural-network training on the CPU.
 //!
-//! The modules import one way only: `error`, `scalar`, `simd`, `buffer` -> `team` -> `kernels`, `optim` -> `mlp` -> `py`.
+//! The modules import one way only: `error`, `scalar`, `simd`, `buffer` -> `reductions`, `team` -> `kernels`, `optim` -> `mlp` -> `py`.
 //! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
 
 pub mod buffer;
@@ -8,6 +8,7 @@ pub mod error;
 pub mod kernels;
 pub mod mlp;
 pub mod optim;
+pub mod reductions;
 pub mod scalar;
 pub mod simd;
 pub mod stop;

@@ -124,6 +124,7 @@ AROUND = [
     {"weight_decay": 0.05, "decay": "coupled"},
     {"weight_decay": 0.05, "decay": "decoupled"},
     {"weight_decay": 0.01, "decay": "independent"},
+    {"lr_factor": 0.3, "weight_decay": 0.05},
     {"clip_norm": 0.7},
     {"clip_norm": 0.7, "clip_eps": 0.1, "weight_decay": 0.05, "maximize": True},
     {"clip_value": 0.3, "weight_decay": 0.05, "decay": "coupled", "decay_where": "matrices"},

@@ -287,7 +287,7 @@ def trajectory(
     own = dict(options)
     decay, weight_decay = own.pop("decay"), own.pop("weight_decay")
     clip_norm, clip_eps = own.pop("clip_norm"), own.pop("clip_eps")
-    maximize = own.pop("maximize")
+    maximize, lr_factor = own.pop("maximize"), own.pop("lr_factor")
     clip_value, clip_tensor_norm = own.pop("clip_value"), own.pop("clip_tensor_norm")
     where, accumulate = own.pop("decay_where"), int(own.pop("accumulate"))
     lookahead, alpha = own.pop("lookahead"), own.pop("lookahead_alpha")
@@ -319,7 +319,7 @@ def trajectory(
             gs = [g * min(1, clip_norm / (norm + clip_eps)) for g in gs]
         if clip_value is not None:
             gs = [np.clip(g, -clip_value, clip_value) for g in gs]
-        rate = lr(t - 1)
+        rate = lr(t - 1) * lr_factor
         for i, (p, g) in enumerate(zip(params, gs, strict=True)):
             strength = 0.0 if inside or (where == "matrices" and p.ndim < 2) else weight_decay
             if decay == "coupled":

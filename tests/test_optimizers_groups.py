@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from cases import ONE_OF_EACH
 from reference import trajectory
 from test_optimizers_copies import halves
 
@@ -207,3 +208,104 @@ def test_only_matrices_decay_in_training():
         for p, value in zip(other.params, row, strict=True):
             p[...] = value
     np.testing.assert_allclose(nets[0].theta, other.theta, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("zero", [{"lr": 0.0}, {"lr_factor": 0.0}, {"lr": sc.schedules.constant(0.0)}])
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_a_frozen_group_stays_bit_by_bit_and_its_gradients_do_not_matter(case, zero):
+    """Beside an optimizer that has only the other group: the norm is the other group's alone."""
+    rng = np.random.default_rng(0)
+    frozen, start = rng.normal(size=(3, 4)).astype(np.float16), rng.normal(size=5).astype(np.float32)
+    own, alone = start.copy(), start.copy()
+    more = {"clip_norm": 0.5, "weight_decay": 0.1, "ema": 0.9, "lookahead": 2}
+    before = frozen.copy()
+    strided = np.asfortranarray(frozen)[:, ::2]
+    optimizer = case.make([{"params": own}, {"params": [frozen, strided], **zero}], **more)
+    other = case.make([{"params": alone}], **more)
+    gradient = rng.normal(size=5).astype(np.float32)
+    for bad in (np.nan, np.inf, 1e4):
+        optimizer.step([gradient, [np.full_like(frozen, bad), np.full_like(strided, bad)]])
+        other.step([gradient])
+    assert optimizer.step_count == other.step_count == 3
+    assert np.array_equal(own, alone)
+    assert not np.array_equal(own, start)
+    assert np.array_equal(frozen.view(np.uint16), before.view(np.uint16))
+    assert np.array_equal(strided, before[:, ::2])
+    average = optimizer.averaged_params()
+    assert np.array_equal(average[1][0], before)
+    assert np.array_equal(average[0], other.averaged_params()[0])
+    for name, arrays in other.state_dict()["state"].items():
+        assert np.array_equal(optimizer.state_dict()["state"][name][0], arrays[0])
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+def test_a_group_thaws_as_if_it_was_new_also_from_a_file(case, tmp_path):
+    start, gradients = np.arange(1.0, 6.0), np.random.default_rng(0).normal(size=(6, 5))
+    backbone, head, alone = start.copy(), start.copy(), start.copy()
+    groups = [{"params": backbone, "lr": 0.0}, {"params": head}]
+    optimizer = case.make(groups, ema=0.9)
+    for _ in range(3):
+        optimizer.step([np.ones(5), np.ones(5)])
+    assert np.array_equal(backbone, start)
+    optimizer.save(tmp_path / "state.npz")
+    optimizer = case.make(groups, ema=0.9)
+    optimizer.load(tmp_path / "state.npz")
+    optimizer.param_groups[0]["lr"] = case.lr
+    other = case.make([{"params": alone}], ema=0.9)
+    for gradient in gradients:
+        optimizer.step([gradient, gradient])
+        other.step([gradient])
+    assert np.array_equal(backbone, alone)
+    assert np.array_equal(optimizer.averaged_params()[0], other.averaged_params()[0])
+
+
+def test_a_schedule_that_passes_through_zero_is_not_frozen():
+    w = np.ones(2)
+    optimizer = sc.SGD(w, lr=lambda step: 0.0, weight_decay=0.5, decay="independent")
+    optimizer.step(np.ones(2))
+    assert np.array_equal(w, [0.5, 0.5])
+    with pytest.raises(sc.NonFiniteError):
+        optimizer.step(np.full(2, np.nan))
+
+
+def test_a_group_has_a_share_of_the_rate_that_all_follow():
+    a, b, c = np.zeros(1), np.zeros(1), np.zeros(1)
+    schedule = sc.schedules.linear(1.0, 4, 0.0)
+    optimizer = sc.SGD([{"params": a}, {"params": b, "lr_factor": 0.125}], lr=schedule)
+    other = sc.SGD(c, lr=lambda step: schedule(step) * 0.125)
+    for _ in range(3):
+        optimizer.step([np.ones(1), np.ones(1)])
+        other.step(np.ones(1))
+    assert (a[0], b[0]) == (-2.25, -2.25 * 0.125)
+    assert np.array_equal(b, c)
+    group = optimizer.param_groups[1]
+    # What is read is what was given: a group's rate can be changed in proportion.
+    assert (group["lr"], group["lr_factor"]) == (0.25, 0.125)
+    group["lr"] = group["lr"] * 2
+    optimizer.step([np.zeros(1), np.ones(1)])
+    assert b[0] == -2.25 * 0.125 - 0.0625
+    with pytest.raises(ValueError, match="lr_factor must be a finite number >= 0, got -1.0"):
+        group["lr_factor"] = -1.0
+
+
+def test_accumulated_gradients_leave_frozen_groups_out():
+    a, b = np.zeros(2), np.ones(2)
+    optimizer = sc.SGD([{"params": a}, {"params": b, "lr": 0.0}], lr=1.0, accumulate=2)
+    optimizer.step([np.ones(2), np.full(2, np.nan)])
+    optimizer.step([np.full(2, 3.0), np.full(2, np.inf)])
+    assert np.array_equal(a, [-2.0, -2.0])
+    assert np.array_equal(b, [1.0, 1.0])
+    assert np.array_equal(optimizer.state_dict()["state"]["gathered"][1], np.zeros(2))
+
+
+def test_rows_of_a_frozen_table_are_left_alone():
+    table, other = np.ones((4, 2)), np.ones((3, 2))
+    before = table.copy()
+    optimizer = sc.Adam([{"params": table, "lr": 0.0}, {"params": other}], lr=0.1, clip_norm=1.0)
+    twin = np.ones((3, 2))
+    alone = sc.Adam([{"params": twin}], lr=0.1, clip_norm=1.0)
+    rows = (np.array([2, 0]), np.ones((2, 2)))
+    optimizer.step([(np.array([1]), np.full((1, 2), np.nan)), rows])
+    alone.step([rows])
+    assert np.array_equal(table, before)
+    assert np.array_equal(other, twin)

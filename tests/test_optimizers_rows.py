@@ -35,7 +35,7 @@ def reference(case: Case, table: np.ndarray, steps: list, lr, options: dict) -> 
     own = {**options}
     decay, weight_decay = own.pop("decay"), own.pop("weight_decay")
     around = {name: own.pop(name) for name in ("clip_norm", "clip_eps", "clip_value", "maximize")}
-    for name in ("clip_tensor_norm", "decay_where", "accumulate", "lookahead", "lookahead_alpha",
+    for name in ("clip_tensor_norm", "decay_where", "accumulate", "lookahead", "lookahead_alpha", "lr_factor",
                  "nonfinite", "ema", "ema_start", "swa_start"):  # fmt: skip
         own.pop(name)
     table, states = table.astype(np.float64), [{} for _ in table]

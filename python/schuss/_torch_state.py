@@ -87,6 +87,8 @@ _RULES = {
 }
 # NAdam's product of momenta, ours and torch's, which has one for each array.
 _PRODUCT, _MU_PRODUCT = "momentum_product", "mu_product"
+# Steps that a group has not taken part in; torch counts for each array.
+_FROZEN = "frozen_steps"
 
 
 def to_torch(optimizer: Optimizer) -> dict[str, Any]:
@@ -102,7 +104,8 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
         for index in indices:
             arrays = ((torch, saved["state"].get(ours)) for ours, torch in rule.slots.items())
             state[index] = {name: slots[index] for name, slots in arrays if slots is not None}
-            scalars = {} if saved["optimizer"] == "SGD" else {"step": saved["step_count"]}
+            steps = saved["step_count"] - memory.get(_FROZEN, 0)
+            scalars = {} if saved["optimizer"] == "SGD" else {"step": steps}
             if _PRODUCT in memory:
                 scalars[_MU_PRODUCT] = memory[_PRODUCT]
             dtype = group["params"][0].dtype
@@ -139,14 +142,17 @@ def from_torch(
     saved = optimizer.state_dict()
     for ours in saved["state"]:
         saved["state"][ours] = [_array(_entry(entry, rule.slots[ours])) for entry in entries]
-    if step_count is None:
-        # torch's SGD does not count; what matters is whether there was a first step.
-        step_count = 1 if kind.__name__ == "SGD" else _common("step", entries)
-    saved["step_count"] = int(step_count)
+    steps: list[int] = []
     for memory, count in zip(saved["memory"], counts, strict=True):
         if _PRODUCT in memory:
             memory[_PRODUCT] = float(_common(_MU_PRODUCT, entries[:count]))
+        if step_count is None:
+            # torch's SGD does not count; what matters is whether there was a first step.
+            steps.append(1 if kind.__name__ == "SGD" else int(_common("step", entries[:count])))
         del entries[:count]
+    saved["step_count"] = max(steps) if step_count is None else int(step_count)
+    for memory, taken in zip(saved["memory"], steps, strict=False):
+        memory[_FROZEN] = max(steps) - taken
     optimizer.load_state_dict(saved)
     return optimizer
 
@@ -175,7 +181,7 @@ def _check(rule: _Rule, group: ParamGroup) -> None:
 
 def _options(rule: _Rule, group: ParamGroup) -> dict[str, Any]:
     options = {torch: group[ours] for ours, torch in rule.options.items()}
-    options |= {name: group[name] for name in ("lr", "maximize")}
+    options |= {"lr": group["lr"] * group["lr_factor"], "maximize": group["maximize"]}
     if rule.decays:
         options["weight_decay"] = group["weight_decay"]
     options |= {name: None if name in ("foreach", "fused") else False for name in rule.how}

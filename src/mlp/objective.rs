@@ -12,7 +12,7 @@ use super::stages::{Pass, Sink};
 use super::tensors::Piece;
 use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
-use crate::kernels::sums::RowSquares;
+use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::team;

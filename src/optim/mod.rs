@@ -1,42 +1,36 @@
 //! Optimizers: rules, what can surround any rule, learning-rate schedules.
 //!
-//! A rule is one file: its class as data ([`options::Spec`]), its maths ([`rule::Rule`]) and its citation; one line in
-//! [`rule`] registers it. [`Config`] is a recipe, [`Optimizer`] a recipe at work on tensors, [`Step`] the scalars of one
-//! step together with the fused update of a run of elements.
+//! A rule is one file of `rules/`: its class as data ([`options::Spec`]), its maths ([`rule::Rule`]) and its citation; one line
+//! in [`registry`] registers it. [`Config`] is a recipe, [`Optimizer`] a recipe at work on tensors, [`Step`] the scalars of one
+//! step together with the fused update of a run of elements, and [`driver`] makes a whole step.
 
-mod adabelief;
-mod adadelta;
-mod adagrad;
-mod adam;
-mod adamax;
-mod adan;
+mod averages;
+mod books;
 mod config;
 pub mod driver;
 pub mod ewa;
-mod figure;
-mod lamb;
+mod fused_update;
+mod group_step;
+mod layout;
 pub mod lbfgs;
-mod lion;
-mod nadam;
 mod optimizer;
 pub mod options;
 pub mod plateau;
-mod prodigy;
-mod radam;
-mod rmsprop;
-mod rprop;
+pub mod registry;
 pub mod rule;
+mod rules;
+mod run;
 pub mod schedule;
-mod schedule_free;
-mod sgd;
 mod slices;
+mod slot;
 mod step;
+mod surroundings;
 #[cfg(test)]
 mod tests;
-pub mod wolfe;
-mod yogi;
 
+pub use books::Counts;
 pub use config::Config;
-pub use optimizer::{Counts, Optimizer};
+pub use optimizer::Optimizer;
 pub use slices::Slices;
+pub use slot::MAX_SLOTS;
 pub use step::Step;

@@ -1,6 +1,6 @@
 //! A learning rate that falls where results no longer improve: the one schedule that remembers.
 
-use super::options::{NON_NEGATIVE, Range};
+use super::options::{DECAY_RATE, NON_NEGATIVE};
 use crate::error::{Error, Result};
 
 /// Falls by a factor once more than `patience` results in a row have brought no improvement.
@@ -35,8 +35,6 @@ pub struct Settings {
     pub min_lr: f64,
 }
 
-/// From 0 up to but not including 1.
-const FACTOR: Range = Range { low: 0.0, high: 1.0, low_open: false, high_open: true };
 /// How many numbers it remembers.
 pub const REMEMBERED: usize = 4;
 
@@ -46,7 +44,7 @@ impl Plateau {
         let Settings { lr, factor, patience, threshold, cooldown, min_lr, .. } = settings;
         for (name, value, range) in [
             ("lr", lr, NON_NEGATIVE),
-            ("factor", factor, FACTOR),
+            ("factor", factor, DECAY_RATE),
             ("patience", patience, NON_NEGATIVE),
             ("threshold", threshold, NON_NEGATIVE),
             ("cooldown", cooldown, NON_NEGATIVE),

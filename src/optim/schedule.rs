@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::options::{COUNT, NON_NEGATIVE, POSITIVE, Range, UNIT};
+use super::options::{COUNT, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
 use super::plateau::{Plateau, REMEMBERED};
 use crate::error::{Error, Result};
 
@@ -67,8 +67,6 @@ impl fmt::Debug for Custom {
 }
 
 const FRACTION: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: false };
-/// The inside of a cycle of length 1.
-const INSIDE: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: true };
 const LR: (&str, Range) = ("lr", NON_NEGATIVE);
 const FACTOR: (&str, Range) = ("factor", NON_NEGATIVE);
 const TOTAL: (&str, Range) = ("total_steps", COUNT);
@@ -98,7 +96,7 @@ pub static FORMS: &[Form] = &[
         let (cycle, share) = cycle(t, v[1], v[2]);
         half_cosine(v[3] + (v[0] - v[3]) * v[4].powf(cycle), v[3], share)
     }),
-    form("one_cycle", &[LR, TOTAL, ("rise", INSIDE), ("start", NON_NEGATIVE), FINAL], |v, t| {
+    form("one_cycle", &[LR, TOTAL, ("rise", INSIDE_UNIT), ("start", NON_NEGATIVE), FINAL], |v, t| {
         let top = v[1] * v[2];
         if t < top { half_cosine(v[3], v[0], t / top) } else { half_cosine(v[0], v[4], (t - top) / (v[1] - top)) }
     }),

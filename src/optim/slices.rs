@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::driver::{Gradients, Tensors};
 use crate::scalar::Scalar;
 
-/// Tensors for [`step`](super::driver::step) that are slices: one pair of parameters and gradients for each.
+/// Tensors for `driver::step` that are slices: one pair of parameters and gradients for each.
 pub struct Slices<'a, T> {
     runs: Vec<SliceRun<'a, T>>,
 }

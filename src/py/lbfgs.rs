@@ -3,8 +3,7 @@
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings};
-use crate::optim::wolfe::Wolfe;
+use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings, Wolfe};
 use crate::scalar::Scalar;
 
 /// Adds everything of this module to the extension.

@@ -201,7 +201,8 @@ impl PyOptimizer {
         with_work!(engine, work => work.step(structure, grads))
     }
 
-    /// float: The learning rate of the next step, of the first group; setting it sets a constant in every group.
+    /// float: The learning rate of the next step, of the first group, before its `lr_factor`; setting it sets a constant in
+    /// every group.
     #[getter]
     fn lr(&self) -> PyResult<f64> {
         self.lr_of(0)
@@ -277,7 +278,8 @@ impl PyOptimizer {
     ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
     ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``) and ``state`` (for each state
     ///     array a list of copies, shaped like the parameters and of their dtype); ``gathered`` (gradients since the last
-    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers).
+    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers,
+    ///     and the steps in which it was frozen, where there were any).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         state::saved(self, py)
     }
@@ -431,7 +433,9 @@ impl PyOptimizer {
 
     pub(super) fn lr_of(&self, group: usize) -> PyResult<f64> {
         Ok(match &self.bound {
-            Some(bound) => with_work!(&bound.engine, work => work.optimizer.lr(group))?,
+            Some(bound) => with_work!(&bound.engine, work => {
+                work.optimizer.groups()[group].schedule().value(work.optimizer.step_count() as f64)
+            })?,
             None => self.config().schedule().value(0.0)?,
         })
     }

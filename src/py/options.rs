@@ -6,7 +6,7 @@ use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PySequence};
 
 use crate::error::Error;
 use crate::optim::options::{Kind, Opt, Value, one_of};
-use crate::optim::rule::SPECS;
+use crate::optim::registry::SPECS;
 
 /// An option's value; its range is not looked at.
 pub fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {

@@ -13,6 +13,9 @@ use crate::optim::options::Convention;
 use crate::optim::{Config, Counts, Optimizer};
 use crate::scalar::Scalar;
 
+/// What a group's memory calls the steps in which it was frozen, where there were any.
+const FROZEN_STEPS: &str = "frozen_steps";
+
 /// See `Optimizer.state_dict`.
 pub fn saved<'py>(optimizer: &PyOptimizer, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
     let engine = &optimizer.bound_ref()?.engine;
@@ -24,6 +27,10 @@ pub fn saved<'py>(optimizer: &PyOptimizer, py: Python<'py>) -> PyResult<Bound<'p
         schedules.append(config.schedule().memory())?;
         let memory = PyDict::new(py);
         with_work!(engine, work => work.optimizer.memory(index).try_for_each(|(name, x)| memory.set_item(name, x)))?;
+        let frozen_steps = with_work!(engine, work => work.optimizer.frozen_steps(index));
+        if frozen_steps > 0 {
+            memory.set_item(FROZEN_STEPS, frozen_steps)?;
+        }
         memories.append(memory)?;
     }
     let counts = with_work!(engine, work => work.optimizer.counts());
@@ -235,7 +242,14 @@ impl<T: Scalar> Work<T> {
                 self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
             }
         }
+        let mut frozen_steps = vec![];
         for (group, memory) in memories.iter().enumerate() {
+            let frozen: u64 = memory.get_item(FROZEN_STEPS)?.map_or(Ok(0), |saved| saved.extract())?;
+            if frozen > counts.steps {
+                let place = format!("state_dict[\"memory\"][{group}][{FROZEN_STEPS:?}]");
+                return Err(Error::value(place, frozen, format!("at most step_count, {}", counts.steps)).into());
+            }
+            frozen_steps.push(frozen);
             let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
             for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
                 let place = format!("state_dict[\"memory\"][{group}]");
@@ -243,8 +257,7 @@ impl<T: Scalar> Work<T> {
                 *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
             }
         }
-        loaded.set_counts(counts.steps, counts.skipped);
-        loaded.set_gathered(counts.gathered);
+        loaded.resume(counts, &frozen_steps);
         self.optimizer = loaded;
         Ok(())
     }

@@ -6,7 +6,7 @@ use ndarray::ArrayViewMut2;
 
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::vouched::Vouched;
-use crate::optim::rule::MAX_SLOTS;
+use crate::optim::MAX_SLOTS;
 use crate::scalar::Scalar;
 use crate::team::Shared;
 

@@ -1,0 +1,45 @@
+//! What an optimizer counts and remembers besides its state arrays.
+
+/// How far an optimizer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Steps taken, without the skipped ones.
+    pub steps: u64,
+    /// Steps left out because of NaN or infinity in a gradient.
+    pub skipped: u64,
+    /// Gradients gathered since the last step, where several are averaged.
+    pub gathered: u64,
+}
+
+/// All that a step changes besides elements; the lists have an entry for each group.
+#[derive(Default)]
+pub(super) struct Books {
+    pub counts: Counts,
+    /// The numbers that the rule remembers.
+    pub memory: Vec<Vec<f64>>,
+    /// The places of the state arrays that are yet to start as copies of the parameters: bit i for place i.
+    pub starting: Vec<u32>,
+    /// Steps in which the group was frozen: its rule does not count them.
+    pub frozen_steps: Vec<u64>,
+}
+
+impl Books {
+    /// Before the first step.
+    pub fn new(memory: Vec<Vec<f64>>) -> Self {
+        let groups = memory.len();
+        Books { counts: Counts::default(), memory, starting: vec![0; groups], frozen_steps: vec![0; groups] }
+    }
+
+    /// The steps that a group has taken part in.
+    pub fn steps_of(&self, group: usize) -> u64 {
+        self.counts.steps - self.frozen_steps[group]
+    }
+
+    /// Becomes a copy of others with as many groups, and reuses its memory for it.
+    pub fn copy_from(&mut self, other: &Books) {
+        self.counts = other.counts;
+        self.memory.clone_from(&other.memory);
+        self.starting.clone_from(&other.starting);
+        self.frozen_steps.clone_from(&other.frozen_steps);
+    }
+}

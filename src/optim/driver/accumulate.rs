@@ -1,0 +1,70 @@
+//! Steps with the average of several gradients.
+
+use std::ops::Range;
+
+use super::active::Active;
+use super::begin::begin;
+use super::norms::first_nonfinite;
+use super::tensors::{Gradients, Tensors};
+use super::update::update;
+use crate::buffer::Buffer;
+use crate::error::{Error, Result};
+use crate::optim::optimizer::Optimizer;
+use crate::optim::options::NonFinite;
+use crate::scalar::Scalar;
+
+/// Adds a gradient to those of this round; makes the step where it is the last.
+pub(super) fn gather<T: Scalar>(
+    optimizer: &mut Optimizer<T>,
+    tensors: impl Tensors<T>,
+    active: &Active,
+    threads: usize,
+) -> Result<bool> {
+    let looks = optimizer.surroundings().nonfinite != NonFinite::Ignore;
+    if let Some(tensor) = looks.then(|| first_nonfinite(&tensors, active)).flatten() {
+        return match optimizer.refuse() {
+            Err(Error::NonFinite { step, .. }) => Err(Error::NonFinite { place: tensors.gradient_name(tensor), step }),
+            other => other.map(|()| true),
+        };
+    }
+    let Some(slot) = optimizer.gathered() else { return Ok(false) };
+    let accumulate = optimizer.surroundings().accumulate;
+    let last = optimizer.counts().gathered + 1 >= accumulate;
+    // Asked before anything changes: a schedule may fail.
+    (0..optimizer.groups().len()).try_for_each(|group| optimizer.lr(group).map(|_| ()))?;
+    let share = T::from_f64(1.0 / accumulate as f64);
+    let sums = &mut optimizer.slots_mut()[slot];
+    for range in active.ranges() {
+        let mut rest = &mut sums[range.clone()];
+        tensors.for_each_gradient(range, |_, grads| {
+            let (run, later) = std::mem::take(&mut rest).split_at_mut(grads.len());
+            run.iter_mut().zip(grads).for_each(|(sum, &g)| *sum += share * g);
+            rest = later;
+        });
+    }
+    optimizer.count_gathered();
+    if !last {
+        return Ok(false);
+    }
+    let gathered = Gathered { values: optimizer.slots()[slot].clone(), offsets: optimizer.offsets().to_vec() };
+    let mut step = begin(optimizer, &gathered, active, threads)?;
+    update(optimizer, tensors, active, &mut step, threads);
+    Ok(step.skipped())
+}
+
+/// Gradients that were gathered in a state array.
+struct Gathered<T> {
+    values: Buffer<T>,
+    offsets: Vec<usize>,
+}
+
+impl<T: Scalar> Gradients<T> for Gathered<T> {
+    fn for_each_gradient(&self, range: Range<usize>, mut visit: impl FnMut(usize, &[T])) {
+        for (tensor, bounds) in self.offsets.windows(2).enumerate() {
+            let (start, end) = (bounds[0].max(range.start), bounds[1].min(range.end));
+            if start < end {
+                visit(tensor, &self.values[start..end]);
+            }
+        }
+    }
+}

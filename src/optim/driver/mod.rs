@@ -1,0 +1,16 @@
+//! One whole step over tensors that lie apart: what must be known of all gradients, then the fused update, on one thread or
+//! several.
+
+mod accumulate;
+mod active;
+mod begin;
+mod measure;
+mod norms;
+mod parallel;
+mod part;
+mod step;
+mod tensors;
+mod update;
+
+pub use step::step;
+pub use tensors::{Gradients, Tensors};

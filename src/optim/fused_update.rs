@@ -1,0 +1,128 @@
+//! The fused update of a run of elements: clipping, decay, rule and what follows it in one pass over memory.
+
+use super::group_step::GroupStep;
+use super::registry::AnyStep;
+use super::run::{RuleSums, Run};
+use crate::scalar::Scalar;
+use crate::simd::{Isa, Kernel};
+
+/// Elements that are prepared and updated together where a step has more than the rule to do: they stay in the first-level
+/// cache in between.
+const CHUNK: usize = 1024;
+/// Where a run has no more elements than these, less memory is made ready for them.
+const SMALL_RUN: usize = 64;
+
+/// What is done in one pass over the elements.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Pass {
+    /// Everything.
+    Whole,
+    /// All up to the sums that the rule needs.
+    Measure,
+    /// What is left after that.
+    Rest,
+}
+
+/// The update of a run of elements of one tensor.
+pub(super) struct FusedUpdate<'a, 's, T: Scalar> {
+    pub group: &'a GroupStep<T>,
+    pub rule: &'a AnyStep<T>,
+    /// Factor of the gradient.
+    pub scale: T,
+    /// Whether the tensor decays.
+    pub decays: bool,
+    pub pass: Pass,
+    pub params: &'a mut [T],
+    pub grads: &'a [T],
+    /// The run's part of the optimizer's state arrays.
+    pub slots: &'a mut [&'s mut [T]],
+    /// Where the rule's sums go, in the pass that measures.
+    pub sums: Option<&'a mut RuleSums>,
+}
+
+impl<T: Scalar> Kernel for FusedUpdate<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let FusedUpdate { group, rule, scale, decays, pass, params, grads, slots, mut sums } = self;
+        let if_decays = |strength| if decays { strength } else { T::ZERO };
+        let (coupled, shrink, own_decay) =
+            (if_decays(group.coupled), if_decays(group.shrink), if_decays(group.own_decay));
+        let (begins, ends) = (pass != Pass::Rest, pass != Pass::Measure);
+        let limited = group.limit < T::INFINITY;
+        let prepares = begins && (scale != T::ONE || coupled != T::ZERO || limited || group.after.gathers);
+        let shrinks = begins && shrink != T::ZERO;
+        let starting = if begins { group.starting } else { 0 };
+        let follows = ends && group.after.follows();
+        let n = params.len();
+        let width = if prepares || shrinks || follows || starting != 0 { CHUNK } else { n.max(1) };
+        let (mut few, mut many);
+        let prepared: &mut [T] = match prepares {
+            false => &mut [],
+            true if n <= SMALL_RUN => {
+                few = [T::ZERO; SMALL_RUN];
+                &mut few
+            }
+            true => {
+                many = [T::ZERO; CHUNK];
+                &mut many
+            }
+        };
+        for start in (0..n).step_by(width) {
+            let range = start..n.min(start + width);
+            let (params, mut grads) = (&mut params[range.clone()], &grads[range.clone()]);
+            let mut slots = group.slots.of_group(slots, range);
+            for (_, slot) in slots.iter_mut().enumerate().filter(|(place, _)| starting >> place & 1 == 1) {
+                slot.copy_from_slice(params);
+            }
+            let (of_rule, behind) = slots.split_at_mut(group.slots.of_rule);
+            if prepares {
+                let prepared = &mut prepared[..params.len()];
+                group.take_gradients(grads, behind, prepared);
+                prepare::<T, I>(prepared, params, scale, limited.then_some(group.limit), coupled);
+                grads = prepared;
+            }
+            if shrinks {
+                params.iter_mut().for_each(|p| *p = I::fma(-shrink, *p, *p));
+            }
+            let run = Run { params, grads, slots: of_rule, decay: own_decay };
+            match &mut sums {
+                Some(sums) => rule.measure::<I>(run, sums),
+                None => rule.update::<I>(run),
+            }
+            if follows {
+                group.after.follow::<I>(params, behind);
+            }
+        }
+    }
+}
+
+impl<T: Scalar> GroupStep<T> {
+    /// Copies the gradients of the step: those that came, or those that were gathered, which are then zero.
+    #[inline(always)]
+    fn take_gradients(&self, grads: &[T], behind: &mut [&mut [T]], to: &mut [T]) {
+        if self.after.gathers {
+            let gathered = &mut behind[self.after.position_of_gathered()];
+            to.copy_from_slice(gathered);
+            gathered.fill(T::ZERO);
+        } else {
+            to.copy_from_slice(grads);
+        }
+    }
+}
+
+/// Clipping and coupled decay.
+#[inline(always)]
+fn prepare<T: Scalar, I: Isa>(grads: &mut [T], params: &[T], scale: T, limit: Option<T>, coupled: T) {
+    match limit {
+        None => grads.iter_mut().zip(params).for_each(|(g, &p)| *g = I::fma(coupled, p, scale * *g)),
+        Some(limit) => grads.iter_mut().zip(params).for_each(|(g, &p)| {
+            let clipped = scale * *g;
+            // Comparisons keep NaN, which `nonfinite="ignore"` lets through.
+            let clipped = if clipped > limit { limit } else { clipped };
+            let clipped = if clipped < -limit { -limit } else { clipped };
+            *g = I::fma(coupled, p, clipped);
+        }),
+    }
+}

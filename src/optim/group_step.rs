@@ -1,0 +1,75 @@
+//! The scalars of one step for one parameter group.
+
+use super::registry::AnyStep;
+use super::rule::SumScope;
+use super::slot::SlotMap;
+use crate::scalar::Scalar;
+use crate::simd::Isa;
+
+/// The scalars of one step for one parameter group.
+#[derive(Clone)]
+pub(super) struct GroupStep<T: Scalar> {
+    pub lr: f64,
+    /// Whether nothing is done.
+    pub frozen: bool,
+    /// Factor of the gradient: sign and clipping.
+    pub scale: T,
+    /// Largest magnitude of an element of the gradient.
+    pub limit: T,
+    /// Weight decay that is left to the rule.
+    pub own_decay: T,
+    /// Added to the gradient, times the parameter.
+    pub coupled: T,
+    /// Taken off the parameter, times the parameter.
+    pub shrink: T,
+    /// Whether only selected tensors decay.
+    pub selective: bool,
+    pub rule: AnyStep<T>,
+    pub sum_scope: SumScope,
+    pub slots: SlotMap,
+    /// The places of the state arrays that are to start as copies of the parameters in this step: bit i for place i.
+    pub starting: u32,
+    pub after: AfterRule<T>,
+}
+
+/// What comes after the rule, in the order of the state arrays behind the rule's.
+#[derive(Clone, Copy)]
+pub(super) struct AfterRule<T> {
+    /// Lookahead; in a step that synchronises, how far the slow parameters move.
+    pub lookahead: Option<Option<T>>,
+    /// An average of the parameters; the share of the new ones.
+    pub average: Option<T>,
+    /// The gradient is what the last state array has gathered.
+    pub gathers: bool,
+}
+
+impl<T: Scalar> AfterRule<T> {
+    /// Whether it has anything to do with the parameters.
+    #[inline(always)]
+    pub fn follows(&self) -> bool {
+        self.lookahead.is_some() || self.average.is_some()
+    }
+
+    /// Where the gathered gradients are.
+    #[inline(always)]
+    pub fn position_of_gathered(&self) -> usize {
+        self.lookahead.is_some() as usize + self.average.is_some() as usize
+    }
+
+    /// Lookahead and the average; `slots` are the state arrays behind the rule's.
+    #[inline(always)]
+    pub fn follow<I: Isa>(&self, params: &mut [T], slots: &mut [&mut [T]]) {
+        if let Some(Some(alpha)) = self.lookahead {
+            for (p, slow) in params.iter_mut().zip(slots[0].iter_mut()) {
+                *slow = I::fma(alpha, *p - *slow, *slow);
+                *p = *slow;
+            }
+        }
+        if let Some(share) = self.average {
+            let average = slots[self.lookahead.is_some() as usize].iter_mut();
+            for (&mut p, average) in params.iter_mut().zip(average) {
+                *average = I::fma(share, p - *average, *average);
+            }
+        }
+    }
+}

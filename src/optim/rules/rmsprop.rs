@@ -1,0 +1,205 @@
+//! RMSprop, plain, centered, with momentum.
+
+use super::moments::{average_lanes, average_square_lanes, share};
+use super::sgd::lr_inside;
+use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
+use crate::optim::rule::{Rule, StepContext};
+use crate::optim::run::{Run, splat};
+use crate::optim::slot::Slot;
+use crate::scalar::Scalar;
+use crate::simd::{Isa, Vector};
+
+/// The class `RMSprop`.
+pub static RMSPROP: Spec = Spec {
+    name: "RMSprop",
+    summary: "A step for each parameter that shrinks with the average of its squared gradients.",
+    notes: "\
+With v, a and b starting at zero::
+
+    v <- beta * v + (1 - beta) * g^2
+    a <- beta * a + (1 - beta) * g                   # centered=True, else a = 0
+    x = g / sqrt(v - a^2 + eps)                      # eps_in_sqrt=True
+    x = g / (sqrt(v - a^2) + eps)                    # eps_in_sqrt=False
+    p <- p - lr * x                                  # momentum=0, else
+    b <- momentum * b + x
+    p <- p - lr * b                                  # nesterov=False
+    p <- p - lr * (momentum * b + x)                 # nesterov=True
+
+With `bias_correction` v and a are divided by ``1 - beta^t`` where they are used. \"torch\" has beta 0.99, lr 0.01 and
+eps outside the root. \"optax\" and \"keras\" store ``lr * x`` in b (`lr_inside`), which differs as soon as the learning
+rate changes.",
+    reference: "\
+Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning (2012); centered: Graves, Generating sequences \
+with recurrent neural networks (2013).",
+    lr: [0.001, 0.01, 0.001, 0.001],
+    weight_decay: NO_DECAY,
+    decay: LIBRARY_DECAY,
+    options: &[
+        Opt::numbers("beta", DECAY_RATE, [0.9, 0.99, 0.9, 0.9], "Decay rate of the averages."),
+        Opt::numbers("eps", NON_NEGATIVE, [1e-8, 1e-8, 1e-8, 1e-7], "Keeps the denominator away from zero."),
+        Opt::flags("eps_in_sqrt", [true, false, true, true], "Add eps inside the square root."),
+        Opt::flag("centered", "Divide by the standard deviation of the gradient instead of its root mean square."),
+        Opt::number("momentum", DECAY_RATE, 0.0, "Share of the last update that is kept."),
+        Opt::flag("nesterov", "Look ahead along the momentum."),
+        lr_inside([false, false, true, true]),
+        Opt::flag("bias_correction", "Correct the averages for having started at zero."),
+    ],
+};
+
+/// The rule.
+#[derive(Debug, Clone)]
+pub struct RmsProp {
+    beta: f64,
+    eps: f64,
+    eps_in_sqrt: bool,
+    centered: bool,
+    momentum: f64,
+    nesterov: bool,
+    lr_inside: bool,
+    bias_correction: bool,
+}
+
+/// `x = fresh * g / (sqrt(v * scale - (a * scale)^2 + inside) + outside)`.
+#[derive(Debug, Clone)]
+pub struct Step<T> {
+    share: T,
+    scale: T,
+    inside: T,
+    outside: T,
+    fresh: T,
+    /// Factor of x, or of the momentum buffer, in the update.
+    along: T,
+    centered: bool,
+    momentum: Momentum<T>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Momentum<T> {
+    None,
+    Heavy(T),
+    Nesterov(T),
+}
+
+impl Rule for RmsProp {
+    type Step<T: Scalar> = Step<T>;
+
+    fn new(options: &Options) -> Self {
+        RmsProp {
+            beta: options.number("beta"),
+            eps: options.number("eps"),
+            eps_in_sqrt: options.flag("eps_in_sqrt"),
+            centered: options.flag("centered"),
+            momentum: options.number("momentum"),
+            nesterov: options.flag("nesterov"),
+            lr_inside: options.flag("lr_inside"),
+            bias_correction: options.flag("bias_correction"),
+        }
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = vec![Slot::zeros("square_average")];
+        if self.centered {
+            slots.push(Slot::zeros("gradient_average"));
+        }
+        if self.momentum != 0.0 {
+            slots.push(Slot::zeros("momentum"));
+        }
+        slots
+    }
+
+    fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
+        let of = T::from_f64;
+        let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
+        let (fresh, along) = if self.lr_inside { (context.lr, 1.0) } else { (1.0, context.lr) };
+        Step {
+            share: share(self.beta),
+            scale: of(if self.bias_correction { 1.0 / context.bias_correction(self.beta) } else { 1.0 }),
+            inside: of(inside),
+            outside: of(outside),
+            fresh: of(fresh),
+            along: of(along),
+            centered: self.centered,
+            momentum: match (self.momentum, self.nesterov) {
+                (0.0, _) => Momentum::None,
+                (momentum, false) => Momentum::Heavy(of(momentum)),
+                (momentum, true) => Momentum::Nesterov(of(momentum)),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
+        let lanes = step.splat::<I>();
+        match (step.centered, lanes.momentum) {
+            (false, Momentum::None) => run.each_vector::<I, 1>(|p, g, [v]| {
+                let x = lanes.plain(g, v);
+                *p = (-lanes.along).fma(x, *p);
+            }),
+            (false, Momentum::Heavy(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
+                let x = lanes.plain(g, v);
+                lanes.heavy(momentum, p, b, x);
+            }),
+            (false, Momentum::Nesterov(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
+                let x = lanes.plain(g, v);
+                lanes.nesterov(momentum, p, b, x);
+            }),
+            (true, Momentum::None) => run.each_vector::<I, 2>(|p, g, [v, a]| {
+                let x = lanes.centered(g, v, a);
+                *p = (-lanes.along).fma(x, *p);
+            }),
+            (true, Momentum::Heavy(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
+                let x = lanes.centered(g, v, a);
+                lanes.heavy(momentum, p, b, x);
+            }),
+            (true, Momentum::Nesterov(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
+                let x = lanes.centered(g, v, a);
+                lanes.nesterov(momentum, p, b, x);
+            }),
+        }
+    }
+}
+
+impl<T: Scalar> Step<T> {
+    #[inline(always)]
+    fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
+        let Step { share, scale, inside, outside, fresh, along, centered, momentum } = *self;
+        let [share, scale, inside] = [splat::<T, I>(share), splat::<T, I>(scale), splat::<T, I>(inside)];
+        let [outside, fresh, along] = [splat::<T, I>(outside), splat::<T, I>(fresh), splat::<T, I>(along)];
+        let momentum = match momentum {
+            Momentum::None => Momentum::None,
+            Momentum::Heavy(momentum) => Momentum::Heavy(splat::<T, I>(momentum)),
+            Momentum::Nesterov(momentum) => Momentum::Nesterov(splat::<T, I>(momentum)),
+        };
+        Step { share, scale, inside, outside, fresh, along, centered, momentum }
+    }
+}
+
+impl<V: Vector> Step<V> {
+    #[inline(always)]
+    fn plain(&self, g: V, v: &mut V) -> V {
+        average_square_lanes(self.share, g, v);
+        self.fresh * g / (self.scale.fma(*v, self.inside).sqrt() + self.outside)
+    }
+
+    #[inline(always)]
+    fn centered(&self, g: V, v: &mut V, a: &mut V) -> V {
+        average_square_lanes(self.share, g, v);
+        average_lanes(self.share, g, a);
+        let mean = *a * self.scale;
+        // A variance that rounding has made negative is none.
+        let variance = (*v * self.scale - mean * mean).max(V::splat(V::Elem::ZERO));
+        self.fresh * g / ((variance + self.inside).sqrt() + self.outside)
+    }
+
+    #[inline(always)]
+    fn heavy(&self, momentum: V, p: &mut V, b: &mut V, x: V) {
+        *b = momentum.fma(*b, x);
+        *p = (-self.along).fma(*b, *p);
+    }
+
+    #[inline(always)]
+    fn nesterov(&self, momentum: V, p: &mut V, b: &mut V, x: V) {
+        *b = momentum.fma(*b, x);
+        *p = (-self.along).fma(momentum.fma(*b, x), *p);
+    }
+}

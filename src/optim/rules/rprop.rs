@@ -1,0 +1,108 @@
+//! Rprop.
+
+use crate::optim::options::{LIBRARY_DECAY, NO_DECAY, Opt, Options, POSITIVE, Spec};
+use crate::optim::rule::{Rule, StepContext};
+use crate::optim::run::Run;
+use crate::optim::slot::Slot;
+use crate::scalar::Scalar;
+use crate::simd::Isa;
+
+/// The class `Rprop`.
+pub static RPROP: Spec = Spec {
+    name: "Rprop",
+    summary: "Resilient propagation: step sizes from the signs of successive gradients. For full batches.",
+    notes: "\
+With s starting at lr and q at zero, and low, high = step_sizes::
+
+    s <- clip(s * etas[1], low, high)  where g * q > 0
+    s <- clip(s * etas[0], low, high)  where g * q < 0, and g <- 0 there
+    p <- p - s * sign(g)
+    q <- g
+
+The learning rate is only the first step size. With `late` (\"optax\") each update is made one step later, and not at all
+where the sign has changed meanwhile.",
+    reference: "Riedmiller and Braun, A direct adaptive method for faster backpropagation learning: the RPROP algorithm \
+(1993).",
+    lr: [0.01; 4],
+    weight_decay: NO_DECAY,
+    decay: LIBRARY_DECAY,
+    options: &[
+        Opt::pair("etas", POSITIVE, (0.5, 1.2), "Factors of a step size where the sign has changed and where not."),
+        Opt::pair("step_sizes", POSITIVE, (1e-6, 50.0), "Smallest and largest step size."),
+        Opt::flags("late", [false, false, true, false], "Apply each update in the step after."),
+    ],
+};
+
+/// The rule.
+#[derive(Debug, Clone)]
+pub struct Rprop {
+    etas: (f64, f64),
+    step_sizes: (f64, f64),
+    late: bool,
+}
+
+/// The scalars of a step.
+#[derive(Debug, Clone)]
+pub struct Step<T> {
+    /// In the first step, the step size.
+    first: Option<T>,
+    shrink: T,
+    grow: T,
+    low: T,
+    high: T,
+    late: bool,
+}
+
+impl Rule for Rprop {
+    type Step<T: Scalar> = Step<T>;
+
+    fn new(options: &Options) -> Self {
+        Rprop { etas: options.pair("etas"), step_sizes: options.pair("step_sizes"), late: options.flag("late") }
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::zeros("step_size"), Slot::zeros("previous")]
+    }
+
+    fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
+        let of = T::from_f64;
+        Step {
+            first: (context.t == 1).then_some(of(context.lr)),
+            shrink: of(self.etas.0),
+            grow: of(self.etas.1),
+            low: of(self.step_sizes.0),
+            high: of(self.step_sizes.1),
+            late: self.late,
+        }
+    }
+
+    #[inline(always)]
+    fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
+        let Step { first, shrink, grow, low, high, late } = *step;
+        if let Some(size) = first {
+            run.slots[0].fill(size);
+        }
+        // The new step size, and whether the sign has changed.
+        let resize = |s: T, same: T| {
+            let factor = if same > T::ZERO { grow } else { shrink };
+            let resized = (s * factor).max(low).min(high);
+            (if same == T::ZERO { s } else { resized }, same < T::ZERO)
+        };
+        let sign = |x: T| if x == T::ZERO { T::ZERO } else { T::ONE.copysign(x) };
+        if late {
+            run.each(|p, g, [s, q]| {
+                let (size, changed) = resize(*s, g * *q);
+                let next = if changed { T::ZERO } else { size * sign(g) };
+                *p -= if changed { T::ZERO } else { *q };
+                (*s, *q) = (size, next);
+            });
+        } else {
+            run.each(|p, g, [s, q]| {
+                let (size, changed) = resize(*s, g * *q);
+                let g = if changed { T::ZERO } else { g };
+                *p -= size * sign(g);
+                (*s, *q) = (size, g);
+            });
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! State arrays: what a rule, and what surrounds it, keep for every parameter.
+
+use std::ops::Range;
+
+/// The most state arrays that one optimizer may have.
+pub const MAX_SLOTS: usize = 8;
+
+/// One state array: as long as the parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slot {
+    /// Its name in `state_dict`.
+    pub name: &'static str,
+    /// Its value before the first step.
+    pub initial: Initial,
+}
+
+/// What a state array starts as.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// The same number everywhere.
+    Value(f64),
+    /// A copy of the parameters.
+    Params,
+}
+
+impl Slot {
+    /// A state array that starts as zeros.
+    pub const fn zeros(name: &'static str) -> Slot {
+        Slot::filled(name, 0.0)
+    }
+
+    /// A state array that starts as a number everywhere.
+    pub const fn filled(name: &'static str, value: f64) -> Slot {
+        Slot { name, initial: Initial::Value(value) }
+    }
+
+    /// A state array that starts as a copy of the parameters.
+    pub const fn params(name: &'static str) -> Slot {
+        Slot { name, initial: Initial::Params }
+    }
+}
+
+/// For each state array of the optimizer, its place among those of a group, or [`SlotMap::UNUSED`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SlotMap {
+    pub places: [u8; MAX_SLOTS],
+    /// How many of them the rule has; the others are for what surrounds it.
+    pub of_rule: usize,
+}
+
+impl SlotMap {
+    pub const UNUSED: u8 = u8::MAX;
+    pub const EMPTY: SlotMap = SlotMap { places: [SlotMap::UNUSED; MAX_SLOTS], of_rule: 0 };
+
+    /// The state arrays of the group, of those of the optimizer: a range of each. Others are empty.
+    #[inline(always)]
+    pub fn of_group<'a, T>(&self, slots: &'a mut [&mut [T]], range: Range<usize>) -> [&'a mut [T]; MAX_SLOTS] {
+        let mut own: [&mut [T]; MAX_SLOTS] = Default::default();
+        let places = self.places.iter().zip(slots.iter_mut());
+        for (&place, slot) in places.filter(|(place, _)| **place != SlotMap::UNUSED) {
+            own[place as usize] = &mut slot[range.clone()];
+        }
+        own
+    }
+}

@@ -1,0 +1,111 @@
+//! What surrounds any rule: clipping, weight decay, averages of gradients and of parameters.
+
+use super::options::{Decay, DecayWhere, EmaStart, NonFinite, Options};
+use super::slot::{Initial, Slot};
+use crate::error::{Error, Result};
+
+/// What surrounds the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Surroundings {
+    /// What multiplies the learning rate.
+    pub lr_factor: f64,
+    /// Strength of the pull of the parameters towards zero.
+    pub weight_decay: f64,
+    /// How it acts.
+    pub decay: Decay,
+    /// Whether only selected tensors decay.
+    pub selective: bool,
+    /// Whether the negative of the gradient is used.
+    pub maximize: bool,
+    /// Largest magnitude of an element of a gradient.
+    pub clip_value: Option<f64>,
+    /// Largest norm of one tensor's gradient.
+    pub clip_tensor_norm: Option<f64>,
+    /// Largest norm of all gradients.
+    pub clip_norm: Option<f64>,
+    /// Added to norms before dividing.
+    pub clip_eps: f64,
+    /// Gradients that are averaged for a step.
+    pub accumulate: u64,
+    /// Every how many steps slow parameters move, and how far.
+    pub lookahead: Option<(u64, f64)>,
+    /// The average of parameters that is kept.
+    pub average: Option<Average>,
+    /// What to do with NaN or infinity.
+    pub nonfinite: NonFinite,
+}
+
+/// Averages of parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Average {
+    /// Exponential, with this decay rate.
+    Exponential(EmaStart, f64),
+    /// Plain, from this step on.
+    Plain(u64),
+}
+
+impl Average {
+    /// What the parameters after step `t` count in it.
+    pub fn share(self, t: u64) -> f64 {
+        match self {
+            Average::Exponential(EmaStart::First, _) if t == 1 => 1.0,
+            Average::Exponential(_, rate) => 1.0 - rate,
+            Average::Plain(start) if t >= start => 1.0 / (t - start.max(1) + 1) as f64,
+            Average::Plain(_) => 0.0,
+        }
+    }
+}
+
+/// The state arrays around the rule, in their order behind the rule's: Lookahead's slow parameters,
+pub const SLOW: &str = "slow";
+/// the average of the parameters,
+pub const AVERAGE: &str = "average";
+/// the sum of the gradients since the last step.
+pub const GATHERED: &str = "gathered";
+
+impl Surroundings {
+    /// From checked options.
+    pub fn new(options: &Options) -> Result<Self> {
+        let ema = options.optional("ema").map(|rate| Average::Exponential(options.choice("ema_start"), rate));
+        let swa = options.optional("swa_start").map(|start| Average::Plain(start as u64));
+        if ema.is_some() && swa.is_some() {
+            return Err(Error::value("swa_start", "both swa_start and ema", "None where ema is given"));
+        }
+        let lookahead_alpha = options.number("lookahead_alpha");
+        Ok(Surroundings {
+            lr_factor: options.number("lr_factor"),
+            weight_decay: options.number("weight_decay"),
+            decay: options.choice("decay"),
+            selective: options.choice_or_mask("decay_where") != Some(DecayWhere::Everywhere),
+            maximize: options.flag("maximize"),
+            clip_value: options.optional("clip_value"),
+            clip_tensor_norm: options.optional("clip_tensor_norm"),
+            clip_norm: options.optional("clip_norm"),
+            clip_eps: options.number("clip_eps"),
+            accumulate: options.number("accumulate") as u64,
+            lookahead: options.optional("lookahead").map(|steps| (steps as u64, lookahead_alpha)),
+            average: ema.or(swa),
+            nonfinite: options.choice("nonfinite"),
+        })
+    }
+
+    /// What multiplies a gradient of that norm so that it has at most the norm `max`.
+    pub fn clip_factor(&self, max: f64, norm: f64) -> f64 {
+        let norm = norm + self.clip_eps;
+        if norm.is_finite() && norm > max { max / norm } else { 1.0 }
+    }
+
+    /// The state arrays that they need.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slow = self.lookahead.map(|_| Slot::params(SLOW));
+        let average = self.average.map(|average| Slot {
+            name: AVERAGE,
+            initial: match average {
+                Average::Exponential(EmaStart::Params, _) => Initial::Params,
+                _ => Initial::Value(0.0),
+            },
+        });
+        let gathered = (self.accumulate > 1).then_some(Slot::zeros(GATHERED));
+        [slow, average, gathered].into_iter().flatten()
+    }
+}
