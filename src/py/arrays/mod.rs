@@ -4,9 +4,15 @@
 //! arithmetic. All of the bridge's `unsafe` is here.
 
 mod bound;
+mod check;
 mod fields;
 mod half;
-mod rows;
+mod overlap;
+mod param;
+mod row_gradient;
+mod row_pair;
+mod views;
 mod walk;
 
-pub use bound::{Arrays, element, is_array};
+pub use bound::Arrays;
+pub use check::{element, is_array};

@@ -139,7 +139,39 @@ impl Walk {
     ///
     /// # Safety
     /// They must exist, be of type `T` or, where that is `f32`, `float16`, and not change meanwhile.
-    pub unsafe fn load<T: Scalar>(&self, from: usize, to: &mut [T]) {
+    pub unsafe fn read<T: Scalar>(&self, from: usize, to: &mut [T]) {
+        match self.contiguous() {
+            _ if to.is_empty() => (),
+            // SAFETY: the caller vouches for the elements, `contiguous` for their order and alignment.
+            Some(start) => unsafe {
+                to.copy_from_slice(std::slice::from_raw_parts(start.cast::<T>().add(from), to.len()));
+            },
+            // SAFETY: the caller vouches for the elements.
+            None => unsafe { self.read_by_lines(from, to) },
+        }
+    }
+
+    /// Writes elements `from..from + values.len()`.
+    ///
+    /// # Safety
+    /// They must exist, be of type `T` or `float16` as for `read`, and nobody else may look at them meanwhile.
+    pub unsafe fn write<T: Scalar>(&self, from: usize, values: &[T]) {
+        match self.contiguous() {
+            _ if values.is_empty() => (),
+            // SAFETY: as for `read`.
+            Some(start) => unsafe {
+                start.cast::<T>().add(from).copy_from_nonoverlapping(values.as_ptr(), values.len());
+            },
+            // SAFETY: the caller vouches for the elements.
+            None => unsafe { self.write_by_lines(from, values) },
+        }
+    }
+
+    /// Reads elements wherever they are.
+    ///
+    /// # Safety
+    /// As for `read`.
+    unsafe fn read_by_lines<T: Scalar>(&self, from: usize, to: &mut [T]) {
         let mut done = 0;
         self.for_each_line(from, to.len(), |line, stride, n| {
             for (i, to) in to[done..done + n].iter_mut().enumerate() {
@@ -156,16 +188,16 @@ impl Walk {
         });
     }
 
-    /// Writes elements `from..from + values.len()`.
+    /// Writes elements wherever they are.
     ///
     /// # Safety
-    /// They must exist, be of type `T`, and nobody else may look at them meanwhile.
-    pub unsafe fn store<T: Scalar>(&self, from: usize, values: &[T]) {
+    /// As for `write`.
+    unsafe fn write_by_lines<T: Scalar>(&self, from: usize, values: &[T]) {
         let mut done = 0;
         self.for_each_line(from, values.len(), |line, stride, n| {
             for (i, value) in values[done..done + n].iter().enumerate() {
                 let element = line.wrapping_offset(i as isize * stride);
-                // SAFETY: as for `load`.
+                // SAFETY: as for `read`.
                 unsafe {
                     match self.half {
                         false => element.cast::<T>().write_unaligned(*value),

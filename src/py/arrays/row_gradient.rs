@@ -8,7 +8,7 @@ use crate::scalar::Scalar;
 ///
 /// In that order the axes before axis 0 have `outer` elements together, those behind it `inner`: a row lies in `outer` pieces
 /// of `inner` elements each.
-pub struct Rows<T> {
+pub struct RowGradient<T> {
     /// In ascending order.
     rows: Vec<usize>,
     /// By outer axes, rows, inner axes.
@@ -18,7 +18,7 @@ pub struct Rows<T> {
     inner: usize,
 }
 
-impl<T: Scalar> Rows<T> {
+impl<T: Scalar> RowGradient<T> {
     /// From rows below `len`, in any order; `values` has `outer` times for each of them `inner` numbers. Gradients of the same
     /// row are added in their order.
     pub fn new(rows: &[usize], values: &[T], len: usize, outer: usize, inner: usize) -> Self {
@@ -42,7 +42,7 @@ impl<T: Scalar> Rows<T> {
                 }
             }
         }
-        Rows { rows: unique, values: summed, len, inner }
+        RowGradient { rows: unique, values: summed, len, inner }
     }
 
     /// The gradients one after the other.

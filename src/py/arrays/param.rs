@@ -1,0 +1,105 @@
+//! One parameter of an optimizer, and what it was when it was bound.
+
+use numpy::npyffi::npy_intp;
+use numpy::npyffi::objects::PyArray_Descr;
+use pyo3::Borrowed;
+use pyo3::prelude::*;
+
+use super::check::{element, expect_array, expect_element};
+use super::fields::{Element, Fields, shape_text};
+use super::walk::{Order, Walk};
+use crate::error::{Error, Result};
+
+/// A parameter, with what it was when it was bound.
+pub struct Param {
+    pub array: Py<PyAny>,
+    /// Where it is in the caller's structure, for example `[0]["w"]`.
+    pub path: String,
+    pub element: Element,
+    data: *mut u8,
+    pub shape: Vec<npy_intp>,
+    strides: Vec<npy_intp>,
+    pub descr: *mut PyArray_Descr,
+    pub c_contiguous: bool,
+    pub f_contiguous: bool,
+    pub order: Order,
+    pub walk: Walk,
+}
+
+impl Param {
+    /// Refuses what cannot be updated in place.
+    pub fn bind(array: &Bound<'_, PyAny>, path: String, precision: &str) -> Result<Self> {
+        let name = format!("params{path}");
+        let fields = expect_array(array.as_borrowed(), &name)?;
+        let element = element(array.as_borrowed(), &name)?;
+        if element.precision() != precision {
+            let expected = format!("an array whose numbers are of {precision}, as those of the first one are");
+            return Err(Error::type_(name, element.name(), expected));
+        }
+        let mut walk = Walk::empty();
+        let order = Order::of_memory(fields);
+        walk.set(fields, &order, element);
+        if !fields.writeable() {
+            return Err(Error::value(name, "a read-only array", "writable"));
+        }
+        if walk.may_overlap_itself(element.size()) {
+            let got = format!("an array of strides {:?} whose elements may overlap", fields.strides());
+            return Err(Error::value(name, got, "an array whose elements have memory of their own"));
+        }
+        Ok(Param {
+            array: array.clone().unbind(),
+            path,
+            element,
+            data: fields.data(),
+            shape: fields.shape().to_vec(),
+            strides: fields.strides().to_vec(),
+            descr: fields.descr(),
+            c_contiguous: fields.c_contiguous() && fields.aligned(),
+            f_contiguous: fields.f_contiguous() && fields.aligned(),
+            order,
+            walk,
+        })
+    }
+
+    /// Refuses a parameter that is no longer what it was when it was bound.
+    #[inline]
+    pub fn verify(&self, py: Python<'_>) -> Result<()> {
+        let fields = Fields::of_array(self.array.bind_borrowed(py));
+        let same = fields.data() == self.data
+            && fields.descr() == self.descr
+            && equal(fields.shape(), &self.shape)
+            && equal(fields.strides(), &self.strides);
+        if same && fields.writeable() {
+            return Ok(());
+        }
+        Err(self.changed(if same { "read-only now" } else { "another shape, dtype or memory than then" }))
+    }
+
+    #[cold]
+    fn changed(&self, got: &str) -> Error {
+        Error::value(format!("params{}", self.path), got, "as it was when the optimizer was made")
+    }
+
+    /// What is wrong with an array that is to be this parameter's gradient.
+    #[cold]
+    pub fn refuse(&self, gradient: Borrowed<'_, '_, PyAny>) -> Error {
+        let name = format!("grads{}", self.path);
+        let fields = match expect_array(gradient, &name) {
+            Ok(fields) => fields,
+            Err(error) => return error,
+        };
+        match expect_element(gradient, fields, &name, self.element) {
+            Err(error) => error,
+            Ok(()) => {
+                let got = format!("shape {}", shape_text(fields.shape()));
+                Error::value(name, got, format!("of shape {}", shape_text(&self.shape)))
+            }
+        }
+    }
+}
+
+/// Whether two short slices are equal, without the call that `==` makes of it.
+#[inline]
+pub fn equal(a: &[npy_intp], b: &[npy_intp]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+}
