@@ -97,13 +97,15 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
     saved = optimizer.state_dict()
     groups: list[dict[str, Any]] = []
     state: dict[int, dict[str, Any]] = {}
-    for group, memory in zip(optimizer.param_groups, saved["memory"], strict=True):
+    for number, (group, memory) in enumerate(zip(optimizer.param_groups, saved["memory"], strict=True)):
         _check(rule, group)
-        indices = [len(state) + i for i in range(len(group["params"]))]
+        members = [i for i, of in enumerate(saved["group_of"]) if of == number]
+        # torch counts parameters in the order of the groups.
+        indices = [len(state) + i for i in range(len(members))]
         groups.append({**_options(rule, group), "params": indices})
-        for index in indices:
+        for index, member in zip(indices, members, strict=True):
             arrays = ((torch, saved["state"].get(ours)) for ours, torch in rule.slots.items())
-            state[index] = {name: slots[index] for name, slots in arrays if slots is not None}
+            state[index] = {name: slots[member] for name, slots in arrays if slots is not None}
             steps = saved["step_count"] - memory.get(_FROZEN, 0)
             scalars = {} if saved["optimizer"] == "SGD" else {"step": steps}
             if _PRODUCT in memory:

@@ -3,8 +3,9 @@
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use super::precision::{Dtype, Either, Precision, dispatch};
+use crate::error::Error;
 use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings, Wolfe};
-use crate::scalar::Scalar;
 
 /// Adds everything of this module to the extension.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -134,71 +135,52 @@ impl PyLbfgs {
 
 /// One minimisation under way: evaluate at `point`, `tell` the result, until it stops.
 #[pyclass(module = "schuss")]
-pub struct LbfgsRun(Engine);
-
-enum Engine {
-    Single(Lbfgs<f32>),
-    Double(Lbfgs<f64>),
-}
+pub struct LbfgsRun(Either<Lbfgs<f32>, Lbfgs<f64>>);
 
 #[pymethods]
 impl LbfgsRun {
     /// Starts `recipe` at `x`, a vector of float32 or float64.
     #[new]
     fn new(recipe: &PyLbfgs, x: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(x) = x.extract::<PyReadonlyArray1<'_, f32>>() {
-            return Ok(LbfgsRun(Engine::Single(Lbfgs::new(recipe.settings, x.as_array().to_vec())?)));
-        }
-        let x: PyReadonlyArray1<'_, f64> = x.extract()?;
-        Ok(LbfgsRun(Engine::Double(Lbfgs::new(recipe.settings, x.as_array().to_vec())?)))
+        Ok(LbfgsRun(match Dtype::of(x) {
+            Either::Single(()) => Either::Single(Lbfgs::new(recipe.settings, numbers(x)?)?),
+            Either::Double(()) => Either::Double(Lbfgs::new(recipe.settings, numbers(x)?)?),
+        }))
     }
 
     /// Where to evaluate next: a new array.
     #[getter]
     fn point<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        match &self.0 {
-            Engine::Single(run) => PyArray1::from_slice(py, run.point()).into_any(),
-            Engine::Double(run) => PyArray1::from_slice(py, run.point()).into_any(),
-        }
+        dispatch!(&self.0, run => PyArray1::from_slice(py, run.point()).into_any())
     }
 
     /// Takes in value and gradient at `point`. Returns "searching", "stepped" (`point` before this call is the new best),
     /// or why it stopped: "gradient", "change", "no_descent", "not_finite".
     fn tell(&mut self, value: f64, gradient: &Bound<'_, PyAny>) -> PyResult<&'static str> {
-        match &mut self.0 {
-            Engine::Single(run) => tell(run, value, gradient.extract::<PyReadonlyArray1<'_, f32>>()?),
-            Engine::Double(run) => tell(run, value, gradient.extract::<PyReadonlyArray1<'_, f64>>()?),
-        }
+        dispatch!(&mut self.0, run => tell(run, value, &numbers(gradient)?))
     }
 
     /// The best point so far with its value and gradient: (x, value, gradient), new arrays.
     #[getter]
     fn best<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, f64, Bound<'py, PyAny>) {
-        fn best<'py, T: Scalar + numpy::Element>(
-            py: Python<'py>,
-            run: &Lbfgs<T>,
-        ) -> (Bound<'py, PyAny>, f64, Bound<'py, PyAny>) {
+        dispatch!(&self.0, run => {
             let array = |from| PyArray1::from_slice(py, from).into_any();
             (array(run.x()), run.value(), array(run.gradient()))
-        }
-        match &self.0 {
-            Engine::Single(run) => best(py, run),
-            Engine::Double(run) => best(py, run),
-        }
+        })
     }
 }
 
-fn tell<T: Scalar + numpy::Element>(
-    run: &mut Lbfgs<T>,
-    value: f64,
-    gradient: PyReadonlyArray1<'_, T>,
-) -> PyResult<&'static str> {
-    let gradient = gradient.as_array().to_vec();
+/// The numbers of a vector.
+fn numbers<T: Precision>(array: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
+    Ok(array.extract::<PyReadonlyArray1<'_, T>>()?.as_array().to_vec())
+}
+
+fn tell<T: Precision>(run: &mut Lbfgs<T>, value: f64, gradient: &[T]) -> PyResult<&'static str> {
     let (expected, got) = (run.x().len(), gradient.len());
     if got != expected {
-        return Err(crate::error::Error::value("gradient", got, format!("{expected} numbers")).into());
+        return Err(Error::value("gradient", got, format!("{expected} numbers")).into());
     }
-    Ok(match run.tell(value, &gradient) {
+    Ok(match run.tell(value, gradient) {
         Progress::Searching => "searching",
         Progress::Stepped => "stepped",
         Progress::Stopped(Reason::Gradient) => "gradient",

@@ -2,15 +2,14 @@
 
 mod arrays;
 mod errors;
-mod groups;
+mod ewa;
 mod lbfgs;
 mod network;
-mod optim;
+mod optimizer;
 mod options;
-mod recipe;
+mod precision;
 mod registry;
 mod schedule;
-mod state;
 mod structure;
 
 use pyo3::prelude::*;
@@ -20,7 +19,10 @@ fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
     module.add_class::<schedule::PySchedule>()?;
-    optim::register(module)?;
+    module.add_class::<optimizer::PyOptimizer>()?;
+    module.add_class::<optimizer::ParamGroup>()?;
+    module.add_function(wrap_pyfunction!(options::rules, module)?)?;
+    module.add_function(wrap_pyfunction!(ewa::ewa_in_place, module)?)?;
     lbfgs::register(module)?;
     registry::register(module)?;
     network::register(module)

@@ -149,7 +149,7 @@ impl Structure {
 }
 
 /// A sequence as a list; None for what is no sequence of arrays.
-fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
+pub fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
     if let Ok(list) = object.cast::<PyList>() {
         return Ok(Some(list.clone()));
     }

@@ -1,15 +1,15 @@
 //! The class: what Python asks of a network.
 
+use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
+use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::data::{BorrowedRows, GivenRows, check_shape};
 use super::fit::{Fit, FitOptions};
 use super::inputs::BorrowedInputs;
-use super::precision::{Kept, Precision, by_dtype};
 use super::spec::NetworkSpec;
 use super::tensor::TensorInfo;
 use super::watch::{EpochRecord, Fitted};
@@ -17,7 +17,8 @@ use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, How};
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, predict, trainer};
-use crate::py::optim::PyOptimizer;
+use crate::py::optimizer::PyOptimizer;
+use crate::py::precision::{Dtype, Precision, dispatch};
 use crate::stop::Stop;
 
 /// Adds everything of this module to the extension.
@@ -34,7 +35,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyclass(name = "Network", module = "schuss._schuss", frozen)]
 pub struct PyNetwork {
     network: Network,
-    kept: Mutex<Kept>,
+    /// The memory of the last batch, for a loop that asks for gradients again and again: a [`Workspace`].
+    spare: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 #[pymethods]
@@ -44,7 +46,7 @@ impl PyNetwork {
     #[pyo3(signature = (**spec))]
     fn new(py: Python<'_>, spec: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let spec = NetworkSpec::read(spec.unwrap_or(&PyDict::new(py)))?;
-        Ok(PyNetwork { network: spec.build()?, kept: Mutex::default() })
+        Ok(PyNetwork { network: spec.build()?, spare: Mutex::default() })
     }
 
     /// The number of parameters.
@@ -79,7 +81,7 @@ impl PyNetwork {
         on_epoch: Option<Py<PyAny>>,
     ) -> PyResult<Fitted> {
         let fit = Fit { network: &self.network, optimizer, options: FitOptions::read(options)?, on_epoch };
-        by_dtype!(theta, self.fit_as(theta, fit, data, validation))
+        dispatch!(Dtype::of(theta), <T> => self.fit_as::<T>(theta, fit, data, validation))
     }
 
     /// Predictions of the rows of `x`, or logits.
@@ -90,12 +92,12 @@ impl PyNetwork {
         raw: bool,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        by_dtype!(theta, self.predict_as(theta, x, raw, threads))
+        dispatch!(Dtype::of(theta), <T> => self.predict_as::<T>(theta, x, raw, threads))
     }
 
     /// The objective on some rows.
     fn loss(&self, theta: &Bound<'_, PyAny>, data: GivenRows<'_>, threads: Option<usize>) -> PyResult<f64> {
-        by_dtype!(theta, self.loss_as(theta, data, threads))
+        dispatch!(Dtype::of(theta), <T> => self.loss_as::<T>(theta, data, threads))
     }
 
     /// The objective on some rows; its gradient to `grads`.
@@ -108,7 +110,7 @@ impl PyNetwork {
         dropout_seed: Option<u64>,
         threads: Option<usize>,
     ) -> PyResult<f64> {
-        by_dtype!(theta, self.loss_and_grads_as(theta, data, grads, dropout_seed, threads))
+        dispatch!(Dtype::of(theta), <T> => self.loss_and_grads_as::<T>(theta, data, grads, dropout_seed, threads))
     }
 }
 
@@ -183,15 +185,15 @@ impl PyNetwork {
         let grads = grads.as_slice_mut()?;
         let noise = dropout_seed.filter(|_| self.network.is_noisy());
         // Taken out for the call, so that two threads may call at once.
-        let locked = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = T::workspace(&mut locked()).take();
+        let locked = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = locked().take().and_then(|spare| spare.downcast::<Workspace<T>>().ok());
         let sparse = data.x.sparse().is_some();
-        let mut workspace = kept
-            .filter(|kept| kept.rows() >= data.len().min(MAX_ROWS) && kept.is_sparse() == sparse)
-            .unwrap_or_else(|| Workspace::for_training(&self.network, data.len(), sparse));
+        let mut workspace = spare
+            .filter(|spare| spare.rows() >= data.len().min(MAX_ROWS) && spare.is_sparse() == sparse)
+            .unwrap_or_else(|| Box::new(Workspace::for_training(&self.network, data.len(), sparse)));
         let how = How { noise, threads };
         let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
-        *T::workspace(&mut locked()) = Some(workspace);
+        *locked() = Some(workspace);
         Ok(loss)
     }
 }

@@ -4,11 +4,11 @@ use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::inputs::BorrowedInputs;
-use super::precision::Precision;
 use crate::error::Error;
 use crate::kernels::loss::Targets;
 use crate::mlp::Network;
 use crate::mlp::data::Data;
+use crate::py::precision::Precision;
 
 /// Rows as they come from Python, all checked and converted there: inputs, targets, weights.
 pub type GivenRows<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);

@@ -5,12 +5,12 @@ use pyo3::types::PyDict;
 
 use super::data::{BorrowedRows, GivenRows};
 use super::keywords::Keywords;
-use super::precision::Precision;
 use super::watch::{Fitted, Watch};
 use crate::error::Error;
 use crate::mlp::Network;
 use crate::mlp::trainer::{self, Options};
-use crate::py::optim::PyOptimizer;
+use crate::py::optimizer::PyOptimizer;
+use crate::py::precision::Precision;
 
 /// How to train.
 pub struct FitOptions {
@@ -59,7 +59,7 @@ impl<'py> Fit<'_, 'py> {
         let validation = validation.map(|rows| BorrowedRows::new(network, rows)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
         let mut optimizer = self.optimizer.try_borrow_mut()?;
-        let optimizer = T::optimizer(&mut optimizer).filter(|optimizer| optimizer.len() == params.len());
+        let optimizer = optimizer.core::<T>().filter(|optimizer| optimizer.len() == params.len());
         let optimizer =
             optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
         let mut watch = Watch::new(self.options.max_seconds, self.on_epoch);

@@ -1,16 +1,16 @@
 //! The inputs of rows as they come from Python: an array, or the arrays of a sparse matrix.
 
-use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::error::Error;
 use crate::kernels::sparse::{Csr, Indices};
 use crate::mlp::data::Inputs;
-use crate::scalar::Scalar;
+use crate::py::precision::Precision;
 
 /// Borrowed arrays.
-pub enum BorrowedInputs<'py, T: Element> {
+pub enum BorrowedInputs<'py, T: Precision> {
     Dense(PyReadonlyArray2<'py, T>),
     Sparse {
         values: PyReadonlyArray1<'py, T>,
@@ -36,7 +36,7 @@ impl BorrowedIndices<'_> {
     }
 }
 
-impl<'py, T: Element + Scalar> BorrowedInputs<'py, T> {
+impl<'py, T: Precision> BorrowedInputs<'py, T> {
     /// An array, or a tuple `(data, indices, indptr, columns)` of compressed sparse rows; `width` columns.
     pub fn new(x: &Bound<'py, PyAny>, width: usize) -> PyResult<Self> {
         let (borrowed, got) = if let Ok(parts) = x.cast::<PyTuple>() {

@@ -5,7 +5,6 @@ mod data;
 mod fit;
 mod inputs;
 mod keywords;
-mod precision;
 mod spec;
 mod tensor;
 mod watch;

@@ -1,0 +1,228 @@
+//! The methods of every optimizer in Python.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::binding::Binding;
+use super::object::{PyOptimizer, Stage};
+use super::param_group::ParamGroup;
+use super::recipe::{Group, Recipe};
+use super::{pickle, state, value};
+use crate::optim::Counts;
+use crate::optim::options::Convention;
+use crate::py::precision::dispatch;
+
+#[pymethods]
+impl PyOptimizer {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (params=None, lr=None, *, convention="lecture", **options))]
+    fn new(
+        cls: &Bound<'_, PyType>,
+        params: Option<&Bound<'_, PyAny>>,
+        lr: Option<&Bound<'_, PyAny>>,
+        convention: &str,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let Ok(rule) = cls.getattr("_rule").and_then(|rule| rule.extract::<String>()) else {
+            return Err(PyTypeError::new_err("Optimizer is the base of the optimizers: use one of them, such as Adam"));
+        };
+        let mut group = Group::new(&rule, Convention::from_name(convention)?)?;
+        if let Some(lr) = lr {
+            group.set("lr", lr)?;
+        }
+        for (name, value) in options.into_iter().flatten() {
+            group.set(&name.extract::<String>()?, &value)?;
+        }
+        let recipe = Recipe::new(group);
+        let stage = match params {
+            Some(params) => Stage::with_params(recipe, params)?,
+            None => Stage::Recipe(recipe),
+        };
+        Ok(PyOptimizer { stage })
+    }
+
+    /// A new optimizer with the same options, bound to parameters; this one stays as it is.
+    ///
+    /// Parameters
+    /// ----------
+    /// params : array, sequence or mapping
+    ///     What the new one updates in place.
+    /// names : iterable of str, optional
+    ///     The arrays' names, one for each in the order of `params`, for groups and masks that select by name, and for
+    ///     errors. Left out, they are the places in `params`, such as "0" and "encoder.w".
+    ///
+    /// Returns
+    /// -------
+    /// Optimizer
+    ///     Of the same class, at step 0 with fresh state.
+    ///
+    /// Raises
+    /// ------
+    /// ValueError
+    ///     If a group selects no array, or if this optimizer has several groups that are arrays: they are no recipe.
+    #[pyo3(signature = (params, names=None))]
+    fn bind<'py>(
+        slf: &Bound<'py, Self>,
+        params: &Bound<'py, PyAny>,
+        names: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let recipe = slf.borrow().stage.recipe(slf.py())?;
+        let stage = Stage::bound_to(recipe, params, names)?;
+        let new = slf.get_type().call0()?;
+        new.cast::<Self>()?.borrow_mut().stage = stage;
+        Ok(new)
+    }
+
+    /// Updates the parameters by one step.
+    ///
+    /// All or nothing: whatever is wrong with an argument is reported before anything changes. Large steps run on
+    /// several threads and let other Python threads run meanwhile, which must not touch parameters or gradients.
+    ///
+    /// Parameters
+    /// ----------
+    /// grads : array, sequence or mapping
+    ///     The gradients, in the structure of `params`: same shapes, same dtypes (those of ``float16`` may be ``float32``),
+    ///     any memory layout. For `SGD`, `Adagrad`, `Adam` and `AdamW` any of them may be a pair ``(rows, values)``: an
+    ///     array of integers, at least 0, along the parameter's axis 0, and an array of shape
+    ///     ``(len(rows), *param.shape[1:])``. Values of the same row are added. Only these rows and their state are
+    ///     touched: others neither decay nor follow their momentum.
+    ///
+    /// Raises
+    /// ------
+    /// TypeError, ValueError
+    ///     If structure, dtype or shape of a gradient is not that of its parameter, or if rows are given where the rule, or
+    ///     `accumulate`, `lookahead`, `ema` or `swa_start`, needs all of them.
+    /// NonFiniteError
+    ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
+    fn step(&mut self, grads: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Binding { structure, stepper, .. } = self.stage.binding_mut()?;
+        dispatch!(stepper, stepper => stepper.step(structure, grads))
+    }
+
+    /// float: The learning rate of the next step, of the first group; setting it sets a constant in every group.
+    #[getter]
+    fn lr(&self) -> PyResult<f64> {
+        self.stage.lr(0)
+    }
+
+    #[setter]
+    fn set_lr(&mut self, lr: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.stage.set_all("lr", lr)
+    }
+
+    /// Tells schedules that depend on results the newest one; all others take no notice.
+    ///
+    /// `MLP.fit` and `minimize` do it by themselves.
+    ///
+    /// Parameters
+    /// ----------
+    /// result : float
+    ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
+    fn tell(&mut self, result: f64) -> PyResult<()> {
+        dispatch!(&mut self.stage.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
+        Ok(())
+    }
+
+    /// int: Steps taken; skipped steps are not among them.
+    #[getter]
+    fn step_count(&self) -> u64 {
+        self.counts().steps
+    }
+
+    /// int: Steps left out because a gradient was not finite (``nonfinite="skip"``).
+    #[getter]
+    fn skipped_steps(&self) -> u64 {
+        self.counts().skipped
+    }
+
+    /// list of ParamGroup: The groups' live options: ``opt.param_groups[0]["lr"] = 0.1`` takes effect at the next step.
+    #[getter]
+    fn param_groups(slf: &Bound<'_, Self>) -> Vec<ParamGroup> {
+        let count = slf.borrow().stage.len();
+        (0..count).map(|index| ParamGroup::new(slf, index)).collect()
+    }
+
+    /// The averaged parameters: what `ema` or `swa_start` keep, or the average of a schedule-free rule.
+    ///
+    /// Returns
+    /// -------
+    /// list or dict
+    ///     New arrays in the structure of `params`: use them for predictions, the parameters for gradients.
+    ///
+    /// Raises
+    /// ------
+    /// ValueError
+    ///     If there is no average.
+    fn averaged_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let Binding { structure, stepper, .. } = self.stage.binding()?;
+        let Some(averages) = dispatch!(stepper, stepper => stepper.averaged(py))? else {
+            return Err(PyValueError::new_err(
+                "there is no average of the parameters: make the optimizer with ema or swa_start",
+            ));
+        };
+        structure.build(py, &mut averages.into_iter())
+    }
+
+    /// The state as plain data: everything that a later run needs to continue bit by bit.
+    ///
+    /// Returns
+    /// -------
+    /// dict
+    ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
+    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``) and ``group_of`` (the number of
+    ///     each array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
+    ///     dtype); ``gathered`` (gradients since the last
+    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers).
+    fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        state::saved(&self.stage, py)
+    }
+
+    /// Continues from a state that `state_dict` has given: options, counts and state arrays are taken over.
+    ///
+    /// Parameters
+    /// ----------
+    /// state_dict : dict
+    ///     Of an optimizer of the same class with parameters of the same shapes and dtype. Where its ``lr`` is None
+    ///     the present learning rate or schedule stays.
+    ///
+    /// Raises
+    /// ------
+    /// TypeError, ValueError
+    ///     If it does not fit; nothing has changed then.
+    fn load_state_dict(&mut self, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
+        state::load(&mut self.stage, state_dict)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        pickle::reduced(slf)
+    }
+
+    fn __setstate__(slf: &Bound<'_, Self>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+        pickle::restore(slf, parts)
+    }
+
+    /// Recipes are equal where they do the same; optimizers at work are only themselves.
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        value::equal(slf, other)
+    }
+
+    /// Of the class alone, which cannot change.
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        slf.get_type().hash()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        value::text(&self.stage, py)
+    }
+}
+
+impl PyOptimizer {
+    fn counts(&self) -> Counts {
+        match &self.stage {
+            Stage::Recipe(_) => Counts::default(),
+            Stage::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.counts()),
+        }
+    }
+}

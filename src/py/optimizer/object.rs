@@ -1,0 +1,186 @@
+//! The Python object: a recipe, or an optimizer at work.
+
+use std::ops::Range;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::binding::Binding;
+use super::given::Given;
+use super::plan::{Grouping, Plan};
+use super::recipe::{Extras, Recipe, is_of_whole_step};
+use crate::error::Error;
+use crate::optim::options::Value;
+use crate::optim::{Config, Optimizer};
+use crate::py::options::to_python;
+use crate::py::precision::dispatch;
+use crate::scalar::Scalar;
+
+/// The base of all optimizers: updates NumPy arrays in place.
+///
+/// Its subclasses (`SGD`, `Adam`, ...) are made from the tables of the rules.
+#[pyclass(name = "Optimizer", module = "schuss", subclass)]
+pub struct PyOptimizer {
+    pub stage: Stage,
+}
+
+/// How far it has come.
+pub enum Stage {
+    Recipe(Recipe),
+    Bound(Box<Binding>),
+}
+
+impl PyOptimizer {
+    /// The core's optimizer, where this one is bound to arrays of that precision.
+    pub fn core<T: Scalar>(&mut self) -> Option<&mut Optimizer<T>> {
+        match &mut self.stage {
+            Stage::Recipe(_) => None,
+            Stage::Bound(bound) => bound.core(),
+        }
+    }
+}
+
+impl Stage {
+    /// What a recipe without groups becomes with the "params" of the constructor.
+    pub fn with_params(mut recipe: Recipe, params: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let plan = match Given::read(&recipe.groups[0], params)? {
+            Given::Arrays => Plan::of_arrays(recipe, params, None)?,
+            Given::Parts(parts) => Plan::of_parts(params.py(), parts, None)?,
+            Given::Selections(groups) => {
+                recipe.groups.extend(groups);
+                return Ok(Stage::Recipe(recipe));
+            }
+        };
+        Stage::bound(params.py(), plan)
+    }
+
+    /// A recipe at work on arrays, whose names may be given.
+    pub fn bound_to<'py>(
+        recipe: Recipe,
+        params: &Bound<'py, PyAny>,
+        names: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let plan = match (Given::read(&recipe.groups[0], params)?, recipe.groups.len()) {
+            (Given::Arrays, _) => Plan::of_arrays(recipe, params, names)?,
+            (Given::Parts(parts), 1) => Plan::of_parts(params.py(), parts, names)?,
+            (Given::Parts(_), _) => {
+                let expected = "arrays, as this recipe has groups that select them";
+                return Err(Error::value("params", "groups of arrays", expected).into());
+            }
+            (Given::Selections(_), _) => {
+                return Err(Error::value("params", "groups of names", "arrays: bind is given what they select").into());
+            }
+        };
+        Stage::bound(params.py(), plan)
+    }
+
+    /// At work.
+    pub fn bound(py: Python<'_>, plan: Plan<'_>) -> PyResult<Self> {
+        Ok(Stage::Bound(Box::new(Binding::new(py, plan)?)))
+    }
+
+    /// The arrays and their state; refuses a recipe.
+    #[inline]
+    pub fn binding(&self) -> PyResult<&Binding> {
+        match self {
+            Stage::Recipe(_) => Err(unbound()),
+            Stage::Bound(bound) => Ok(bound),
+        }
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn binding_mut(&mut self) -> PyResult<&mut Binding> {
+        match self {
+            Stage::Recipe(_) => Err(unbound()),
+            Stage::Bound(bound) => Ok(bound),
+        }
+    }
+
+    /// The number of groups.
+    pub fn len(&self) -> usize {
+        match self {
+            Stage::Recipe(recipe) => recipe.groups.len(),
+            Stage::Bound(bound) => bound.configs().len(),
+        }
+    }
+
+    /// The present configuration of a group.
+    pub fn config(&self, group: usize) -> &Config {
+        match self {
+            Stage::Recipe(recipe) => &recipe.groups[group].config,
+            Stage::Bound(bound) => &bound.configs()[group],
+        }
+    }
+
+    /// What the core does not know of a group.
+    pub fn extras(&self, group: usize) -> &Extras {
+        match self {
+            Stage::Recipe(recipe) => &recipe.groups[group].extras,
+            Stage::Bound(bound) => bound.extras(group),
+        }
+    }
+
+    /// The value of an option of a group, as Python has it.
+    pub fn option<'py>(&self, py: Python<'py>, group: usize, value: Value) -> PyResult<Bound<'py, PyAny>> {
+        match (value, self) {
+            (Value::Mask, Stage::Bound(bound)) => bound.mask(group).into_bound_py_any(py),
+            (Value::Mask, Stage::Recipe(_)) => self.extras(group).mask.as_ref().into_bound_py_any(py),
+            (value, _) => to_python(py, value),
+        }
+    }
+
+    /// The learning rate of a group's next step.
+    pub fn lr(&self, group: usize) -> PyResult<f64> {
+        Ok(match self {
+            Stage::Recipe(_) => self.config(group).schedule().value(0.0)?,
+            Stage::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.lr(group))?,
+        })
+    }
+
+    /// Changes an option of a group; of all where it is about the whole step.
+    pub fn set(&mut self, group: usize, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let groups = if is_of_whole_step(name) { 0..self.len() } else { group..group + 1 };
+        self.set_in(groups, name, value)
+    }
+
+    /// Changes an option of every group.
+    pub fn set_all(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.set_in(0..self.len(), name, value)
+    }
+
+    fn set_in(&mut self, groups: Range<usize>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        match self {
+            Stage::Bound(bound) => bound.set(groups, name, value),
+            Stage::Recipe(recipe) => {
+                let mut changed = recipe.copied(value.py());
+                changed.groups[groups].iter_mut().try_for_each(|group| group.set(name, value))?;
+                *recipe = changed;
+                Ok(())
+            }
+        }
+    }
+
+    /// The recipe with the present options, for other arrays.
+    pub fn recipe(&self, py: Python<'_>) -> PyResult<Recipe> {
+        let bound = match self {
+            Stage::Recipe(recipe) => return Ok(recipe.copied(py)),
+            Stage::Bound(bound) => bound,
+        };
+        if bound.grouping == Grouping::Parts && self.len() > 1 {
+            let expected = "a recipe, or have one group, or groups that select arrays by name";
+            return Err(Error::value("the optimizer", "groups of arrays", expected).into());
+        }
+        let mut groups: Vec<_> = (0..self.len()).map(|group| bound.group(py, group)).collect();
+        if bound.grouping == Grouping::Parts {
+            groups[0].extras.name = None;
+        }
+        Ok(Recipe { groups })
+    }
+}
+
+#[cold]
+fn unbound() -> PyErr {
+    PyRuntimeError::new_err("this optimizer is a recipe: it was made without params and has no arrays to work on")
+}

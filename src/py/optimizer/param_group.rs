@@ -1,0 +1,84 @@
+//! One group's options, live.
+
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::object::{PyOptimizer, Stage};
+
+/// One group's options, live.
+#[pyclass(module = "schuss", mapping, frozen)]
+pub struct ParamGroup {
+    optimizer: Py<PyOptimizer>,
+    index: usize,
+}
+
+#[pymethods]
+impl ParamGroup {
+    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        let stage = &self.optimizer.borrow(py).stage;
+        let name = stage.extras(self.index).name.as_ref();
+        match key {
+            "lr" => Ok(stage.lr(self.index)?.into_pyobject(py)?.into_any()),
+            "params" => self.params(py, stage),
+            "name" if name.is_some() => Ok(name.into_pyobject(py)?.into_any()),
+            _ => {
+                let found = stage.config(self.index).options().iter().find(|(option, _)| option.name == key);
+                let missing = || Err(PyKeyError::new_err(key.to_owned()));
+                found.map_or_else(missing, |(_, value)| stage.option(py, self.index, value))
+            }
+        }
+    }
+
+    fn __setitem__(&self, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if matches!(key, "params" | "name") {
+            let message = format!("{key} of a group cannot be replaced: make a new optimizer");
+            return Err(PyValueError::new_err(message));
+        }
+        self.optimizer.borrow_mut(value.py()).stage.set(self.index, key, value)
+    }
+
+    /// The keys: "params", "name" where the group has one, "lr" and the options.
+    fn keys(&self, py: Python<'_>) -> Vec<&'static str> {
+        let stage = &self.optimizer.borrow(py).stage;
+        let name = stage.extras(self.index).name.as_ref().map(|_| "name");
+        let options = stage.config(self.index).options().iter().map(|(option, _)| option.name);
+        ["params"].into_iter().chain(name).chain(["lr"]).chain(options).collect()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.keys(py).into_pyobject(py)?.try_iter()?.into_any())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.keys(py).len()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut items = vec![];
+        for key in self.keys(py).into_iter().filter(|key| *key != "params") {
+            items.push(format!("{key:?}: {}", self.__getitem__(py, key)?.repr()?));
+        }
+        Ok(format!("ParamGroup({{{}}})", items.join(", ")))
+    }
+}
+
+impl ParamGroup {
+    /// The group of that number.
+    pub fn new(optimizer: &Bound<'_, PyOptimizer>, index: usize) -> Self {
+        ParamGroup { optimizer: optimizer.clone().unbind(), index }
+    }
+
+    /// Its arrays; of a recipe, what selects them.
+    fn params<'py>(&self, py: Python<'py>, stage: &Stage) -> PyResult<Bound<'py, PyAny>> {
+        match (stage, &stage.extras(self.index).selector) {
+            (Stage::Recipe(_), Some(selector)) => selector.to_python(py),
+            (Stage::Recipe(_), None) => Ok(PyList::empty(py).into_any()),
+            (Stage::Bound(bound), _) => {
+                let arrays = bound.arrays(py);
+                let members = bound.members(self.index).into_iter().map(|number| &arrays[number]);
+                Ok(members.collect::<Vec<_>>().into_pyobject(py)?)
+            }
+        }
+    }
+}

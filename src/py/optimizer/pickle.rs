@@ -1,0 +1,103 @@
+//! An optimizer on its way through pickle and copy.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::binding::Binding;
+use super::object::{PyOptimizer, Stage};
+use super::plan::{Grouping, Plan};
+use super::recipe::{Group, Recipe};
+use super::selector::Selector;
+use super::state::{load, options_of, saved, set_options};
+use crate::optim::options::Convention;
+use crate::py::schedule::learning_rate;
+
+const GROUPINGS: [(&str, Grouping); 3] =
+    [("one", Grouping::One), ("parts", Grouping::Parts), ("selections", Grouping::Selections)];
+
+/// The class, then for [`restore`] what makes one of its objects this one. The arrays are the very ones that it updates, so
+/// whoever copies them together with the optimizer gets an optimizer of the copies.
+pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTuple>> {
+    let (py, stage) = (slf.py(), &slf.borrow().stage);
+    let parts = PyDict::new(py);
+    let (groups, selectors) = (PyList::empty(py), PyList::empty(py));
+    if let Stage::Bound(bound) = stage {
+        parts.update(saved(stage, py)?.as_mapping())?;
+        parts.set_item("params", bound.structure.build(py, &mut bound.arrays(py).into_iter())?)?;
+        parts.set_item("names", &bound.names)?;
+        parts.set_item(
+            "grouping",
+            GROUPINGS.iter().find(|(_, grouping)| *grouping == bound.grouping).map(|(name, _)| name),
+        )?;
+    }
+    for index in 0..stage.len() {
+        let group = options_of(py, stage, index)?;
+        group.set_item("lr", learning_rate(py, stage.config(index).schedule())?)?;
+        groups.append(group)?;
+        let selector = selector_of(py, stage, index);
+        selectors.append(selector.map(|selector| selector.to_python(py)).transpose()?)?;
+    }
+    parts.set_item("param_groups", groups)?;
+    parts.set_item("selectors", selectors)?;
+    parts.set_item("convention", stage.config(0).options().convention().name())?;
+    if let Ok(attributes) = slf.getattr("__dict__") {
+        parts.set_item("attributes", attributes)?;
+    }
+    (py.import("copyreg")?.getattr("__newobj__")?, (slf.get_type(),), parts).into_pyobject(py)
+}
+
+/// What selects a group's arrays. A mask that has met them is given as their names: it may be a function that nothing can
+/// store.
+fn selector_of(py: Python<'_>, stage: &Stage, group: usize) -> Option<Selector> {
+    let selector = stage.extras(group).selector.as_ref()?;
+    Some(match (stage, selector) {
+        (Stage::Bound(bound), Selector::Mask(_)) => {
+            Selector::of_names(bound.members(group).into_iter().map(|array| bound.names[array].as_str()))
+        }
+        _ => selector.copied(py),
+    })
+}
+
+/// Makes a new optimizer what another one was.
+pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+    let part = |name: &str| parts.as_any().get_item(name);
+    let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
+    let base = Group::new(slf.borrow().stage.config(0).spec().name, convention)?;
+    let mut groups = vec![];
+    let selectors = part("selectors")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+    for (saved, selector) in part("param_groups")?.extract::<Vec<Bound<'_, PyDict>>>()?.iter().zip(selectors) {
+        let mut group = base.copied(slf.py());
+        group.extras.name = saved.get_item("name")?.map(|name| name.extract()).transpose()?;
+        group.extras.selector = Selector::parse(&selector, "selectors")?;
+        set_options(&mut group, saved)?;
+        groups.push(group);
+    }
+    if groups.is_empty() {
+        return Err(PyValueError::new_err("param_groups must be those of an optimizer, got none"));
+    }
+    let stage = match parts.get_item("params")? {
+        None => Stage::Recipe(Recipe { groups }),
+        Some(params) => {
+            let plan = again(&params, parts, groups)?;
+            let mut stage = Stage::Bound(Box::new(Binding::new(slf.py(), plan)?));
+            load(&mut stage, parts)?;
+            stage
+        }
+    };
+    slf.borrow_mut().stage = stage;
+    match parts.get_item("attributes")? {
+        Some(attributes) => slf.getattr("__dict__")?.call_method1("update", (attributes,)).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The arrays and groups as they were bound.
+fn again<'py>(params: &Bound<'py, PyAny>, parts: &Bound<'py, PyDict>, groups: Vec<Group>) -> PyResult<Plan<'py>> {
+    let part = |name: &str| parts.as_any().get_item(name);
+    let name = part("grouping")?.extract::<String>()?;
+    let Some(&(_, grouping)) = GROUPINGS.iter().find(|(known, _)| *known == name) else {
+        return Err(PyValueError::new_err(format!("grouping must be one of an optimizer's, got {name:?}")));
+    };
+    Plan::again(params, &part("names")?, grouping, groups, part("group_of")?.extract()?)
+}

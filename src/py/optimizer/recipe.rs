@@ -1,0 +1,115 @@
+//! What an optimizer is made with: its options, and those of its groups, before there are arrays.
+
+use pyo3::prelude::*;
+
+use super::selector::Selector;
+use crate::error::{Error, Result};
+use crate::optim::Config;
+use crate::optim::options::{Convention, Value};
+use crate::py::options::from_python;
+use crate::py::schedule::schedule_of;
+use crate::py::structure::Placed;
+
+/// Options that hold for all groups together, because they are about the whole step.
+const OF_WHOLE_STEP: [&str; 5] = ["clip_norm", "clip_tensor_norm", "clip_eps", "nonfinite", "accumulate"];
+
+/// Whether an option is one of these.
+pub fn is_of_whole_step(option: &str) -> bool {
+    OF_WHOLE_STEP.contains(&option)
+}
+
+/// Groups of one rule. The first has the optimizer's own options; the others select the arrays that are theirs.
+pub struct Recipe {
+    pub groups: Vec<Group>,
+}
+
+/// The options of a group.
+pub struct Group {
+    pub config: Config,
+    pub extras: Extras,
+}
+
+/// What the core does not know of a group.
+#[derive(Default)]
+pub struct Extras {
+    pub name: Option<String>,
+    /// Which arrays are its own, where it selects them.
+    pub selector: Option<Selector>,
+    /// The mask that `decay_where` is.
+    pub mask: Option<Py<PyAny>>,
+}
+
+impl Recipe {
+    /// One group.
+    pub fn new(group: Group) -> Self {
+        Recipe { groups: vec![group] }
+    }
+
+    /// The first group that selects each array; 0 where none does. Refuses groups that are left without arrays.
+    pub fn group_of(&self, names: &[String], arrays: &[Placed<'_>]) -> PyResult<Vec<usize>> {
+        let group_of = |(name, (array, _)): (&String, &Placed<'_>)| {
+            for (index, group) in self.groups.iter().enumerate() {
+                if let Some(selector) = &group.extras.selector
+                    && selector.takes(name, array)?
+                {
+                    return Ok(index);
+                }
+            }
+            Ok(0)
+        };
+        let group_of = names.iter().zip(arrays).map(group_of).collect::<PyResult<Vec<_>>>()?;
+        for (index, group) in self.groups.iter().enumerate() {
+            if let (Some(selector), false) = (&group.extras.selector, group_of.contains(&index))
+                && let Some((array, _)) = arrays.first()
+            {
+                let names = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+                let expected = format!("a selection of arrays that no group before it has, of {names}");
+                let got = selector.to_python(array.py())?.repr()?;
+                return Err(Error::value(format!("params[{}][\"params\"]", index - 1), got, expected).into());
+            }
+        }
+        Ok(group_of)
+    }
+
+    /// The same again.
+    pub fn copied(&self, py: Python<'_>) -> Self {
+        Recipe { groups: self.groups.iter().map(|group| group.copied(py)).collect() }
+    }
+}
+
+impl Group {
+    /// A rule with a convention's defaults.
+    pub fn new(rule: &str, convention: Convention) -> Result<Self> {
+        Ok(Group { config: Config::new(rule, convention)?, extras: Extras::default() })
+    }
+
+    /// Changes the learning rate or an option. Nothing has changed where it fails.
+    pub fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if name == "lr" {
+            self.config = self.config.clone().with_schedule(schedule_of(value)?);
+            return Ok(());
+        }
+        let parsed = from_python(&self.config.options().option(name)?, value)?;
+        self.config.set(name, parsed)?;
+        if name == "decay_where" {
+            self.extras.mask = (parsed == Value::Mask).then(|| value.clone().unbind());
+        }
+        Ok(())
+    }
+
+    /// The same again.
+    pub fn copied(&self, py: Python<'_>) -> Self {
+        Group { config: self.config.clone(), extras: self.extras.copied(py) }
+    }
+}
+
+impl Extras {
+    /// The same again.
+    pub fn copied(&self, py: Python<'_>) -> Self {
+        Extras {
+            name: self.name.clone(),
+            selector: self.selector.as_ref().map(|selector| selector.copied(py)),
+            mask: self.mask.as_ref().map(|mask| mask.clone_ref(py)),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Optimizers as values: compared and printed.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::object::{PyOptimizer, Stage};
+use super::recipe::{Group, is_of_whole_step};
+use crate::optim::options::{Convention, Value};
+use crate::py::precision::dispatch;
+use crate::py::schedule::learning_rate;
+
+/// Recipes are equal where they do the same; optimizers at work are only themselves.
+pub fn equal(slf: &Bound<'_, PyOptimizer>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(other) = other.cast::<PyOptimizer>() else { return Ok(false) };
+    if slf.is(other) {
+        return Ok(true);
+    }
+    let (a, b) = (&slf.borrow().stage, &other.borrow().stage);
+    let (Stage::Recipe(a), Stage::Recipe(b)) = (a, b) else { return Ok(false) };
+    if !slf.get_type().is(other.get_type()) || a.groups.len() != b.groups.len() {
+        return Ok(false);
+    }
+    for (a, b) in a.groups.iter().zip(&b.groups) {
+        let outside = |group: &Group| {
+            let (extras, py) = (&group.extras, slf.py());
+            let mask = extras.mask.as_ref().map(|mask| mask.bind(py).clone());
+            let selector = extras.selector.as_ref().map(|selector| selector.to_python(py)).transpose()?;
+            (learning_rate(py, group.config.schedule())?, mask, selector, extras.name.as_ref()).into_pyobject(py)
+        };
+        if a.config.options() != b.config.options() || !outside(a)?.eq(outside(b)?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The call that makes the recipe; where it is at work, on how many arrays and how far it has come.
+pub fn text(stage: &Stage, py: Python<'_>) -> PyResult<String> {
+    let options = stage.config(0).options();
+    let convention = options.convention();
+    let mut arguments = vec![];
+    if stage.len() > 1 && stage.extras(1).selector.is_some() {
+        arguments.push(groups(stage, py)?.repr()?.to_string());
+    }
+    arguments.push(format!("lr={}", learning_rate(py, stage.config(0).schedule())?.repr()?));
+    for (option, value) in options.iter() {
+        if value != option.defaults[convention as usize] {
+            arguments.push(match value {
+                Value::Mask => format!("{}={}", option.name, stage.option(py, 0, value)?.repr()?),
+                _ => format!("{}={value}", option.name),
+            });
+        }
+    }
+    if convention != Convention::Lecture {
+        arguments.push(format!("convention={:?}", convention.name()));
+    }
+    let mut text = format!("{}({})", stage.config(0).spec().name, arguments.join(", "));
+    if let Stage::Bound(bound) = stage {
+        let steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.step_count());
+        let plural = if bound.len() == 1 { "" } else { "s" };
+        text += &format!(" of {} array{plural} at step {steps}", bound.len());
+    }
+    Ok(text)
+}
+
+/// The groups that select their arrays: each with the options that are not those of the optimizer itself.
+fn groups<'py>(stage: &Stage, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    let groups = PyList::empty(py);
+    for index in 1..stage.len() {
+        let (extras, config, own) = (stage.extras(index), stage.config(index), stage.config(0));
+        let group = PyDict::new(py);
+        if let Some(selector) = &extras.selector {
+            group.set_item("params", selector.to_python(py)?)?;
+        }
+        if let Some(name) = &extras.name {
+            group.set_item("name", name)?;
+        }
+        let (lr, own_lr) = (learning_rate(py, config.schedule())?, learning_rate(py, own.schedule())?);
+        if !lr.eq(own_lr)? {
+            group.set_item("lr", lr)?;
+        }
+        for ((option, value), (_, own)) in config.options().iter().zip(own.options().iter()) {
+            let (value, own_value) = (stage.option(py, index, value)?, stage.option(py, 0, own)?);
+            if !is_of_whole_step(option.name) && !value.eq(own_value)? {
+                group.set_item(option.name, value)?;
+            }
+        }
+        groups.append(group)?;
+    }
+    Ok(groups)
+}
