@@ -13,11 +13,10 @@ TYPES = {
 }
 HEAD = """\
 # Made by tools/stubs.py from the tables of the rules.
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _LearningRate, _Mask
 
 __all__ = [
 {names}
@@ -27,7 +26,7 @@ CLASS = """
 class {name}(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = {lr},
         *,
 {options}        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypedDict, final, overload
 
 import numpy as np
@@ -37,6 +37,8 @@ STOPS: Final[tuple[str, ...]]
 
 # An array, or sequences and mappings of arrays, nested at will.
 _Arrays: TypeAlias = NDArray[Any] | Sequence["_Arrays"] | Mapping[Any, "_Arrays"]
+# Groups with options of their own; "params" of each are arrays, or select arrays by name.
+_Groups: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
 # Any of the arrays may be a pair (rows, values).
 _Gradients: TypeAlias = (
     NDArray[Any]
@@ -53,7 +55,7 @@ class NonFiniteError(ArithmeticError): ...
 class Optimizer:
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = None,
         *,
         convention: str = "lecture",
@@ -69,7 +71,7 @@ class Optimizer:
     def skipped_steps(self) -> int: ...
     @property
     def param_groups(self) -> list[ParamGroup]: ...
-    def bind(self, params: _Arrays) -> Self: ...
+    def bind(self, params: _Arrays | _Groups, names: Iterable[str] | None = None) -> Self: ...
     def step(self, grads: _Gradients) -> None: ...
     def tell(self, result: float) -> None: ...
     def averaged_params(self) -> Any: ...

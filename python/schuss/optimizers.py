@@ -24,8 +24,11 @@ Parameters
 ----------
 params : array, sequence, mapping or list of groups, optional
     What to update in place: arrays of float16, float32, float64, complex64 or complex128, in sequences and
-    mappings nested at will; or a list of ``{{"params": ..., "lr": ...}}`` with options of their own. Left
-    out, the result is a recipe for `minimize`, `MLP.fit` and the estimators.
+    mappings nested at will; or a list of groups ``{{"params": ..., "lr": ...}}`` with options of their own.
+    Left out, the result is a recipe for `bind`, `minimize`, `MLP.fit` and the estimators. So it is where the
+    groups select arrays by name: a pattern such as ``"*.bias"`` (see `fnmatch.fnmatchcase`), a list of
+    patterns, or a function of name and array. The first group that selects an array has it; what none selects
+    has the options given here.
 lr : float, Schedule or callable, default {lr}
     Learning rate, or a function of the step that gives it: see `schuss.schedules`.
 {options}

@@ -1,9 +1,8 @@
 # Made by tools/stubs.py from the tables of the rules.
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _LearningRate, _Mask
 
 __all__ = [
     "LAMB",
@@ -32,7 +31,7 @@ __all__ = [
 class SGD(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         momentum: float = 0.0,
@@ -62,7 +61,7 @@ class SGD(Optimizer):
 class Adagrad(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         eps: float = 1e-08,
@@ -91,7 +90,7 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         beta: float = 0.9,
@@ -124,7 +123,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -157,7 +156,7 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -190,7 +189,7 @@ class AdamW(Optimizer):
 class Adadelta(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         rho: float = 0.9,
@@ -217,7 +216,7 @@ class Adadelta(Optimizer):
 class Adamax(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -245,7 +244,7 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -273,7 +272,7 @@ class NAdam(Optimizer):
 class RAdam(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -303,7 +302,7 @@ class RAdam(Optimizer):
 class Rprop(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         etas: tuple[float, float] = (0.5, 1.2),
@@ -331,7 +330,7 @@ class Rprop(Optimizer):
 class Lion(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.0001,
         *,
         betas: tuple[float, float] = (0.9, 0.99),
@@ -357,7 +356,7 @@ class Lion(Optimizer):
 class Adan(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.98, 0.92),
@@ -387,7 +386,7 @@ class Adan(Optimizer):
 class AdaBelief(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -415,7 +414,7 @@ class AdaBelief(Optimizer):
 class Yogi(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.01,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -444,7 +443,7 @@ class Yogi(Optimizer):
 class LAMB(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -473,7 +472,7 @@ class LAMB(Optimizer):
 class ScheduleFreeSGD(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         momentum: float = 0.9,
@@ -504,7 +503,7 @@ class ScheduleFreeSGD(Optimizer):
 class ScheduleFreeAdamW(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 0.0025,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -536,7 +535,7 @@ class ScheduleFreeAdamW(Optimizer):
 class Prodigy(Optimizer):
     def __new__(
         cls,
-        params: _Arrays | Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+        params: _Arrays | _Groups | None = None,
         lr: _LearningRate | None = 1.0,
         *,
         betas: tuple[float, float] = (0.9, 0.999),

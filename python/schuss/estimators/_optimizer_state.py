@@ -28,7 +28,7 @@ class OptimizerState:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new learning rate
-        replaces that which adaptation has reached, another kind of optimizer starts afresh.
+        replaces that which adaptation has reached, another kind of optimizer or other groups start afresh.
         """
         optimizer = recipe.bind(tensors)
         if lr is not None:
@@ -37,7 +37,8 @@ class OptimizerState:
             optimizer.param_groups[0]["clip_norm"] = clip_norm
         fresh = optimizer.state_dict()
         old = self.saved
-        if old and old["optimizer"] == fresh["optimizer"] and old["state"].keys() == fresh["state"].keys():
+        alike = ("optimizer", "group_of")
+        if old and all(old[k] == fresh[k] for k in alike) and old["state"].keys() == fresh["state"].keys():
             optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
         given = fresh["param_groups"][0]["lr"]
         if given is None or given != self.given:

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::binding::Binding;
-use super::object::{PyOptimizer, Stage};
+use super::object::{PyOptimizer, RecipeOrBinding};
 use super::param_group::ParamGroup;
 use super::recipe::{Group, Recipe};
 use super::{pickle, state, value};
@@ -36,11 +36,11 @@ impl PyOptimizer {
             group.set(&name.extract::<String>()?, &value)?;
         }
         let recipe = Recipe::new(group);
-        let stage = match params {
-            Some(params) => Stage::with_params(recipe, params)?,
-            None => Stage::Recipe(recipe),
+        let inner = match params {
+            Some(params) => RecipeOrBinding::with_params(recipe, params)?,
+            None => RecipeOrBinding::Recipe(recipe),
         };
-        Ok(PyOptimizer { stage })
+        Ok(PyOptimizer { inner })
     }
 
     /// A new optimizer with the same options, bound to parameters; this one stays as it is.
@@ -68,10 +68,10 @@ impl PyOptimizer {
         params: &Bound<'py, PyAny>,
         names: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let recipe = slf.borrow().stage.recipe(slf.py())?;
-        let stage = Stage::bound_to(recipe, params, names)?;
+        let recipe = slf.borrow().inner.recipe(slf.py())?;
+        let inner = RecipeOrBinding::bound_to(recipe, params, names)?;
         let new = slf.get_type().call0()?;
-        new.cast::<Self>()?.borrow_mut().stage = stage;
+        new.cast::<Self>()?.borrow_mut().inner = inner;
         Ok(new)
     }
 
@@ -97,19 +97,20 @@ impl PyOptimizer {
     /// NonFiniteError
     ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
     fn step(&mut self, grads: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Binding { structure, stepper, .. } = self.stage.binding_mut()?;
+        let Binding { structure, stepper, .. } = self.inner.binding_mut()?;
         dispatch!(stepper, stepper => stepper.step(structure, grads))
     }
 
-    /// float: The learning rate of the next step, of the first group; setting it sets a constant in every group.
+    /// float: The learning rate of the next step, of the first group, before its `lr_factor`; setting it sets a constant in
+    /// every group.
     #[getter]
     fn lr(&self) -> PyResult<f64> {
-        self.stage.lr(0)
+        self.inner.lr(0)
     }
 
     #[setter]
     fn set_lr(&mut self, lr: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.stage.set_all("lr", lr)
+        self.inner.set_all("lr", lr)
     }
 
     /// Tells schedules that depend on results the newest one; all others take no notice.
@@ -121,7 +122,7 @@ impl PyOptimizer {
     /// result : float
     ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
     fn tell(&mut self, result: f64) -> PyResult<()> {
-        dispatch!(&mut self.stage.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
+        dispatch!(&mut self.inner.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
         Ok(())
     }
 
@@ -140,7 +141,7 @@ impl PyOptimizer {
     /// list of ParamGroup: The groups' live options: ``opt.param_groups[0]["lr"] = 0.1`` takes effect at the next step.
     #[getter]
     fn param_groups(slf: &Bound<'_, Self>) -> Vec<ParamGroup> {
-        let count = slf.borrow().stage.len();
+        let count = slf.borrow().inner.len();
         (0..count).map(|index| ParamGroup::new(slf, index)).collect()
     }
 
@@ -156,7 +157,7 @@ impl PyOptimizer {
     /// ValueError
     ///     If there is no average.
     fn averaged_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Binding { structure, stepper, .. } = self.stage.binding()?;
+        let Binding { structure, stepper, .. } = self.inner.binding()?;
         let Some(averages) = dispatch!(stepper, stepper => stepper.averaged(py))? else {
             return Err(PyValueError::new_err(
                 "there is no average of the parameters: make the optimizer with ema or swa_start",
@@ -174,9 +175,10 @@ impl PyOptimizer {
     ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``) and ``group_of`` (the number of
     ///     each array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
     ///     dtype); ``gathered`` (gradients since the last
-    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers).
+    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers,
+    ///     and the steps in which it was frozen, where there were any).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        state::saved(&self.stage, py)
+        state::saved(&self.inner, py)
     }
 
     /// Continues from a state that `state_dict` has given: options, counts and state arrays are taken over.
@@ -192,7 +194,7 @@ impl PyOptimizer {
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
     fn load_state_dict(&mut self, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
-        state::load(&mut self.stage, state_dict)
+        state::load(&mut self.inner, state_dict)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
@@ -214,15 +216,15 @@ impl PyOptimizer {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        value::text(&self.stage, py)
+        value::text(&self.inner, py)
     }
 }
 
 impl PyOptimizer {
     fn counts(&self) -> Counts {
-        match &self.stage {
-            Stage::Recipe(_) => Counts::default(),
-            Stage::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.counts()),
+        match &self.inner {
+            RecipeOrBinding::Recipe(_) => Counts::default(),
+            RecipeOrBinding::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.counts()),
         }
     }
 }

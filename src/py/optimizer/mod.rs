@@ -15,6 +15,7 @@ mod recipe;
 mod selector;
 mod state;
 mod stepper;
+mod stepper_state;
 mod value;
 
 pub use object::PyOptimizer;

@@ -22,11 +22,11 @@ use crate::scalar::Scalar;
 /// Its subclasses (`SGD`, `Adam`, ...) are made from the tables of the rules.
 #[pyclass(name = "Optimizer", module = "schuss", subclass)]
 pub struct PyOptimizer {
-    pub stage: Stage,
+    pub inner: RecipeOrBinding,
 }
 
-/// How far it has come.
-pub enum Stage {
+/// What an optimizer is in Python.
+pub enum RecipeOrBinding {
     Recipe(Recipe),
     Bound(Box<Binding>),
 }
@@ -34,14 +34,14 @@ pub enum Stage {
 impl PyOptimizer {
     /// The core's optimizer, where this one is bound to arrays of that precision.
     pub fn core<T: Scalar>(&mut self) -> Option<&mut Optimizer<T>> {
-        match &mut self.stage {
-            Stage::Recipe(_) => None,
-            Stage::Bound(bound) => bound.core(),
+        match &mut self.inner {
+            RecipeOrBinding::Recipe(_) => None,
+            RecipeOrBinding::Bound(bound) => bound.core(),
         }
     }
 }
 
-impl Stage {
+impl RecipeOrBinding {
     /// What a recipe without groups becomes with the "params" of the constructor.
     pub fn with_params(mut recipe: Recipe, params: &Bound<'_, PyAny>) -> PyResult<Self> {
         let plan = match Given::read(&recipe.groups[0], params)? {
@@ -49,10 +49,10 @@ impl Stage {
             Given::Parts(parts) => Plan::of_parts(params.py(), parts, None)?,
             Given::Selections(groups) => {
                 recipe.groups.extend(groups);
-                return Ok(Stage::Recipe(recipe));
+                return Ok(RecipeOrBinding::Recipe(recipe));
             }
         };
-        Stage::bound(params.py(), plan)
+        RecipeOrBinding::bound(params.py(), plan)
     }
 
     /// A recipe at work on arrays, whose names may be given.
@@ -72,20 +72,20 @@ impl Stage {
                 return Err(Error::value("params", "groups of names", "arrays: bind is given what they select").into());
             }
         };
-        Stage::bound(params.py(), plan)
+        RecipeOrBinding::bound(params.py(), plan)
     }
 
     /// At work.
     pub fn bound(py: Python<'_>, plan: Plan<'_>) -> PyResult<Self> {
-        Ok(Stage::Bound(Box::new(Binding::new(py, plan)?)))
+        Ok(RecipeOrBinding::Bound(Box::new(Binding::new(py, plan)?)))
     }
 
     /// The arrays and their state; refuses a recipe.
     #[inline]
     pub fn binding(&self) -> PyResult<&Binding> {
         match self {
-            Stage::Recipe(_) => Err(unbound()),
-            Stage::Bound(bound) => Ok(bound),
+            RecipeOrBinding::Recipe(_) => Err(unbound()),
+            RecipeOrBinding::Bound(bound) => Ok(bound),
         }
     }
 
@@ -93,40 +93,40 @@ impl Stage {
     #[inline]
     pub fn binding_mut(&mut self) -> PyResult<&mut Binding> {
         match self {
-            Stage::Recipe(_) => Err(unbound()),
-            Stage::Bound(bound) => Ok(bound),
+            RecipeOrBinding::Recipe(_) => Err(unbound()),
+            RecipeOrBinding::Bound(bound) => Ok(bound),
         }
     }
 
     /// The number of groups.
     pub fn len(&self) -> usize {
         match self {
-            Stage::Recipe(recipe) => recipe.groups.len(),
-            Stage::Bound(bound) => bound.configs().len(),
+            RecipeOrBinding::Recipe(recipe) => recipe.groups.len(),
+            RecipeOrBinding::Bound(bound) => bound.configs().len(),
         }
     }
 
     /// The present configuration of a group.
     pub fn config(&self, group: usize) -> &Config {
         match self {
-            Stage::Recipe(recipe) => &recipe.groups[group].config,
-            Stage::Bound(bound) => &bound.configs()[group],
+            RecipeOrBinding::Recipe(recipe) => &recipe.groups[group].config,
+            RecipeOrBinding::Bound(bound) => &bound.configs()[group],
         }
     }
 
     /// What the core does not know of a group.
     pub fn extras(&self, group: usize) -> &Extras {
         match self {
-            Stage::Recipe(recipe) => &recipe.groups[group].extras,
-            Stage::Bound(bound) => bound.extras(group),
+            RecipeOrBinding::Recipe(recipe) => &recipe.groups[group].extras,
+            RecipeOrBinding::Bound(bound) => bound.extras(group),
         }
     }
 
     /// The value of an option of a group, as Python has it.
     pub fn option<'py>(&self, py: Python<'py>, group: usize, value: Value) -> PyResult<Bound<'py, PyAny>> {
         match (value, self) {
-            (Value::Mask, Stage::Bound(bound)) => bound.mask(group).into_bound_py_any(py),
-            (Value::Mask, Stage::Recipe(_)) => self.extras(group).mask.as_ref().into_bound_py_any(py),
+            (Value::Mask, RecipeOrBinding::Bound(bound)) => bound.mask(group).into_bound_py_any(py),
+            (Value::Mask, RecipeOrBinding::Recipe(_)) => self.extras(group).mask.as_ref().into_bound_py_any(py),
             (value, _) => to_python(py, value),
         }
     }
@@ -134,8 +134,11 @@ impl Stage {
     /// The learning rate of a group's next step.
     pub fn lr(&self, group: usize) -> PyResult<f64> {
         Ok(match self {
-            Stage::Recipe(_) => self.config(group).schedule().value(0.0)?,
-            Stage::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.lr(group))?,
+            RecipeOrBinding::Recipe(_) => self.config(group).schedule().value(0.0)?,
+            RecipeOrBinding::Bound(bound) => {
+                let steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.step_count());
+                self.config(group).schedule().value(steps as f64)?
+            }
         })
     }
 
@@ -152,8 +155,8 @@ impl Stage {
 
     fn set_in(&mut self, groups: Range<usize>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {
-            Stage::Bound(bound) => bound.set(groups, name, value),
-            Stage::Recipe(recipe) => {
+            RecipeOrBinding::Bound(bound) => bound.set(groups, name, value),
+            RecipeOrBinding::Recipe(recipe) => {
                 let mut changed = recipe.copied(value.py());
                 changed.groups[groups].iter_mut().try_for_each(|group| group.set(name, value))?;
                 *recipe = changed;
@@ -165,8 +168,8 @@ impl Stage {
     /// The recipe with the present options, for other arrays.
     pub fn recipe(&self, py: Python<'_>) -> PyResult<Recipe> {
         let bound = match self {
-            Stage::Recipe(recipe) => return Ok(recipe.copied(py)),
-            Stage::Bound(bound) => bound,
+            RecipeOrBinding::Recipe(recipe) => return Ok(recipe.copied(py)),
+            RecipeOrBinding::Bound(bound) => bound,
         };
         if bound.grouping == Grouping::Parts && self.len() > 1 {
             let expected = "a recipe, or have one group, or groups that select arrays by name";

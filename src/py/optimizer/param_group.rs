@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::object::{PyOptimizer, Stage};
+use super::object::{PyOptimizer, RecipeOrBinding};
 
 /// One group's options, live.
 #[pyclass(module = "schuss", mapping, frozen)]
@@ -16,16 +16,16 @@ pub struct ParamGroup {
 #[pymethods]
 impl ParamGroup {
     fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        let stage = &self.optimizer.borrow(py).stage;
-        let name = stage.extras(self.index).name.as_ref();
+        let inner = &self.optimizer.borrow(py).inner;
+        let name = inner.extras(self.index).name.as_ref();
         match key {
-            "lr" => Ok(stage.lr(self.index)?.into_pyobject(py)?.into_any()),
-            "params" => self.params(py, stage),
+            "lr" => Ok(inner.lr(self.index)?.into_pyobject(py)?.into_any()),
+            "params" => self.params(py, inner),
             "name" if name.is_some() => Ok(name.into_pyobject(py)?.into_any()),
             _ => {
-                let found = stage.config(self.index).options().iter().find(|(option, _)| option.name == key);
+                let found = inner.config(self.index).options().iter().find(|(option, _)| option.name == key);
                 let missing = || Err(PyKeyError::new_err(key.to_owned()));
-                found.map_or_else(missing, |(_, value)| stage.option(py, self.index, value))
+                found.map_or_else(missing, |(_, value)| inner.option(py, self.index, value))
             }
         }
     }
@@ -35,14 +35,14 @@ impl ParamGroup {
             let message = format!("{key} of a group cannot be replaced: make a new optimizer");
             return Err(PyValueError::new_err(message));
         }
-        self.optimizer.borrow_mut(value.py()).stage.set(self.index, key, value)
+        self.optimizer.borrow_mut(value.py()).inner.set(self.index, key, value)
     }
 
     /// The keys: "params", "name" where the group has one, "lr" and the options.
     fn keys(&self, py: Python<'_>) -> Vec<&'static str> {
-        let stage = &self.optimizer.borrow(py).stage;
-        let name = stage.extras(self.index).name.as_ref().map(|_| "name");
-        let options = stage.config(self.index).options().iter().map(|(option, _)| option.name);
+        let inner = &self.optimizer.borrow(py).inner;
+        let name = inner.extras(self.index).name.as_ref().map(|_| "name");
+        let options = inner.config(self.index).options().iter().map(|(option, _)| option.name);
         ["params"].into_iter().chain(name).chain(["lr"]).chain(options).collect()
     }
 
@@ -70,11 +70,11 @@ impl ParamGroup {
     }
 
     /// Its arrays; of a recipe, what selects them.
-    fn params<'py>(&self, py: Python<'py>, stage: &Stage) -> PyResult<Bound<'py, PyAny>> {
-        match (stage, &stage.extras(self.index).selector) {
-            (Stage::Recipe(_), Some(selector)) => selector.to_python(py),
-            (Stage::Recipe(_), None) => Ok(PyList::empty(py).into_any()),
-            (Stage::Bound(bound), _) => {
+    fn params<'py>(&self, py: Python<'py>, inner: &RecipeOrBinding) -> PyResult<Bound<'py, PyAny>> {
+        match (inner, &inner.extras(self.index).selector) {
+            (RecipeOrBinding::Recipe(_), Some(selector)) => selector.to_python(py),
+            (RecipeOrBinding::Recipe(_), None) => Ok(PyList::empty(py).into_any()),
+            (RecipeOrBinding::Bound(bound), _) => {
                 let arrays = bound.arrays(py);
                 let members = bound.members(self.index).into_iter().map(|number| &arrays[number]);
                 Ok(members.collect::<Vec<_>>().into_pyobject(py)?)

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::binding::Binding;
-use super::object::{PyOptimizer, Stage};
+use super::object::{PyOptimizer, RecipeOrBinding};
 use super::plan::{Grouping, Plan};
 use super::recipe::{Group, Recipe};
 use super::selector::Selector;
@@ -19,11 +19,11 @@ const GROUPINGS: [(&str, Grouping); 3] =
 /// The class, then for [`restore`] what makes one of its objects this one. The arrays are the very ones that it updates, so
 /// whoever copies them together with the optimizer gets an optimizer of the copies.
 pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTuple>> {
-    let (py, stage) = (slf.py(), &slf.borrow().stage);
+    let (py, inner) = (slf.py(), &slf.borrow().inner);
     let parts = PyDict::new(py);
     let (groups, selectors) = (PyList::empty(py), PyList::empty(py));
-    if let Stage::Bound(bound) = stage {
-        parts.update(saved(stage, py)?.as_mapping())?;
+    if let RecipeOrBinding::Bound(bound) = inner {
+        parts.update(saved(inner, py)?.as_mapping())?;
         parts.set_item("params", bound.structure.build(py, &mut bound.arrays(py).into_iter())?)?;
         parts.set_item("names", &bound.names)?;
         parts.set_item(
@@ -31,16 +31,16 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
             GROUPINGS.iter().find(|(_, grouping)| *grouping == bound.grouping).map(|(name, _)| name),
         )?;
     }
-    for index in 0..stage.len() {
-        let group = options_of(py, stage, index)?;
-        group.set_item("lr", learning_rate(py, stage.config(index).schedule())?)?;
+    for index in 0..inner.len() {
+        let group = options_of(py, inner, index)?;
+        group.set_item("lr", learning_rate(py, inner.config(index).schedule())?)?;
         groups.append(group)?;
-        let selector = selector_of(py, stage, index);
+        let selector = selector_of(py, inner, index);
         selectors.append(selector.map(|selector| selector.to_python(py)).transpose()?)?;
     }
     parts.set_item("param_groups", groups)?;
     parts.set_item("selectors", selectors)?;
-    parts.set_item("convention", stage.config(0).options().convention().name())?;
+    parts.set_item("convention", inner.config(0).options().convention().name())?;
     if let Ok(attributes) = slf.getattr("__dict__") {
         parts.set_item("attributes", attributes)?;
     }
@@ -49,10 +49,10 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
 
 /// What selects a group's arrays. A mask that has met them is given as their names: it may be a function that nothing can
 /// store.
-fn selector_of(py: Python<'_>, stage: &Stage, group: usize) -> Option<Selector> {
-    let selector = stage.extras(group).selector.as_ref()?;
-    Some(match (stage, selector) {
-        (Stage::Bound(bound), Selector::Mask(_)) => {
+fn selector_of(py: Python<'_>, inner: &RecipeOrBinding, group: usize) -> Option<Selector> {
+    let selector = inner.extras(group).selector.as_ref()?;
+    Some(match (inner, selector) {
+        (RecipeOrBinding::Bound(bound), Selector::Mask(_)) => {
             Selector::of_names(bound.members(group).into_iter().map(|array| bound.names[array].as_str()))
         }
         _ => selector.copied(py),
@@ -63,7 +63,7 @@ fn selector_of(py: Python<'_>, stage: &Stage, group: usize) -> Option<Selector> 
 pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
     let part = |name: &str| parts.as_any().get_item(name);
     let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
-    let base = Group::new(slf.borrow().stage.config(0).spec().name, convention)?;
+    let base = Group::new(slf.borrow().inner.config(0).spec().name, convention)?;
     let mut groups = vec![];
     let selectors = part("selectors")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     for (saved, selector) in part("param_groups")?.extract::<Vec<Bound<'_, PyDict>>>()?.iter().zip(selectors) {
@@ -76,16 +76,16 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
     if groups.is_empty() {
         return Err(PyValueError::new_err("param_groups must be those of an optimizer, got none"));
     }
-    let stage = match parts.get_item("params")? {
-        None => Stage::Recipe(Recipe { groups }),
+    let inner = match parts.get_item("params")? {
+        None => RecipeOrBinding::Recipe(Recipe { groups }),
         Some(params) => {
             let plan = again(&params, parts, groups)?;
-            let mut stage = Stage::Bound(Box::new(Binding::new(slf.py(), plan)?));
-            load(&mut stage, parts)?;
-            stage
+            let mut inner = RecipeOrBinding::Bound(Box::new(Binding::new(slf.py(), plan)?));
+            load(&mut inner, parts)?;
+            inner
         }
     };
-    slf.borrow_mut().stage = stage;
+    slf.borrow_mut().inner = inner;
     match parts.get_item("attributes")? {
         Some(attributes) => slf.getattr("__dict__")?.call_method1("update", (attributes,)).map(|_| ()),
         None => Ok(()),

@@ -5,32 +5,36 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::binding::Binding;
-use super::object::Stage;
+use super::object::RecipeOrBinding;
 use super::recipe::Group;
-use super::stepper::Stepper;
 use crate::error::Error;
-use crate::optim::{Config, Counts, Optimizer};
+use crate::optim::Counts;
 use crate::py::precision::dispatch;
-use crate::scalar::Scalar;
+
+/// What a group's memory calls the steps in which it was frozen, where there were any.
+const FROZEN_STEPS: &str = "frozen_steps";
 
 /// See `Optimizer.state_dict`.
-pub fn saved<'py>(stage: &Stage, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-    let bound = stage.binding()?;
+pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    let bound = inner.binding()?;
     let [groups, memories, schedules] = std::array::from_fn(|_| PyList::empty(py));
     for (index, config) in bound.configs().iter().enumerate() {
-        let group = options_of(py, stage, index)?;
+        let group = options_of(py, inner, index)?;
         group.set_item("lr", config.schedule().as_constant())?;
         groups.append(group)?;
         schedules.append(config.schedule().memory())?;
         let memory = PyDict::new(py);
         dispatch!(&bound.stepper, stepper => {
             stepper.optimizer.memory(index).try_for_each(|(name, number)| memory.set_item(name, number))?;
+            if stepper.optimizer.frozen_steps(index) > 0 {
+                memory.set_item(FROZEN_STEPS, stepper.optimizer.frozen_steps(index))?;
+            }
         });
         memories.append(memory)?;
     }
     let counts = dispatch!(&bound.stepper, stepper => stepper.optimizer.counts());
     let dict = PyDict::new(py);
-    dict.set_item("optimizer", stage.config(0).spec().name)?;
+    dict.set_item("optimizer", inner.config(0).spec().name)?;
     dict.set_item("step_count", counts.steps)?;
     dict.set_item("skipped_steps", counts.skipped)?;
     dict.set_item("gathered", counts.gathered)?;
@@ -43,13 +47,13 @@ pub fn saved<'py>(stage: &Stage, py: Python<'py>) -> PyResult<Bound<'py, PyDict>
 }
 
 /// The options of a group, with its name where it has one.
-pub fn options_of<'py>(py: Python<'py>, stage: &Stage, group: usize) -> PyResult<Bound<'py, PyDict>> {
+pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    if let Some(name) = &stage.extras(group).name {
+    if let Some(name) = &inner.extras(group).name {
         dict.set_item("name", name)?;
     }
-    for (option, value) in stage.config(group).options().iter() {
-        dict.set_item(option.name, stage.option(py, group, value)?)?;
+    for (option, value) in inner.config(group).options().iter() {
+        dict.set_item(option.name, inner.option(py, group, value)?)?;
     }
     Ok(dict)
 }
@@ -67,9 +71,9 @@ pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()>
 }
 
 /// See `Optimizer.load_state_dict`.
-pub fn load(stage: &mut Stage, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
+pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = state_dict.py();
-    let bound = stage.binding_mut()?;
+    let bound = inner.binding_mut()?;
     let saved = Saved { dict: state_dict, groups: bound.configs().len() };
     let (name, given) = (bound.configs()[0].spec().name, saved.part("optimizer")?.extract::<String>()?);
     if given != name {
@@ -82,14 +86,14 @@ pub fn load(stage: &mut Stage, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
         skipped: saved.part("skipped_steps")?.extract()?,
         gathered: saved.part("gathered")?.extract()?,
     };
+    let frozen_steps = saved.frozen_steps(counts.steps)?;
     let (memories, arrays) = (saved.of_groups("memory")?, saved.part("state")?.extract()?);
     let masks = groups.iter().map(|group| group.extras.mask.as_ref()).enumerate();
     let selected = bound.selected(py, masks)?;
     let (configs, extras) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
     dispatch!(&mut bound.stepper, stepper => {
         let mut loaded = stepper.with_state(configs, &memories, &arrays)?;
-        loaded.set_counts(counts.steps, counts.skipped);
-        loaded.set_gathered(counts.gathered);
+        loaded.resume(counts, &frozen_steps);
         loaded.set_selected(&selected);
         stepper.optimizer = loaded;
     });
@@ -117,6 +121,19 @@ impl<'py> Saved<'_, 'py> {
         }
         let (got, expected) = (format!("{} groups", dicts.len()), format!("{} groups", self.groups));
         Err(Error::value(format!("state_dict[{name:?}]"), got, expected).into())
+    }
+
+    /// In how many of so many steps each group was frozen.
+    fn frozen_steps(&self, steps: u64) -> PyResult<Vec<u64>> {
+        let of_group = |(group, memory): (usize, Bound<'py, PyDict>)| {
+            let frozen: u64 = memory.get_item(FROZEN_STEPS)?.map_or(Ok(0), |saved| saved.extract())?;
+            if frozen <= steps {
+                return Ok(frozen);
+            }
+            let place = format!("state_dict[\"memory\"][{group}][{FROZEN_STEPS:?}]");
+            Err(Error::value(place, frozen, format!("at most step_count, {steps}")).into())
+        };
+        self.of_groups("memory")?.into_iter().enumerate().map(of_group).collect()
     }
 
     /// Refuses a state whose arrays are in other groups, where it says in which.
@@ -154,63 +171,5 @@ impl<'py> Saved<'_, 'py> {
             group.config.schedule_mut().set_memory(memory);
         }
         Ok(groups)
-    }
-}
-
-impl<T: Scalar> Stepper<T> {
-    /// The state arrays, each as a list of arrays shaped like the parameters.
-    fn state_arrays<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let state = PyDict::new(py);
-        for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
-            let arrays = PyList::empty(py);
-            for tensor in 0..self.arrays.len() {
-                arrays.append(self.array_of_state(py, tensor, &slot[self.optimizer.range(tensor)])?)?;
-            }
-            state.set_item(name, arrays)?;
-        }
-        Ok(state)
-    }
-
-    /// An optimizer of the same tensors with these groups, numbers and state arrays.
-    fn with_state(
-        &mut self,
-        groups: Vec<Config>,
-        memories: &[Bound<'_, PyDict>],
-        state: &Bound<'_, PyDict>,
-    ) -> PyResult<Optimizer<T>> {
-        let group_of: Vec<_> = (0..self.arrays.len()).map(|tensor| self.optimizer.group_of(tensor)).collect();
-        let mut loaded = Optimizer::with_groups(groups, &self.arrays.sizes(), &group_of)?;
-        self.read_state_arrays(&mut loaded, state)?;
-        for (group, memory) in memories.iter().enumerate() {
-            let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
-            for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
-                let place = format!("state_dict[\"memory\"][{group}]");
-                let saved = memory.get_item(name)?.and_then(|saved| saved.extract().ok());
-                *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
-            }
-        }
-        Ok(loaded)
-    }
-
-    fn read_state_arrays(&mut self, loaded: &mut Optimizer<T>, state: &Bound<'_, PyDict>) -> PyResult<()> {
-        let names = loaded.slot_names().to_vec();
-        if state.len() != names.len() {
-            let expected = format!("the arrays {}", names.join(", "));
-            return Err(Error::value("state_dict[\"state\"]", state.keys(), expected).into());
-        }
-        for (slot, name) in names.iter().enumerate() {
-            let place = format!("state_dict[\"state\"][{name:?}]");
-            let arrays =
-                state.get_item(name)?.map(|arrays| arrays.try_iter()?.collect::<PyResult<Vec<_>>>()).transpose()?;
-            let Some(arrays) = arrays.filter(|arrays| arrays.len() == self.arrays.len()) else {
-                let expected = format!("a list of {} arrays", self.arrays.len());
-                return Err(Error::value(place, "something else", expected).into());
-            };
-            for (tensor, array) in arrays.iter().enumerate() {
-                let range = loaded.range(tensor);
-                self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
-            }
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::object::{PyOptimizer, Stage};
+use super::object::{PyOptimizer, RecipeOrBinding};
 use super::recipe::{Group, is_of_whole_step};
 use crate::optim::options::{Convention, Value};
 use crate::py::precision::dispatch;
@@ -15,8 +15,8 @@ pub fn equal(slf: &Bound<'_, PyOptimizer>, other: &Bound<'_, PyAny>) -> PyResult
     if slf.is(other) {
         return Ok(true);
     }
-    let (a, b) = (&slf.borrow().stage, &other.borrow().stage);
-    let (Stage::Recipe(a), Stage::Recipe(b)) = (a, b) else { return Ok(false) };
+    let (a, b) = (&slf.borrow().inner, &other.borrow().inner);
+    let (RecipeOrBinding::Recipe(a), RecipeOrBinding::Recipe(b)) = (a, b) else { return Ok(false) };
     if !slf.get_type().is(other.get_type()) || a.groups.len() != b.groups.len() {
         return Ok(false);
     }
@@ -35,18 +35,18 @@ pub fn equal(slf: &Bound<'_, PyOptimizer>, other: &Bound<'_, PyAny>) -> PyResult
 }
 
 /// The call that makes the recipe; where it is at work, on how many arrays and how far it has come.
-pub fn text(stage: &Stage, py: Python<'_>) -> PyResult<String> {
-    let options = stage.config(0).options();
+pub fn text(inner: &RecipeOrBinding, py: Python<'_>) -> PyResult<String> {
+    let options = inner.config(0).options();
     let convention = options.convention();
     let mut arguments = vec![];
-    if stage.len() > 1 && stage.extras(1).selector.is_some() {
-        arguments.push(groups(stage, py)?.repr()?.to_string());
+    if inner.len() > 1 && inner.extras(1).selector.is_some() {
+        arguments.push(groups(inner, py)?.repr()?.to_string());
     }
-    arguments.push(format!("lr={}", learning_rate(py, stage.config(0).schedule())?.repr()?));
+    arguments.push(format!("lr={}", learning_rate(py, inner.config(0).schedule())?.repr()?));
     for (option, value) in options.iter() {
         if value != option.defaults[convention as usize] {
             arguments.push(match value {
-                Value::Mask => format!("{}={}", option.name, stage.option(py, 0, value)?.repr()?),
+                Value::Mask => format!("{}={}", option.name, inner.option(py, 0, value)?.repr()?),
                 _ => format!("{}={value}", option.name),
             });
         }
@@ -54,8 +54,8 @@ pub fn text(stage: &Stage, py: Python<'_>) -> PyResult<String> {
     if convention != Convention::Lecture {
         arguments.push(format!("convention={:?}", convention.name()));
     }
-    let mut text = format!("{}({})", stage.config(0).spec().name, arguments.join(", "));
-    if let Stage::Bound(bound) = stage {
+    let mut text = format!("{}({})", inner.config(0).spec().name, arguments.join(", "));
+    if let RecipeOrBinding::Bound(bound) = inner {
         let steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.step_count());
         let plural = if bound.len() == 1 { "" } else { "s" };
         text += &format!(" of {} array{plural} at step {steps}", bound.len());
@@ -64,10 +64,10 @@ pub fn text(stage: &Stage, py: Python<'_>) -> PyResult<String> {
 }
 
 /// The groups that select their arrays: each with the options that are not those of the optimizer itself.
-fn groups<'py>(stage: &Stage, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+fn groups<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
     let groups = PyList::empty(py);
-    for index in 1..stage.len() {
-        let (extras, config, own) = (stage.extras(index), stage.config(index), stage.config(0));
+    for index in 1..inner.len() {
+        let (extras, config, own) = (inner.extras(index), inner.config(index), inner.config(0));
         let group = PyDict::new(py);
         if let Some(selector) = &extras.selector {
             group.set_item("params", selector.to_python(py)?)?;
@@ -80,7 +80,7 @@ fn groups<'py>(stage: &Stage, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
             group.set_item("lr", lr)?;
         }
         for ((option, value), (_, own)) in config.options().iter().zip(own.options().iter()) {
-            let (value, own_value) = (stage.option(py, index, value)?, stage.option(py, 0, own)?);
+            let (value, own_value) = (inner.option(py, index, value)?, inner.option(py, 0, own)?);
             if !is_of_whole_step(option.name) && !value.eq(own_value)? {
                 group.set_item(option.name, value)?;
             }
