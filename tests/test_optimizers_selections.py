@@ -366,3 +366,47 @@ def test_minimize_tells_that_a_pattern_matches_nothing():
         lambda x: float(x @ x), np.ones(2), jac=lambda x: 2 * x, optimizer=groups, max_steps=1
     )
     assert result.x.tolist() == [0.5, 0.5]
+
+
+def test_a_network_is_trained_by_groups_of_its_tensors():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    groups = [{"params": "*.bias", "weight_decay": 0.0}, {"params": "0.*", "lr": 1e-3}]
+    recipe = sc.AdamW(groups, lr=0.01, weight_decay=0.5)
+    net, other = (sc.MLP([3, 5, 1], dtype="float64", activation="tanh") for _ in range(2))
+    net.fit(X, y, optimizer=recipe, batch_size=None, epochs=20)
+    assert net.optimizer.state_dict()["group_of"] == (2, 1, 0, 1)
+    optimizer = recipe.bind(other.params, other.named_params)
+    for _ in range(20):
+        optimizer.step(other.loss_and_grads(X, y)[1])
+    np.testing.assert_allclose(net.theta, other.theta, rtol=0, atol=1e-13)
+    twin = pickle.loads(pickle.dumps(net))
+    for one in (net, twin):
+        one.fit(X, y, batch_size=16, epochs=3)
+    assert np.array_equal(net.theta, twin.theta)
+    assert repr(twin.optimizer) == repr(net.optimizer)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive"])
+def test_an_estimator_is_trained_by_groups_of_its_tensors(learning_rate):
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+    recipe = sc.SGD([{"params": "0.weight", "lr": 0.0}, {"params": "*.bias", "lr": 0.02}], lr=0.01)
+    make = {
+        "optimizer": recipe,
+        "hidden_layer_sizes": (5,),
+        "random_state": 0,
+        "learning_rate": learning_rate,
+    }
+    whole = sc.MLPRegressor(**make, max_iter=4).fit(X, y)
+    start = sc.MLPRegressor(**{**make, "optimizer": sc.SGD(lr=0.0)}, max_iter=1).fit(X, y)
+    assert np.array_equal(whole.coefs_[0], start.coefs_[0])
+    assert not np.array_equal(whole.coefs_[1], start.coefs_[1])
+    assert not np.array_equal(whole.intercepts_[0], start.intercepts_[0])
+    same = sc.MLPRegressor(**{**make, "optimizer": sc.SGD(lr=0.01)}, max_iter=4).fit(X, y)
+    assert not np.array_equal(whole.intercepts_[1], same.intercepts_[1])
+    again = sc.MLPRegressor(**make, max_iter=2, warm_start=True).fit(X, y)
+    again.set_params(optimizer=sc.SGD([{"params": "*.bias"}], lr=0.01)).fit(X, y)
+    assert not np.array_equal(again.coefs_[0], start.coefs_[0])

@@ -415,7 +415,7 @@ class MLP:
         self._take_views()
         if isinstance(self.optimizer, _schuss.Optimizer):
             # It came with copies of the views that it updates.
-            optimizer = self.optimizer.bind(self.params)
+            optimizer = self.optimizer.bind(self.params, self.named_params)
             optimizer.load_state_dict(self.optimizer.state_dict())
             self.optimizer = optimizer
 
@@ -426,7 +426,7 @@ class MLP:
         if optimizer is self.optimizer:
             return optimizer
         optimizer = recipe_or_lbfgs(optimizer)
-        return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params)
+        return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params, self.named_params)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
         if batch_size not in (None, "auto"):

@@ -328,8 +328,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
             batch_size = rows
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
+        named = dict(zip((tensor.name for tensor in setup.core.tensors()), tensors, strict=True))
         recipe, schedule = optimizer_of(self)
-        optimizer = self._optimizer_state.resume(recipe, tensors, schedule, self.clip_norm)
+        optimizer = self._optimizer_state.resume(recipe, named, schedule, self.clip_norm)
         threads = self._threads(setup.core, batch_size)
         training = Epochs(setup, optimizer, self._optimizer_state, batch_size, threads)
         training.run(epochs)

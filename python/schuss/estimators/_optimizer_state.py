@@ -16,21 +16,24 @@ class OptimizerState:
         The learning rate that the user gave; NaN for a schedule.
     learning_rate : float
         The one that adaptation has reached, of the next step.
+    of_groups : list of float or None
+        The learning rates of the recipe's further groups; None for a schedule.
     saved : dict or None
         The optimizer's ``state_dict()`` after the last training.
     """
 
     def __init__(self) -> None:
         self.learning_rate = self.given = float("nan")
+        self.of_groups: list[float | None] = []
         self.saved: dict[str, Any] | None = None
 
-    def resume(self, recipe: Any, tensors: list[NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
+    def resume(self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new learning rate
         replaces that which adaptation has reached, another kind of optimizer or other groups start afresh.
         """
-        optimizer = recipe.bind(tensors)
+        optimizer = recipe.bind(list(named.values()), named)
         if lr is not None:
             optimizer.lr = lr
         if clip_norm is not None:
@@ -40,16 +43,24 @@ class OptimizerState:
         alike = ("optimizer", "group_of")
         if old and all(old[k] == fresh[k] for k in alike) and old["state"].keys() == fresh["state"].keys():
             optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
-        given = fresh["param_groups"][0]["lr"]
+        given, *self.of_groups = [group["lr"] for group in fresh["param_groups"]]
         if given is None or given != self.given:
             self.given = float("nan") if given is None else given
             self.learning_rate = optimizer.lr
         return optimizer
 
     def adapt(self, optimizer: Any) -> None:
-        """Give the optimizer the learning rate that adaptation has reached; a schedule stays."""
-        if self.given == self.given:
-            optimizer.lr = self.learning_rate
+        """Give the optimizer the learning rate that adaptation has reached, its groups theirs in proportion.
+
+        Schedules stay.
+        """
+        if self.given != self.given:
+            return
+        own, *others = optimizer.param_groups
+        own["lr"] = self.learning_rate
+        for group, given in zip(others, self.of_groups, strict=True):
+            if given is not None:
+                group["lr"] = given * (self.learning_rate / self.given if self.given else 1.0)
 
     def save(self, optimizer: Any) -> None:
         """Remember where a training has ended."""
