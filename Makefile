@@ -26,7 +26,7 @@ help:
 	@echo 'make demo     train on California housing and show the result'
 	@echo 'make test     test the Rust core without Python, then the Python package'
 	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support'
-	@echo 'make lint     formatting, clippy, ruff, mypy, stubtest'
+	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
@@ -57,6 +57,7 @@ lint: .venv/.lint
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	$(PY) -m basedpyright --pythonpath $(PY)
 	$(PY) -m mypy.stubtest schuss --mypy-config-file pyproject.toml \
 	    --allowlist tests/stubtest_allowed.txt --ignore-unused-allowlist
 
@@ -71,8 +72,9 @@ estimators: .venv/.test
 
 docs: .venv/.docs
 	$(PY) examples/optimizer_paths.py
-	$(PY) -m pdoc --docformat numpy --output-directory out/docs/python \
-	    schuss schuss.exchange schuss.plots schuss.schedules
+	@# The star import: pdoc does not look for what is imported where it is first asked for.
+	$(PY) -c 'from schuss import *; from pdoc.__main__ import cli; cli()' --docformat numpy \
+	    --output-directory out/docs/python schuss schuss.typing
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 
 develop: .venv/.test .venv/.lint .venv/.docs

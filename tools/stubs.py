@@ -16,7 +16,8 @@ HEAD = """\
 from typing import Literal
 
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _Mask
+from .typing import Convention, LearningRate
 
 __all__ = [
 {names}
@@ -27,9 +28,9 @@ class {name}(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = {lr},
+        lr: LearningRate | None = {lr},
         *,
-{options}        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+{options}        convention: Convention = "lecture",
     ) -> {name}: ...
 """
 FOOT = """

@@ -1,5 +1,9 @@
 """Fast optimizers and neural-network training for NumPy, on the CPU."""
 
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
 from . import exchange, optimizers, plots, schedules
 from ._schuss import ACTIVATIONS, LOSSES, __version__
 from ._stop import Stop
@@ -10,21 +14,32 @@ from .minimize import LBFGS, OptimizeResult, minimize
 from .network import MLP, TrainingInfo
 from .optimizers import *  # noqa: F403  the classes come from the tables of the rules
 
-__all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "OptimizeResult", "Stop", "TrainingInfo"]
-__all__ += ["TrainingCurveDisplay", "__version__", "ewa", "exchange", "minimize", "plots", "schedules"]
+if TYPE_CHECKING:
+    from .estimators import MLPClassifier, MLPRegressor
+
+__all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "MLPClassifier", "MLPRegressor"]
+__all__ += ["OptimizeResult", "Stop", "TrainingCurveDisplay", "TrainingInfo", "__version__", "ewa"]
+__all__ += ["exchange", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__
 
-_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+# Type checkers need not see this: with it they would believe that there is any name at all.
+if not TYPE_CHECKING:
+    _ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+    # What is listed can be had, also by `from schuss import *`.
+    if not (sys.modules.get("sklearn") or find_spec("sklearn")):
+        __all__ = [name for name in __all__ if name not in _ESTIMATORS]
 
+    def __getattr__(name: str) -> object:
+        """Import the estimators where they are first asked for: they need scikit-learn, the rest does not."""
+        if name not in _ESTIMATORS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            from . import estimators
+        except ImportError as error:
+            needed = 'scikit-learn 1.6 or newer: pip install "schuss[sklearn]"'
+            raise ImportError(f"schuss.{name} needs {needed} ({error})") from error
+        globals().update({each: getattr(estimators, each) for each in _ESTIMATORS})
+        return globals()[name]
 
-def __getattr__(name: str) -> object:
-    """Import the estimators where they are first asked for: they need scikit-learn, the rest does not."""
-    if name in _ESTIMATORS:
-        from . import estimators
-
-        return getattr(estimators, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_ESTIMATORS]
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Required, Self, Unpack, disjoint_base
 
+from .typing import ActivationName, LearningRate, LossName, NormName
+
 __all__ = [
     "ACTIVATIONS",
     "LBFGS",
@@ -29,9 +31,9 @@ __all__ = [
 ]
 
 __version__: Final[str]
-ACTIVATIONS: Final[tuple[str, ...]]
-LOSSES: Final[tuple[str, ...]]
-NORMS: Final[tuple[str, ...]]
+ACTIVATIONS: Final[tuple[ActivationName, ...]]
+LOSSES: Final[tuple[LossName, ...]]
+NORMS: Final[tuple[NormName, ...]]
 NORM_EPS: Final[float]
 STOPS: Final[tuple[str, ...]]
 
@@ -47,7 +49,6 @@ _Gradients: TypeAlias = (
     | Mapping[Any, "_Gradients"]
 )
 _Mask: TypeAlias = Callable[[str, NDArray[Any]], bool] | bool | Sequence["_Mask"] | Mapping[Any, "_Mask"]
-_LearningRate: TypeAlias = float | Schedule | Callable[[int], float]
 
 class NonFiniteError(ArithmeticError): ...
 
@@ -56,7 +57,7 @@ class Optimizer:
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = None,
+        lr: LearningRate | None = None,
         *,
         convention: str = "lecture",
         **options: Any,
@@ -64,7 +65,7 @@ class Optimizer:
     @property
     def lr(self) -> float: ...
     @lr.setter
-    def lr(self, lr: _LearningRate) -> None: ...
+    def lr(self, lr: LearningRate) -> None: ...
     @property
     def step_count(self) -> int: ...
     @property

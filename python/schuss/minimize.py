@@ -15,6 +15,7 @@ from ._minimization import Minimization, Rules, together
 from ._optimizer import Optimizer
 from ._result import OptimizeResult
 from ._schuss import LBFGS
+from .typing import OptimizerName
 
 __all__ = ["LBFGS", "OptimizeResult", "minimize"]
 
@@ -25,7 +26,7 @@ def minimize(
     args: tuple[Any, ...] = (),
     *,
     jac: Callable[..., ArrayLike] | bool | str | None = None,
-    optimizer: Optimizer | LBFGS | str | None = None,
+    optimizer: Optimizer | LBFGS | OptimizerName | None = None,
     max_steps: int = 1000,
     min_step: float | None = None,
     max_time: float | None = None,

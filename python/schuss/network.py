@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .optimizers import Optimizer
+    from .typing import ActivationName, DTypeName, LossName, OptimizerName
 
 __all__ = ["MLP", "TrainingInfo"]
 
@@ -103,9 +104,9 @@ class MLP:
         self,
         layers: Sequence[int],
         *,
-        activation: str | Sequence[str] = "relu",
-        loss: str = "mse",
-        dtype: Literal["float32", "float64"] | type[np.floating[Any]] | np.dtype[Any] = "float32",
+        activation: ActivationName | Sequence[ActivationName] = "relu",
+        loss: LossName = "mse",
+        dtype: DTypeName | type[np.floating[Any]] | np.dtype[Any] = "float32",
         seed: int = 0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
@@ -158,7 +159,7 @@ class MLP:
         X: Any,
         y: ArrayLike | None = None,
         *,
-        optimizer: Optimizer | LBFGS | str | None = None,
+        optimizer: Optimizer | LBFGS | OptimizerName | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,

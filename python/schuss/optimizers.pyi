@@ -2,7 +2,8 @@
 from typing import Literal
 
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _LearningRate, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _Mask
+from .typing import Convention, LearningRate
 
 __all__ = [
     "LAMB",
@@ -32,7 +33,7 @@ class SGD(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.01,
+        lr: LearningRate | None = 0.01,
         *,
         momentum: float = 0.0,
         dampening: float | None = None,
@@ -55,14 +56,14 @@ class SGD(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> SGD: ...
 
 class Adagrad(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.01,
+        lr: LearningRate | None = 0.01,
         *,
         eps: float = 1e-08,
         eps_in_sqrt: bool = True,
@@ -84,14 +85,14 @@ class Adagrad(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Adagrad: ...
 
 class RMSprop(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         beta: float = 0.9,
         eps: float = 1e-08,
@@ -117,14 +118,14 @@ class RMSprop(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> RMSprop: ...
 
 class Adam(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -150,14 +151,14 @@ class Adam(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Adam: ...
 
 class AdamW(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -183,14 +184,14 @@ class AdamW(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> AdamW: ...
 
 class Adadelta(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 1.0,
+        lr: LearningRate | None = 1.0,
         *,
         rho: float = 0.9,
         eps: float = 1e-06,
@@ -210,14 +211,14 @@ class Adadelta(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Adadelta: ...
 
 class Adamax(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.002,
+        lr: LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -238,14 +239,14 @@ class Adamax(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Adamax: ...
 
 class NAdam(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.002,
+        lr: LearningRate | None = 0.002,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -266,14 +267,14 @@ class NAdam(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> NAdam: ...
 
 class RAdam(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -296,14 +297,14 @@ class RAdam(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> RAdam: ...
 
 class Rprop(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.01,
+        lr: LearningRate | None = 0.01,
         *,
         etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-06, 50.0),
@@ -324,14 +325,14 @@ class Rprop(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Rprop: ...
 
 class Lion(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.0001,
+        lr: LearningRate | None = 0.0001,
         *,
         betas: tuple[float, float] = (0.9, 0.99),
         lr_factor: float = 1.0,
@@ -350,14 +351,14 @@ class Lion(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Lion: ...
 
 class Adan(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.98, 0.92),
         beta3: float = 0.99,
@@ -380,14 +381,14 @@ class Adan(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Adan: ...
 
 class AdaBelief(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-16,
@@ -408,14 +409,14 @@ class AdaBelief(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> AdaBelief: ...
 
 class Yogi(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.01,
+        lr: LearningRate | None = 0.01,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 0.001,
@@ -437,14 +438,14 @@ class Yogi(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Yogi: ...
 
 class LAMB(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.001,
+        lr: LearningRate | None = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-06,
@@ -466,14 +467,14 @@ class LAMB(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> LAMB: ...
 
 class ScheduleFreeSGD(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 1.0,
+        lr: LearningRate | None = 1.0,
         *,
         momentum: float = 0.9,
         weight_power: float = 2.0,
@@ -497,14 +498,14 @@ class ScheduleFreeSGD(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> ScheduleFreeSGD: ...
 
 class ScheduleFreeAdamW(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 0.0025,
+        lr: LearningRate | None = 0.0025,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
@@ -529,14 +530,14 @@ class ScheduleFreeAdamW(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> ScheduleFreeAdamW: ...
 
 class Prodigy(Optimizer):
     def __new__(
         cls,
         params: _Arrays | _Groups | None = None,
-        lr: _LearningRate | None = 1.0,
+        lr: LearningRate | None = 1.0,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         beta3: float | None = None,
@@ -561,7 +562,7 @@ class Prodigy(Optimizer):
         swa_start: float | None = None,
         maximize: bool = False,
         nonfinite: Literal["raise", "skip", "ignore"] = "raise",
-        convention: Literal["lecture", "torch", "optax", "keras"] = "lecture",
+        convention: Convention = "lecture",
     ) -> Prodigy: ...
 
 def recipe(optimizer: object) -> Optimizer: ...

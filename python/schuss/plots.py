@@ -181,3 +181,7 @@ def new_axes() -> Axes:
 
     axes: Axes = plt.figure().add_subplot()
     return axes
+
+
+def __dir__() -> list[str]:
+    return __all__.copy()

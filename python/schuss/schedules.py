@@ -23,12 +23,9 @@ bad results and falls at the next one, as here; Keras and Optax fall one result 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ._schuss import Schedule
-
-if TYPE_CHECKING:
-    from ._schuss import _LearningRate
+from .typing import LearningRate
 
 __all__ = [
     "Schedule",
@@ -431,7 +428,7 @@ def plateau(
     return Schedule("plateau", lr, factor, patience, threshold, relative, maximize, cooldown, min_lr)
 
 
-def join(schedules: Sequence[_LearningRate], boundaries: Sequence[int]) -> Schedule:
+def join(schedules: Sequence[LearningRate], boundaries: Sequence[int]) -> Schedule:
     """Put schedules one after the other.
 
     Parameters
@@ -455,7 +452,7 @@ def join(schedules: Sequence[_LearningRate], boundaries: Sequence[int]) -> Sched
     return Schedule("join", list(schedules), list(boundaries))
 
 
-def warmup(schedule: _LearningRate, steps: int, start: float = 0.0) -> Schedule:
+def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
     """Put a warm-up before a schedule.
 
     Parameters
@@ -483,3 +480,8 @@ def _steps_after_warmup(total_steps: int, warmup_steps: int) -> int:
     if total_steps <= warmup_steps:
         raise ValueError(f"total_steps must be more than warmup_steps ({warmup_steps}), got {total_steps}")
     return total_steps - warmup_steps
+
+
+def __dir__() -> list[str]:
+    # `Schedule` is made by the functions, not called.
+    return [name for name in __all__ if name != "Schedule"]

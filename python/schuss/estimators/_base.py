@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from .._sparse import check_sound, compressed, is_sparse
 from .._stop import Stop
 from .._tensors import per_layer
 from ..history import History
+from ..typing import ActivationName
 from . import _losses, _parameters, _threads
 from ._descent import Descent
 from ._epochs import Epochs
@@ -38,7 +40,9 @@ from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
 from ._training import NOT_FINITE, Setup
 
-Array = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
+Activation: TypeAlias = ActivationName | Literal["logistic"]
+Callback: TypeAlias = Callable[[Any], object]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
@@ -368,13 +372,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _most_threads(self) -> int:
         return int(self.n_threads or _threads.limit())
-
-    def _check_solver(self) -> bool:
-        if lbfgs_of(self) is not None:
-            raise AttributeError(
-                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-            )
-        return True
 
     # Using what was fitted.
 

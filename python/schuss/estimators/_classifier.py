@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
     check_classification_targets,
@@ -18,11 +18,19 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from .. import optimizers
+from .._schuss import LBFGS, Schedule
+from ..typing import LearningRateName, OptimizerName, SolverName
 from . import _losses
-from ._base import BaseMLP
+from ._base import Activation, BaseMLP, Callback
+from ._decorators import checked, stochastic_only
 from ._docs import document
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Array: TypeAlias = NDArray[Any]
+Weights: TypeAlias = Mapping[Any, float]
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -65,18 +73,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Sequence[int] | Array = (100,),
+        activation: Activation | Sequence[Activation] = "relu",
         *,
-        solver: str = "adam",
+        solver: SolverName = "adam",
         alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: LearningRateName = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
         warm_start: bool = False,
@@ -89,15 +97,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        optimizer: Any = None,
-        schedule: Any = None,
-        dropout: Any = 0.0,
-        class_weight: Any = None,
+        optimizer: optimizers.Optimizer | LBFGS | OptimizerName | None = None,
+        schedule: Schedule | Callable[[int], float] | None = None,
+        dropout: float | Sequence[float] | Array = 0.0,
+        class_weight: Weights | Sequence[Weights] | Literal["balanced"] | None = None,
         clip_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., Any] | None = None,
         restore_best: bool | None = None,
         max_time: float | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -141,7 +149,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checked
     def fit(
         self,
         X: Any,
@@ -151,7 +159,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
-    ) -> MLPClassifier:
+    ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
         Parameters
@@ -165,9 +173,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
-    @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+    @stochastic_only
+    @checked
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Take one pass over the given rows, from where the model is.
 
         Parameters
@@ -304,16 +312,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _given_weights(self, y: Array) -> Array:
         """The weights of rows by those of the classes, some of which these rows may not have."""
+        given: Any = self.class_weight
         several = y.ndim == 2
-        listed = isinstance(self.class_weight, list)
-        if several != listed or (several and len(self.class_weight) != y.shape[1]):
+        if several != isinstance(given, list) or (several and len(given) != y.shape[1]):
             expected = f"a list of {y.shape[1]} dicts, one for each column of y" if several else "a dict"
-            raise ValueError(f'class_weight must be {expected}, or "balanced", got {self.class_weight!r}')
+            raise ValueError(f'class_weight must be {expected}, or "balanced", got {given!r}')
         classes = np.array([0, 1]) if several else self.classes_
         weights = np.ones(len(y))
-        columns = zip(y.T, self.class_weight, strict=True) if several else [(y, self.class_weight)]
-        for column, given in columns:
-            of_classes = compute_class_weight(given, classes=classes, y=column)
+        columns = zip(y.T, given, strict=True) if several else [(y, given)]
+        for column, of_column in columns:
+            of_classes = compute_class_weight(of_column, classes=classes, y=column)
             weights *= of_classes[np.searchsorted(classes, column)]
         return weights
 

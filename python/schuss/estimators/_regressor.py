@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import RegressorMixin, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
+from .. import optimizers
+from .._schuss import LBFGS, Schedule
+from ..typing import LearningRateName, OptimizerName, RegressionLossName, SolverName
 from . import _losses
-from ._base import BaseMLP
+from ._base import Activation, BaseMLP, Callback
+from ._decorators import checked, stochastic_only
 from ._docs import document
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Array: TypeAlias = NDArray[Any]
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -65,19 +72,19 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def __init__(
         self,
-        loss: str = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        loss: RegressionLossName = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] | Array = (100,),
+        activation: Activation | Sequence[Activation] = "relu",
         *,
-        solver: str = "adam",
+        solver: SolverName = "adam",
         alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: LearningRateName = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
         warm_start: bool = False,
@@ -90,17 +97,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        optimizer: Any = None,
-        schedule: Any = None,
-        dropout: Any = 0.0,
+        optimizer: optimizers.Optimizer | LBFGS | OptimizerName | None = None,
+        schedule: Schedule | Callable[[int], float] | None = None,
+        dropout: float | Sequence[float] | Array = 0.0,
         delta: float = 1.0,
         quantile: float = 0.5,
-        target_weights: Any = None,
+        target_weights: ArrayLike | None = None,
         clip_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., Any] | None = None,
         restore_best: bool | None = None,
         max_time: float | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -142,7 +149,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.progress = progress
         self.n_threads = n_threads
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checked
     def fit(
         self,
         X: Any,
@@ -152,7 +159,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
-    ) -> MLPRegressor:
+    ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
         Parameters
@@ -166,9 +173,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
 
-    @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    @stochastic_only
+    @checked
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Take one pass over the given rows, from where the model is.
 
         Parameters

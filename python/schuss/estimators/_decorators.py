@@ -1,0 +1,31 @@
+"""scikit-learn's decorators with types: what they decorate keeps its signature for type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
+
+from ._recipes import lbfgs_of
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def checked(method: Method) -> Method:
+    """A method that fits: scikit-learn checks the parameters before, and tells its callbacks."""
+    return cast("Method", _fit_context(prefer_skip_nested_validation=True)(method))
+
+
+def stochastic_only(method: Method) -> Method:
+    """A method that the estimator does not have where L-BFGS trains it."""
+    return cast("Method", available_if(_is_stochastic)(method))
+
+
+def _is_stochastic(estimator: Any) -> bool:
+    if lbfgs_of(estimator) is not None:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True

@@ -1,0 +1,99 @@
+"""What functions of this package take, as types for annotations: names, above all.
+
+From them type checkers and editors know what may be written, and complain of what may not.
+
+Examples
+--------
+>>> from schuss.typing import ActivationName
+>>> activation: ActivationName = "gelu"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from ._schuss import Schedule
+
+__all__ = [
+    "ActivationName",
+    "Convention",
+    "DTypeName",
+    "LearningRate",
+    "LearningRateName",
+    "LossName",
+    "OptimizerName",
+    "RegressionLossName",
+    "SolverName",
+]
+
+ActivationName: TypeAlias = Literal[
+    "identity",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "tanh",
+    "sigmoid",
+    "softplus",
+]
+"""An activation: one of `schuss.ACTIVATIONS`."""
+
+LossName: TypeAlias = Literal[
+    "mse",
+    "sse",
+    "mae",
+    "huber",
+    "log_cosh",
+    "quantile",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "poisson",
+]
+"""What `schuss.MLP` minimises: one of `schuss.LOSSES`."""
+
+DTypeName: TypeAlias = Literal["float32", "float64"]
+"""The precision of `schuss.MLP`."""
+
+OptimizerName: TypeAlias = Literal[
+    "sgd",
+    "adagrad",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "adadelta",
+    "adamax",
+    "nadam",
+    "radam",
+    "rprop",
+    "lion",
+    "adan",
+    "adabelief",
+    "yogi",
+    "lamb",
+    "schedulefreesgd",
+    "schedulefreeadamw",
+    "prodigy",
+    "lbfgs",
+]
+"""An optimizer with its default options, where a function takes a recipe."""
+
+LearningRate: TypeAlias = float | Schedule | Callable[[int], float]
+"""A learning rate: a number, a schedule, or any function of the step."""
+
+Convention: TypeAlias = Literal["lecture", "torch", "optax", "keras"]
+"""Whose formula and defaults an optimizer follows."""
+
+SolverName: TypeAlias = Literal["adam", "sgd", "lbfgs"]
+"""scikit-learn's choice of optimizers for `schuss.MLPClassifier` and `schuss.MLPRegressor`."""
+
+LearningRateName: TypeAlias = Literal["constant", "invscaling", "adaptive"]
+"""How the learning rate of an estimator changes by itself."""
+
+RegressionLossName: TypeAlias = Literal[
+    "squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh"
+]
+"""What `schuss.MLPRegressor` minimises, in scikit-learn's words."""

@@ -1,0 +1,180 @@
+"""What a user writes, as type checkers see it. `make lint` checks it, and the tests run what is right in it.
+
+Each line marked to be ignored is a mistake that mypy and pyright must find: a mark that nothing needs is an
+error itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import schuss as sc
+from schuss import MLPClassifier, MLPRegressor
+from schuss.typing import ActivationName, LossName
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+
+else:
+
+    def assert_type(value, _):
+        return value
+
+
+Array = NDArray[np.float64]
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+Y = X[:, 0] ** 2
+LABELS = np.where(X[:, 0] > 0, "up", "down")
+
+
+def optimizers() -> None:
+    weights, bias = np.zeros((3, 2)), np.zeros(2)
+    gradients = [np.ones((3, 2)), np.ones(2)]
+    adam = sc.Adam([weights, bias], lr=1e-3, betas=(0.9, 0.99), convention="torch")
+    assert_type(adam, sc.Adam)
+    assert_type(adam.step(gradients), None)
+    assert_type(adam.lr, float)
+    assert_type(adam.step_count, int)
+    adam.lr = sc.schedules.cosine(0.1, total_steps=100, warmup_steps=5)
+    adam.lr = lambda step: 0.1 / (step + 1)
+    adam.load_state_dict(adam.state_dict())
+    assert_type(adam.param_groups[0], sc.ParamGroup)
+
+    named = sc.SGD({"w": weights, "b": bias}, lr=0.1, momentum=0.9, nesterov=True, clip_norm=1.0)
+    named.step({"w": gradients[0], "b": gradients[1]})
+    sc.AdamW([{"params": [weights], "weight_decay": 0.1}, {"params": [bias], "lr": 0.01}])
+    assert_type(sc.Lion(lr=1e-4).bind(weights), sc.Lion)
+    rules: list[sc.Optimizer] = [sc.Adagrad(), sc.RMSprop(), sc.Adadelta(), sc.Adamax(), sc.NAdam()]
+    rules += [sc.RAdam(), sc.Rprop(), sc.Adan(), sc.AdaBelief(), sc.Yogi(), sc.LAMB(), sc.Prodigy()]
+    rules += [sc.ScheduleFreeSGD(), sc.ScheduleFreeAdamW()]
+    try:
+        sc.SGD(bias, lr=0.1).step(np.full(2, np.nan))
+    except sc.NonFiniteError as error:
+        assert_type(error, sc.NonFiniteError)
+
+
+def schedules() -> None:
+    schedule = sc.schedules.join([sc.schedules.constant(0.1), sc.schedules.linear(0.1, total_steps=9)], [5])
+    assert_type(schedule, sc.schedules.Schedule)
+    assert_type(schedule(3), float)
+    assert_type(sc.schedules.warmup(schedule, 5)(np.arange(10)), Array)
+    assert_type(sc.ewa([1.0, 2.0], beta=0.5), Array)
+
+
+def square(x: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+    return float(x @ x), 2 * x
+
+
+def minimise() -> None:
+    result = sc.minimize(square, [1.0, 2.0], jac=True, optimizer=sc.SGD(lr=0.1), max_steps=50)
+    assert_type(result, sc.OptimizeResult)
+    assert_type(result["x"], Any)
+    print(result.x, result.fun, result.message)
+    for optimizer in (sc.LBFGS(history_size=5), sc.Adam(lr=0.1)):
+        sc.minimize(square, np.ones(2), jac=True, optimizer=optimizer)
+    sc.minimize(lambda x: ((x - 3) ** 2).sum(), [0.0], optimizer="adam", bounds=[(None, 1.0)], max_steps=5)
+
+
+def network() -> None:
+    net = sc.MLP([4, 8, 1], activation="gelu", loss="mse", dtype="float64", dropout=[0.1])
+    history = net.fit(
+        X, Y, optimizer=sc.Adam(lr=1e-3), epochs=3, batch_size=10, validation_data=(X, Y), callbacks=[report]
+    )
+    assert_type(history, sc.History)
+    assert_type(history["loss"], list[float])
+    assert_type(history.epochs, int)
+    assert_type(history.stopped, sc.Stop | None)
+    sc.MLP([4, 8, 1]).fit(X, Y, optimizer="lbfgs", batch_size="auto", epochs=2)
+    assert_type(net.predict(X), NDArray[Any])
+    assert_type(net.loss(X, Y), float)
+    loss, gradients = net.loss_and_grads(X, Y)
+    assert_type(loss, float)
+    assert_type(gradients, list[NDArray[Any]])
+    assert_type(net.params, list[NDArray[Any]])
+    print(net.summary())
+    for activation in sc.ACTIVATIONS:
+        assert_type(activation, ActivationName)
+        sc.MLP([4, 8, 8, 1], activation=[activation, "tanh"])
+    loss_name: LossName = "huber"
+    assert loss_name in sc.LOSSES
+
+
+def report(info: sc.TrainingInfo) -> bool:
+    assert_type(info.net, sc.MLP)
+    assert_type(info.val_loss, float | None)
+    return info.epoch > 100
+
+
+def estimators() -> None:
+    classifier = MLPClassifier(
+        hidden_layer_sizes=(8, 4),
+        activation=["gelu", "logistic"],
+        solver="sgd",
+        learning_rate="adaptive",
+        class_weight="balanced",
+        max_iter=3,
+        early_stopping=True,
+        random_state=0,
+        callbacks=[lambda model: model.n_iter_ > 100],
+    )
+    assert_type(classifier.fit(X, LABELS, sample_weight=np.ones(60)), MLPClassifier)
+    assert_type(classifier.predict_proba(X), NDArray[Any])
+    assert_type(classifier.classes_, NDArray[Any])
+    assert_type(classifier.history_, sc.History)
+    regressor = sc.MLPRegressor("huber", 8, optimizer=sc.AdamW(lr=1e-3), delta=0.5, max_iter=3)
+    fitted = regressor.fit(X, Y, X_val=X, y_val=Y)
+    assert_type(fitted, MLPRegressor)
+    assert_type(fitted.predict(X), NDArray[Any])
+    assert_type(fitted.coefs_, list[NDArray[Any]])
+    assert_type(fitted.n_iter_, int)
+    assert_type(fitted.validation_scores_, list[float] | None)
+    assert_type(regressor.partial_fit(X, Y), MLPRegressor)
+    MLPRegressor(optimizer="lamb", schedule=sc.schedules.cosine(0.1, total_steps=9), max_iter=3).fit(X, Y)
+
+
+def pictures(folder: str) -> None:
+    """What needs matplotlib, onnx or others: checked only."""
+    net = sc.MLP([4, 1])
+    history = net.fit(X, Y)
+    history.plot()
+    sc.plots.learning_curve(history)
+    sc.plots.loss_by_step(square, {"sgd": np.ones((5, 2))})
+    display = sc.TrainingCurveDisplay.from_history(history, name="net")
+    assert_type(display, sc.TrainingCurveDisplay)
+    sc.exchange.to_onnx(net)
+    sc.exchange.save_safetensors(net, f"{folder}/net.safetensors")
+    sc.exchange.load_safetensors(f"{folder}/net.safetensors")
+
+
+def mistakes() -> None:
+    """Never run: each is found by both checkers."""
+    sc.Adma()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    sc.Adam(beta1=0.9)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    sc.Adam(convention="pytorch")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.Adam(lr="fast")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.schedules.cosin(0.1)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    sc.schedules.cosine(0.1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    sc.minimize(square, 0.0, optimizer="adma")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.minimize(square, 0.0, steps=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    sc.MLP([1, 1], activation="rleu")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.MLP([1, 1], loss="squared")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.MLP([1, 1], dtype="float16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    net = sc.MLP([1, 1])
+    net.fit(X, Y, epoch=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    net.fit(X, Y, batch_size="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    net.fit(X, Y, optimizer="adan2")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    net.predictions(X)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    net.fit(X, Y)["loss"] = []  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    MLPClassifier(hidden_layers=(5,))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    MLPClassifier(solver="adamw")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    MLPClassifier(activation="sigmoyd")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    MLPClassifier().fit(X, Y, X_valid=X)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    MLPRegressor(loss="mse")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    MLPRegressor(learning_rate=0.1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.exchange.to_onxn(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    sc.plots.draw(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
