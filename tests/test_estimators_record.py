@@ -71,6 +71,28 @@ def test_a_fit_goes_on_where_the_last_one_stopped_early_and_this_one_does_not(so
     assert len(model.loss_curve_) == model.history_.epochs == 6
 
 
+@pytest.mark.parametrize("options", SOLVERS, ids=lambda options: options["solver"])
+def test_an_error_of_a_callback_leaves_the_epochs_before_it(options):
+    def fails(model):
+        if model.n_iter_ == 2:
+            raise RuntimeError("no more")
+
+    model = MLPClassifier(5, max_iter=4, tol=0, random_state=0, callbacks=fails, **options)
+    with pytest.raises(RuntimeError, match="no more"):
+        model.fit(X, y)
+    assert model.history_.stopped == "error"
+    assert len(model.loss_curve_) == model.history_.epochs == model.n_iter_ == 2
+    assert model.score(X, y) > 0.2
+
+
+@pytest.mark.parametrize("options", [{"optimizer": sc.SGD(lr=1e300)}, {"solver": "lbfgs"}], ids=str)
+def test_what_is_not_finite_says_so_in_the_history_too(options):
+    model = MLPRegressor(hidden_layer_sizes=5, random_state=0, **options)
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        model.fit(1e200 * X, 1e300 * X[:, 0])
+    assert model.history_.stopped == "not_finite"
+
+
 class Shares(MLPClassifier):
     """Keeps some of the fitted attributes elsewhere, as a class that ships its curve to a server would."""
 

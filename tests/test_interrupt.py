@@ -62,7 +62,7 @@ def assert_books_are_even(model, steps_per_epoch):
         curves += [model.validation_scores_, model.validation_loss_curve_]
     assert {len(curve) for curve in curves} == {model.n_iter_}
     assert model.t_ == model.n_iter_ * model.batch_size * steps_per_epoch
-    assert model._optimizer_state.saved["step_count"] // steps_per_epoch == model.n_iter_
+    assert model._optimizer.saved["step_count"] // steps_per_epoch == model.n_iter_
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"progress": True}])
@@ -102,12 +102,12 @@ class PressAt:
 def lines_of_a_training():
     """Every line that may run after an epoch, with the function that has it."""
     training = pytest.importorskip("schuss.estimators._training")
-    from schuss.estimators import _descent, _epochs, _held_out, _listeners, _record
+    from schuss.estimators import _full_batch, _held_out, _listeners, _mini_batches, _record
 
     for kind in (
         training.Training,
-        _descent.Descent,
-        _epochs.Epochs,
+        _full_batch.FullBatch,
+        _mini_batches.MiniBatches,
         _held_out.HeldOut,
         _listeners.Listeners,
         _record.Best,
@@ -150,7 +150,7 @@ def test_an_interrupt_at_any_line_leaves_the_books_even(watched, solver):
         assert model.loss_ == model.loss_curve_[-1], place
         assert model.t_ == 60 * model.n_iter_, place
         if solver == "adam":
-            assert model._optimizer_state.saved["step_count"] // 3 == model.n_iter_, place
+            assert model._optimizer.saved["step_count"] // 3 == model.n_iter_, place
     assert reached > 20
 
 

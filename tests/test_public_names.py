@@ -80,6 +80,7 @@ def recipes():
     [
         ("ActivationName", lambda: sc.ACTIVATIONS),
         ("LossName", lambda: sc.LOSSES),
+        ("NormName", lambda: sc._schuss.NORMS),
         ("OptimizerName", recipes),
         ("Convention", lambda: sc.optimizers.CONVENTIONS),
     ],

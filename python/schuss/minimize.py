@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
@@ -25,7 +25,7 @@ def minimize(
     x0: ArrayLike,
     args: tuple[Any, ...] = (),
     *,
-    jac: Callable[..., ArrayLike] | bool | str | None = None,
+    jac: Callable[..., ArrayLike] | bool | Literal["2-point", "3-point"] | None = None,
     optimizer: Optimizer | LBFGS | OptimizerName | None = None,
     max_steps: int = 1000,
     min_step: float | None = None,

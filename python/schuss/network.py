@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .optimizers import Optimizer
-    from .typing import ActivationName, DTypeName, LossName, OptimizerName
+    from .typing import ActivationName, DTypeName, LossName, NormName, OptimizerName
 
 __all__ = ["MLP", "TrainingInfo"]
 
 
 Callback = Callable[[TrainingInfo], object]
-Norm = Literal["layer", "rms"]
 
 
 class MLP:
@@ -110,7 +109,7 @@ class MLP:
         seed: int = 0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
-        norm: Norm | None = None,
+        norm: NormName | None = None,
         _l2_per_weight: bool = False,
     ) -> None:
         self.layers = [check_count("layers", width) for width in layers]
@@ -118,7 +117,7 @@ class MLP:
         self.activations = per_layer("activation", activation, hidden, str)
         self.dropout = [float(rate) for rate in per_layer("dropout", dropout, hidden, Real)]
         self.norm = norm
-        self.objective = loss
+        self.objective: str = loss
         self.l2 = float(l2)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):

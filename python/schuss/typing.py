@@ -22,6 +22,7 @@ __all__ = [
     "LearningRate",
     "LearningRateName",
     "LossName",
+    "NormName",
     "OptimizerName",
     "RegressionLossName",
     "SolverName",
@@ -54,6 +55,9 @@ LossName: TypeAlias = Literal[
     "poisson",
 ]
 """What `schuss.MLP` minimises: one of `schuss.LOSSES`."""
+
+NormName: TypeAlias = Literal["layer", "rms"]
+"""What brings the outputs of a hidden layer of `schuss.MLP` to scale."""
 
 DTypeName: TypeAlias = Literal["float32", "float64"]
 """The precision of `schuss.MLP`."""

@@ -164,6 +164,7 @@ def mistakes() -> None:
     sc.MLP([1, 1], activation="rleu")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.MLP([1, 1], loss="squared")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.MLP([1, 1], dtype="float16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.MLP([1, 1], norm="batch")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     net = sc.MLP([1, 1])
     net.fit(X, Y, epoch=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     net.fit(X, Y, batch_size="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -28,10 +28,10 @@ from .._tensors import per_layer
 from ..history import History
 from ..typing import ActivationName
 from . import _losses, _parameters, _threads
-from ._descent import Descent
-from ._epochs import Epochs
+from ._full_batch import FullBatch
 from ._held_out import HeldOut
 from ._listeners import Listeners
+from ._mini_batches import MiniBatches
 from ._optimizer_state import OptimizerState
 from ._recipes import lbfgs_of, optimizer_of
 from ._record import Record, fresh_attributes
@@ -294,7 +294,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._split_state = copy.deepcopy(random)
             self._seed = int(random.randint(2**63, dtype=np.uint64))
             self._epochs = 0
-            self._optimizer_state = OptimizerState()
+            # As scikit-learn calls it.
+            self._optimizer = OptimizerState()
+        # Parameters to continue from may have come from elsewhere, without their history.
+        for name, value in fresh_attributes(stops_early).items():
+            if first or not hasattr(self, name):
+                setattr(self, name, value)
         if not first:
             old = _parameters.layers(self.coefs_)
             if old != layers:
@@ -302,8 +307,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
         self.n_layers_ = len(layers)
         self.out_activation_ = self._objective().link
-        for name, value in fresh_attributes(stops_early).items():
-            setattr(self, name, value)
         return theta
 
     def _split(self, data: Samples) -> tuple[Samples, Samples]:
@@ -334,9 +337,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
         named = dict(zip((tensor.name for tensor in setup.core.tensors()), tensors, strict=True))
         recipe, schedule = optimizer_of(self)
-        optimizer = self._optimizer_state.resume(recipe, named, schedule, self.clip_norm)
+        optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm)
         threads = self._threads(setup.core, batch_size)
-        training = Epochs(setup, optimizer, self._optimizer_state, batch_size, threads)
+        training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
         training.run(epochs)
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
@@ -353,7 +356,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
         # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
         threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
-        training = Descent(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
+        training = FullBatch(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
         training.run(self.max_iter)
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)

@@ -79,7 +79,11 @@ class Training(ABC):
                     self._enter(loss, lr, penalty)
                 self.stopped = Stop.INTERRUPTED
             except _schuss.NonFiniteError as error:
+                self.record.close(Stop.NOT_FINITE)
                 raise ValueError(NOT_FINITE) from error
+            except BaseException:
+                self.record.close(Stop.ERROR)
+                raise
         self.record.publish()
         self.record.close(self.stopped)
         if self.settings.restores_best and self.record.best.theta is not None:

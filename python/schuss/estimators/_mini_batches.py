@@ -14,7 +14,7 @@ from ._record import Epoch
 from ._training import Setup, Training
 
 
-class Epochs(Training):
+class MiniBatches(Training):
     """Training with an optimizer that takes many steps an epoch.
 
     Parameters

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._descent import Descent as Steps
-from .._descent import QuasiNewton, descend
+from .._descent import Descent, QuasiNewton, descend
 from .._schuss import LBFGS, NonFiniteError
 from .._stop import Stop
 from ._training import Setup, Training
@@ -16,7 +15,7 @@ from ._training import Setup, Training
 Array = NDArray[Any]
 
 
-class Descent(Training):
+class FullBatch(Training):
     """Training with L-BFGS, in which a step is an epoch.
 
     Parameters
@@ -57,8 +56,8 @@ class Descent(Training):
         self._evaluations = 0
 
     def _train(self, epochs: int) -> None:
-        def stepped(steps: Steps) -> Stop | None:
-            return self._after_step(steps.value, epochs)
+        def stepped(descent: Descent) -> Stop | None:
+            return self._after_step(descent.value, epochs)
 
         self.listeners.begin_epoch()
         end = descend(QuasiNewton(self.recipe, self.theta), self._evaluate, stepped, self._out_of_budget)
