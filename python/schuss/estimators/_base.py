@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +15,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .. import _schuss, optimizers
+from .. import _schuss
 from .._callbacks import as_list
-from .._schuss import ACTIVATIONS, LBFGS
+from .._schuss import LBFGS
 from .._sparse import check_sound, compressed, is_sparse
 from .._stop import Stop
 from .._tensors import per_layer
 from ..history import History
-from ..typing import ActivationName
 from . import _losses, _parameters, _threads
 from ._full_batch import FullBatch
 from ._held_out import HeldOut
+from ._hyperparameters import Hyperparameters
 from ._listeners import Listeners
 from ._mini_batches import MiniBatches
 from ._optimizer_state import OptimizerState
@@ -41,8 +39,6 @@ from ._tasks import CallbackSupportMixin, Tasks
 from ._training import NOT_FINITE, Setup
 
 Array: TypeAlias = NDArray[Any]
-Activation: TypeAlias = ActivationName | Literal["logistic"]
-Callback: TypeAlias = Callable[[Any], object]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
@@ -56,7 +52,7 @@ UNFINISHED = {
 }
 
 
-class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     """A multilayer perceptron in scikit-learn's manner."""
 
     # What fitting makes; most of it comes from `Record.publish`.
@@ -76,42 +72,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     out_activation_: str
     n_features_in_: int
     feature_names_in_: Array
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"logistic", *ACTIVATIONS}), "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "optimizer": [optimizers.Optimizer, LBFGS, str, None],
-        "schedule": [callable, None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "scoring": [str, callable, None],
-        "restore_best": ["boolean", None],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "callbacks": [list, tuple, callable, None],
-        "progress": ["boolean"],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-    }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -22,9 +22,10 @@ from .. import optimizers
 from .._schuss import LBFGS, Schedule
 from ..typing import LearningRateName, OptimizerName, SolverName
 from . import _losses
-from ._base import Activation, BaseMLP, Callback
+from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
+from ._hyperparameters import Activation, Callback
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -62,6 +63,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    class_weight: Weights | Sequence[Weights] | Literal["balanced"] | None
     classes_: Array
 
     _parameter_constraints: ClassVar = {
@@ -109,40 +111,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         progress: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.dropout = dropout
-        self.class_weight = class_weight
-        self.clip_norm = clip_norm
-        self.scoring = scoring
-        self.restore_best = restore_best
-        self.max_time = max_time
-        self.callbacks = callbacks
-        self.progress = progress
-        self.n_threads = n_threads
+        self._keep(locals())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -16,9 +16,10 @@ from .. import optimizers
 from .._schuss import LBFGS, Schedule
 from ..typing import LearningRateName, OptimizerName, RegressionLossName, SolverName
 from . import _losses
-from ._base import Activation, BaseMLP, Callback
+from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
+from ._hyperparameters import Activation, Callback
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,6 +62,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> model.fit(X, y).score(X, y) > 0.3
     True
     """
+
+    loss: RegressionLossName
+    delta: float
+    quantile: float
+    target_weights: ArrayLike | None
 
     _parameter_constraints: ClassVar = {
         **BaseMLP._parameter_constraints,
@@ -111,43 +117,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         progress: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.dropout = dropout
-        self.delta = delta
-        self.quantile = quantile
-        self.target_weights = target_weights
-        self.clip_norm = clip_norm
-        self.scoring = scoring
-        self.restore_best = restore_best
-        self.max_time = max_time
-        self.callbacks = callbacks
-        self.progress = progress
-        self.n_threads = n_threads
+        self._keep(locals())
 
     @checked
     def fit(
