@@ -284,7 +284,7 @@ def test_a_group_has_a_share_of_the_rate_that_all_follow():
     group["lr"] = group["lr"] * 2
     optimizer.step([np.zeros(1), np.ones(1)])
     assert b[0] == -2.25 * 0.125 - 0.0625
-    with pytest.raises(ValueError, match="lr_factor must be a finite number >= 0, got -1.0"):
+    with pytest.raises(ValueError, match=r"lr_factor must be a finite number >= 0, got -1\.0"):
         group["lr_factor"] = -1.0
 
 

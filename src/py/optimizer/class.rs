@@ -9,7 +9,6 @@ use super::object::{PyOptimizer, RecipeOrBinding};
 use super::param_group::ParamGroup;
 use super::recipe::{Group, Recipe};
 use super::{pickle, state, value};
-use crate::optim::Counts;
 use crate::optim::options::Convention;
 use crate::py::precision::dispatch;
 
@@ -129,13 +128,13 @@ impl PyOptimizer {
     /// int: Steps taken; skipped steps are not among them.
     #[getter]
     fn step_count(&self) -> u64 {
-        self.counts().steps
+        self.inner.counts().steps
     }
 
     /// int: Steps left out because a gradient was not finite (``nonfinite="skip"``).
     #[getter]
     fn skipped_steps(&self) -> u64 {
-        self.counts().skipped
+        self.inner.counts().skipped
     }
 
     /// list of ParamGroup: The groups' live options: ``opt.param_groups[0]["lr"] = 0.1`` takes effect at the next step.
@@ -172,11 +171,10 @@ impl PyOptimizer {
     /// -------
     /// dict
     ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
-    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``) and ``group_of`` (the number of
-    ///     each array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
-    ///     dtype); ``gathered`` (gradients since the last
-    ///     step, with `accumulate`) and ``memory`` (for each group the numbers that its rule remembers,
-    ///     and the steps in which it was frozen, where there were any).
+    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``), ``group_of`` (the number of each
+    ///     array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
+    ///     dtype); ``gathered`` (gradients since the last step, with `accumulate`) and ``memory`` (for each group the
+    ///     numbers that its rule remembers, and the steps in which it was frozen, where there were any).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         state::saved(&self.inner, py)
     }
@@ -217,14 +215,5 @@ impl PyOptimizer {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         value::text(&self.inner, py)
-    }
-}
-
-impl PyOptimizer {
-    fn counts(&self) -> Counts {
-        match &self.inner {
-            RecipeOrBinding::Recipe(_) => Counts::default(),
-            RecipeOrBinding::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.counts()),
-        }
     }
 }

@@ -12,7 +12,7 @@ use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Recipe, is_of_whole_step};
 use crate::error::Error;
 use crate::optim::options::Value;
-use crate::optim::{Config, Optimizer};
+use crate::optim::{Config, Counts, Optimizer};
 use crate::py::options::to_python;
 use crate::py::precision::dispatch;
 use crate::scalar::Scalar;
@@ -131,15 +131,17 @@ impl RecipeOrBinding {
         }
     }
 
-    /// The learning rate of a group's next step.
+    /// How many steps it has taken.
+    pub fn counts(&self) -> Counts {
+        match self {
+            RecipeOrBinding::Recipe(_) => Counts::default(),
+            RecipeOrBinding::Bound(bound) => dispatch!(&bound.stepper, stepper => stepper.optimizer.counts()),
+        }
+    }
+
+    /// The learning rate of a group's next step, before its factor.
     pub fn lr(&self, group: usize) -> PyResult<f64> {
-        Ok(match self {
-            RecipeOrBinding::Recipe(_) => self.config(group).schedule().value(0.0)?,
-            RecipeOrBinding::Bound(bound) => {
-                let steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.step_count());
-                self.config(group).schedule().value(steps as f64)?
-            }
-        })
+        Ok(self.config(group).schedule().value(self.counts().steps as f64)?)
     }
 
     /// Changes an option of a group; of all where it is about the whole step.

@@ -26,10 +26,11 @@ pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'p
         let memory = PyDict::new(py);
         dispatch!(&bound.stepper, stepper => {
             stepper.optimizer.memory(index).try_for_each(|(name, number)| memory.set_item(name, number))?;
-            if stepper.optimizer.frozen_steps(index) > 0 {
-                memory.set_item(FROZEN_STEPS, stepper.optimizer.frozen_steps(index))?;
-            }
         });
+        let frozen_steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.frozen_steps(index));
+        if frozen_steps > 0 {
+            memory.set_item(FROZEN_STEPS, frozen_steps)?;
+        }
         memories.append(memory)?;
     }
     let counts = dispatch!(&bound.stepper, stepper => stepper.optimizer.counts());
@@ -86,8 +87,8 @@ pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyRe
         skipped: saved.part("skipped_steps")?.extract()?,
         gathered: saved.part("gathered")?.extract()?,
     };
-    let frozen_steps = saved.frozen_steps(counts.steps)?;
     let (memories, arrays) = (saved.of_groups("memory")?, saved.part("state")?.extract()?);
+    let frozen_steps = frozen_steps(&memories, counts.steps)?;
     let masks = groups.iter().map(|group| group.extras.mask.as_ref()).enumerate();
     let selected = bound.selected(py, masks)?;
     let (configs, extras) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
@@ -99,6 +100,19 @@ pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyRe
     });
     bound.set_extras(extras);
     Ok(())
+}
+
+/// The steps in which each group was frozen.
+fn frozen_steps(memories: &[Bound<'_, PyDict>], steps: u64) -> PyResult<Vec<u64>> {
+    let of_group = |(group, memory): (usize, &Bound<'_, PyDict>)| {
+        let frozen: u64 = memory.get_item(FROZEN_STEPS)?.map_or(Ok(0), |saved| saved.extract())?;
+        if frozen > steps {
+            let place = format!("state_dict[\"memory\"][{group}][{FROZEN_STEPS:?}]");
+            return Err(Error::value(place, frozen, format!("at most step_count, {steps}")).into());
+        }
+        Ok(frozen)
+    };
+    memories.iter().enumerate().map(of_group).collect()
 }
 
 /// A state that is to be loaded by an optimizer of so many groups.
@@ -121,19 +135,6 @@ impl<'py> Saved<'_, 'py> {
         }
         let (got, expected) = (format!("{} groups", dicts.len()), format!("{} groups", self.groups));
         Err(Error::value(format!("state_dict[{name:?}]"), got, expected).into())
-    }
-
-    /// In how many of so many steps each group was frozen.
-    fn frozen_steps(&self, steps: u64) -> PyResult<Vec<u64>> {
-        let of_group = |(group, memory): (usize, Bound<'py, PyDict>)| {
-            let frozen: u64 = memory.get_item(FROZEN_STEPS)?.map_or(Ok(0), |saved| saved.extract())?;
-            if frozen <= steps {
-                return Ok(frozen);
-            }
-            let place = format!("state_dict[\"memory\"][{group}][{FROZEN_STEPS:?}]");
-            Err(Error::value(place, frozen, format!("at most step_count, {steps}")).into())
-        };
-        self.of_groups("memory")?.into_iter().enumerate().map(of_group).collect()
     }
 
     /// Refuses a state whose arrays are in other groups, where it says in which.

@@ -6,7 +6,6 @@ use pyo3::types::{PyDict, PyList};
 use super::object::{PyOptimizer, RecipeOrBinding};
 use super::recipe::{Group, is_of_whole_step};
 use crate::optim::options::{Convention, Value};
-use crate::py::precision::dispatch;
 use crate::py::schedule::learning_rate;
 
 /// Recipes are equal where they do the same; optimizers at work are only themselves.
@@ -56,7 +55,7 @@ pub fn text(inner: &RecipeOrBinding, py: Python<'_>) -> PyResult<String> {
     }
     let mut text = format!("{}({})", inner.config(0).spec().name, arguments.join(", "));
     if let RecipeOrBinding::Bound(bound) = inner {
-        let steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.step_count());
+        let steps = inner.counts().steps;
         let plural = if bound.len() == 1 { "" } else { "s" };
         text += &format!(" of {} array{plural} at step {steps}", bound.len());
     }
