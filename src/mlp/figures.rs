@@ -13,11 +13,6 @@ impl Figures {
         Figures((0..len).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Sets one of them.
     #[inline]
     pub fn set(&self, index: usize, value: f64) {
