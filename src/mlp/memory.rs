@@ -6,9 +6,7 @@ use crate::scalar::Scalar;
 use crate::team::Shared;
 
 use super::data::Data;
-use super::network::Network;
-use super::plan::Plan;
-use super::slots::{INPUTS, MatrixPlan};
+use super::slots::{INPUTS, Matrices, MatrixPlan};
 
 /// The most rows that are held at once. A larger batch passes through in pieces of this size, its gradient summed in
 /// the same order as in one piece.
@@ -50,29 +48,28 @@ pub struct Workspace<T> {
 }
 
 impl<T: Scalar> Workspace<T> {
-    /// To train with batches of up to `batch` rows, of data whose inputs are sparse or not.
-    pub fn for_training(network: &Network, batch: usize, sparse: bool) -> Self {
+    /// To train with batches of up to `batch` rows whose targets are classes or not, whose inputs are sparse or not.
+    pub(super) fn for_training(matrices: &Matrices, batch: usize, classes: bool, sparse: bool) -> Self {
         let rows = batch.clamp(1, MAX_ROWS);
-        let classes = network.loss.takes_classes();
         Workspace {
             sparse,
             source: vec![0; if sparse { rows } else { 0 }],
             classes: vec![0; if classes { rows } else { 0 }],
-            targets: Buffer::zeroed(if classes { 0 } else { rows * network.outputs() }),
+            targets: Buffer::zeroed(if classes { 0 } else { rows * matrices.outputs() }),
             weights: Buffer::zeroed(rows),
             row_loss: vec![0.0; rows],
-            ..Self::bare(&network.training, rows, !sparse)
+            ..Self::bare(matrices, rows, !sparse)
         }
     }
 
     /// To look at up to `rows` rows that lie elsewhere: their inputs are not copied.
-    pub fn for_prediction(network: &Network, rows: usize) -> Self {
-        Self::bare(&network.prediction, rows, false)
+    pub(super) fn for_prediction(matrices: &Matrices, rows: usize) -> Self {
+        Self::bare(matrices, rows, false)
     }
 
-    fn bare(plan: &Plan, rows: usize, with_inputs: bool) -> Self {
-        let mut buffers = vec![0; plan.buffers()];
-        for (slot, matrix) in plan.matrices.iter().enumerate().filter(|(slot, _)| *slot != INPUTS || with_inputs) {
+    fn bare(matrices: &Matrices, rows: usize, with_inputs: bool) -> Self {
+        let mut buffers = vec![0; matrices.buffers()];
+        for (slot, matrix) in matrices.all.iter().enumerate().filter(|(slot, _)| *slot != INPUTS || with_inputs) {
             debug_assert!(slot != INPUTS || matrix.buffer == 0);
             buffers[matrix.buffer] = rows.max(1).saturating_mul(stride::<T>(matrix.cols)).max(buffers[matrix.buffer]);
         }
@@ -99,18 +96,14 @@ impl<T: Scalar> Workspace<T> {
     }
 
     /// The same memory, to be claimed in parts by a team that learns from `data`.
-    pub fn share<'a, 'd: 'a>(&'a mut self, network: &Network, data: &Data<'d, T>) -> Batch<'a, T> {
+    pub(super) fn share<'a, 'd: 'a>(&'a mut self, matrices: &Matrices, data: &Data<'d, T>) -> Batch<'a, T> {
         let sparse: Option<Csr<'a, T>> = data.x.sparse();
         assert_eq!(self.sparse, sparse.is_some());
-        Batch { sparse, weighted: data.weights.is_some(), ..self.share_matrices(&network.training) }
+        Batch { sparse, weighted: data.weights.is_some(), ..self.share_alone(matrices) }
     }
 
     /// The same memory, for one worker that takes rows forward.
-    pub fn share_alone(&mut self, network: &Network) -> Batch<'_, T> {
-        self.share_matrices(&network.prediction)
-    }
-
-    fn share_matrices(&mut self, plan: &Plan) -> Batch<'_, T> {
+    pub(super) fn share_alone(&mut self, matrices: &Matrices) -> Batch<'_, T> {
         let buffers: Vec<_> = self.buffers.iter_mut().map(|buffer| Shared::new(buffer)).collect();
         let matrix = |&MatrixPlan { cols, buffer }: &MatrixPlan| Matrix {
             data: buffers[buffer],
@@ -119,8 +112,8 @@ impl<T: Scalar> Workspace<T> {
             stride: stride::<T>(cols),
         };
         Batch {
-            matrices: plan.matrices.iter().map(matrix).collect(),
-            outputs: plan.matrices[plan.logits].cols,
+            matrices: matrices.all.iter().map(matrix).collect(),
+            outputs: matrices.outputs(),
             sparse: None,
             weighted: false,
             source: Shared::new(&mut self.source),

@@ -1,11 +1,12 @@
 //! What a network is, without its parameters: a table of tensors, stages that use them, and what is minimised.
 
 use super::architecture::{Architecture, tensors_of};
+use super::memory::Workspace;
 use super::plan::{Plan, Planner};
-use super::slots::INPUTS;
 use super::stages::Stage;
 use super::tensors::{Kind, Tensors};
 use crate::kernels::loss::Loss;
+use crate::scalar::Scalar;
 
 /// A network without its parameters.
 #[derive(Debug, Clone)]
@@ -50,12 +51,17 @@ impl Network {
 
     /// Inputs of the network.
     pub fn inputs(&self) -> usize {
-        self.training.matrices[INPUTS].cols
+        self.training.matrices.inputs()
     }
 
     /// Outputs of the network.
     pub fn outputs(&self) -> usize {
-        self.training.matrices[self.training.logits].cols
+        self.training.matrices.outputs()
+    }
+
+    /// Memory to train with batches of up to `batch` rows, of data whose inputs are sparse or not.
+    pub fn workspace<T: Scalar>(&self, batch: usize, sparse: bool) -> Workspace<T> {
+        Workspace::for_training(&self.training.matrices, batch, self.loss.takes_classes(), sparse)
     }
 
     /// Whether something is different in each step: dropout.

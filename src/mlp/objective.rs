@@ -10,7 +10,6 @@ use super::network::Network;
 use super::predict;
 use super::stages::{Pass, Sink};
 use super::tensors::Piece;
-use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
@@ -99,20 +98,13 @@ impl<T: Scalar> Kernel for AddPenalty<'_, T> {
 /// Losses of rows of a batch, and where `scale` is given the gradient of their sum times `scale`, in the place of the logits.
 /// False where a loss is not finite.
 pub fn losses<T: Scalar>(network: &Network, rows: &mut MyRows<'_, '_, T>, scale: Option<f64>) -> bool {
-    let judged = rows.to_judge(network.training.logits);
-    let given = LossRows {
-        outputs: network.outputs(),
-        stride: judged.stride,
-        targets: judged.targets,
-        weights: judged.weights,
-        output_weights: network.output_weights.as_deref(),
-        row_loss: &mut *judged.row_loss,
-    };
+    let logits = network.training.matrices.logits;
+    let (z, given) = rows.for_loss(logits, network.output_weights.as_deref());
     match scale.map(T::from_f64) {
-        Some(scale) => network.loss.gradient(judged.logits, scale, given),
-        None => network.loss.value(judged.logits, given),
+        Some(scale) => network.loss.gradient(z, scale, given),
+        None => network.loss.value(z, given),
     }
-    judged.row_loss.iter().all(|loss| loss.is_finite())
+    rows.losses().iter().all(|loss| loss.is_finite())
 }
 
 /// The objective on `data`, without dropout.
@@ -161,7 +153,7 @@ pub fn value_and_grads<T: Scalar>(
         .threads
         .unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, team::cores()));
     let rows_held = workspace.rows();
-    let batch = workspace.share(network, data);
+    let batch = workspace.share(&network.training.matrices, data);
     let shared = Gradient::new(grads);
     let total = Mutex::new(0.0);
     team::run(workers, |worker| {

@@ -1,7 +1,7 @@
 //! Which stages a batch passes through, and which matrix each of them reads and writes.
 
 use super::architecture::Architecture;
-use super::slots::{INPUTS, MatrixPlan, Slot};
+use super::slots::{INPUTS, Matrices, MatrixPlan, Slot};
 use super::stages::{Activate, Dense, Dropout, Norm, Stage};
 use super::tensors::{Kind, Tensors};
 
@@ -10,20 +10,13 @@ use super::tensors::{Kind, Tensors};
 pub struct Plan {
     /// In the order of the way forward.
     pub stages: Vec<Stage>,
-    /// The matrices of a batch; the first are the inputs.
-    pub matrices: Vec<MatrixPlan>,
-    /// Where the last layer's preactivations are.
-    pub logits: Slot,
+    /// What they read and write.
+    pub matrices: Matrices,
     /// The stage of each tensor.
     owners: Vec<usize>,
 }
 
 impl Plan {
-    /// How many buffers there are.
-    pub fn buffers(&self) -> usize {
-        self.matrices.iter().map(|matrix| matrix.buffer + 1).max().unwrap_or(0)
-    }
-
     /// The stage that a tensor belongs to.
     #[inline]
     pub fn stage_of(&self, tensor: usize) -> &Stage {
@@ -98,7 +91,7 @@ impl<'a> Planner<'a> {
         for (number, stage) in self.stages.iter().enumerate() {
             stage.tensors().into_iter().for_each(|tensor| owners[tensor] = number);
         }
-        Plan { stages: self.stages, matrices: self.matrices, logits, owners }
+        Plan { stages: self.stages, matrices: Matrices { all: self.matrices, logits }, owners }
     }
 
     /// The norm of a hidden layer, if it has one: where its result is, and where its inputs' gradient will be.

@@ -20,7 +20,7 @@ const FLOPS_PER_WORKER: f64 = 2e6;
 
 /// One worker's memory for blocks of up to `rows` rows.
 pub fn workspace<T: Scalar>(network: &Network, rows: usize) -> Workspace<T> {
-    Workspace::for_prediction(network, rows.min(BLOCK_ROWS))
+    Workspace::for_prediction(&network.prediction.matrices, rows.min(BLOCK_ROWS))
 }
 
 /// Takes rows forward, block by block.
@@ -38,7 +38,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         Predictor {
             network,
             rows: memory.rows().max(1),
-            batch: memory.share_alone(network),
+            batch: memory.share_alone(&network.prediction.matrices),
             scratch: Scratch::new(network.max_terms()),
             row_loss: [0.0; BLOCK_ROWS],
         }
@@ -59,9 +59,9 @@ impl<'a, T: Scalar> Predictor<'a, T> {
             let mut pass =
                 Pass { tensors: &network.tensors, params, noise: None, first: 0, scratch: &mut self.scratch };
             plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut claim));
-            let stride = claim.stride(plan.logits);
+            let stride = claim.stride(plan.matrices.logits);
             let losses = &mut self.row_loss[..block.len()];
-            use_logits(block, claim.flat_mut(plan.logits), stride, losses);
+            use_logits(block, claim.flat_mut(plan.matrices.logits), stride, losses);
         }
     }
 

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::data::{Data, Inputs};
-use super::memory::{MAX_ROWS, Workspace};
+use super::memory::MAX_ROWS;
 use super::objective::{self, How, value_and_grads};
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, fit};
@@ -143,7 +143,7 @@ fn check_gradient(network: &Network) {
     let classes: Vec<u32> = (0..10).map(|i| i % 3).collect();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Classes(&classes), weights: None };
     let mut params = numbers::<f64>(network.tensors.len(), 2);
-    let mut workspace = Workspace::for_training(network, 10, false);
+    let mut workspace = network.workspace(10, false);
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
     let how = |threads| How { noise: Some(3), threads };
@@ -173,7 +173,7 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
         let data =
             Data { x: Inputs::Dense(x), targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
         let mut grads = vec![0.0; params.len()];
-        let mut workspace = Workspace::for_training(&network, data.len(), false);
+        let mut workspace = network.workspace(data.len(), false);
         let loss = value_and_grads(&network, &params, &data, How::default(), &mut workspace, &mut grads);
         assert!((loss - objective::value(&network, &params, &data, Some(2))).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));

@@ -14,5 +14,5 @@ mod rows;
 mod tensors;
 mod vouched;
 
-pub use rows::{AllRows, Judged, MyRows};
+pub use rows::{AllRows, MyRows};
 pub use tensors::{Gradient, MyGradient, MyTensors, Parameters, Share, ToUpdate, as_matrix};

@@ -8,7 +8,7 @@ use super::super::data::{Data, Inputs};
 use super::super::memory::{Batch, Matrix};
 use super::super::slots::{INPUTS, Slot};
 use super::vouched::Vouched;
-use crate::kernels::loss::Targets;
+use crate::kernels::loss::{LossRows, Targets};
 use crate::scalar::Scalar;
 use crate::team::Shared;
 
@@ -168,21 +168,32 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
         }
     }
 
-    /// What a loss takes: preactivations, and the rest of these rows.
-    pub fn to_judge(&mut self, logits: Slot) -> Judged<'_, T> {
+    /// What a loss takes: preactivations in padded rows, whose gradient is to take their place, and the rest of these rows.
+    pub fn for_loss<'s>(
+        &'s mut self,
+        logits: Slot,
+        output_weights: Option<&'s [f64]>,
+    ) -> (&'s mut [T], LossRows<'s, T>) {
         let (batch, rows, vouched) = (self.batch, self.rows.clone(), self.vouched);
         let values = rows.start * batch.outputs..rows.end * batch.outputs;
         // Five different arrays.
-        Judged {
+        let given = LossRows {
+            outputs: batch.outputs,
             stride: self.stride(logits),
-            logits: self.flat_mut(logits),
             targets: match batch.classes.is_empty() {
                 true => Targets::Values(vouched.read(batch.targets, values)),
                 false => Targets::Classes(vouched.read(batch.classes, rows.clone())),
             },
             weights: batch.weighted.then(|| vouched.read(batch.weights, rows.clone())),
+            output_weights,
             row_loss: vouched.write(batch.row_loss, rows),
-        }
+        };
+        (self.flat_mut(logits), given)
+    }
+
+    /// The weighted losses of the rows.
+    pub fn losses(&self) -> &[f64] {
+        self.vouched.read(self.batch.row_loss, self.rows.clone())
     }
 
     /// Copies these rows of the batch from the rows of the data that `order`, the batch's order, names.
@@ -224,20 +235,6 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
             to.iter_mut().zip(from).for_each(|(to, &row)| *to = weights[row as usize]);
         }
     }
-}
-
-/// Preactivations of rows, and what a loss needs besides.
-pub struct Judged<'b, T> {
-    /// Preactivations of the last layer, in padded rows; their gradient is to take their place.
-    pub logits: &'b mut [T],
-    /// From one row of them to the next.
-    pub stride: usize,
-    /// What they should have said.
-    pub targets: Targets<'b, T>,
-    /// The rows' weights, where they have any.
-    pub weights: Option<&'b [T]>,
-    /// Where the rows' losses go.
-    pub row_loss: &'b mut [f64],
 }
 
 /// All rows of the batch, to read.

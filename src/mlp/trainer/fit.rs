@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use super::super::claims::Parameters;
 use super::super::data::Data;
 use super::super::figures::{Figures, Published};
-use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
 use super::leader::Leader;
@@ -36,7 +35,7 @@ pub fn fit<'d, T: Scalar>(
 ) -> Result<Stop> {
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
-    let mut workspace = Workspace::for_training(network, batch_size, data.x.sparse().is_some());
+    let mut workspace = network.workspace(batch_size, data.x.sparse().is_some());
     let mut grads = vec![T::ZERO; network.tensors.len()];
     let policy = policy(network, optimizer);
     // Out of the optimizer for as long as the workers share them.
@@ -49,7 +48,7 @@ pub fn fit<'d, T: Scalar>(
         options,
         batch_size,
         rows_held: workspace.rows(),
-        batch: workspace.share(network, data),
+        batch: workspace.share(&network.training.matrices, data),
         row_norms: Figures::zeros(network.tensors.rows()),
         row_squares: objective::row_squares(network, params),
         magnitudes: Figures::zeros(workers * 2 * network.training.stages.len()),

@@ -190,7 +190,7 @@ impl PyNetwork {
         let sparse = data.x.sparse().is_some();
         let mut workspace = spare
             .filter(|spare| spare.rows() >= data.len().min(MAX_ROWS) && spare.is_sparse() == sparse)
-            .unwrap_or_else(|| Box::new(Workspace::for_training(&self.network, data.len(), sparse)));
+            .unwrap_or_else(|| Box::new(self.network.workspace(data.len(), sparse)));
         let how = How { noise, threads };
         let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
         *locked() = Some(workspace);
