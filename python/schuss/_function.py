@@ -73,7 +73,8 @@ class Function:
 
     def project(self, x: Array, out: Array | None = None) -> Array:
         """The nearest point within the bounds."""
-        return x if self._bounds is None else np.clip(x, *self._bounds, out=out)
+        # Of an array without dimensions, `clip` makes a scalar.
+        return x if self._bounds is None else np.asarray(np.clip(x, *self._bounds, out=out))
 
     def step_size(self, x: Array, gradient: Array, lr: float) -> float:
         """Length of the gradient step: lr * |g|, less what the bounds cut off."""

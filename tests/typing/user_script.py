@@ -77,7 +77,7 @@ def minimise() -> None:
     print(result.x, result.fun, result.message)
     for optimizer in (sc.LBFGS(history_size=5), sc.Adam(lr=0.1)):
         sc.minimize(square, np.ones(2), jac=True, optimizer=optimizer)
-    sc.minimize(lambda x: ((x - 3) ** 2).sum(), [0.0], optimizer="adam", bounds=[(None, 1.0)], max_steps=5)
+    sc.minimize(lambda x: ((x - 3) ** 2).sum(), 0.0, optimizer="adam", bounds=[(None, 1.0)], max_steps=5)
 
 
 def network() -> None:
