@@ -58,7 +58,7 @@ fn peak<T: Scalar>(cores: usize) -> f64 {
 }
 
 fn main() {
-    let cores = team::cores();
+    let cores = schuss::cores::cores();
     let line = |name, one, all| format!(r#""{name}": {{"one core": {one:.1}, "all cores": {all:.1}}}"#);
     let single = line("float32", peak::<f32>(1), peak::<f32>(cores));
     let double = line("float64", peak::<f64>(1), peak::<f64>(cores));

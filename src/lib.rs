@@ -1,15 +1,19 @@
 //! `schuss`: fast optimizers and neural-network training on the CPU.
 //!
-//! The modules import one way only: `error`, `scalar`, `simd`, `buffer` -> `reductions`, `team` -> `kernels`, `optim` -> `mlp` -> `py`.
+//! The modules import one way only: `error`, `scalar`, `simd`, `buffer`, `cores` -> `reductions`, `team` -> `kernels`,
+//! `optim` -> `mlp` -> `py`.
 //! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
 
 pub mod buffer;
+pub mod cores;
 pub mod error;
 pub mod kernels;
 pub mod mlp;
 pub mod optim;
+mod per_process;
 pub mod reductions;
 pub mod scalar;
+pub mod share;
 pub mod simd;
 pub mod stop;
 pub mod team;

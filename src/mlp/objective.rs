@@ -10,6 +10,7 @@ use super::network::Network;
 use super::predict;
 use super::stages::{Pass, Sink};
 use super::tensors::Piece;
+use crate::cores::cores;
 use crate::kernels::matmul::Scratch;
 use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
@@ -149,9 +150,8 @@ pub fn value_and_grads<T: Scalar>(
 ) -> f64 {
     let order: Vec<u32> = (0..data.len() as u32).collect();
     let weight = data.weight_of(&order);
-    let workers = how
-        .threads
-        .unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, team::cores()));
+    let workers =
+        how.threads.unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores()));
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
     let shared = Gradient::new(grads);

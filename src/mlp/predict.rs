@@ -6,6 +6,7 @@ use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
 use super::stages::Pass;
+use crate::cores::cores;
 use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::scalar::Scalar;
@@ -102,7 +103,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
 /// How many workers some rows deserve.
 fn workers(network: &Network, rows: usize, threads: Option<usize>) -> usize {
     let flops = network.step_flops(rows) / 3.0;
-    let most = threads.unwrap_or_else(team::cores).min(rows.div_ceil(GRAIN)).max(1);
+    let most = threads.unwrap_or_else(cores).min(rows.div_ceil(GRAIN)).max(1);
     ((flops / FLOPS_PER_WORKER) as usize).clamp(1, most)
 }
 

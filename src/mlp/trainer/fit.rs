@@ -12,6 +12,7 @@ use super::super::objective;
 use super::leader::Leader;
 use super::options::{Monitor, Options};
 use super::training::{Policy, Training};
+use crate::cores::cores;
 use crate::error::Result;
 use crate::optim::Optimizer;
 use crate::scalar::Scalar;
@@ -87,5 +88,5 @@ fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
 
 /// How many workers a training with batches of that size deserves.
 pub fn workers(network: &Network, batch_size: usize) -> usize {
-    ((network.step_flops(batch_size) / FLOPS_PER_WORKER) as usize).clamp(1, team::cores())
+    ((network.step_flops(batch_size) / FLOPS_PER_WORKER) as usize).clamp(1, cores())
 }

@@ -4,11 +4,11 @@ use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::cores::cores;
 use crate::optim::{Config, Optimizer, driver};
 use crate::py::arrays::{Arrays, is_array};
 use crate::py::structure::{Placed, Structure};
 use crate::scalar::Scalar;
-use crate::team;
 
 /// Elements from which on a step lets other Python threads run.
 const RELEASE: usize = 64 * 1024;
@@ -53,7 +53,7 @@ impl<T: Scalar> Stepper<T> {
             // borrowed, and its documentation reserves parameters and gradients for the step.
             let views = unsafe { arrays.views() };
             match large {
-                true => grads.py().detach(|| driver::step(optimizer, views, team::cores())),
+                true => grads.py().detach(|| driver::step(optimizer, views, cores())),
                 false => driver::step(optimizer, views, 1),
             }
             .map_err(PyErr::from)
