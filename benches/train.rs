@@ -82,7 +82,8 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let input = |(i, j): (usize, usize)| Some(i * inputs + j).filter(|&at| kept(at)).map_or(T::ZERO, number);
     let x = Array2::from_shape_fn((rows, inputs), input);
     let (values_of_x, columns, starts) = compressed(&x);
-    let sparse = || Csr::new(&values_of_x, Indices::Short(&columns), Indices::Long(&starts), inputs).expect("a matrix");
+    let sparse =
+        || Csr::new(&values_of_x, Indices::Short(&columns), Indices::Long(&starts), inputs, 1).expect("a matrix");
     let classes: Vec<u32> = (0..rows).map(|i| (i % outputs) as u32).collect();
     let values: Vec<T> = (0..rows * outputs).map(number).collect();
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };

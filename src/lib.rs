@@ -1,6 +1,6 @@
 //! `schuss`: fast optimizers and neural-network training on the CPU.
 //!
-//! The modules import one way only: `error`, `scalar`, `simd`, `buffer`, `cores` -> `reductions`, `team` -> `kernels`,
+//! The modules import one way only: `error`, `scalar`, `simd`, `buffer`, `cores` -> `reductions`, `team`, `pool` -> `kernels`,
 //! `optim` -> `mlp` -> `py`.
 //! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
 
@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod mlp;
 pub mod optim;
 mod per_process;
+pub mod pool;
 pub mod reductions;
 pub mod scalar;
 pub mod share;

@@ -60,7 +60,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
     let columns: Vec<i32> = (0..500 * 20).map(|k| k % 20).collect();
     let starts: Vec<i32> = (0..=500).map(|i| i * 20).collect();
     let (columns, starts) = (Indices::Short(&columns), Indices::Short(&starts));
-    let csr = Csr::new(x.as_slice().unwrap(), columns, starts, 20).unwrap();
+    let csr = Csr::new(x.as_slice().unwrap(), columns, starts, 20, 1).unwrap();
     let x = if sparse { Inputs::Sparse(csr) } else { Inputs::Dense(x.view()) };
     let data = Data { x, targets: Targets::Classes(&classes), weights: None };
     let mut params = vec![0.01; network.tensors.len()];

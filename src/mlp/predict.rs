@@ -9,8 +9,9 @@ use super::stages::Pass;
 use crate::cores::cores;
 use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
+use crate::pool;
 use crate::scalar::Scalar;
-use crate::team::{self, Shared};
+use crate::share::share;
 
 /// Rows that pass through the layers together: the activations of a block stay in cache.
 const BLOCK_ROWS: usize = 96;
@@ -112,6 +113,18 @@ pub fn is_quick(network: &Network, rows: usize) -> bool {
     network.step_flops(rows) < FLOPS_PER_WORKER
 }
 
+/// The rows of each worker, with its part of `out`, where a row has `width` elements.
+fn shares<T>(rows: usize, workers: usize, width: usize, mut out: &mut [T]) -> Vec<(Range<usize>, &mut [T])> {
+    assert_eq!(out.len(), rows * width);
+    let of_worker = |index| {
+        let rows = share(index, workers, rows, GRAIN);
+        let part;
+        (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
+        (rows, part)
+    };
+    (0..workers).map(of_worker).collect()
+}
+
 /// Predictions of the rows of `x`: outputs after the loss's link (softmax, sigmoid, exp), or the logits where `raw`.
 pub fn predict<T: Scalar>(
     network: &Network,
@@ -121,13 +134,8 @@ pub fn predict<T: Scalar>(
     raw: bool,
     threads: Option<usize>,
 ) {
-    let outputs = network.outputs();
-    assert_eq!(out.len(), x.nrows() * outputs);
-    let out = Shared::new(out);
-    team::run(workers(network, x.nrows(), threads), |worker| {
-        let rows = worker.share(x.nrows(), GRAIN);
-        // SAFETY: the shares of the workers are disjoint.
-        let out = unsafe { out.write(rows.start * outputs..rows.end * outputs) };
+    let workers = workers(network, x.nrows(), threads);
+    pool::for_each(shares(x.nrows(), workers, network.outputs(), out), workers, |(rows, out)| {
         let mut memory = workspace(network, rows.len());
         Predictor::new(network, &mut memory).outputs(params, x, rows, raw, out);
     });
@@ -136,12 +144,9 @@ pub fn predict<T: Scalar>(
 /// The losses of all rows of `data`, times their weights.
 pub fn row_losses<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> Vec<f64> {
     let mut row_losses = vec![0.0; data.len()];
-    let shared = Shared::new(&mut row_losses);
-    team::run(workers(network, data.len(), threads), |worker| {
-        let rows = worker.share(data.len(), GRAIN);
-        // SAFETY: the shares of the workers are disjoint.
-        let (out, first) = (unsafe { shared.write(rows.clone()) }, rows.start);
-        let mut memory = workspace(network, rows.len());
+    let workers = workers(network, data.len(), threads);
+    pool::for_each(shares(data.len(), workers, 1, &mut row_losses), workers, |(rows, out)| {
+        let (mut memory, first) = (workspace(network, rows.len()), rows.start);
         Predictor::new(network, &mut memory).losses(params, data, rows, |block, losses| {
             out[block.start - first..block.end - first].copy_from_slice(losses);
         });

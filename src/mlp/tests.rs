@@ -68,7 +68,7 @@ fn trained<T: Scalar>(
     let mut x = Array2::from_shape_vec((rows, inputs), numbers::<T>(rows * inputs, 1)).unwrap();
     x.indexed_iter_mut().filter(|((i, j), _)| (i + 3 * j) % 5 < 3).for_each(|(_, x)| *x = T::ZERO);
     let (elements, columns, starts) = compressed(&x);
-    let csr = Csr::new(&elements, Indices::Short(&columns), Indices::Short(&starts), inputs).unwrap();
+    let csr = Csr::new(&elements, Indices::Short(&columns), Indices::Short(&starts), inputs, 1).unwrap();
     let x = if sparse { Inputs::Sparse(csr) } else { Inputs::Dense(x.view()) };
     let values = numbers::<T>(rows * outputs, 2);
     let classes: Vec<u32> = (0..rows).map(|i| (i * 7 % outputs) as u32).collect();

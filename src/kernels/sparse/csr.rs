@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::pool;
 use crate::scalar::Scalar;
 use crate::simd::prefetch;
 
@@ -47,6 +48,11 @@ impl<'a> Indices<'a> {
     }
 }
 
+/// What the beginnings of rows must be.
+const INDPTR: &str = "a sparse matrix whose indptr begins with 0, never falls and ends within the data";
+/// Elements that a thread checks together, in about 0.1 ms.
+const CHECKED_TOGETHER: usize = 256 * 1024;
+
 /// A view of a sparse matrix, or of some of its rows in some order.
 ///
 /// Made from checked arrays; yet nothing here is out of bounds or panics if somebody changes them later.
@@ -61,34 +67,47 @@ pub struct Csr<'a, T> {
 
 impl<'a, T: Scalar> Csr<'a, T> {
     /// A matrix of `width` columns. Row i has `values[starts[i]..starts[i + 1]]` in `columns` of the same range, which
-    /// increase.
-    pub fn new(values: &'a [T], columns: Indices<'a>, starts: Indices<'a>, width: usize) -> Result<Self> {
-        let fault = |got: String, expected: &str| Err(Error::value("X", got, expected));
+    /// increase. All of that is checked, by up to `threads` threads.
+    pub fn new(
+        values: &'a [T],
+        columns: Indices<'a>,
+        starts: Indices<'a>,
+        width: usize,
+        threads: usize,
+    ) -> Result<Self> {
         if columns.len() != values.len() {
             let got = format!("{} and {}", columns.len(), values.len());
-            return fault(got, "a sparse matrix with as many indices as data");
+            return Err(Error::value("X", got, "a sparse matrix with as many indices as data"));
         }
-        let expected = "a sparse matrix whose indptr begins with 0, never falls and ends within the data";
         let rows = starts.len().saturating_sub(1);
         if starts.len() == 0 || starts.at(0) != 0 || starts.at(rows) > values.len() {
-            return fault(format!("an indptr of length {} for {} data", starts.len(), values.len()), expected);
+            let got = format!("an indptr of length {} for {} data", starts.len(), values.len());
+            return Err(Error::value("X", got, INDPTR));
         }
-        for row in 0..rows {
-            let range = starts.at(row)..starts.at(row + 1);
-            if range.start > range.end || range.end > values.len() {
-                return fault(format!("{range:?} for row {row}"), expected);
-            }
-            let mut least = 0;
-            for k in range {
-                let column = columns.at(k);
-                if column < least || column >= width {
-                    let expected = format!("a sparse matrix whose indices increase in each row, below {width}");
-                    return fault(format!("{} after {least} others in row {row}", column as isize), &expected);
-                }
-                least = column + 1;
-            }
+        let matrix = Csr { values, columns, starts, width, order: None };
+        let together = (rows * CHECKED_TOGETHER / values.len().max(1)).max(1);
+        let fault =
+            pool::find_first(rows, together, threads, |rows| rows.into_iter().find_map(|row| matrix.fault(row)));
+        fault.map_or(Ok(matrix), Err)
+    }
+
+    /// What is wrong with a row of the whole matrix, if anything is.
+    fn fault(&self, row: usize) -> Option<Error> {
+        let range = self.starts.at(row)..self.starts.at(row + 1);
+        if range.start > range.end || range.end > self.values.len() {
+            return Some(Error::value("X", format!("{range:?} for row {row}"), INDPTR));
         }
-        Ok(Csr { values, columns, starts, width, order: None })
+        let mut least = 0;
+        for k in range {
+            let column = self.columns.at(k);
+            if column < least || column >= self.width {
+                let got = format!("{} after {least} others in row {row}", column as isize);
+                let expected = format!("a sparse matrix whose indices increase in each row, below {}", self.width);
+                return Some(Error::value("X", got, expected));
+            }
+            least = column + 1;
+        }
+        None
     }
 
     /// The number of rows.

@@ -21,7 +21,7 @@ fn sparse<T: Scalar>(rows: usize, cols: usize) -> (Vec<T>, Vec<i32>, Vec<i64>) {
 
 fn check<T: Scalar>(rows: usize, depth: usize, cols: usize) {
     let (values, columns, starts) = sparse::<T>(rows, depth);
-    let x = Csr::new(&values, Indices::Short(&columns), Indices::Long(&starts), depth).unwrap();
+    let x = Csr::new(&values, Indices::Short(&columns), Indices::Long(&starts), depth, 1).unwrap();
     let order: Vec<u32> = (0..=rows as u32 / 2).map(|i| i * 7 % rows as u32).collect();
     let mut scratch = Scratch::new(depth.max(rows));
     for x in [x, x.slice(rows / 3..rows), x.take(&order)] {
@@ -61,7 +61,7 @@ fn products_are_the_dense_ones_bit_for_bit_at_every_level() {
 #[test]
 fn broken_arrays_are_refused() {
     let new = |columns: &[i64], starts: &[i64]| {
-        Csr::new(&[1.0f32; 4], Indices::Long(columns), Indices::Long(starts), 3).map(|_| ())
+        Csr::new(&[1.0f32; 4], Indices::Long(columns), Indices::Long(starts), 3, 1).map(|_| ())
     };
     assert_eq!(new(&[0, 2, 1, 0], &[0, 2, 3, 4]), Ok(()));
     let cases: [(&[i64], &[i64]); 10] = [
@@ -78,5 +78,25 @@ fn broken_arrays_are_refused() {
     ];
     for (columns, starts) in cases {
         assert!(new(columns, starts).is_err(), "{columns:?} {starts:?}");
+    }
+}
+
+#[test]
+fn the_first_fault_of_a_large_matrix_is_named_whoever_finds_one() {
+    const ROWS: usize = 10_000;
+    const PER_ROW: usize = 100;
+    let starts: Vec<i64> = (0..=ROWS).map(|row| (row * PER_ROW) as i64).collect();
+    let mut columns: Vec<i32> = (0..ROWS * PER_ROW).map(|k| (k % PER_ROW) as i32).collect();
+    let values = vec![1.0f32; columns.len()];
+    let fault = |columns: &[i32], threads: usize| {
+        let matrix = Csr::new(&values, Indices::Short(columns), Indices::Long(&starts), PER_ROW, threads);
+        matrix.err().map(|error| error.to_string())
+    };
+    assert_eq!([fault(&columns, 1), fault(&columns, 4)], [None, None]);
+    for row in [9000, 4321] {
+        columns[row * PER_ROW + 5] = 0;
+        let alone = fault(&columns, 1).unwrap();
+        assert!(alone.contains(&format!("in row {row}")), "{alone}");
+        assert_eq!(fault(&columns, 4).unwrap(), alone);
     }
 }

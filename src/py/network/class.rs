@@ -142,7 +142,7 @@ impl PyNetwork {
         let theta: PyReadonlyArray1<T> = theta.extract()?;
         check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
         let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
-        let x = borrowed.view()?;
+        let x = borrowed.view(threads)?;
         let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.outputs()), false);
         {
             let mut writable = out.readwrite();
@@ -161,7 +161,7 @@ impl PyNetwork {
         threads: Option<usize>,
     ) -> PyResult<f64> {
         let py = theta.py();
-        let data = BorrowedRows::<T>::new(&self.network, &data)?;
+        let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
         let data = data.data()?;
         let theta = self.check_theta::<T>(theta)?;
         let params = theta.as_slice()?;
@@ -177,7 +177,7 @@ impl PyNetwork {
         threads: Option<usize>,
     ) -> PyResult<f64> {
         let py = theta.py();
-        let data = BorrowedRows::<T>::new(&self.network, &data)?;
+        let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
         let data = data.data()?;
         let theta = self.check_theta::<T>(theta)?;
         let params = theta.as_slice()?;

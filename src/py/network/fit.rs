@@ -55,8 +55,8 @@ impl<'py> Fit<'_, 'py> {
         validation: Option<&GivenRows<'py>>,
     ) -> PyResult<Fitted> {
         let (py, network, options) = (self.optimizer.py(), self.network, &self.options.core);
-        let data = BorrowedRows::new(network, data)?;
-        let validation = validation.map(|rows| BorrowedRows::new(network, rows)).transpose()?;
+        let data = BorrowedRows::new(network, data, options.threads)?;
+        let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
         let mut optimizer = self.optimizer.try_borrow_mut()?;
         let optimizer = optimizer.core::<T>().filter(|optimizer| optimizer.len() == params.len());

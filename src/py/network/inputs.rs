@@ -4,6 +4,7 @@ use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::cores::cores;
 use crate::error::Error;
 use crate::kernels::sparse::{Csr, Indices};
 use crate::mlp::data::Inputs;
@@ -28,6 +29,13 @@ pub enum BorrowedIndices<'py> {
 }
 
 impl BorrowedIndices<'_> {
+    fn len(&self) -> usize {
+        match self {
+            BorrowedIndices::Short(all) => all.len(),
+            BorrowedIndices::Long(all) => all.len(),
+        }
+    }
+
     fn indices(&self) -> PyResult<Indices<'_>> {
         Ok(match self {
             BorrowedIndices::Short(all) => Indices::Short(all.as_slice()?),
@@ -53,12 +61,21 @@ impl<'py, T: Precision> BorrowedInputs<'py, T> {
         Err(Error::value("X", format!("{got} columns"), format!("of {width} columns")).into())
     }
 
-    /// What the core takes.
-    pub fn view(&self) -> PyResult<Inputs<'_, T>> {
+    /// How many rows there are.
+    pub fn nrows(&self) -> usize {
+        match self {
+            BorrowedInputs::Dense(x) => x.shape()[0],
+            BorrowedInputs::Sparse { starts, .. } => starts.len().saturating_sub(1),
+        }
+    }
+
+    /// What the core takes; a sparse matrix is checked, by up to `threads` threads.
+    pub fn view(&self, threads: Option<usize>) -> PyResult<Inputs<'_, T>> {
         Ok(match self {
             BorrowedInputs::Dense(x) => Inputs::Dense(x.as_array()),
             BorrowedInputs::Sparse { values, columns, starts, width } => {
-                Inputs::Sparse(Csr::new(values.as_slice()?, columns.indices()?, starts.indices()?, *width)?)
+                let threads = threads.unwrap_or_else(cores);
+                Inputs::Sparse(Csr::new(values.as_slice()?, columns.indices()?, starts.indices()?, *width, threads)?)
             }
         })
     }

@@ -1,0 +1,163 @@
+"""The threads of the library: after a fork, where cores come and go, where there are none to have.
+
+The limits are there to end a hang, two orders of magnitude above what the work takes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import schuss as sc
+
+LIMIT = 300  # seconds
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
+several_cores = pytest.mark.skipif(CORES < 2, reason="one core needs no threads")
+
+X = np.random.default_rng(0).standard_normal((5000, 16), np.float32)
+NET = sc.MLP([16, 64, 64, 1], seed=0)
+
+
+def predicted(n_threads=None):
+    """Large enough for every core: the pool's work."""
+    return NET.predict(X, n_threads=n_threads)
+
+
+def stepped():
+    """Large enough for every core: the team's work."""
+    params = [np.ones(65_536, np.float32) for _ in range(4)]
+    optimizer = sc.Adam(params)
+    for _ in range(3):
+        optimizer.step(params)
+    return params[0]
+
+
+def fitted():
+    net = sc.MLP([16, 64, 64, 1], seed=1)
+    net.fit(X[:512], X[:512, 0], batch_size=128, epochs=1, n_threads=2)
+    return net.theta
+
+
+def everything():
+    return np.concatenate([predicted().ravel(), stepped(), fitted()])
+
+
+def pool_threads():
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    return sum(name.startswith("schuss-pool") for name in names)
+
+
+def in_a_process(function):
+    """Calls a function of this module in a process of its own; a hang ends with its children."""
+    script = f"import test_threads; test_threads.{function.__name__}()"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    with subprocess.Popen(command, cwd=Path(__file__).parent, start_new_session=True) as process:
+        try:
+            assert process.wait(LIMIT) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def children_of_a_busy_process():
+    expected, over = everything(), False
+
+    def keep_busy(work):
+        while not over:
+            work()
+
+    def child():
+        return np.array_equal(everything(), expected)
+
+    with ThreadPoolExecutor(3) as others:
+        for work in (predicted, stepped, fitted):
+            others.submit(keep_busy, work)
+        try:
+            for _ in range(50):
+                if (process := os.fork()) == 0:
+                    os._exit(0 if child() else 1)
+                assert os.waitpid(process, 0)[1] == 0
+        finally:
+            over = True
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_children_forked_while_other_threads_work_get_the_same_results():
+    in_a_process(children_of_a_busy_process)
+
+
+def grandchild():
+    expected = everything()
+    if (process := os.fork()) == 0:
+        same = np.array_equal(everything(), expected)
+        if (process := os.fork()) == 0:
+            os._exit(0 if same and np.array_equal(everything(), expected) else 1)
+        os._exit(os.waitpid(process, 0)[1])
+    assert os.waitpid(process, 0)[1] == 0
+    np.testing.assert_array_equal(everything(), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_a_child_works_too_and_so_does_the_parent_afterwards():
+    in_a_process(grandchild)
+
+
+def cores_come_and_go():
+    everywhere = os.sched_getaffinity(0)
+    expected = predicted(1)
+    assert pool_threads() == 0
+    counts = []
+    for cores in ({min(everywhere)}, everywhere, {min(everywhere)}, everywhere):
+        os.sched_setaffinity(0, cores)
+        time.sleep(0.15)  # the number of cores may be a tenth of a second old
+        np.testing.assert_array_equal(predicted(), expected)
+        counts.append(pool_threads())
+    assert counts == [0, CORES - 1, CORES - 1, CORES - 1], counts
+
+
+@linux
+@several_cores
+def test_the_pool_has_a_thread_for_each_core_but_one_and_grows_with_them():
+    in_a_process(cores_come_and_go)
+
+
+def no_thread_to_have():
+    import resource
+
+    expected = predicted(1)
+    threads = len(os.listdir("/proc/self/task"))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    # Less than a thread's stack.
+    limit = pages * resource.getpagesize() + 1_500_000
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    np.testing.assert_array_equal(predicted(), expected)
+    np.testing.assert_array_equal(predicted(4), expected)
+    assert len(os.listdir("/proc/self/task")) == threads
+
+
+@linux
+@several_cores
+def test_where_the_system_has_no_thread_to_give_the_caller_does_it_alone():
+    in_a_process(no_thread_to_have)
+
+
+@pytest.mark.parametrize("n_threads", [None, 1, 2, 3, 16])
+def test_predictions_and_losses_do_not_depend_on_threads(n_threads):
+    np.testing.assert_array_equal(predicted(n_threads), predicted(1))
+    losses = [NET.loss(X, X[:, 0], n_threads=threads) for threads in (n_threads, 1)]
+    assert losses[0] == losses[1]
+
+
+def test_predictions_of_several_python_threads_at_once_are_those_of_one_after_the_other():
+    expected = predicted()
+    with ThreadPoolExecutor(8) as threads:
+        for result in threads.map(predicted, [None, 1, 2, 3] * 10):
+            np.testing.assert_array_equal(result, expected)
