@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest lint bench quality estimators docs develop stubs format clean
+.PHONY: help demo test oldest lint bench compare quality estimators docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -28,6 +28,7 @@ help:
 	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support'
 	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
+	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
 	@echo 'make docs     API documentation in out/docs, pictures in docs/images'
@@ -63,6 +64,9 @@ lint: .venv/.lint
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
+
+compare: .venv/.test
+	$(PY) benches/compare.py $(WITH) $(ONLY) $(ARGS)
 
 quality: .venv-bench/.bench
 	.venv-bench/bin/python benches/quality.py $(ARGS)

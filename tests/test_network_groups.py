@@ -1,4 +1,4 @@
-"""Settings by tensor in `MLP.fit`: the same as those groups stepped by hand; frozen tensors stay as they are."""
+"""Settings by tensor in `MLP.fit`: as those groups stepped by hand; frozen tensors stay as they are."""
 
 import numpy as np
 import pytest
