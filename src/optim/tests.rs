@@ -236,6 +236,7 @@ fn a_frozen_group_stays_as_it_is_and_its_gradients_do_not_matter() {
 
 #[test]
 fn a_group_that_thaws_begins_as_if_it_was_new() {
+    let _level = hold_level();
     let around = [("lookahead", Value::Number(2.0)), ("ema", Value::Number(0.9))];
     for config in all() {
         let config = around.iter().fold(config, |config, (name, value)| config.with(name, *value).unwrap());
