@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,14 +36,13 @@ class Takes:
     dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """Inputs, targets and weights: C-contiguous, of the network's dtype (classes: uint32).
 
     Attributes
     ----------
     flat : bool
-        Whether the targets came without a second dimension.
+        Whether the targets came without a second dimension; True unless somebody has looked.
     """
 
     x: NDArray[Any] | Sparse
@@ -54,7 +53,7 @@ class Rows:
     @property
     def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any] | None, NDArray[Any] | None]:
         """As the core takes them."""
-        return self.x, self.targets, self.weights
+        return self[:3]
 
     @property
     def total_weight(self) -> float:
@@ -101,7 +100,12 @@ def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: 
     weights = None
     if sample_weight is not None:
         weights = _weights(f"{prefix}sample_weight", sample_weight, rows, takes.dtype)
-    return Rows(x, targets, weights, flat=np.ndim(y) < 2)
+    return Rows(x, targets, weights)
+
+
+def rows_to_fit(takes: Takes, X: Any, y: Any, sample_weight: Any = None) -> Rows:
+    """Check and convert rows, and note the form of their targets."""
+    return rows_of(takes, X, y, sample_weight)._replace(flat=np.ndim(y) < 2)
 
 
 class Blocks:
@@ -128,7 +132,7 @@ class Blocks:
         for block in self._read(epoch):
             if not isinstance(block, tuple) or len(block) not in (2, 3):
                 raise TypeError("a block must be a tuple (X, y) or (X, y, weight)")
-            yield rows_of(self.takes, *block)
+            yield rows_to_fit(self.takes, *block)
 
     def _read(self, epoch: int) -> Iterable[Any]:
         if not _reads(self.source):
@@ -143,7 +147,7 @@ def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int) -> Ro
     if not _reads(X) and not callable(X):
         if y is None:
             raise TypeError("y must be given, unless X is a source of blocks; got None")
-        return rows_of(takes, X, y, sample_weight)
+        return rows_to_fit(takes, X, y, sample_weight)
     if y is not None or sample_weight is not None:
         raise TypeError(
             "y and sample_weight must be None where X is a source of blocks: its blocks bring their own"
@@ -156,6 +160,9 @@ def _reads(source: Any) -> bool:
 
 
 def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # As it is in most loops: the rest takes longer than a small network.
+    if type(given) is np.ndarray and given.dtype == dtype and given.ndim and given.flags.c_contiguous:
+        return given
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
@@ -180,6 +187,8 @@ def _values(takes: Takes, y: Any, name: str) -> NDArray[Any]:
         also = " or (n_samples,)" if outputs == 1 else ""
         raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}")
     loss = takes.loss
+    if loss.targets == "numbers":
+        return targets
     if loss.targets == "unit" and not ((targets >= 0) & (targets <= 1)).all():
         raise ValueError(f"{name} must be from 0 to 1 for {loss.name}, got other numbers")
     if loss.targets == "counts" and not (targets >= 0).all():

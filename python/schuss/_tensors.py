@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,12 +13,25 @@ if TYPE_CHECKING:
     from ._schuss import TensorInfo
 
 
-def views(vector: NDArray[Any], tensors: Iterable[TensorInfo]) -> dict[str, NDArray[Any]]:
-    """The tensors by name, as views of one vector."""
-    return {
-        tensor.name: vector[tensor.start : tensor.start + prod(tensor.shape)].reshape(tensor.shape)
+class Place(NamedTuple):
+    """Where a tensor is in the vector of all parameters, and the shape that it is given there."""
+
+    name: str
+    part: slice
+    shape: tuple[int, ...]
+
+
+def places(tensors: Iterable[TensorInfo]) -> list[Place]:
+    """The places of a table of tensors."""
+    return [
+        Place(tensor.name, slice(tensor.start, tensor.start + prod(tensor.shape)), tuple(tensor.shape))
         for tensor in tensors
-    }
+    ]
+
+
+def views(vector: NDArray[Any], places: Iterable[Place]) -> list[NDArray[Any]]:
+    """The tensors, as views of one vector."""
+    return [vector[part] if len(shape) == 1 else vector[part].reshape(shape) for _, part, shape in places]
 
 
 def initialise(

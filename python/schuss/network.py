@@ -17,7 +17,7 @@ from ._run import Run
 from ._schuss import LBFGS
 from ._stop import Stop
 from ._summary import LayerRow, Summary, summary_of
-from ._tensors import initialise, per_layer, views
+from ._tensors import initialise, per_layer, places, views
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
@@ -126,7 +126,8 @@ class MLP:
         self._l2_per_weight = _l2_per_weight
         self._core = self._make_core()
         self.theta = np.zeros(self._core.n_params, self.dtype)
-        initialise(self._take_views(), self._core.tensors(), np.random.default_rng(self.seed))
+        self._derive()
+        initialise(self.named_params, self._core.tensors(), np.random.default_rng(self.seed))
         self.optimizer: Optimizer | LBFGS | None = None
         self.history: History | None = None
         self._epochs_done = 0
@@ -143,15 +144,13 @@ class MLP:
             norm=self.norm,
         )
 
-    def _take_views(self) -> dict[str, NDArray[Any]]:
-        """The parameters as views of the vector that they now are."""
-        self.named_params = views(self.theta, self._core.tensors())
-        self.params = list(self.named_params.values())
-        return self.named_params
-
-    @property
-    def _takes(self) -> Takes:
-        return Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
+    def _derive(self) -> None:
+        """What follows from the core and the vector of parameters: loops ask for it at every step."""
+        self._takes = Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
+        self._places = places(self._core.tensors())
+        self.params = views(self.theta, self._places)
+        names = (place.name for place in self._places)
+        self.named_params = dict(zip(names, self.params, strict=True))
 
     def fit(
         self,
@@ -370,10 +369,10 @@ class MLP:
             In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
         """
         rows = rows_of(self._takes, X, y, sample_weight)
-        grads = np.empty_like(self.theta)
+        grads = np.empty(self.theta.size, self.dtype)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, n_threads)
-        return loss, list(views(grads, self._core.tensors()).values())
+        return loss, views(grads, self._places)
 
     def summary(self) -> Summary:
         """A table of the layers with shapes, activations, parameters and their memory.
@@ -405,14 +404,14 @@ class MLP:
         return self.summary().html
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_core", "params", "named_params")
+        made = ("_core", "_takes", "_places", "params", "named_params")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Networks that were kept before there was such a choice have no norm.
         self.__dict__.update({"norm": None, **state})
         self._core = self._make_core()
-        self._take_views()
+        self._derive()
         if isinstance(self.optimizer, _schuss.Optimizer):
             # It came with copies of the views that it updates.
             optimizer = self.optimizer.bind(self.params, self.named_params)

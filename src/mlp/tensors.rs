@@ -160,14 +160,12 @@ impl Tensors {
     /// One worker's share of the parameters of those tensors that are `wanted`: as many elements as every other's, in whole
     /// rows.
     pub fn share(&self, worker: usize, workers: usize, wanted: impl Fn(usize) -> bool) -> Vec<Piece> {
-        let wanted: Vec<_> = (0..self.all.len()).filter(|&tensor| wanted(tensor)).collect();
-        let size = |tensor: usize| self.all[tensor].range().len();
-        let total: usize = wanted.iter().map(|&tensor| size(tensor)).sum();
+        let of_all = || self.all.iter().enumerate().filter(|(tensor, _)| wanted(*tensor));
+        let total: usize = of_all().map(|(_, tensor)| tensor.range().len()).sum();
         let (from, to) = (total * worker / workers, total * (worker + 1) / workers);
-        let mut pieces = vec![];
+        let mut pieces = Vec::with_capacity(self.all.len());
         let mut start = 0;
-        for tensor in wanted {
-            let Tensor { rows, cols, .. } = self.all[tensor];
+        for (tensor, &Tensor { rows, cols, .. }) in of_all() {
             let row_at = |position: usize| {
                 // Multiples of four rows keep the tiles of a product tall; the end of a tensor stays its end.
                 let row = position.saturating_sub(start).div_ceil(cols);
@@ -177,7 +175,7 @@ impl Tensors {
             if !share.is_empty() {
                 pieces.push(Piece { tensor, tile: Tile { rows: share, cols: 0..cols } });
             }
-            start += size(tensor);
+            start += rows * cols;
         }
         pieces
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._tensors import views
+from .._tensors import places, views
 
 if TYPE_CHECKING:
     from .._schuss import TensorInfo
@@ -18,8 +18,8 @@ Array = NDArray[Any]
 
 def split(theta: Array, tensors: Sequence[TensorInfo]) -> tuple[list[Array], list[Array]]:
     """The weights and the biases of each layer, as views of `theta`."""
-    named = views(theta, tensors)
-    weights, biases = ([named[t.name] for t in tensors if t.kind == kind] for kind in ("weight", "bias"))
+    parts = list(zip(tensors, views(theta, places(tensors)), strict=True))
+    weights, biases = ([part for t, part in parts if t.kind == kind] for kind in ("weight", "bias"))
     return weights, biases
 
 
