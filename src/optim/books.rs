@@ -17,29 +17,33 @@ pub(super) struct Books {
     pub counts: Counts,
     /// The numbers that the rule remembers.
     pub memory: Vec<Vec<f64>>,
+    pub groups: Vec<GroupBooks>,
+}
+
+/// What is counted for each group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GroupBooks {
     /// The places of the state arrays that are yet to start as copies of the parameters: bit i for place i.
-    pub starting: Vec<u32>,
+    pub starting: u32,
     /// Steps in which the group was frozen: its rule does not count them.
-    pub frozen_steps: Vec<u64>,
+    pub frozen_steps: u64,
 }
 
 impl Books {
     /// Before the first step.
     pub fn new(memory: Vec<Vec<f64>>) -> Self {
-        let groups = memory.len();
-        Books { counts: Counts::default(), memory, starting: vec![0; groups], frozen_steps: vec![0; groups] }
+        Books { counts: Counts::default(), groups: vec![GroupBooks::default(); memory.len()], memory }
     }
 
     /// The steps that a group has taken part in.
     pub fn steps_of(&self, group: usize) -> u64 {
-        self.counts.steps - self.frozen_steps[group]
+        self.counts.steps - self.groups[group].frozen_steps
     }
 
     /// Becomes a copy of others with as many groups, and reuses its memory for it.
     pub fn copy_from(&mut self, other: &Books) {
         self.counts = other.counts;
         self.memory.clone_from(&other.memory);
-        self.starting.clone_from(&other.starting);
-        self.frozen_steps.clone_from(&other.frozen_steps);
+        self.groups.clone_from(&other.groups);
     }
 }

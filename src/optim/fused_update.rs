@@ -1,10 +1,11 @@
 //! The fused update of a run of elements: clipping, decay, rule and what follows it in one pass over memory.
 
 use super::group_step::GroupStep;
-use super::registry::AnyStep;
+use super::rule::{Rule, StepVisitor};
 use super::run::{RuleSums, Run};
+use super::slot::MAX_SLOTS;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, dispatch};
 
 /// Elements that are prepared and updated together where a step has more than the rule to do: they stay in the first-level
 /// cache in between.
@@ -26,7 +27,6 @@ pub(super) enum Pass {
 /// The update of a run of elements of one tensor.
 pub(super) struct FusedUpdate<'a, 's, T: Scalar> {
     pub group: &'a GroupStep<T>,
-    pub rule: &'a AnyStep<T>,
     /// Factor of the gradient.
     pub scale: T,
     /// Whether the tensor decays.
@@ -40,12 +40,26 @@ pub(super) struct FusedUpdate<'a, 's, T: Scalar> {
     pub sums: Option<&'a mut RuleSums>,
 }
 
-impl<T: Scalar> Kernel for FusedUpdate<'_, '_, T> {
+impl<T: Scalar> StepVisitor<T> for FusedUpdate<'_, '_, T> {
+    type Output = ();
+
+    fn visit<R: Rule>(self, step: &R::Step<T>) {
+        dispatch(ByRule::<R, T> { step, update: self });
+    }
+}
+
+/// An update by one rule: compiled for each by itself.
+struct ByRule<'a, 's, R: Rule, T: Scalar> {
+    step: &'a R::Step<T>,
+    update: FusedUpdate<'a, 's, T>,
+}
+
+impl<R: Rule, T: Scalar> Kernel for ByRule<'_, '_, R, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let FusedUpdate { group, rule, scale, decays, pass, params, grads, slots, mut sums } = self;
+        let FusedUpdate { group, scale, decays, pass, params, grads, slots, mut sums } = self.update;
         let if_decays = |strength| if decays { strength } else { T::ZERO };
         let (coupled, shrink, own_decay) =
             (if_decays(group.coupled), if_decays(group.shrink), if_decays(group.own_decay));
@@ -72,11 +86,12 @@ impl<T: Scalar> Kernel for FusedUpdate<'_, '_, T> {
         for start in (0..n).step_by(width) {
             let range = start..n.min(start + width);
             let (params, mut grads) = (&mut params[range.clone()], &grads[range.clone()]);
-            let mut slots = group.slots.of_group(slots, range);
-            for (_, slot) in slots.iter_mut().enumerate().filter(|(place, _)| starting >> place & 1 == 1) {
+            let mut own: [&mut [T]; MAX_SLOTS] = Default::default();
+            group.slots.place(slots, range, &mut own);
+            for (_, slot) in own.iter_mut().enumerate().filter(|(place, _)| starting >> place & 1 == 1) {
                 slot.copy_from_slice(params);
             }
-            let (of_rule, behind) = slots.split_at_mut(group.slots.of_rule);
+            let (of_rule, behind) = own.split_at_mut(group.slots.of_rule);
             if prepares {
                 let prepared = &mut prepared[..params.len()];
                 group.take_gradients(grads, behind, prepared);
@@ -88,8 +103,8 @@ impl<T: Scalar> Kernel for FusedUpdate<'_, '_, T> {
             }
             let run = Run { params, grads, slots: of_rule, decay: own_decay };
             match &mut sums {
-                Some(sums) => rule.measure::<I>(run, sums),
-                None => rule.update::<I>(run),
+                Some(sums) => R::measure::<T, I>(self.step, run, sums),
+                None => R::update::<T, I>(self.step, run),
             }
             if follows {
                 group.after.follow::<I>(params, behind);

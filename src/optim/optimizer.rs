@@ -65,7 +65,7 @@ impl<T: Scalar> Optimizer<T> {
     /// Allocates the state arrays that a group's options ask for, and keeps those that are there.
     fn allocate(&mut self, group: usize) {
         let old = std::mem::replace(&mut self.slot_maps[group], SlotMap::EMPTY);
-        let waiting = std::mem::take(&mut self.books.starting[group]);
+        let waiting = std::mem::take(&mut self.books.groups[group].starting);
         self.slot_maps[group].of_rule = self.groups[group].rule().slots().len();
         for (place, Slot { name, initial }) in self.groups[group].slots().into_iter().enumerate() {
             let position = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
@@ -82,7 +82,7 @@ impl<T: Scalar> Optimizer<T> {
                         let slot = &mut self.slots[position];
                         self.layout.ranges_of(group).for_each(|range| slot[range].fill(T::from_f64(value)));
                     }
-                    Initial::Params => self.books.starting[group] |= 1 << place,
+                    Initial::Params => self.books.groups[group].starting |= 1 << place,
                 }
             }
         }
@@ -172,7 +172,7 @@ impl<T: Scalar> Optimizer<T> {
 
     /// Steps in which a group was frozen.
     pub fn frozen_steps(&self, group: usize) -> u64 {
-        self.books.frozen_steps[group]
+        self.books.groups[group].frozen_steps
     }
 
     /// Steps that a group has taken part in.
@@ -188,10 +188,10 @@ impl<T: Scalar> Optimizer<T> {
         assert_eq!(frozen_steps.len(), self.groups.len(), "a number for each group");
         assert!(frozen_steps.iter().all(|&frozen| frozen <= counts.steps), "a frozen step is one of the steps");
         self.books.counts = counts;
-        self.books.frozen_steps.copy_from_slice(frozen_steps);
-        for group in 0..self.groups.len() {
-            if self.books.steps_of(group) > 0 {
-                self.books.starting[group] = 0;
+        for (group, &frozen) in self.books.groups.iter_mut().zip(frozen_steps) {
+            group.frozen_steps = frozen;
+            if frozen < counts.steps {
+                group.starting = 0;
             }
         }
     }
@@ -305,12 +305,12 @@ impl<T: Scalar> Optimizer<T> {
 
     fn begin_group(&mut self, group: usize, context: StepContext, clip: f64) -> GroupStep<T> {
         let (config, slots) = (&self.groups[group], self.slot_maps[group]);
-        let Books { memory, starting, frozen_steps, .. } = &mut self.books;
+        let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
         if config.is_frozen() {
-            frozen_steps[group] += 1;
-            return config.begin(context, clip, &mut memory[group].clone(), slots, 0);
+            books.frozen_steps += 1;
+            return config.begin(context, clip, &mut memory.clone(), slots, 0);
         }
-        config.begin(context, clip, &mut memory[group], slots, std::mem::take(&mut starting[group]))
+        config.begin(context, clip, memory, slots, std::mem::take(&mut books.starting))
     }
 
     /// Takes the last `begin_step` back, where no element was updated after it.

@@ -1,15 +1,13 @@
 //! The list of all rules: a rule is registered by one line here.
 
 use super::options::{Options, Spec};
-use super::rule::{Rule, StepContext, SumScope};
+use super::rule::{Rule, StepContext, StepVisitor, SumScope};
 use super::rules::{
     adabelief, adadelta, adagrad, adam, adamax, adan, lamb, lion, nadam, prodigy, radam, rmsprop, rprop, schedule_free,
     sgd, yogi,
 };
-use super::run::{RuleSums, Run};
 use super::slot::Slot;
 use crate::scalar::Scalar;
-use crate::simd::Isa;
 
 /// Makes the closed set of rules from one line per rule: its type, and the optimizer classes that use it.
 macro_rules! rules {
@@ -110,19 +108,11 @@ macro_rules! rules {
         }
 
         impl<T: Scalar> AnyStep<T> {
-            /// See [`Rule::measure`].
-            #[inline(always)]
-            pub fn measure<I: Isa>(&self, run: Run<'_, '_, T>, sums: &mut RuleSums) {
+            /// Calls the visitor with the step and the rule that it belongs to.
+            #[inline]
+            pub fn visit<V: StepVisitor<T>>(&self, visitor: V) -> V::Output {
                 match self {
-                    $(AnyStep::$rule(step) => <$module::$rule as Rule>::measure::<T, I>(step, run, sums),)+
-                }
-            }
-
-            /// See [`Rule::update`].
-            #[inline(always)]
-            pub fn update<I: Isa>(&self, run: Run<'_, '_, T>) {
-                match self {
-                    $(AnyStep::$rule(step) => <$module::$rule as Rule>::update::<T, I>(step, run),)+
+                    $(AnyStep::$rule(step) => visitor.visit::<$module::$rule>(step),)+
                 }
             }
         }

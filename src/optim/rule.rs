@@ -61,6 +61,14 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     fn update<T: Scalar, I: Isa>(step: &Self::Step<T>, run: Run<'_, '_, T>);
 }
 
+/// Something that is done with the step of whichever rule.
+pub trait StepVisitor<T: Scalar> {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<R: Rule>(self, step: &R::Step<T>) -> Self::Output;
+}
+
 /// What is known when a step begins.
 #[derive(Debug, Clone, Copy)]
 pub struct StepContext {

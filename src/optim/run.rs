@@ -25,6 +25,15 @@ pub fn splat<T: Scalar, I: Isa>(x: T) -> T::Vector<I> {
     T::Vector::<I>::splat(x)
 }
 
+/// Memory for the largest register, within one cache line: what was just written there is read without delay.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line<T>([T; MOST_LANES]);
+
+impl<T: Scalar> Line<T> {
+    const ZERO: Self = Line([T::ZERO; MOST_LANES]);
+}
+
 impl<T: Scalar> Run<'_, '_, T> {
     /// Calls `f(parameter, gradient, state)` for every element, with the first `N` state arrays.
     #[inline(always)]
@@ -60,18 +69,16 @@ impl<T: Scalar> Run<'_, '_, T> {
         }
         // What fills no register goes through the same loop, so that `f` is compiled once: in a register's worth of memory,
         // with zeros behind.
-        let mut p = [T::ZERO; MOST_LANES];
-        let mut g = [T::ZERO; MOST_LANES];
-        let mut s = [[T::ZERO; MOST_LANES]; N];
+        let (mut p, mut g, mut s) = (Line::ZERO, Line::ZERO, [Line::ZERO; N]);
         let used = if last_params.is_empty() { 0 } else { lanes };
         if used > 0 {
-            T::Vector::<I>::read(last_params).put(&mut p);
-            T::Vector::<I>::read(last_grads).put(&mut g);
+            T::Vector::<I>::read(last_params).put(&mut p.0);
+            T::Vector::<I>::read(last_grads).put(&mut g.0);
             for (s, last) in s.iter_mut().zip(&last_slots) {
-                T::Vector::<I>::read(last).put(s);
+                T::Vector::<I>::read(last).put(&mut s.0);
             }
         }
-        let last = (&mut p[..used], &g[..used], s.each_mut().map(|s| &mut s[..used]));
+        let last = (&mut p.0[..used], &g.0[..used], s.each_mut().map(|s| &mut s.0[..used]));
         for (params, grads, mut slots) in [(params, grads, slots), last] {
             for start in (0..params.len()).step_by(lanes) {
                 let mut p = T::Vector::<I>::full(&params[start..]);
@@ -84,9 +91,9 @@ impl<T: Scalar> Run<'_, '_, T> {
             }
         }
         if used > 0 {
-            T::Vector::<I>::full(&p).write(last_params);
+            T::Vector::<I>::full(&p.0).write(last_params);
             for (s, last) in s.iter().zip(last_slots) {
-                T::Vector::<I>::full(s).write(last);
+                T::Vector::<I>::full(&s.0).write(last);
             }
         }
     }

@@ -52,14 +52,12 @@ impl SlotMap {
     pub const UNUSED: u8 = u8::MAX;
     pub const EMPTY: SlotMap = SlotMap { places: [SlotMap::UNUSED; MAX_SLOTS], of_rule: 0 };
 
-    /// The state arrays of the group, of those of the optimizer: a range of each. Others are empty.
+    /// Puts a range of each of the optimizer's state arrays where the group has it.
     #[inline(always)]
-    pub fn of_group<'a, T>(&self, slots: &'a mut [&mut [T]], range: Range<usize>) -> [&'a mut [T]; MAX_SLOTS] {
-        let mut own: [&mut [T]; MAX_SLOTS] = Default::default();
+    pub fn place<'a, T>(&self, slots: &'a mut [&mut [T]], range: Range<usize>, own: &mut [&'a mut [T]; MAX_SLOTS]) {
         let places = self.places.iter().zip(slots.iter_mut());
         for (&place, slot) in places.filter(|(place, _)| **place != SlotMap::UNUSED) {
             own[place as usize] = &mut slot[range.clone()];
         }
-        own
     }
 }

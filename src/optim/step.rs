@@ -8,7 +8,6 @@ use super::registry::AnyStep;
 use super::rule::SumScope;
 use super::run::RuleSums;
 use crate::scalar::Scalar;
-use crate::simd::dispatch;
 
 /// Everything that is fixed before the first element of a step is touched. Can be shared between threads.
 #[derive(Clone)]
@@ -67,12 +66,15 @@ impl<T: Scalar> Step<T> {
     /// An element's result does not depend on how its tensor is split into runs.
     #[inline]
     pub fn apply(&self, tensor: usize, params: &mut [T], grads: &[T], slots: &mut [&mut [T]]) {
+        if self.skipped {
+            return;
+        }
         let update = self.update(tensor, params, grads, slots);
-        if self.skipped || update.group.frozen {
+        if update.group.frozen {
             return;
         }
         let pass = if self.first.sum_scope == SumScope::Nothing { Pass::Whole } else { Pass::Rest };
-        dispatch(FusedUpdate { pass, ..update });
+        self.rule(tensor, update.group).visit(FusedUpdate { pass, ..update });
     }
 
     /// The first of two passes over a run: everything up to the sums that the rule needs, which are added to `sums`.
@@ -85,7 +87,13 @@ impl<T: Scalar> Step<T> {
         sums: &mut RuleSums,
     ) {
         let update = self.update(tensor, params, grads, slots);
-        dispatch(FusedUpdate { pass: Pass::Measure, sums: Some(sums), ..update });
+        self.rule(tensor, update.group).visit(FusedUpdate { pass: Pass::Measure, sums: Some(sums), ..update });
+    }
+
+    /// The rule's scalars for a tensor of a group.
+    #[inline]
+    fn rule<'a>(&'a self, tensor: usize, group: &'a GroupStep<T>) -> &'a AnyStep<T> {
+        self.concluded.get(tensor).unwrap_or(&group.rule)
     }
 
     #[inline]
@@ -99,7 +107,6 @@ impl<T: Scalar> Step<T> {
         let group = self.group(self.group_of.as_ref().map_or(0, |groups| groups[tensor]));
         FusedUpdate {
             group,
-            rule: self.concluded.get(tensor).unwrap_or(&group.rule),
             scale: self.factors.get(tensor).map_or(group.scale, |&factor| group.scale * factor),
             decays: !group.selective || self.selected.as_ref().is_none_or(|selected| selected[tensor]),
             pass: Pass::Whole,

@@ -1,7 +1,7 @@
 //! The first pass of a rule that needs sums.
 
 use super::norms::SUM_BLOCK;
-use super::part::Parts;
+use super::part::Part;
 use super::tensors::Tensors;
 use crate::optim::optimizer::Optimizer;
 use crate::optim::rule::SumScope;
@@ -13,13 +13,13 @@ use crate::scalar::Scalar;
 /// The sums of each tensor or group, on one thread.
 pub(super) fn measure<T: Scalar, W: Tensors<T>>(
     optimizer: &Optimizer<T>,
-    parts: &mut Parts<'_, T, W>,
+    parts: &mut [Part<'_, T, W>],
     step: &Step<T>,
 ) -> Vec<[f64; 2]> {
     let per_tensor = step.sum_scope() == SumScope::Tensor;
     let count = if per_tensor { optimizer.tensors() } else { optimizer.groups().len() };
     let mut sums = BlockSums { totals: vec![[0.0; 2]; count], open: None };
-    for part in parts.iter_mut() {
+    for part in parts {
         part.for_each(|tensor, place, params, grads, slots| {
             let (key, origin) =
                 if per_tensor { (tensor, optimizer.range(tensor).start) } else { (optimizer.group_of(tensor), 0) };

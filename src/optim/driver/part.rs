@@ -15,18 +15,22 @@ pub(super) struct Part<'a, T, W> {
     slots: [&'a mut [T]; MAX_SLOTS],
     /// How many of them there are.
     count: usize,
+    /// Its positions.
+    range: Range<usize>,
     /// Where the state begins in the flat vector.
     start: usize,
 }
 
 impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
-    fn whole(slots: &'a mut [Buffer<T>], tensors: W) -> Self {
+    /// All `len` elements.
+    #[inline]
+    pub fn whole(slots: &'a mut [Buffer<T>], tensors: W, len: usize) -> Self {
         let count = slots.len();
         let mut all: [&mut [T]; MAX_SLOTS] = Default::default();
         for (to, from) in all.iter_mut().zip(slots) {
             *to = from;
         }
-        Part { tensors, slots: all, count, start: 0 }
+        Part { tensors, slots: all, count, range: 0..len, start: 0 }
     }
 
     fn split_at(self, position: usize) -> (Self, Self) {
@@ -38,9 +42,44 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
             (lefts[index], rights[index]) = slot.split_at_mut(place - self.start);
         }
         (
-            Part { tensors: left, slots: lefts, start: self.start, count: self.count },
-            Part { tensors: right, slots: rights, start: place, count: self.count },
+            Part {
+                tensors: left,
+                slots: lefts,
+                count: self.count,
+                range: self.range.start..position,
+                start: self.start,
+            },
+            Part { tensors: right, slots: rights, count: self.count, range: position..self.range.end, start: place },
         )
+    }
+
+    /// The ranges of it that are active.
+    pub fn active(self, active: &Active) -> Vec<Self> {
+        let (mut later, mut parts) = (self, vec![]);
+        for range in active.ranges() {
+            let part;
+            (_, later) = later.split_at(range.start);
+            (part, later) = later.split_at(range.end);
+            parts.push(part);
+        }
+        parts
+    }
+
+    /// The number of its elements.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// So many parts of equal size; at least one.
+    pub fn divide(self, count: usize) -> Vec<Self> {
+        let (range, mut divided, mut rest) = (self.range.clone(), Vec::with_capacity(count), self);
+        for index in 1..count {
+            let (left, right) = rest.split_at(range.start + range.len() * index / count);
+            divided.push(left);
+            rest = right;
+        }
+        divided.push(rest);
+        divided
     }
 
     /// Updates all its elements.
@@ -50,7 +89,7 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
 
     /// Calls `visit(tensor, place, parameters, gradients, state)` for runs of consecutive elements, in order.
     pub fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T], &mut [&mut [T]])) {
-        let &mut Part { ref mut tensors, ref mut slots, count, start } = self;
+        let &mut Part { ref mut tensors, ref mut slots, count, start, .. } = self;
         tensors.for_each(|tensor, place, params, grads| {
             let range = place - start..place - start + params.len();
             let mut run: [&mut [T]; MAX_SLOTS] = Default::default();
@@ -59,50 +98,5 @@ impl<'a, T: Scalar, W: Tensors<T>> Part<'a, T, W> {
             }
             visit(tensor, place, params, grads, &mut run[..count]);
         });
-    }
-}
-
-/// All elements that are not frozen: a part for each range of them, nearly always one.
-pub(super) struct Parts<'a, T, W> {
-    first: (Range<usize>, Part<'a, T, W>),
-    rest: Vec<(Range<usize>, Part<'a, T, W>)>,
-}
-
-impl<'a, T: Scalar, W: Tensors<T>> Parts<'a, T, W> {
-    /// Of all tensors, with their state.
-    pub fn new(slots: &'a mut [Buffer<T>], tensors: W, active: &Active) -> Self {
-        let mut later = Part::whole(slots, tensors);
-        if active.is_all() {
-            return Parts { first: (0..active.end(), later), rest: vec![] };
-        }
-        let mut parts = vec![];
-        for range in active.ranges() {
-            let part;
-            (_, later) = later.split_at(range.start);
-            (part, later) = later.split_at(range.end);
-            parts.push((range, part));
-        }
-        Parts { first: parts.remove(0), rest: parts }
-    }
-
-    /// The parts in order.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Part<'a, T, W>> {
-        std::iter::once(&mut self.first).chain(&mut self.rest).map(|(_, part)| part)
-    }
-
-    /// About `count` parts of equal size.
-    pub fn divide(self, count: usize) -> Vec<Part<'a, T, W>> {
-        let all: usize = std::iter::once(&self.first).chain(&self.rest).map(|(range, _)| range.len()).sum();
-        let mut divided = Vec::with_capacity(count + self.rest.len());
-        for (range, part) in std::iter::once(self.first).chain(self.rest) {
-            let (share, mut rest) = ((count * range.len()).div_ceil(all.max(1)), part);
-            for index in 1..share {
-                let (left, right) = rest.split_at(range.start + range.len() * index / share);
-                divided.push(left);
-                rest = right;
-            }
-            divided.push(rest);
-        }
-        divided
     }
 }

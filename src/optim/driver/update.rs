@@ -3,7 +3,7 @@
 use super::active::Active;
 use super::measure::measure;
 use super::parallel::{Direction, in_parallel};
-use super::part::Parts;
+use super::part::Part;
 use super::tensors::Tensors;
 use crate::optim::optimizer::Optimizer;
 use crate::optim::rule::SumScope;
@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 const ELEMENTS_PER_PART: usize = 16 * 1024;
 const PARTS_PER_THREAD: usize = 32;
 
-/// Updates all elements, in one pass, or in two where the rule needs sums in between.
+/// Updates all elements that are not frozen.
 pub(super) fn update<T: Scalar>(
     optimizer: &mut Optimizer<T>,
     tensors: impl Tensors<T>,
@@ -27,17 +27,35 @@ pub(super) fn update<T: Scalar>(
     }
     // Out of the optimizer, which concludes the step, for as long as parts of them are lent.
     let mut slots = optimizer.take_slots();
-    let mut parts = Parts::new(&mut slots, tensors, active);
+    let whole = Part::whole(&mut slots, tensors, active.end());
+    match active.is_all() {
+        true => update_parts(optimizer, [whole], step, threads),
+        false => update_parts(optimizer, whole.active(active), step, threads),
+    }
+    optimizer.put_slots(slots);
+}
+
+/// Updates all elements of some parts, in one pass, or in two where the rule needs sums in between.
+#[inline]
+fn update_parts<'a, T: Scalar, W: Tensors<T> + 'a>(
+    optimizer: &mut Optimizer<T>,
+    mut parts: impl AsMut<[Part<'a, T, W>]> + IntoIterator<Item = Part<'a, T, W>>,
+    step: &mut Step<T>,
+    threads: usize,
+) {
     if step.sum_scope() != SumScope::Nothing {
-        let sums = measure(optimizer, &mut parts, step);
+        let sums = measure(optimizer, parts.as_mut(), step);
         optimizer.conclude(step, &sums);
     }
     if threads == 1 {
-        parts.iter_mut().for_each(|part| part.update(step));
-    } else {
-        let count = (active.count() / ELEMENTS_PER_PART).clamp(threads, PARTS_PER_THREAD * threads);
-        let direction = Direction::of_update(optimizer.step_count());
-        in_parallel(parts.divide(count), threads, direction, |mut part| part.update(step));
+        return parts.as_mut().iter_mut().for_each(|part| part.update(step));
     }
-    optimizer.put_slots(slots);
+    let elements: usize = parts.as_mut().iter().map(Part::len).sum();
+    let count = (elements / ELEMENTS_PER_PART).clamp(threads, PARTS_PER_THREAD * threads);
+    let share = |part: &Part<'a, T, W>| (count * part.len()).div_ceil(elements);
+    let divided = parts.into_iter().flat_map(|part| {
+        let share = share(&part);
+        part.divide(share)
+    });
+    in_parallel(divided.collect(), threads, Direction::of_update(optimizer.step_count()), |mut part| part.update(step));
 }

@@ -176,7 +176,8 @@ impl<T: Scalar> Step<T> {
     #[inline(always)]
     fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
         let Step { shares, rate, scale, inside, outside, largest } = *self;
-        let [rate, scale, inside, outside] = [rate, scale, inside, outside].map(splat::<T, I>);
+        let (rate, scale) = (splat::<T, I>(rate), splat::<T, I>(scale));
+        let (inside, outside) = (splat::<T, I>(inside), splat::<T, I>(outside));
         Step { shares: shares.splat::<I>(), rate, scale, inside, outside, largest }
     }
 }
