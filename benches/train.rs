@@ -35,11 +35,11 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
 /// Notes when each epoch ends.
 struct Clock(Vec<Instant>);
 
-impl<T> Monitor<T> for Clock {
+impl Monitor for Clock {
     fn tick(&mut self) -> Option<Stop> {
         None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
+    fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         self.0.push(Instant::now());
         None
     }

@@ -37,11 +37,11 @@ static ALLOCATOR: Counting = Counting;
 
 struct Silent;
 
-impl<T> Monitor<T> for Silent {
+impl Monitor for Silent {
     fn tick(&mut self) -> Option<Stop> {
         None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
+    fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         None
     }
 }

@@ -62,8 +62,9 @@ impl<T: Scalar> Kernel for Normalise<'_, T> {
             let row = &mut row[..cols];
             let centre = if centred { mean(row, |_, x| x) } else { 0.0 };
             let square = mean(row, |_, x| (x - centre) * (x - centre));
-            // Rows that overflow must show: scaled by 0 they would look fine.
-            let scale = if square.is_finite() { 1.0 / (square + self.eps).sqrt() } else { f64::NAN };
+            let scale = 1.0 / (square + self.eps).sqrt();
+            // Rows that overflow must show. Scaled by 0, or by what is flushed to 0, they would look fine.
+            let scale = if scale * T::MAX.to_f64() > 4.0 { scale } else { f64::NAN };
             let (centre, scale) = (T::from_f64(centre), T::from_f64(scale));
             row.iter_mut().for_each(|x| *x = (*x - centre) * scale);
             if let Some(to) = self.scales.get_mut(number) {

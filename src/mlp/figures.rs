@@ -4,6 +4,8 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::team::Worker;
+
 /// Numbers that any worker may set and read; what was set before a meeting is read after it.
 pub struct Figures(Vec<AtomicU64>);
 
@@ -56,7 +58,7 @@ impl<T> Published<T> {
     /// # Safety
     /// Until the team meets next nobody writes to it.
     #[inline]
-    pub unsafe fn get(&self) -> &T {
+    pub unsafe fn get<'b>(&'b self, _until_meeting: &'b Worker<'_>) -> &'b T {
         // SAFETY: the caller's promise.
         unsafe { &*self.0.get() }
     }
@@ -67,7 +69,7 @@ impl<T> Published<T> {
     /// Until the team meets next nobody else reads or writes it.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
-    pub unsafe fn get_mut(&self) -> &mut T {
+    pub unsafe fn get_mut<'b>(&'b self, _until_meeting: &'b Worker<'_>) -> &'b mut T {
         // SAFETY: the caller's promise.
         unsafe { &mut *self.0.get() }
     }

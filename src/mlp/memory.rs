@@ -99,7 +99,8 @@ impl<T: Scalar> Workspace<T> {
     pub(super) fn share<'a, 'd: 'a>(&'a mut self, matrices: &Matrices, data: &Data<'d, T>) -> Batch<'a, T> {
         let sparse: Option<Csr<'a, T>> = data.x.sparse();
         assert_eq!(self.sparse, sparse.is_some());
-        Batch { sparse, weighted: data.weights.is_some(), ..self.share_alone(matrices) }
+        assert_eq!(matrices.buffers(), matrices.all.len(), "a buffer for each matrix");
+        Batch { sparse, weighted: data.weights.is_some(), separate: true, ..self.share_alone(matrices) }
     }
 
     /// The same memory, for one worker that takes rows forward.
@@ -116,6 +117,7 @@ impl<T: Scalar> Workspace<T> {
             outputs: matrices.outputs(),
             sparse: None,
             weighted: false,
+            separate: false,
             source: Shared::new(&mut self.source),
             classes: Shared::new(&mut self.classes),
             targets: Shared::new(&mut self.targets),
@@ -132,6 +134,8 @@ pub struct Batch<'a, T> {
     pub(super) outputs: usize,
     /// Whether rows have weights.
     pub(super) weighted: bool,
+    /// Whether no two matrices share memory.
+    pub(super) separate: bool,
     /// All inputs, where they are sparse: their rows are used where they lie.
     pub(super) sparse: Option<Csr<'a, T>>,
     /// Which of them make up the batch.

@@ -1,12 +1,11 @@
 //! What is minimised: the loss of a batch and the penalty on weights, and their gradient.
 
-use std::sync::{Mutex, PoisonError};
-
-use super::claims::{AllRows, Gradient, MyGradient, MyRows, Share};
+use super::claims::{AllRows, Gradient, MyRows, Share};
 use super::data::Data;
 use super::figures::Figures;
 use super::memory::Workspace;
 use super::network::Network;
+use super::plan::Plan;
 use super::predict;
 use super::stages::{Pass, Sink};
 use super::tensors::Piece;
@@ -48,7 +47,7 @@ pub fn penalty<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>) -
     if network.l2 == 0.0 {
         return 0.0;
     }
-    let squares = network.tensors.iter().filter(|tensor| tensor.kind.decays()).map(|tensor| {
+    let squares = network.tensors.penalised().map(|tensor| {
         let (x, mut squares) = (&params[tensor.range()], [0.0]);
         dispatch(RowSquares { x, width: x.len(), squares: &mut squares });
         squares[0]
@@ -60,7 +59,7 @@ pub fn penalty<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>) -
 pub fn row_squares<T: Scalar>(network: &Network, params: &[T]) -> Figures {
     let figures = Figures::zeros(network.tensors.rows());
     if network.l2 != 0.0 {
-        for tensor in network.tensors.iter().filter(|tensor| tensor.kind.decays()) {
+        for tensor in network.tensors.penalised() {
             let mut squares = vec![0.0; tensor.rows];
             dispatch(RowSquares { x: &params[tensor.range()], width: tensor.cols, squares: &mut squares });
             figures.set_all(tensor.first_row..tensor.first_row + tensor.rows, &squares);
@@ -96,16 +95,28 @@ impl<T: Scalar> Kernel for AddPenalty<'_, T> {
     }
 }
 
-/// Losses of rows of a batch, and where `scale` is given the gradient of their sum times `scale`, in the place of the logits.
-/// False where a loss is not finite.
-pub fn losses<T: Scalar>(network: &Network, rows: &mut MyRows<'_, '_, T>, scale: Option<f64>) -> bool {
-    let logits = network.training.matrices.logits;
-    let (z, given) = rows.for_loss(logits, network.output_weights.as_deref());
-    match scale.map(T::from_f64) {
-        Some(scale) => network.loss.gradient(z, scale, given),
-        None => network.loss.value(z, given),
-    }
-    rows.losses().iter().all(|loss| loss.is_finite())
+/// Rows of a batch forward, their losses, and back as far as the stage of that number. The gradient is that of the sum of
+/// their losses times `scale`. False where a loss is not finite.
+pub fn there_and_back<T: Scalar>(
+    network: &Network,
+    pass: &mut Pass<'_, T>,
+    rows: &mut MyRows<'_, '_, T>,
+    scale: f64,
+    first_stage: usize,
+) -> bool {
+    let Plan { stages, matrices, .. } = &network.training;
+    stages.iter().for_each(|stage| stage.forward(pass, rows));
+    let (z, given) = rows.for_loss(matrices.logits, network.output_weights.as_deref());
+    network.loss.gradient(z, T::from_f64(scale), given);
+    let finite = rows.losses().iter().all(|loss| loss.is_finite());
+    stages.iter().skip(first_stage + 1).rev().for_each(|stage| stage.backward(pass, rows));
+    finite
+}
+
+/// The gradient of a piece of a tensor, from the first rows of a batch.
+#[inline]
+pub fn gradient<T: Scalar>(network: &Network, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+    network.training.stage_of(piece.tensor).gradient(piece, rows, sink);
 }
 
 /// The objective on `data`, without dropout.
@@ -126,19 +137,6 @@ pub struct How {
     pub threads: Option<usize>,
 }
 
-/// The gradient of a piece of one worker's share, from the first rows of a batch.
-pub fn gradient<T: Scalar>(
-    network: &Network,
-    piece: &Piece,
-    rows: AllRows<'_, '_, T>,
-    mine: &mut MyGradient<'_, '_, T>,
-    fresh: bool,
-    scratch: &mut Scratch<T>,
-) {
-    let grads = mine.part_mut(network.tensors.range(piece));
-    network.training.stage_of(piece.tensor).gradient(piece, rows, Sink { grads, fresh, scratch });
-}
-
 /// The objective on `data` and its gradient, written to `grads`.
 pub fn value_and_grads<T: Scalar>(
     network: &Network,
@@ -150,61 +148,39 @@ pub fn value_and_grads<T: Scalar>(
 ) -> f64 {
     let order: Vec<u32> = (0..data.len() as u32).collect();
     let weight = data.weight_of(&order);
+    let (scale, strength) = (scale(network, weight), penalty_strength(network, weight));
     let workers =
         how.threads.unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores()));
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
-    let shared = Gradient::new(grads);
-    let total = Mutex::new(0.0);
+    let (shared, total) = (Gradient::new(grads), Figures::zeros(1));
     team::run(workers, |worker| {
+        let tensors = &network.tensors;
         let mut scratch = Scratch::new(network.max_terms());
-        let share = Share::new(&network.tensors, network.tensors.share(worker.index, worker.count, |_| true));
+        let share = Share::new(tensors, tensors.share(worker.index, worker.count, |_| true));
         for start in (0..data.len()).step_by(rows_held) {
             let held = start..data.len().min(start + rows_held);
             // SAFETY: the shares of the workers are disjoint rows.
-            let mut rows = unsafe { batch.my_rows(worker.share(held.len(), GRAIN)) };
+            let mut rows = unsafe { batch.my_rows(worker, worker.share(held.len(), GRAIN)) };
             rows.gather(data, &order[held.clone()]);
-            there_and_back(network, params, &mut rows, (how.noise, start), weight, &mut scratch);
+            let mut pass = Pass { tensors, params, noise: how.noise, first_row: start, scratch: &mut scratch };
+            there_and_back(network, &mut pass, &mut rows, scale, 0);
             worker.meet();
             // SAFETY: nobody writes to the batch before the next meeting, and the shares of the workers are disjoint.
-            let (rows, mut mine) = unsafe { (batch.all_rows(held.len()), shared.mine(&share)) };
+            let (rows, mut mine) = unsafe { (batch.all_rows(worker, held.len()), shared.mine(worker, &share)) };
             if worker.index == 0 {
-                *total.lock().unwrap_or_else(PoisonError::into_inner) += rows.losses().iter().sum::<f64>();
+                total.set(0, total.get(0) + rows.losses().iter().sum::<f64>());
             }
             for piece in mine.pieces() {
-                gradient(network, piece, rows, &mut mine, start == 0, &mut scratch);
+                let grads = mine.part_mut(tensors.range(piece));
+                gradient(network, piece, rows, Sink { grads, fresh: start == 0, scratch: &mut scratch });
+                if strength != 0.0 && held.end == data.len() && tensors.get(piece.tensor).kind.decays() {
+                    let (range, mut squares) = (tensors.range(piece), vec![0.0; piece.tile.rows.len()]);
+                    penalise(grads, &params[range], strength, piece.tile.cols.len(), &mut squares);
+                }
             }
             worker.meet();
         }
     });
-    add_penalty(network, params, penalty_strength(network, weight), grads);
-    let scale = if network.loss.mean() { 1.0 / weight } else { 1.0 };
-    total.into_inner().unwrap_or_else(PoisonError::into_inner) * scale + penalty(network, params, data)
-}
-
-/// Rows forward, their losses, and back: of a batch of that weight, with the key of dropout's masks and the number of the
-/// first row that is held.
-fn there_and_back<T: Scalar>(
-    network: &Network,
-    params: &[T],
-    rows: &mut MyRows<'_, '_, T>,
-    (noise, first): (Option<u64>, usize),
-    weight: f64,
-    scratch: &mut Scratch<T>,
-) {
-    let mut pass = Pass { tensors: &network.tensors, params, noise, first, scratch };
-    let scale = if network.loss.mean() { 1.0 / weight } else { 1.0 };
-    let stages = &network.training.stages;
-    stages.iter().for_each(|stage| stage.forward(&mut pass, rows));
-    losses(network, rows, Some(scale));
-    stages.iter().rev().for_each(|stage| stage.backward(&mut pass, rows));
-}
-
-fn add_penalty<T: Scalar>(network: &Network, params: &[T], strength: f64, grads: &mut [T]) {
-    if network.l2 != 0.0 {
-        for tensor in network.tensors.iter().filter(|tensor| tensor.kind.decays()) {
-            let mut squares = vec![0.0; tensor.rows];
-            penalise(&mut grads[tensor.range()], &params[tensor.range()], strength, tensor.cols, &mut squares);
-        }
-    }
+    total.get(0) * scale + penalty(network, params, data)
 }

@@ -52,10 +52,6 @@ impl<'a> Planner<'a> {
         slot
     }
 
-    fn tensor(&self, layer: usize, kind: Kind) -> Option<usize> {
-        self.tensors.iter().position(|tensor| tensor.layer == layer && tensor.kind == kind)
-    }
-
     /// The plan.
     pub fn plan(mut self) -> Plan {
         let layers = self.architecture.widths.len() - 1;
@@ -63,27 +59,36 @@ impl<'a> Planner<'a> {
         for layer in 0..layers {
             let width = self.architecture.widths[layer + 1];
             let product = self.matrix(width);
-            let first = self.stages.len();
-            self.stages.push(Stage::Dense(Dense {
-                weight: self.tensor(layer, Kind::Weight).expect("every layer has weights"),
-                bias: self.tensor(layer, Kind::Bias).expect("every layer has biases"),
-                input: x,
-                output: product,
-                delta_input: delta_x,
-                delta_output: product,
-            }));
             if layer + 1 == layers {
+                self.dense(layer, (x, delta_x), (product, product));
                 return self.finish(product);
             }
+            // Where nothing is kept there is no way back, and no matrices for it.
             let delta = if self.keeps { self.matrix(width) } else { product };
-            let (y, delta_product) = self.norm(layer, product, delta);
-            if let Stage::Dense(dense) = &mut self.stages[first] {
-                dense.delta_output = delta_product;
-            }
+            let norm = self.norm(layer, product, delta);
+            let (y, delta_product) = norm.as_ref().map_or((product, delta), |norm| (norm.output, norm.delta_input));
+            self.dense(layer, (x, delta_x), (product, delta_product));
+            self.stages.extend(norm.map(Stage::Norm));
             x = self.activation(layer, y, delta);
             delta_x = Some(delta);
         }
         unreachable!("the last layer has returned")
+    }
+
+    fn dense(
+        &mut self,
+        layer: usize,
+        (input, delta_input): (Slot, Option<Slot>),
+        (output, delta_output): (Slot, Slot),
+    ) {
+        self.stages.push(Stage::Dense(Dense {
+            weight: self.tensors.find(layer, Kind::Weight).expect("every layer has weights"),
+            bias: self.tensors.find(layer, Kind::Bias).expect("every layer has biases"),
+            input,
+            output,
+            delta_input,
+            delta_output,
+        }));
     }
 
     fn finish(self, logits: Slot) -> Plan {
@@ -94,19 +99,18 @@ impl<'a> Planner<'a> {
         Plan { stages: self.stages, matrices: Matrices { all: self.matrices, logits }, owners }
     }
 
-    /// The norm of a hidden layer, if it has one: where its result is, and where its inputs' gradient will be.
-    fn norm(&mut self, layer: usize, product: Slot, delta: Slot) -> (Slot, Slot) {
-        let Some(kind) = self.architecture.norm else { return (product, delta) };
+    /// The norm of a hidden layer, if it has one.
+    fn norm(&mut self, layer: usize, product: Slot, delta: Slot) -> Option<Norm> {
+        let kind = self.architecture.norm?;
         let width = self.architecture.widths[layer + 1];
-        let gain = self.tensor(layer, Kind::Gain).expect("every norm has gains");
-        let shift = self.tensor(layer, Kind::Shift);
+        let gain = self.tensors.find(layer, Kind::Gain).expect("every norm has gains");
+        let shift = self.tensors.find(layer, Kind::Shift);
         let kept = self.keeps.then(|| (self.matrix(width), self.matrix(1), self.matrix(width)));
         let (output, scales, delta_input) = match kept {
             Some((output, scales, delta_input)) => (output, Some(scales), delta_input),
             None => (product, None, delta),
         };
-        self.stages.push(Stage::Norm(Norm { kind, gain, shift, input: product, output, scales, delta_input, delta }));
-        (output, delta_input)
+        Some(Norm { kind, gain, shift, input: product, output, scales, delta_input, delta_output: delta })
     }
 
     /// Activation and dropout of a hidden layer: where their result is.

@@ -59,7 +59,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
             let block = start..rows.end.min(start + self.rows);
             let mut claim = self.batch.alone(x.slice(block.clone()));
             let mut pass =
-                Pass { tensors: &network.tensors, params, noise: None, first: 0, scratch: &mut self.scratch };
+                Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch: &mut self.scratch };
             plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut claim));
             let stride = claim.stride(plan.matrices.logits);
             let losses = &mut self.row_loss[..block.len()];

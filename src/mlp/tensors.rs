@@ -99,17 +99,26 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Adds a tensor behind the others and returns its number.
-    pub fn push(&mut self, layer: usize, kind: Kind, (rows, cols): (usize, usize), initial: Initial) -> usize {
+    /// Adds a tensor behind the others.
+    pub fn push(&mut self, layer: usize, kind: Kind, (rows, cols): (usize, usize), initial: Initial) {
         let name = format!("{layer}.{}", kind.name());
         let (start, first_row) = (self.len(), self.rows());
         self.all.push(Tensor { name, layer, kind, rows, cols, initial, start, first_row });
-        self.all.len() - 1
     }
 
     /// All of them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Tensor> {
         self.all.iter()
+    }
+
+    /// Those that the penalty is on.
+    pub fn penalised(&self) -> impl Iterator<Item = &Tensor> {
+        self.all.iter().filter(|tensor| tensor.kind.decays())
+    }
+
+    /// The number of a layer's tensor of that kind.
+    pub fn find(&self, layer: usize, kind: Kind) -> Option<usize> {
+        self.all.iter().position(|tensor| tensor.layer == layer && tensor.kind == kind)
     }
 
     /// One of them.

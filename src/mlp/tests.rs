@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::claims::{Parameters, Share};
 use super::data::{Data, Inputs};
 use super::memory::MAX_ROWS;
 use super::objective::{self, How, value_and_grads};
@@ -16,6 +17,7 @@ use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
 use crate::simd::hold_level;
 use crate::stop::Stop;
+use crate::team;
 
 fn described(widths: &[usize], activation: Activation, loss: &str) -> Architecture {
     Architecture::plain(widths, activation, Loss::from_name(loss).unwrap())
@@ -33,11 +35,11 @@ fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
 #[derive(Default)]
 struct Losses(Vec<f64>);
 
-impl<T> Monitor<T> for Losses {
+impl Monitor for Losses {
     fn tick(&mut self) -> Option<Stop> {
         None
     }
-    fn epoch(&mut self, epoch: &Epoch, _: &mut [T]) -> Option<Stop> {
+    fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
         self.0.push(epoch.loss);
         None
     }
@@ -213,11 +215,11 @@ fn a_prediction_does_not_depend_on_its_place() {
 /// Stops after the first epoch.
 struct Brief;
 
-impl<T> Monitor<T> for Brief {
+impl Monitor for Brief {
     fn tick(&mut self) -> Option<Stop> {
         None
     }
-    fn epoch(&mut self, _: &Epoch, _: &mut [T]) -> Option<Stop> {
+    fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         Some(Stop::Callback)
     }
 }
@@ -229,7 +231,69 @@ fn nobody_waits_for_a_worker_that_has_left() {
     let y = numbers::<f32>(8, 2);
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
     let config = Config::new("sgd", Convention::Lecture).unwrap();
-    let options = Options {
+    let options = brief_options();
+    // A team that has lost a worker hangs; it took a few hundred tries to lose one.
+    for _ in 0..2000 {
+        let mut params = numbers::<f32>(network.tensors.len(), 3);
+        let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+        let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
+        assert_eq!(stopped, Ok(Stop::Callback));
+    }
+}
+
+#[test]
+fn a_gradient_that_is_found_late_ends_the_training_of_all_workers() {
+    // A column without entries, so that the loss does not see its weight; the penalty does.
+    let mut described = described(&[3, 8, 1], Activation::Relu, "mse");
+    described.l2 = 0.1;
+    let network = Network::new(&described);
+    let (values, columns): (Vec<f32>, Vec<i32>) = (vec![0.5; 16], vec![1; 16]);
+    let starts: Vec<i32> = (0..=16).collect();
+    let csr = Csr::new(&values, Indices::Short(&columns), Indices::Short(&starts), 3, 1).unwrap();
+    let y = numbers::<f32>(16, 2);
+    let data = Data { x: Inputs::Sparse(csr), targets: Targets::Values(&y), weights: None };
+    let config = Config::new("sgd", Convention::Lecture).unwrap();
+    for (batch, threads) in [(4, 1), (4, 3), (16, 1), (16, 2), (16, 3)] {
+        let options = Options { batch_size: Some(batch), epochs: 3, threads: Some(threads), ..brief_options() };
+        for _ in 0..300 {
+            let mut params = numbers::<f32>(network.tensors.len(), 3);
+            params[2 * 8] = f32::NAN;
+            let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+            let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default());
+            assert!(matches!(stopped, Err(crate::error::Error::NonFinite { .. })), "{batch} {threads}: {stopped:?}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
+    let mut described = described(&[1, 1], Activation::Relu, "mse");
+    described.l2 = 0.1;
+    let network = Network::new(&described);
+    // The second batch's gradient overflows, its loss does not.
+    let x = Array2::from_shape_vec((6, 1), vec![1.0, 1.0, 1e30, 1e30, 1.0, 1.0]).unwrap();
+    let y: Vec<f32> = vec![0.0, 0.0, 1e15, 1e15, 0.0, 0.0];
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let skip = Value::Choice("skip");
+    let config = Config::new("sgd", Convention::Lecture).unwrap().with("nonfinite", skip).unwrap();
+    for (threads, clips) in [(1, false), (2, false), (2, true)] {
+        let config = match clips {
+            true => config.clone().with("clip_norm", Value::Number(1e3)).unwrap(),
+            false => config.clone(),
+        };
+        let mut params = vec![1e-30f32, 0.0];
+        let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+        let options =
+            Options { batch_size: Some(2), epochs: 1, shuffle: false, threads: Some(threads), ..brief_options() };
+        let mut losses = Losses::default();
+        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut losses).unwrap();
+        assert_eq!((optimizer.step_count(), optimizer.skipped_steps()), (2, 1), "{threads} {clips}");
+        assert!(losses.0[0] < 1e-6, "the skipped batch's loss, 1e30, is in the books: {}", losses.0[0]);
+    }
+}
+
+fn brief_options() -> Options {
+    Options {
         batch_size: Some(4),
         epochs: 2,
         first_epoch: 0,
@@ -238,12 +302,37 @@ fn nobody_waits_for_a_worker_that_has_left() {
         threads: Some(3),
         target_loss: None,
         tells: true,
-    };
-    // A team that has lost a worker hangs; it took a few hundred tries to lose one.
-    for _ in 0..2000 {
-        let mut params = numbers::<f32>(network.tensors.len(), 3);
-        let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
-        let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
-        assert_eq!(stopped, Ok(Stop::Callback));
     }
+}
+
+#[test]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "said once for the function")]
+fn a_claim_refuses_what_it_does_not_cover() {
+    let network = network(&[6, 8, 4], Activation::Relu, "mse");
+    let (tensors, len) = (&network.tensors, network.tensors.len());
+    let refused = |misuse: &(dyn Fn(&team::Worker) -> usize + Sync)| {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            team::run(1, |worker| {
+                misuse(worker);
+            })
+        }));
+        *outcome.expect_err("it must be refused").downcast::<&str>().expect("a message")
+    };
+    let (mut params, mut grads) = (vec![0.0f32; len], vec![0.0; len]);
+    let parameters = Parameters::new(&mut params, &mut grads, vec![]);
+    let share = Share::new(tensors, tensors.share(0, 2, |_| true));
+    // SAFETY (of all these claims): there is one worker, and each claim is the only one.
+    let beyond = refused(&|worker| unsafe { parameters.mine(worker, &share) }.grads_mut(0..len).len());
+    let outside = refused(&|worker| unsafe { parameters.mine(worker, &share) }.to_update(len - 1..len).count);
+    assert_eq!([beyond, outside], ["not this worker's"; 2]);
+    let mut memory = predict::workspace::<f32>(&network, 4);
+    let batch = memory.share_alone(&network.prediction.matrices);
+    let shared = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.first());
+    assert_eq!(shared, "matrices that share memory are for one worker");
+    let (x, y) = (Array2::<f32>::zeros((4, 6)), vec![0.0f32; 16]);
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let mut memory = network.workspace::<f32>(4, false);
+    let batch = memory.share(&network.training.matrices, &data);
+    let twice = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.several_mut([1, 1]).len());
+    assert_eq!(twice, "matrices that overlap");
 }

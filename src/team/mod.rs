@@ -11,7 +11,6 @@ mod barrier;
 mod crew;
 mod shared;
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::panic::resume_unwind;
 
@@ -25,14 +24,14 @@ use crate::simd::FlushDenormals;
 ///
 /// Denormals are flushed to zero meanwhile, in every worker. A panic of a worker becomes a panic of the caller. Where the
 /// system has no more threads to give, the team is smaller: `work` learns its size from [`Worker::count`].
-pub fn run<F: Fn(&Worker) + Sync>(count: usize, work: F) {
+pub fn run<F: Fn(&mut Worker) + Sync>(count: usize, work: F) {
     let crew = Crew::rent(count.saturating_sub(1));
     let count = crew.len() + 1;
     let barrier = Barrier::new(count);
     let work = |index| {
         let _flushed = FlushDenormals::new();
         let _release = ReleaseOnPanic(&barrier);
-        work(&Worker { index, count, barrier: &barrier, generation: Cell::new(0) });
+        work(&mut Worker { index, count, barrier: &barrier, generation: 0 });
     };
     if count == 1 {
         return work(0);
@@ -51,17 +50,18 @@ pub struct Worker<'a> {
     /// How many there are.
     pub count: usize,
     barrier: &'a Barrier,
-    generation: Cell<usize>,
+    generation: usize,
 }
 
 impl Worker<'_> {
     /// Waits until every worker has come here; what any wrote before is seen by all after.
+    ///
+    /// What borrows the worker, such as a claim on what the team shares, ends before.
     #[inline]
-    pub fn meet(&self) {
+    pub fn meet(&mut self) {
         if self.count > 1 {
-            let generation = self.generation.get() + 1;
-            self.generation.set(generation);
-            self.barrier.wait(generation);
+            self.generation += 1;
+            self.barrier.wait(self.generation);
         }
     }
 

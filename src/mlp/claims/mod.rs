@@ -1,18 +1,21 @@
 //! Who may touch what between two meetings of a team, as types.
 //!
 //! A claim is made by an `unsafe` constructor: its caller vouches that no claim of another worker, alive until the next
-//! meeting, contradicts it. Everything that computes works with claims, and is safe.
+//! meeting, contradicts it. It borrows its worker, who can only meet the others when the claim is gone. Everything that
+//! computes works with claims, and is safe.
 //!
 //! | claim | a worker may | contradicts |
 //! |---|---|---|
 //! | [`MyRows`] | read and write some rows of the batch | any other claim on these rows |
 //! | [`AllRows`] | read all rows of the batch | `MyRows` |
+//! | [`MyGradient`] | read and write its share of the gradient | any other claim on that share |
 //! | [`MyTensors`] | read and write its share of parameters, gradient and state | any other claim on that share |
 //! | [`Parameters::read`] | read all parameters | writing to any of them |
+//! | [`Parameters::all_mut`] | write all parameters, read their gradient | any other claim on either |
 
 mod rows;
 mod tensors;
 mod vouched;
 
 pub use rows::{AllRows, MyRows};
-pub use tensors::{Gradient, MyGradient, MyTensors, Parameters, Share, ToUpdate, as_matrix};
+pub use tensors::{Gradient, MyGradient, MyTensors, Parameters, Share, ToUpdate};

@@ -10,15 +10,19 @@ use super::super::slots::{INPUTS, Slot};
 use super::vouched::Vouched;
 use crate::kernels::loss::{LossRows, Targets};
 use crate::scalar::Scalar;
-use crate::team::Shared;
+use crate::team::{Shared, Worker};
 
 impl<'a, T: Scalar> Batch<'a, T> {
     /// Some rows for this worker alone.
     ///
     /// # Safety
-    /// Until the team meets next, or as long as the claim lives, nobody else has a claim on these rows.
+    /// Until the team meets next nobody else has a claim on these rows.
+    ///
+    /// # Panics
+    /// If matrices share memory, where rows of one are other rows of another.
     #[inline]
-    pub unsafe fn my_rows(&self, rows: Range<usize>) -> MyRows<'_, 'a, T> {
+    pub unsafe fn my_rows<'b>(&'b self, _until_meeting: &'b Worker<'_>, rows: Range<usize>) -> MyRows<'b, 'a, T> {
+        assert!(self.separate, "matrices that share memory are for one worker");
         MyRows { batch: self, rows, inputs: None, vouched: Vouched::by_caller() }
     }
 
@@ -27,7 +31,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// # Safety
     /// Until the team meets next nobody writes to them.
     #[inline]
-    pub unsafe fn all_rows(&self, rows: usize) -> AllRows<'_, 'a, T> {
+    pub unsafe fn all_rows<'b>(&'b self, _until_meeting: &'b Worker<'_>, rows: usize) -> AllRows<'b, 'a, T> {
         AllRows { batch: self, rows, vouched: Vouched::by_caller() }
     }
 
@@ -79,16 +83,6 @@ pub struct MyRows<'b, 'a, T> {
 }
 
 impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Columns of a matrix.
     #[inline]
     pub fn cols(&self, slot: Slot) -> usize {

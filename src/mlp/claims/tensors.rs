@@ -2,13 +2,11 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayViewMut2;
-
-use super::super::tensors::{Piece, Tensors, Tile};
+use super::super::tensors::{Piece, Tensors};
 use super::vouched::Vouched;
 use crate::optim::MAX_SLOTS;
 use crate::scalar::Scalar;
-use crate::team::Shared;
+use crate::team::{Shared, Worker};
 
 /// What belongs to one worker: pieces of tensors, and the runs of the flat vector that they are.
 pub struct Share {
@@ -54,7 +52,7 @@ impl<'a, T: Scalar> Gradient<'a, T> {
     /// # Safety
     /// Until the team meets next nobody else has a claim on that share.
     #[inline]
-    pub unsafe fn mine<'b>(&'b self, share: &'b Share) -> MyGradient<'b, 'a, T> {
+    pub unsafe fn mine<'b>(&'b self, _until_meeting: &'b Worker<'_>, share: &'b Share) -> MyGradient<'b, 'a, T> {
         MyGradient { all: self, share, vouched: Vouched::by_caller() }
     }
 }
@@ -107,7 +105,7 @@ impl<'a, T: Scalar> Parameters<'a, T> {
     /// # Safety
     /// Until the team meets next nobody writes to them.
     #[inline]
-    pub unsafe fn read(&self) -> &[T] {
+    pub unsafe fn read<'b>(&'b self, _until_meeting: &'b Worker<'_>) -> &'b [T] {
         Vouched::by_caller().read(self.params, 0..self.params.len())
     }
 
@@ -116,7 +114,7 @@ impl<'a, T: Scalar> Parameters<'a, T> {
     /// # Safety
     /// Until the team meets next nobody else has a claim on any of them.
     #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
-    pub unsafe fn all_mut(&self) -> (&mut [T], &[T]) {
+    pub unsafe fn all_mut<'b>(&'b self, _until_meeting: &'b Worker<'_>) -> (&'b mut [T], &'b [T]) {
         let all = 0..self.params.len();
         (Vouched::by_caller().write(self.params, all.clone()), Vouched::by_caller().read(self.gradient.0, all))
     }
@@ -127,7 +125,7 @@ impl<'a, T: Scalar> Parameters<'a, T> {
     /// Until the team meets next nobody else has a claim on that share; nobody writes to the parameters while somebody
     /// [reads](Self::read) them.
     #[inline]
-    pub unsafe fn mine<'b>(&'b self, share: &'b Share) -> MyTensors<'b, 'a, T> {
+    pub unsafe fn mine<'b>(&'b self, _until_meeting: &'b Worker<'_>, share: &'b Share) -> MyTensors<'b, 'a, T> {
         MyTensors { all: self, gradient: MyGradient { all: &self.gradient, share, vouched: Vouched::by_caller() } }
     }
 }
@@ -135,11 +133,28 @@ impl<'a, T: Scalar> Parameters<'a, T> {
 /// One worker's share of parameters, gradient and state.
 pub struct MyTensors<'b, 'a, T> {
     all: &'b Parameters<'a, T>,
-    /// Of the gradient.
-    pub gradient: MyGradient<'b, 'a, T>,
+    gradient: MyGradient<'b, 'a, T>,
 }
 
-impl<T: Scalar> MyTensors<'_, '_, T> {
+impl<'b, T: Scalar> MyTensors<'b, '_, T> {
+    /// The pieces it is made of.
+    #[inline]
+    pub fn pieces(&self) -> &'b [Piece] {
+        self.gradient.pieces()
+    }
+
+    /// A part of the gradient.
+    #[inline]
+    pub fn grads(&self, range: Range<usize>) -> &[T] {
+        self.gradient.part(range)
+    }
+
+    /// A part of the gradient, to write to.
+    #[inline]
+    pub fn grads_mut(&mut self, range: Range<usize>) -> &mut [T] {
+        self.gradient.part_mut(range)
+    }
+
     /// A part of the parameters, and their gradient to write to.
     #[inline]
     pub fn params_and_grads(&mut self, range: Range<usize>) -> (&[T], &mut [T]) {
@@ -171,9 +186,4 @@ pub struct ToUpdate<'b, T> {
     pub state: [&'b mut [T]; MAX_SLOTS],
     /// How many state arrays there are.
     pub count: usize,
-}
-
-/// A matrix of a piece's elements in its part of the flat vector.
-pub fn as_matrix<'b, T>(flat: &'b mut [T], Tile { rows, cols }: &Tile) -> ArrayViewMut2<'b, T> {
-    ArrayViewMut2::from_shape((rows.len(), cols.len()), flat).expect("a piece of whole rows")
 }

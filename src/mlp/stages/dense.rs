@@ -1,8 +1,8 @@
 //! A dense layer: y = x W + b.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::super::claims::{AllRows, MyRows, as_matrix};
+use super::super::claims::{AllRows, MyRows};
 use super::super::data::Inputs;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
@@ -68,7 +68,8 @@ impl Dense {
         match rows.inputs(self.input, tile.rows.clone()) {
             Inputs::Dense(x) => {
                 let init = if fresh { Init::Zero } else { Init::Keep };
-                matmul(as_matrix(grads, tile), init, x.reversed_axes(), delta, scratch);
+                let out = ArrayViewMut2::from_shape((tile.rows.len(), tile.cols.len()), grads);
+                matmul(out.expect("a piece of whole rows"), init, x.reversed_axes(), delta, scratch);
             }
             Inputs::Sparse(x) => {
                 if fresh {

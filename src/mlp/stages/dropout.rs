@@ -38,7 +38,7 @@ impl Dropout {
         }
         let Some(noise) = pass.noise else { return };
         // An element's random number is a function of its place in the whole batch.
-        let start = (pass.first + rows.first()) * rows.stride(self.output);
+        let start = (pass.first_row + rows.first()) * rows.stride(self.output);
         let [mask, to] = rows.several_mut([self.mask, self.output]);
         dispatch(FillMask {
             mask,

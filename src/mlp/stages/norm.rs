@@ -37,7 +37,12 @@ impl NormKind {
         Self::ALL.iter().copied().find(|norm| norm.name() == name)
     }
 
-    /// Whether it has shifts besides gains, and moves rows to mean 0.
+    /// Whether it moves rows to mean 0.
+    pub fn centres(self) -> bool {
+        self == NormKind::Layer
+    }
+
+    /// Whether it has shifts besides gains.
     pub fn shifts(self) -> bool {
         self == NormKind::Layer
     }
@@ -61,7 +66,7 @@ pub struct Norm {
     /// The gradient with respect to x.
     pub delta_input: Slot,
     /// The gradient with respect to y.
-    pub delta: Slot,
+    pub delta_output: Slot,
 }
 
 impl Norm {
@@ -70,7 +75,7 @@ impl Norm {
     }
 
     fn rows_of<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Rows {
-        Rows { cols: rows.cols(self.input), stride: rows.stride(self.input), centred: self.kind.shifts() }
+        Rows { cols: rows.cols(self.input), stride: rows.stride(self.input), centred: self.kind.centres() }
     }
 
     pub(super) fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
@@ -90,8 +95,8 @@ impl Norm {
 
     pub(super) fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         let (shape, gain) = (self.rows_of(rows), pass.tensor(self.gain));
-        let Some(scales) = self.scales else { return };
-        let [normal, scales, delta, to] = rows.several_mut([self.input, scales, self.delta, self.delta_input]);
+        let scales = self.scales.expect("training keeps the factors of rows");
+        let [normal, scales, delta, to] = rows.several_mut([self.input, scales, self.delta_output, self.delta_input]);
         dispatch(NormaliseBack { normal, scales, delta, to, shape, gain });
     }
 
@@ -101,7 +106,7 @@ impl Norm {
         if fresh {
             grads.fill(T::ZERO);
         }
-        let delta = rows.columns(self.delta, cols.clone());
+        let delta = rows.columns(self.delta_output, cols.clone());
         if piece.tensor == self.gain {
             dispatch(AddProducts { sums: grads, a: rows.columns(self.input, cols), b: delta });
         } else {
@@ -111,6 +116,6 @@ impl Norm {
 
     pub(super) fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
         let sum = |slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
-        Some((sum(self.input), sum(self.delta)))
+        Some((sum(self.input), sum(self.delta_output)))
     }
 }

@@ -12,7 +12,7 @@ pub struct Pass<'a, T> {
     /// The key of dropout's random numbers; None for no dropout.
     pub noise: Option<u64>,
     /// The number of the batch's first row, where the batch passes through in pieces.
-    pub first: usize,
+    pub first_row: usize,
     /// Memory for products.
     pub scratch: &'a mut Scratch<T>,
 }

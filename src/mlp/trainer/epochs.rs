@@ -6,24 +6,24 @@ use std::sync::{MutexGuard, PoisonError};
 use super::super::predict::{self, Predictor};
 use super::super::{objective, random};
 use super::leader::Leader;
-use super::training::{Own, StepContext, Training};
+use super::training::{Own, Training, TrainingStep};
 use crate::scalar::Scalar;
 use crate::team::Worker;
 
-/// The books, for the worker that keeps them.
-pub type Books<'g, 'l, T> = Option<MutexGuard<'g, Leader<'l, T>>>;
+/// The leader, for worker 0, who it is.
+pub type MaybeLeader<'g, 'l, T> = Option<MutexGuard<'g, Leader<'l, T>>>;
 
 impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// All epochs.
-    pub fn work(&self, worker: &Worker) {
+    pub fn work(&self, worker: &mut Worker) {
         let mut memory = self.validation.map(|data| predict::workspace(self.network, data.len()));
         let mut predictor = memory.as_mut().map(|memory| Predictor::new(self.network, memory));
         let mut own = Own::new(self, worker.index, worker.count);
-        let mut books = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
         let mut steps = 0;
         for number in 0..self.options.epochs {
             let epoch = self.options.first_epoch + number as u64;
-            if let Some(leader) = &mut books {
+            if let Some(leader) = &mut leader {
                 leader.begin_epoch();
                 self.shuffle(epoch);
             }
@@ -32,26 +32,31 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             for start in (0..self.data.len()).step_by(self.batch_size) {
                 steps += 1;
                 let context = self.context(steps, epoch, start, &order);
-                self.train(worker, &mut own, &mut books, &context);
-                self.publish_end(&books);
+                let made = self.train(worker, &mut own, &mut leader, &context);
+                self.publish_end(&leader);
                 worker.meet();
                 if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
-                if let Some(leader) = &mut books {
-                    let strength = objective::penalty_strength(self.network, context.weight);
-                    if strength != 0.0 {
-                        leader.add_penalty(0.5 * strength * self.row_squares.sum(), context.weight);
-                    }
+                if let Some(leader) = &mut leader
+                    && made
+                {
+                    self.add_penalty(leader, context.weight);
                 }
             }
             drop(order);
+            if self.late_gradient.load(Ordering::Relaxed) == steps && steps > 0 {
+                // Of the epoch's last step: no step after it would tell.
+                self.refuse(&mut leader, "the gradient");
+            }
             self.validate(worker, &mut predictor);
             worker.meet();
-            if let Some(leader) = &mut books {
-                self.end_epoch(leader, number);
+            if let Some(leader) = &mut leader
+                && !leader.has_ended()
+            {
+                self.end_epoch(worker, leader, number);
             }
-            self.publish_end(&books);
+            self.publish_end(&leader);
             worker.meet();
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -68,38 +73,46 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    fn context<'o>(&self, number: u64, epoch: u64, start: usize, order: &'o [u32]) -> StepContext<'o> {
+    fn context<'o>(&self, number: u64, epoch: u64, start: usize, order: &'o [u32]) -> TrainingStep<'o> {
         let rows = start..self.data.len().min(start + self.batch_size);
         let weight = self.data.weight_of(&order[rows.clone()]);
         let noise = self.network.is_noisy().then(|| random::key(&[self.options.seed, 1, epoch, start as u64]));
-        StepContext { number, order, rows, weight, noise }
+        TrainingStep { number, order, rows, weight, noise }
     }
 
     /// This worker's part of the losses on the validation data.
     fn validate(&self, worker: &Worker, predictor: &mut Option<Predictor<'_, T>>) {
         let (Some(data), Some(predictor)) = (self.validation, predictor) else { return };
         // SAFETY: nobody writes to parameters now.
-        let params = unsafe { self.parameters.read() };
+        let params = unsafe { self.parameters.read(worker) };
         let rows = worker.share(data.len(), predict::GRAIN);
         predictor.losses(params, data, rows, |block, losses| self.validation_losses.set_all(block, losses));
     }
 
     /// Lets the others know whether this is the end, to be read after the next meeting. Between this and the last reading
     /// lies a meeting, or a slow worker would leave while the others wait for it.
-    fn publish_end(&self, books: &Books<'_, 'l, T>) {
-        if books.as_ref().is_some_and(|leader| leader.has_ended()) {
+    fn publish_end(&self, leader: &MaybeLeader<'_, 'l, T>) {
+        if leader.as_ref().is_some_and(|leader| leader.has_ended()) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
 
-    fn end_epoch(&self, leader: &mut Leader<'_, T>, number: usize) {
+    /// Leader: the penalty of a step that was made, with a batch of that weight.
+    fn add_penalty(&self, leader: &mut Leader<'_, T>, weight: f64) {
+        let strength = objective::penalty_strength(self.network, weight);
+        if strength != 0.0 {
+            leader.add_penalty(0.5 * strength * self.row_squares.sum(), weight);
+        }
+    }
+
+    fn end_epoch(&self, worker: &Worker, leader: &mut Leader<'_, T>, number: usize) {
         // SAFETY: the other workers wait.
-        let (params, _) = unsafe { self.parameters.all_mut() };
+        let params = unsafe { self.parameters.read(worker) };
         let val_loss = self.validation.map(|data| {
             let total = self.validation_losses.sum();
             objective::reduced(self.network, data, total) + objective::penalty(self.network, params, data)
         });
         let epoch = leader.end_epoch(number, self.network.loss.mean(), val_loss, self.options.tells);
-        leader.show(&epoch, params, self.options.target_loss);
+        leader.show(&epoch, self.options.target_loss);
     }
 }

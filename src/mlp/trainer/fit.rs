@@ -32,7 +32,7 @@ pub fn fit<'d, T: Scalar>(
     optimizer: &mut Optimizer<T>,
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
-    monitor: &mut dyn Monitor<T>,
+    monitor: &mut dyn Monitor,
 ) -> Result<Stop> {
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
@@ -60,6 +60,7 @@ pub fn fit<'d, T: Scalar>(
         step: Published::new(None),
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),
+        late_gradient: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size))),
     };

@@ -17,9 +17,11 @@ const FLOPS_PER_LOOK: f64 = 1e7;
 /// What only worker 0 has.
 pub struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
-    monitor: &'l mut dyn Monitor<T>,
+    monitor: &'l mut dyn Monitor,
     outcome: Option<Result<Stop>>,
-    /// Of the epoch so far: weighted losses, weights, penalties times the weights of their batches.
+    /// The weighted losses of the step that is under way.
+    pending: f64,
+    /// Of the epoch's steps that were made: weighted losses, weights, penalties times the weights of their batches.
     loss: f64,
     weight: f64,
     penalty: f64,
@@ -30,11 +32,12 @@ pub struct Leader<'l, T: Scalar> {
 
 impl<'l, T: Scalar> Leader<'l, T> {
     /// Before the first epoch, of steps that take so many floating-point operations.
-    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor<T>, flops: f64) -> Self {
+    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor, flops: f64) -> Self {
         Leader {
             optimizer,
             monitor,
             outcome: None,
+            pending: 0.0,
             loss: 0.0,
             weight: 0.0,
             penalty: 0.0,
@@ -95,6 +98,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
 
     /// A step whose numbers are not finite: nothing is updated. `begun` is whether the optimizer has counted it already.
     pub fn refuse(&mut self, place: &str, begun: bool) {
+        self.pending = 0.0;
         if matches!(self.outcome, Some(Err(_))) {
             return;
         }
@@ -110,12 +114,13 @@ impl<'l, T: Scalar> Leader<'l, T> {
 
     /// The losses of a batch, or of a piece of it.
     pub fn add_losses(&mut self, losses: &[f64]) {
-        self.loss += losses.iter().sum::<f64>();
+        self.pending += losses.iter().sum::<f64>();
     }
 
     /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
     /// epoch that is done would go without its record.
     pub fn finish_step(&mut self, step: u64, weight: f64, is_last: bool) {
+        self.loss += std::mem::take(&mut self.pending);
         self.weight += weight;
         if step.is_multiple_of(self.steps_per_look) && !is_last {
             self.look();
@@ -147,8 +152,8 @@ impl<'l, T: Scalar> Leader<'l, T> {
     }
 
     /// Shows an epoch to the monitor, and decides whether it was the last one.
-    pub fn show(&mut self, epoch: &Epoch, params: &mut [T], target_loss: Option<f64>) {
-        if let Some(stop) = self.monitor.epoch(epoch, params) {
+    pub fn show(&mut self, epoch: &Epoch, target_loss: Option<f64>) {
+        if let Some(stop) = self.monitor.epoch(epoch) {
             self.end(Ok(stop));
         } else if target_loss.is_some_and(|target| epoch.loss <= target) {
             self.end(Ok(Stop::TargetLoss));

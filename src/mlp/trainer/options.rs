@@ -39,9 +39,9 @@ pub struct Epoch {
 }
 
 /// Who watches the training, on the thread that called [`fit`](super::fit).
-pub trait Monitor<T>: Send {
+pub trait Monitor: Send {
     /// Called some twenty times a second, between steps; why to stop, if so.
     fn tick(&mut self) -> Option<Stop>;
-    /// Called after each epoch, and may change the parameters; why to stop, if so.
-    fn epoch(&mut self, epoch: &Epoch, params: &mut [T]) -> Option<Stop>;
+    /// Called after each epoch; why to stop, if so.
+    fn epoch(&mut self, epoch: &Epoch) -> Option<Stop>;
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use super::super::claims::{AllRows, MyTensors, ToUpdate};
 use super::super::objective;
-use super::super::stages::Pass;
+use super::super::stages::{Pass, Sink};
 use super::super::tensors::Piece;
-use super::epochs::Books;
-use super::training::{Own, StepContext, Training};
+use super::epochs::MaybeLeader;
+use super::training::{Own, Training, TrainingStep};
+use crate::kernels::matmul::Scratch;
 use crate::optim::Step;
 use crate::reductions::{AllFinite, RowSquares};
 use crate::scalar::Scalar;
@@ -19,54 +20,61 @@ use crate::team::Worker;
 const MIN_UPDATE: usize = 4096;
 
 impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
-    /// One step, but for the meeting that ends it.
-    pub fn train(&self, worker: &Worker, own: &mut Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
-        if self.bad_gradient.load(Ordering::Relaxed) == context.number - 1 && context.number > 1 {
-            // Found by `descend`.
-            return self.refuse(books, "the gradient");
+    /// One step, but for the meeting that ends it. False where it was refused.
+    pub fn train(
+        &self,
+        worker: &mut Worker,
+        own: &mut Own<T>,
+        leader: &mut MaybeLeader<'_, 'l, T>,
+        context: &TrainingStep<'_>,
+    ) -> bool {
+        if self.late_gradient.load(Ordering::Relaxed) == context.number - 1 && context.rows.start > 0 {
+            // At the end of that step a slow worker may still look whether to stop.
+            worker.meet();
+            return self.refuse(leader, "the gradient");
         }
         for start in context.rows.clone().step_by(self.rows_held) {
             let held = start..context.rows.end.min(start + self.rows_held);
             let (first, last) = (start == context.rows.start, held.end == context.rows.end);
             self.propagate(worker, own, held.clone(), context);
-            if let Some(leader) = books
+            if let Some(leader) = leader
                 && first
                 && self.policy.begins_early()
             {
-                self.publish_step(leader.begin_step(self.policy.checks.then_some(0.0)));
+                self.publish_step(worker, leader.begin_step(self.policy.checks.then_some(0.0)));
             }
             worker.meet();
             if self.bad_loss.load(Ordering::Relaxed) == context.number {
-                return self.refuse(books, "the loss");
+                return self.refuse(leader, "the loss");
             }
             // SAFETY: nobody writes to the batch before the next meeting.
-            let rows = unsafe { self.batch.all_rows(held.len()) };
-            if let Some(leader) = books {
+            let rows = unsafe { self.batch.all_rows(worker, held.len()) };
+            if let Some(leader) = leader {
                 leader.add_losses(rows.losses());
             }
             if first && last && self.nothing_in_between(worker) {
-                self.descend(own, rows, context);
-                return self.finish_step(books, context);
+                self.descend(worker, own, rows, context);
+                return self.finish_step(leader, context);
             }
             // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
-            let mut mine = unsafe { self.parameters.mine(&own.share) };
-            for piece in mine.gradient.pieces() {
-                objective::gradient(self.network, piece, rows, &mut mine.gradient, first, &mut own.scratch);
+            let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+            for piece in mine.pieces() {
+                self.gradient(&mut mine, piece, rows, first, &mut own.scratch);
             }
             if !last {
                 worker.meet();
             }
         }
-        self.look_at_gradient(own, context);
-        self.update_at_last(worker, own, books, context);
+        self.look_at_gradient(worker, own, context);
+        self.update_at_last(worker, own, leader, context)
     }
 
     /// Some rows of the batch forward, and back.
-    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &StepContext<'_>) {
+    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &TrainingStep<'_>) {
         let range = worker.share(held.len(), objective::GRAIN);
         let order = context.order;
         // SAFETY: the shares of the workers are disjoint, and nobody writes to parameters now.
-        let (mut rows, params) = unsafe { (self.batch.my_rows(range.clone()), self.parameters.read()) };
+        let (mut rows, params) = unsafe { (self.batch.my_rows(worker, range.clone()), self.parameters.read(worker)) };
         rows.gather(self.data, &order[held.clone()]);
         // The rows of the next step are on their way from memory while this one computes.
         let next = context.rows.end + range.start..context.rows.end + range.end;
@@ -76,21 +84,18 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             tensors: &self.network.tensors,
             params,
             noise: context.noise,
-            first: held.start - context.rows.start,
+            first_row: held.start - context.rows.start,
             scratch: &mut own.scratch,
         };
-        plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut rows));
-        let scale = objective::scale(self.network, context.weight);
-        let finite = objective::losses(self.network, &mut rows, Some(scale));
+        let (scale, first) = (objective::scale(self.network, context.weight), self.policy.first_stage);
+        let finite = objective::there_and_back(self.network, &mut pass, &mut rows, scale, first);
         if self.policy.checks && !finite {
             self.bad_loss.store(context.number, Ordering::Relaxed);
         }
-        let first = self.policy.first_stage;
-        plan.stages.iter().skip(first + 1).rev().for_each(|stage| stage.backward(&mut pass, &mut rows));
         if self.policy.checks {
             for (number, stage) in plan.stages.iter().enumerate().skip(first) {
                 if let Some((factors, deltas)) = stage.magnitudes(&rows) {
-                    let place = 2 * (worker.index * plan.stages.len() + number);
+                    let place = self.place(worker.index, number);
                     self.magnitudes.set(place, factors);
                     self.magnitudes.set(place + 1, deltas);
                 }
@@ -98,34 +103,54 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
+    /// Where the two magnitudes of a worker's rows in a stage are.
+    fn place(&self, worker: usize, stage: usize) -> usize {
+        2 * (worker * self.network.training.stages.len() + stage)
+    }
+
+    /// The gradient of a piece of this worker's, from some rows.
+    fn gradient(
+        &self,
+        mine: &mut MyTensors<'_, '_, T>,
+        piece: &Piece,
+        rows: AllRows<'_, '_, T>,
+        fresh: bool,
+        scratch: &mut Scratch<T>,
+    ) {
+        let grads = mine.grads_mut(self.network.tensors.range(piece));
+        objective::gradient(self.network, piece, rows, Sink { grads, fresh, scratch });
+    }
+
     /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element that
     /// might not be finite.
     fn nothing_in_between(&self, worker: &Worker) -> bool {
-        let stages = self.network.training.stages.len();
-        let sum = |place: usize| (0..worker.count).map(|w| self.magnitudes.get(2 * w * stages + place)).sum::<f64>();
+        let sum = |stage: usize, which: usize| {
+            (0..worker.count).map(|worker| self.magnitudes.get(self.place(worker, stage) + which)).sum::<f64>()
+        };
         let largest = T::MAX.to_f64() / 4.0;
         let bounded = |stage: usize| {
-            let (factors, deltas) = (sum(2 * stage), sum(2 * stage + 1));
+            let (factors, deltas) = (sum(stage, 0), sum(stage, 1));
             factors * deltas < largest && deltas < largest
         };
-        self.policy.begins_early() && (!self.policy.checks || (self.policy.first_stage..stages).all(bounded))
+        let mut stages = self.policy.first_stage..self.network.training.stages.len();
+        self.policy.begins_early() && (!self.policy.checks || stages.all(bounded))
     }
 
     /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
     ///
     /// With a penalty, weights that are not finite, or too large for their share of it, can still spoil the gradient. They
     /// are met too late to hold back the other workers; this one leaves out its update, and the next step is refused.
-    fn descend(&self, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &StepContext<'_>) {
+    fn descend(&self, worker: &Worker, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &TrainingStep<'_>) {
         let strength = objective::penalty_strength(self.network, context.weight);
         // SAFETY: the shares of the workers are disjoint, and all have read what they need of the parameters; the step was
         // published before the last meeting.
-        let (mut mine, step) = unsafe { (self.parameters.mine(&own.share), self.step.get()) };
+        let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
         let mut ready = 0..0;
         for (index, block) in own.blocks.iter().enumerate() {
-            objective::gradient(self.network, block, rows, &mut mine.gradient, true, &mut own.scratch);
+            self.gradient(&mut mine, block, rows, true, &mut own.scratch);
             let penalised = self.penalise(&mut mine, block, strength, &mut own.squares);
             if !penalised && self.policy.checks {
-                return self.bad_gradient.store(context.number, Ordering::Relaxed);
+                return self.late_gradient.store(context.number, Ordering::Relaxed);
             }
             let range = self.network.tensors.range(block);
             if ready.end != range.start {
@@ -152,15 +177,15 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The penalty's share of this worker's gradient, and the figures that the step needs.
-    fn look_at_gradient(&self, own: &mut Own<T>, context: &StepContext<'_>) {
+    fn look_at_gradient(&self, worker: &Worker, own: &mut Own<T>, context: &TrainingStep<'_>) {
         let strength = objective::penalty_strength(self.network, context.weight);
         let tensors = &self.network.tensors;
         // SAFETY: the shares of the workers are disjoint.
-        let mut mine = unsafe { self.parameters.mine(&own.share) };
+        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
         let mut finite = true;
-        for piece in mine.gradient.pieces() {
+        for piece in mine.pieces() {
             finite &= self.penalise(&mut mine, piece, strength, &mut own.squares);
-            let x = mine.gradient.part(tensors.range(piece));
+            let x = mine.grads(tensors.range(piece));
             if self.policy.clips {
                 let squares = &mut own.squares[..piece.tile.rows.len()];
                 dispatch(RowSquares { x, width: piece.tile.cols.len(), squares });
@@ -176,31 +201,37 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The update, where the whole gradient had to be known first.
-    fn update_at_last(&self, worker: &Worker, own: &Own<T>, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
+    fn update_at_last(
+        &self,
+        worker: &mut Worker,
+        own: &Own<T>,
+        leader: &mut MaybeLeader<'_, 'l, T>,
+        context: &TrainingStep<'_>,
+    ) -> bool {
         let penalises = objective::penalty_strength(self.network, context.weight) != 0.0;
         if self.policy.checks || penalises || !self.policy.one_pass {
             worker.meet();
         }
         if self.bad_gradient.load(Ordering::Relaxed) == context.number {
-            return self.refuse(books, "the gradient");
+            return self.refuse(leader, "the gradient");
         }
         if self.policy.clips {
-            if let Some(leader) = books {
-                self.publish_step(leader.begin_step(Some(self.row_norms.sum().sqrt())));
+            if let Some(leader) = leader {
+                self.publish_step(worker, leader.begin_step(Some(self.row_norms.sum().sqrt())));
             }
             worker.meet();
         }
         if self.policy.one_pass {
             // SAFETY: the shares of the workers are disjoint; the step was published before the last meeting.
-            let (mut mine, step) = unsafe { (self.parameters.mine(&own.share), self.step.get()) };
-            for piece in mine.gradient.pieces() {
+            let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
+            for piece in mine.pieces() {
                 self.update(&mut mine, step, self.network.tensors.range(piece));
             }
-        } else if let Some(leader) = books {
+        } else if let Some(leader) = leader {
             // SAFETY: the other workers wait for the meeting that ends the step.
-            leader.step_alone(&self.network.tensors.sizes(), unsafe { self.parameters.all_mut() });
+            leader.step_alone(&self.network.tensors.sizes(), unsafe { self.parameters.all_mut(worker) });
         }
-        self.finish_step(books, context);
+        self.finish_step(leader, context)
     }
 
     /// Updates some parameters of this worker's.
@@ -221,21 +252,25 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// Leader: the scalars of a step, for all to read after the next meeting.
-    fn publish_step(&self, step: Option<Step<T>>) {
+    fn publish_step(&self, worker: &Worker, step: Option<Step<T>>) {
         // SAFETY: the others read it only after the next meeting.
-        *unsafe { self.step.get_mut() } = step;
+        *unsafe { self.step.get_mut(worker) } = step;
     }
 
-    fn refuse(&self, books: &mut Books<'_, 'l, T>, place: &str) {
-        if let Some(leader) = books {
+    /// A step that is not made, because of what is not finite there. False, for `train` to return.
+    pub fn refuse(&self, leader: &mut MaybeLeader<'_, 'l, T>, place: &str) -> bool {
+        if let Some(leader) = leader {
             leader.refuse(place, self.policy.begins_early());
         }
+        false
     }
 
-    fn finish_step(&self, books: &mut Books<'_, 'l, T>, context: &StepContext<'_>) {
-        if let Some(leader) = books {
+    /// A step that is made. True, for `train` to return.
+    fn finish_step(&self, leader: &mut MaybeLeader<'_, 'l, T>, context: &TrainingStep<'_>) -> bool {
+        if let Some(leader) = leader {
             leader.finish_step(context.number, context.weight, context.rows.end == self.data.len());
         }
+        true
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     /// worker may still read the first when a quick one sets the second.
     pub bad_loss: AtomicU64,
     pub bad_gradient: AtomicU64,
+    /// The same for a gradient that was found when other workers had updated already: the next step is refused.
+    pub late_gradient: AtomicU64,
     pub stop: AtomicBool,
     pub leader: Mutex<Leader<'l, T>>,
 }
@@ -96,7 +98,7 @@ impl<T: Scalar> Own<T> {
 
 /// One step: its number in this training, the order of the epoch's rows and its place in it, its total weight, and the key
 /// of its dropout.
-pub struct StepContext<'o> {
+pub struct TrainingStep<'o> {
     pub number: u64,
     pub order: &'o [u32],
     pub rows: Range<usize>,

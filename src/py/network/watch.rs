@@ -87,13 +87,13 @@ fn reason(py: Python<'_>, raised: &PyErr) -> Stop {
     if raised.is_instance_of::<PyKeyboardInterrupt>(py) { Stop::Interrupted } else { Stop::Error }
 }
 
-impl<T> Monitor<T> for Watch {
+impl Monitor for Watch {
     fn tick(&mut self) -> Option<Stop> {
         let late = self.start.elapsed().as_secs_f64() >= self.max_seconds;
         Python::attach(|py| self.heed(py, py.check_signals().map(|()| late.then_some(Stop::MaxTime))))
     }
 
-    fn epoch(&mut self, epoch: &Epoch, _params: &mut [T]) -> Option<Stop> {
+    fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
         let Epoch { number, loss, val_loss, penalty, lr } = *epoch;
         let seconds = self.start.elapsed().as_secs_f64();
         let record = EpochRecord { number: number + 1, loss, val_loss, lr: Some(lr), penalty, seconds };
