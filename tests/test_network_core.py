@@ -82,3 +82,36 @@ def test_options_that_are_misspelt_missing_or_of_another_type_are_named(options,
 def test_a_network_says_what_it_cannot_be(spec, error, words):
     with pytest.raises(error, match=words):
         _schuss.Network(**{**SPEC, **spec})
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "words"),
+    [
+        (np.zeros(12, np.float32), ValueError, r"of shape \[13\], got shape \[12\]"),
+        (np.zeros(13, np.float16), TypeError, "a vector of the network's dtype.* got an array of float16"),
+        ([0.0], TypeError, "a vector of the network's dtype.* got <class 'list'>"),
+        (np.zeros(26, np.float32)[::2], ValueError, "C-contiguous, got another layout"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_named(bad, error, words):
+    core, theta, rows = _schuss.Network(**SPEC), np.zeros(13, np.float32), (X, Y, None)
+    with pytest.raises(error, match=f"grads must be {words}"):
+        core.loss_and_grads(theta, rows, bad, None, None)
+    if getattr(bad, "dtype", None) == np.float32:
+        for ask in (
+            lambda: core.loss_and_grads(bad, rows, theta, None, None),
+            lambda: core.loss(bad, rows, None),
+            lambda: core.predict(bad, X, False, None),
+        ):
+            with pytest.raises(error, match=f"theta must be {words}"):
+                ask()
+
+
+def test_a_gradient_is_not_written_over_the_parameters_or_what_is_read_only():
+    core, theta = _schuss.Network(**SPEC), np.zeros(13, np.float32)
+    with pytest.raises(ValueError, match=r"grads must be an array that nobody .* got one that is in use"):
+        core.loss_and_grads(theta, (X, Y, None), theta, None, None)
+    fixed = np.zeros(13, np.float32)
+    fixed.setflags(write=False)
+    with pytest.raises(ValueError, match="grads must be writable, got a read-only array"):
+        core.loss_and_grads(theta, (X, Y, None), fixed, None, None)

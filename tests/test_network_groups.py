@@ -13,6 +13,7 @@ FROZEN = {
     "biases": ["*.bias"],
     "weights": ["*.weight"],
     "gains": ["*.gain", "*.shift"],
+    "all but norms": ["*.weight", "*.bias"],
     "everything": ["*"],
 }
 RECIPES = {
@@ -37,7 +38,7 @@ def rows(count=90):
 @pytest.mark.parametrize("frozen", FROZEN)
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_frozen_tensors_stay_and_the_others_learn_as_by_hand(norm, frozen, recipe):
-    if frozen == "gains" and norm is None:
+    if frozen in ("gains", "all but norms") and norm is None:
         pytest.skip("there are none")
     X, y = rows()
     make = RECIPES[recipe]
@@ -108,3 +109,27 @@ def test_a_pattern_that_matches_nothing_is_refused_before_training():
         net.fit(X, y, optimizer=sc.Adam([{"params": "*.gain", "lr": 0.1}]))
     np.testing.assert_array_equal(net.theta, before)
     assert net.optimizer is None
+
+
+@pytest.mark.parametrize(
+    "optimizer_of",
+    [
+        lambda net: sc.LAMB(net.theta),
+        lambda net: sc.AdamW(net.theta, decay_where="matrices"),
+        lambda net: sc.Adam(net.params[::-1]),
+        lambda net: sc.Adam(network(None).params[:3]),
+        lambda net: sc.Adam(lr=0.1),
+    ],
+    ids=["one vector", "mask", "another order", "too few", "unbound"],
+)
+def test_an_optimizer_of_other_arrays_is_refused(optimizer_of):
+    net = network(None)
+    X, y = rows()
+    before = net.theta.copy()
+    net.optimizer = optimizer_of(net)
+    with pytest.raises(ValueError, match="optimizer must be bound to the parameters of this network"):
+        net.fit(X, y, epochs=1)
+    np.testing.assert_array_equal(net.theta, before)
+    net.optimizer = sc.AdamW(net.params, decay_where="matrices")
+    net.fit(X, y, epochs=1)
+    assert not np.array_equal(net.theta, before)

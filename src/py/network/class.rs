@@ -3,15 +3,16 @@
 use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
+use numpy::{PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::data::{BorrowedRows, GivenRows, check_shape};
+use super::data::{BorrowedRows, GivenRows};
 use super::fit::{Fit, FitOptions};
 use super::inputs::BorrowedInputs;
 use super::spec::NetworkSpec;
 use super::tensor::TensorInfo;
+use super::vector::{reading, writing};
 use super::watch::{EpochRecord, Fitted};
 use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, How};
@@ -115,12 +116,6 @@ impl PyNetwork {
 }
 
 impl PyNetwork {
-    fn check_theta<'py, T: Precision>(&self, theta: &Bound<'py, PyAny>) -> PyResult<PyReadwriteArray1<'py, T>> {
-        let theta: PyReadwriteArray1<T> = theta.extract()?;
-        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
-        Ok(theta)
-    }
-
     fn fit_as<'py, T: Precision>(
         &self,
         theta: &Bound<'py, PyAny>,
@@ -128,7 +123,7 @@ impl PyNetwork {
         data: GivenRows<'py>,
         validation: Option<GivenRows<'py>>,
     ) -> PyResult<Fitted> {
-        let mut theta = self.check_theta::<T>(theta)?;
+        let mut theta = writing::<T>("theta", theta, self.network.tensors.len())?;
         fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
     }
 
@@ -139,8 +134,7 @@ impl PyNetwork {
         raw: bool,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let theta: PyReadonlyArray1<T> = theta.extract()?;
-        check_shape("theta", theta.shape(), &[self.network.tensors.len()])?;
+        let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
         let x = borrowed.view(threads)?;
         let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.outputs()), false);
@@ -163,7 +157,7 @@ impl PyNetwork {
         let py = theta.py();
         let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
         let data = data.data()?;
-        let theta = self.check_theta::<T>(theta)?;
+        let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
         Ok(py.detach(|| objective::value(&self.network, params, &data, threads)))
     }
@@ -179,9 +173,9 @@ impl PyNetwork {
         let py = theta.py();
         let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
         let data = data.data()?;
-        let theta = self.check_theta::<T>(theta)?;
+        let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
-        let mut grads = self.check_theta::<T>(grads)?;
+        let mut grads = writing::<T>("grads", grads, self.network.tensors.len())?;
         let grads = grads.as_slice_mut()?;
         let noise = dropout_seed.filter(|_| self.network.is_noisy());
         // Taken out for the call, so that two threads may call at once.

@@ -9,6 +9,7 @@ use super::watch::{Fitted, Watch};
 use crate::error::Error;
 use crate::mlp::Network;
 use crate::mlp::trainer::{self, Options};
+use crate::optim::Optimizer;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::Precision;
 
@@ -59,12 +60,19 @@ impl<'py> Fit<'_, 'py> {
         let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
         let mut optimizer = self.optimizer.try_borrow_mut()?;
-        let optimizer = optimizer.core::<T>().filter(|optimizer| optimizer.len() == params.len());
-        let optimizer =
-            optimizer.ok_or_else(|| Error::value("optimizer", "another", "bound to the parameters of this network"))?;
+        let optimizer = optimizer.core::<T>().filter(|optimizer| has_tensors_of(optimizer, network));
+        let expected = "bound to the parameters of this network, net.params";
+        let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
         let mut watch = Watch::new(self.options.max_seconds, self.on_epoch);
         let rows = (&data, validation.as_ref());
         let outcome = py.detach(|| trainer::fit(network, params, optimizer, rows, options, &mut watch));
         Ok(watch.conclude(py, outcome))
     }
+}
+
+/// Whether the optimizer's tensors are the network's: rules, masks and groups look at each of them.
+fn has_tensors_of<T: Precision>(optimizer: &Optimizer<T>, network: &Network) -> bool {
+    let tensors = &network.tensors;
+    optimizer.tensors() == tensors.count()
+        && tensors.iter().enumerate().all(|(number, tensor)| optimizer.range(number) == tensor.range())
 }

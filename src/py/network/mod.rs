@@ -7,6 +7,7 @@ mod inputs;
 mod keywords;
 mod spec;
 mod tensor;
+mod vector;
 mod watch;
 
 pub use class::register;
