@@ -240,8 +240,10 @@ class TestSklearn:
         mixed = sc.MLPRegressor(hidden_layer_sizes=(4, 4), activation=["tanh", "relu"], **options)
         with pytest.raises(ValueError, match=r"the same everywhere; got \['tanh', 'relu'\]"):
             to_sklearn(mixed.fit(X, X[:, 0]))
-        with pytest.raises(TypeError, match="model must be an MLP or a fitted"):
-            from_sklearn(sc.MLPRegressor())
+        for refuses in (from_sklearn, to_sklearn):
+            for model, got in [(sc.MLPRegressor(), "MLPRegressor"), (sc.MLP([2, 3, 1]), r"MLP\(\[2, 3, 1\]")]:
+                with pytest.raises(TypeError, match=f"model must be a fitted MLPClassifier.* got {got}"):
+                    refuses(model)
 
     def test_its_weights_fit_into_a_network(self, neural_network):
         options = {"max_iter": 300, "tol": 0.01, "random_state": 0}

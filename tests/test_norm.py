@@ -80,7 +80,6 @@ def test_gradients_are_those_of_finite_differences(norm, activation):
 def test_the_penalty_is_on_weights_alone():
     net = network("layer", dtype="float64", l2=0.5)
     X, y = rows(net)
-    plain = copy.deepcopy(net)
     plain = sc.MLP(net.layers, activation="tanh", norm="layer", dtype="float64")
     plain.theta[:] = net.theta
     squares = sum((array**2).sum() for name, array in net.named_params.items() if name.endswith("weight"))
@@ -115,6 +114,22 @@ def test_training_has_the_same_bits_for_every_number_of_threads(norm, dropout):
         net = network(norm, dropout=dropout, activation=["gelu", "relu"])
         X, y = rows(net, 230)
         net.fit(X, y, optimizer=sc.Adam(lr=0.01), batch_size=64, epochs=4, n_threads=threads)
+        thetas.add(net.theta.tobytes())
+    assert len(thetas) == 1
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_batch_of_several_pieces_has_the_same_bits_for_every_number_of_threads(norm):
+    """More rows than are held at once, with dropout, a penalty and a tensor that is left as it is."""
+    thetas = set()
+    for threads in (1, 2, 5):
+        net = network(norm, dropout=0.3, activation=["gelu", "relu"], l2=0.01)
+        X, y = rows(net, 5_000)
+        frozen, gain = net.named_params["1.weight"].copy(), net.named_params["0.gain"].copy()
+        optimizer = sc.Adam([{"params": "1.weight", "lr": 0.0}], lr=0.01)
+        net.fit(X, y, optimizer=optimizer, batch_size=None, epochs=3, n_threads=threads)
+        np.testing.assert_array_equal(net.named_params["1.weight"], frozen)
+        assert abs(net.named_params["0.gain"] - gain).max() > 0.01
         thetas.add(net.theta.tobytes())
     assert len(thetas) == 1
 
@@ -194,11 +209,25 @@ def test_a_norm_of_torch_without_bias_is_that_of_the_root_mean_square():
     sc.exchange.load_torch(other, state)
     assert other.theta.tobytes() == net.theta.tobytes()
     before = other.theta.copy()
-    with pytest.raises(ValueError, match="biases of layer 2 must be None: it has none, got an array"):
+    with pytest.raises(ValueError, match="biases of module '1' must be None: it has none, got an array"):
         sc.exchange.load_torch(other, {**state, "1.bias": np.ones(5)})
     with pytest.raises(ValueError, match="there must be weights of 2 layers, got 3"):
         sc.exchange.load_torch(sc.MLP([3, 5, 2]), state)
     np.testing.assert_array_equal(other.theta, before)
+
+
+def test_what_does_not_fit_is_named_as_in_the_state():
+    net = network("layer", (3, 5, 2))
+    state, before = sc.exchange.to_torch(net), net.theta.copy()
+    for change, words in [
+        ({"1.weight": np.ones(4)}, r"weights of module '1' must be of shape \(5,\), got \(4,\)"),
+        ({"3.bias": np.ones(4)}, r"biases of module '3' must be of shape \(2,\), got \(4,\)"),
+        ({"1.running_mean": np.ones(5)}, r"got '1' with '1\.running_mean': a batch norm"),
+        ({"4.weight": np.ones(4)}, r"weights of 3 modules \(linear layers and norms\), got 4: 0, 1, 3, 4"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            sc.exchange.load_torch(net, {**state, **change})
+        np.testing.assert_array_equal(net.theta, before)
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -79,13 +79,14 @@ class Layers(NamedTuple):
 
 def layers_of(model: Any) -> Layers:
     """The layers of a network or a fitted estimator."""
-    if isinstance(model, MLP):
-        return _of_network(model)
+    return _of_network(model) if isinstance(model, MLP) else layers_of_estimator(model, "an MLP or ")
+
+
+def layers_of_estimator(model: Any, others: str = "") -> Layers:
+    """The layers of a fitted estimator, where that or `others` are accepted."""
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
-        raise TypeError(
-            f"model must be an MLP or a fitted MLPClassifier or MLPRegressor, got {model!r}{hint}"
-        )
+        raise TypeError(f"model must be {others}a fitted MLPClassifier or MLPRegressor, got {model!r}{hint}")
     hidden = len(model.coefs_) - 1
     names = [model.activation] * hidden if isinstance(model.activation, str) else list(model.activation)
     activations = [*map(_core_name, names), None]
@@ -110,26 +111,29 @@ def _core_name(activation: str) -> str:
     return "sigmoid" if activation == "logistic" else activation
 
 
-def replace(modules: list[Module], given: list[tuple[Any, Any]]) -> None:
+def replace(layers: Layers, names: list[str], given: list[tuple[Any, Any]]) -> None:
     """Write new weights and biases, laid out as they are here, into a model's arrays; all of them or none.
 
-    A bias that is None becomes zeros.
+    A bias that is None becomes zeros. `names` are those of the modules that they come from.
     """
+    modules, is_normed = layers.modules, any(layer.norm for layer in layers.layers)
     if len(given) != len(modules):
-        raise ValueError(f"there must be weights of {len(modules)} layers, got {len(given)}")
+        of = "modules (linear layers and norms)" if is_normed else "layers"
+        got = f"{len(given)}: {', '.join(names)}" if is_normed else len(given)
+        raise ValueError(f"there must be weights of {len(modules)} {of}, got {got}")
+    # Without norms a module is a layer, whose number says more than a name.
+    places = [f"module {name!r}" if is_normed else f"layer {number}" for number, name in enumerate(names, 1)]
     new = []
-    for number, (module, pair) in enumerate(zip(modules, given, strict=True), 1):
+    for place, module, pair in zip(places, modules, given, strict=True):
         for kind, array, values in zip(("weights", "biases"), module, pair, strict=True):
             if array is None:
                 if values is not None:
                     got = f"an array of shape {np.shape(values)}"
-                    raise ValueError(f"biases of layer {number} must be None: it has none, got {got}")
+                    raise ValueError(f"biases of {place} must be None: it has none, got {got}")
                 continue
             converted = np.zeros(array.shape) if values is None else np.asarray(values)
             if converted.shape != array.shape:
-                raise ValueError(
-                    f"{kind} of layer {number} must be of shape {array.shape}, got {converted.shape}"
-                )
+                raise ValueError(f"{kind} of {place} must be of shape {array.shape}, got {converted.shape}")
             new.append((array, converted.astype(array.dtype)))
     for array, converted in new:
         array[...] = converted

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..history import History
-from ._layers import layers_of
+from ._layers import layers_of_estimator
 
 # What scikit-learn's estimators keep besides what is public.
 PRIVATE = ("_label_binarizer", "_no_improvement_count")
@@ -30,7 +30,7 @@ def from_sklearn(model: Any) -> Any:
     """
     from .. import estimators
 
-    layers_of(model)  # refuses what is not fitted
+    layers_of_estimator(model)  # refuses what is not fitted
     ours = getattr(estimators, _kind(model))(**model.get_params(deep=False))
     # What continuing a training looks at; scikit-learn's "lbfgs" has only a part of it.
     ours.loss_curve_, ours.best_loss_, ours._no_improvement_count = [], np.inf, 0
@@ -59,12 +59,14 @@ def to_sklearn(model: Any) -> Any:
 
     Raises
     ------
+    TypeError
+        If it is no fitted estimator.
     ValueError
         If the network has an activation or a loss that scikit-learn does not have.
     """
     from sklearn import neural_network
 
-    layers = layers_of(model)
+    layers = layers_of_estimator(model)
     theirs = getattr(neural_network, _kind(model))()
     known = theirs.get_params()
     names = {"logistic" if name == "sigmoid" else name for name in layers.activations}

@@ -64,15 +64,21 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
     Raises
     ------
     ValueError
-        If number or shapes of the layers differ; nothing has changed then.
+        If number, kind or shapes of the layers differ; nothing has changed then.
     """
     if names is None:
         names = [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
     missing = [name for name in names if f"{name}.weight" not in state]
     if missing:
         raise ValueError(f"state must have weights of the layers {missing}, got {list(state)}")
+    averaging = [name for name in names if f"{name}.running_mean" in state]
+    if averaging:
+        raise ValueError(
+            f"state must have weights of linear layers and layer norms alone, got {averaging[0]!r} with "
+            f"{averaging[0] + '.running_mean'!r}: a batch norm, which this network does not have"
+        )
     given = [(np.asarray(state[f"{name}.weight"]).T, state.get(f"{name}.bias")) for name in names]
-    replace(layers_of(model).modules, given)
+    replace(layers_of(model), list(names), given)
 
 
 def layer_names(names: Sequence[str] | None, layers: Layers) -> list[str]:
