@@ -304,6 +304,19 @@ def test_blocks_are_read_in_a_new_order_each_epoch_and_all_learned_from(tmp_path
     assert net.theta.tobytes() == again.theta.tobytes()
 
 
+def test_the_seed_of_a_fit_decides_the_order_of_blocks_and_without_shuffling_it_is_their_own() -> None:
+    X, y = RNG.normal(size=(80, 3)), RNG.normal(size=80)
+
+    def order_of(own_seed: int, **options: object) -> list[int]:
+        source = Source(X, y)
+        sc.MLP([3, 1], seed=own_seed).fit(source, epochs=5, **options)
+        return source.order
+
+    assert order_of(0) == order_of(7, seed=0)
+    assert order_of(0) != order_of(0, seed=7)
+    assert order_of(0, shuffle=False) == [0, 1, 2, 3] * 5
+
+
 def test_the_loss_of_blocks_is_that_of_all_rows() -> None:
     X, y, weight = RNG.normal(size=(80, 3)), RNG.normal(size=80), RNG.uniform(size=80)
     for loss in ("mse", "sse"):
@@ -380,7 +393,19 @@ def test_bad_arguments_name_themselves_and_change_nothing() -> None:
         ({"sample_weight": np.ones(3)}, ValueError, "sample_weight must be of shape"),
         ({"sample_weight": -np.ones(10)}, ValueError, "sample_weight"),
         ({"sample_weight": np.full(10, np.nan)}, ValueError, "sample_weight"),
+        ({"y": [[1.0], [1.0, 2.0]]}, ValueError, "y must be an array, got list"),
         ({"validation_data": (X, y[:2])}, ValueError, "validation_data: y"),
+        (
+            {"validation_data": (X,)},
+            TypeError,
+            r"validation_data must be a tuple \(X, y\) or .*, got 1 of them",
+        ),
+        ({"validation_data": X}, TypeError, r"validation_data must be a tuple \(X, y\) or .*, got ndarray"),
+        ({"validation_data": (X, None)}, TypeError, "validation_data: y must be given, got None"),
+        ({"max_time": "long"}, TypeError, "max_time must be a number, got 'long'"),
+        ({"max_time": 0}, ValueError, "max_time must be a positive number"),
+        ({"target_loss": "low"}, TypeError, "target_loss must be a number, got 'low'"),
+        ({"callbacks": 5}, TypeError, "callbacks must be functions, got 5"),
     ]:
         with pytest.raises(error, match=words):
             net.fit(**{**fine, **change})
@@ -399,8 +424,33 @@ def test_bad_arguments_name_themselves_and_change_nothing() -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             sc.MLP(**{"layers": [2, 3, 1], **arguments})
-    with pytest.raises(TypeError, match="dtype"):
-        sc.MLP([1, 1], dtype="int32")
+    for arguments, words in [
+        ({"layers": 5}, "layers must be integers, the widths from inputs to outputs, got 5"),
+        ({"activation": 5}, "activation must be a name, or names for the hidden layers, got 5"),
+        ({"activation": None}, "activation must be a name, or names for the hidden layers, got None"),
+        ({"dropout": None}, "dropout must be a number, or numbers for the hidden layers, got None"),
+        ({"dropout": np.array(0.5)}, "dropout must be a number, or numbers for the hidden layers, got array"),
+        ({"l2": "x"}, "l2 must be a number, got 'x'"),
+        ({"l2": None}, "l2 must be a number, got None"),
+        ({"loss": None}, "loss must be one of mse, .*, got None"),
+        ({"norm": 5}, "norm must be one of None, layer, rms, got 5"),
+        ({"dtype": "int32"}, "dtype must be float32 or float64, got 'int32'"),
+        ({"dtype": "foo"}, "dtype must be float32 or float64, got 'foo'"),
+        ({"dtype": None}, "dtype must be float32 or float64, got None"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            sc.MLP(**{"layers": [2, 3, 1], **arguments})
+    for ask in (net.loss, net.loss_and_grads, lambda *rows: net.fit(lambda: [rows])):
+        with pytest.raises(TypeError, match="y must be given, got None"):
+            ask(X, None)
+    for ask in (net.loss, net.loss_and_grads, lambda X, y, **options: net.predict(X, **options)):
+        for threads, error in {0: ValueError, -1: ValueError, 2.5: TypeError}.items():
+            with pytest.raises(error, match="n_threads must be an integer"):
+                ask(X, y, n_threads=threads)
+    for source in (lambda: 5, lambda: [(X,)], lambda: [X]):
+        with pytest.raises(TypeError, match=r"X must return an iterator|a block must be a tuple"):
+            net.fit(source)
+    assert net.theta.tobytes() == before
     classifier = sc.MLP([2, 3], loss="cross_entropy")
     for labels in ([0, 3], [-1, 0], [0.5, 1.0], [[0, 1], [1, 0]]):
         with pytest.raises((ValueError, TypeError), match="class indices"):
@@ -488,6 +538,56 @@ def test_two_fits_at_once_give_what_they_give_alone() -> None:
         alone = sc.MLP([20, 128, 1], seed=seed)
         alone.fit(X, y, epochs=5)
         assert net.theta.tobytes() == alone.theta.tobytes()
+
+
+def test_many_threads_may_ask_one_network_at_once() -> None:
+    net = sc.MLP([20, 200, 200, 1])
+    X, y = RNG.normal(size=(3000, 20)).astype(np.float32), RNG.normal(size=3000).astype(np.float32)
+    loss, outputs = net.loss(X, y), net.predict(X).tobytes()
+    loss_too, grads = net.loss_and_grads(X, y)
+    failures: list[object] = []
+
+    def ask(turn: int) -> None:
+        try:
+            for i in range(6):
+                if (turn + i) % 3 == 0:
+                    assert net.loss(X, y) == loss
+                elif (turn + i) % 3 == 1:
+                    assert net.predict(X).tobytes() == outputs
+                else:
+                    again, slopes = net.loss_and_grads(X, y)
+                    assert again == loss_too
+                    assert slopes[0].base.tobytes() == grads[0].base.tobytes()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=ask, args=(turn,)) for turn in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_parameters_in_read_only_memory_can_be_asked_but_not_trained() -> None:
+    X, y = RNG.normal(size=(10, 2)), RNG.normal(size=10)
+    net, frozen = (sc.MLP([2, 3, 1]) for _ in range(2))
+    for each in (net, frozen):
+        each.fit(X, y, epochs=1)
+    for array in (frozen.theta, *frozen.params):
+        array.setflags(write=False)
+    assert frozen.predict(X).tobytes() == net.predict(X).tobytes()
+    assert frozen.loss(X, y) == net.loss(X, y)
+    (loss, grads), (expected, slopes) = frozen.loss_and_grads(X, y), net.loss_and_grads(X, y)
+    assert loss == expected
+    assert grads[0].base.tobytes() == slopes[0].base.tobytes()
+    history, optimizer = frozen.history, frozen.optimizer
+    for chosen in (None, "adam", "lbfgs"):
+        with pytest.raises(ValueError, match="theta must be writable to be trained, got a read-only array"):
+            frozen.fit(X, y, optimizer=chosen)
+    assert frozen.history is history
+    assert frozen.optimizer is optimizer
+    assert frozen.theta.tobytes() == net.theta.tobytes()
 
 
 def test_shapes_of_predictions_follow_the_targets() -> None:

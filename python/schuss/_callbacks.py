@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._checks import check_sequence
+
 if TYPE_CHECKING:
     from .history import History
     from .network import MLP
@@ -44,7 +46,9 @@ class TrainingInfo:
 
 def as_list(callbacks: Callable[..., Any] | Iterable[Callable[..., Any]] | None) -> list[Callable[..., Any]]:
     """The callbacks, of which there may be none, one or several."""
-    every = [callbacks] if callable(callbacks) else list(callbacks or ())
+    if callable(callbacks):
+        return [callbacks]
+    every = check_sequence("callbacks", () if callbacks is None else callbacks, "functions")
     for callback in every:
         if not callable(callback):
             raise TypeError(f"callbacks must be functions, got {callback!r}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._checks import check_count
 from ._registry import Loss
 from ._sparse import Sparse, compressed, is_sparse
 
@@ -46,12 +46,12 @@ class Rows(NamedTuple):
     """
 
     x: NDArray[Any] | Sparse
-    targets: NDArray[Any] | None = None
+    targets: NDArray[Any]
     weights: NDArray[Any] | None = None
     flat: bool = True
 
     @property
-    def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any] | None, NDArray[Any] | None]:
+    def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any], NDArray[Any] | None]:
         """As the core takes them."""
         return self[:3]
 
@@ -70,25 +70,20 @@ class Rows(NamedTuple):
                     return
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`."""
-    try:
-        count = index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if count < least or isinstance(value, bool):
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return count
-
-
-def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
-    """Check and convert rows for a network; without targets where `y` is None."""
+def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Sparse:
+    """Check and convert inputs for a network."""
     convert = compressed if is_sparse(X) else _numbers
     x = convert(f"{prefix}X", X, takes.dtype)
     if len(x.shape) != 2 or x.shape[1] != takes.inputs:
         raise ValueError(f"{prefix}X must be of shape (n_samples, {takes.inputs}), got {x.shape}")
+    return x
+
+
+def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
+    """Check and convert rows for a network."""
+    x = inputs_of(takes, X, prefix=prefix)
     if y is None:
-        return Rows(x)
+        raise TypeError(f"{prefix}y must be given, got None")
     name = f"{prefix}y"
     convert_targets = _classes if takes.loss.targets == "classes" else _values
     targets = convert_targets(takes, y, name)
@@ -103,9 +98,17 @@ def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: 
     return Rows(x, targets, weights)
 
 
-def rows_to_fit(takes: Takes, X: Any, y: Any, sample_weight: Any = None) -> Rows:
+def rows_of_parts(takes: Takes, name: str, given: Any) -> Rows:
+    """Check and convert rows that come as one: (X, y) or (X, y, weight)."""
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        got = f"{len(given)} of them" if isinstance(given, tuple | list) else type(given).__name__
+        raise TypeError(f"{name} must be a tuple (X, y) or (X, y, weight), got {got}")
+    return rows_to_fit(takes, *given, prefix=f"{name}: ")
+
+
+def rows_to_fit(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
     """Check and convert rows, and note the form of their targets."""
-    return rows_of(takes, X, y, sample_weight)._replace(flat=np.ndim(y) < 2)
+    return rows_of(takes, X, y, sample_weight, prefix=prefix)._replace(flat=np.ndim(y) < 2)
 
 
 class Blocks:
@@ -116,13 +119,12 @@ class Blocks:
     takes : Takes
         What each block is checked for.
     source : object or callable
-        With ``n_blocks`` and ``read(i)``, which is called in a new order in each epoch; or what returns an
-        iterator over the blocks.
-    seed : int
-        Seed of the order.
+        With ``n_blocks`` and ``read(i)``; or what returns an iterator over the blocks in its order.
+    seed : int or None
+        Of the order in which blocks are read, a new one in each epoch; None for 0, 1, 2, ...
     """
 
-    def __init__(self, takes: Takes, source: Any, seed: int) -> None:
+    def __init__(self, takes: Takes, source: Any, seed: int | None) -> None:
         self.takes = takes
         self.source = source
         self.seed = seed
@@ -130,20 +132,24 @@ class Blocks:
     def of_epoch(self, epoch: int) -> Iterator[Rows]:
         """The blocks in their order."""
         for block in self._read(epoch):
-            if not isinstance(block, tuple) or len(block) not in (2, 3):
-                raise TypeError("a block must be a tuple (X, y) or (X, y, weight)")
-            yield rows_to_fit(self.takes, *block)
+            yield rows_of_parts(self.takes, "a block", block)
 
     def _read(self, epoch: int) -> Iterable[Any]:
         if not _reads(self.source):
-            blocks: Iterable[Any] = self.source()
+            blocks = self.source()
+            if not isinstance(blocks, Iterable):
+                got = type(blocks).__name__
+                raise TypeError(f"X must return an iterator over blocks where it is a callable, got {got}")
             return blocks
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.source.n_blocks)
+        count = check_count("n_blocks of X", self.source.n_blocks, least=0)
+        order: Iterable[Any] = range(count)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, epoch]).permutation(count)
         return (self.source.read(int(i)) for i in order)
 
 
-def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int) -> Rows | Blocks:
-    """What a network learns from: rows where X is an array."""
+def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None) -> Rows | Blocks:
+    """What a network learns from: rows where X is an array, else blocks in an order of that seed."""
     if not _reads(X) and not callable(X):
         if y is None:
             raise TypeError("y must be given, unless X is a source of blocks; got None")
@@ -159,11 +165,18 @@ def _reads(source: Any) -> bool:
     return hasattr(source, "read") and hasattr(source, "n_blocks")
 
 
+def _array(name: str, given: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except ValueError as error:  # of rows of unequal length
+        raise ValueError(f"{name} must be an array, got {type(given).__name__}: {error}") from None
+
+
 def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     # As it is in most loops: the rest takes longer than a small network.
     if type(given) is np.ndarray and given.dtype == dtype and given.ndim and given.flags.c_contiguous:
         return given
-    array = np.asarray(given)
+    array = _array(name, given)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
     return np.ascontiguousarray(array, dtype=dtype)
@@ -198,7 +211,7 @@ def _values(takes: Takes, y: Any, name: str) -> NDArray[Any]:
 
 def _classes(takes: Takes, y: Any, name: str) -> NDArray[Any]:
     outputs = takes.outputs
-    classes = np.asarray(y)
+    classes = _array(name, y)
     if classes.ndim == 2 and classes.shape[1] == 1:
         classes = classes[:, 0]
     if classes.ndim != 1:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._checks import check_sequence
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -47,11 +49,14 @@ def initialise(
 
 def per_layer(name: str, given: Any, hidden: int, kind: type) -> list[Any]:
     """One value for each hidden layer, where one for all or a sequence is given."""
-    values = [given] * hidden if isinstance(given, kind) else list(given)
+    one, many = ("a name", "names") if kind is str else ("a number", "numbers")
+    if isinstance(given, kind):
+        values = [given] * hidden
+    else:
+        values = check_sequence(name, given, f"{one}, or {many} for the hidden layers")
     if len(values) != hidden:
         raise ValueError(f"{name} must be one value or {hidden}, one for each hidden layer, got {given!r}")
     for value in values:
         if not isinstance(value, kind):
-            expected = "names" if kind is str else "numbers"
-            raise TypeError(f"{name} must be {expected} for the hidden layers, got {value!r}")
+            raise TypeError(f"{name} must be {many} for the hidden layers, got {value!r}")
     return values

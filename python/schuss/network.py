@@ -11,7 +11,8 @@ import numpy as np
 
 from . import _schuss
 from ._callbacks import TrainingInfo, as_list, teller
-from ._data import Blocks, Rows, Takes, check_count, rows_of, source_of
+from ._checks import check_count, check_dtype, check_name, check_number, check_sequence, check_threads
+from ._data import Blocks, Rows, Takes, inputs_of, rows_of, rows_of_parts, source_of
 from ._registry import LOSSES
 from ._run import Run
 from ._schuss import LBFGS
@@ -53,8 +54,8 @@ class MLP:
     seed : int, default 0
         Seed of the initial weights, and of shuffling and dropout where `fit` is given none.
     l2 : float, default 0.0
-        Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases
-        are free.
+        Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases,
+        gains and shifts are free.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
     norm : {"layer", "rms"}, optional
@@ -112,16 +113,15 @@ class MLP:
         norm: NormName | None = None,
         _l2_per_weight: bool = False,
     ) -> None:
-        self.layers = [check_count("layers", width) for width in layers]
+        widths = check_sequence("layers", layers, "integers, the widths from inputs to outputs")
+        self.layers = [check_count("layers", width) for width in widths]
         hidden = max(len(self.layers) - 2, 0)
         self.activations = per_layer("activation", activation, hidden, str)
-        self.dropout = [float(rate) for rate in per_layer("dropout", dropout, hidden, Real)]
-        self.norm = norm
-        self.objective: str = loss
-        self.l2 = float(l2)
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.dropout = [check_number("dropout", rate) for rate in per_layer("dropout", dropout, hidden, Real)]
+        self.norm = None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS])
+        self.objective = check_name("loss", loss, LOSSES)
+        self.l2 = check_number("l2", l2)
+        self.dtype = check_dtype(dtype)
         self.seed = check_count("seed", seed, least=0)
         self._l2_per_weight = _l2_per_weight
         self._core = self._make_core()
@@ -179,27 +179,30 @@ class MLP:
             then never read whole), else copied once; it must not be changed meanwhile. A sparse matrix stays
             sparse (CSR) and is trained with to the same bits as with its zeros. Data that does not fit
             in memory comes as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or
-            as a callable without arguments that returns a new iterator over such blocks. Each epoch takes the
-            blocks in a new order (an iterator's as they come) and shuffles within each block.
+            as a callable without arguments that returns a new iterator over such blocks, which are taken as
+            they come.
         y : array of shape (n_samples,) or (n_samples, n_outputs)
             The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts
             for ``"poisson"``, else any numbers. None where X is a source of blocks.
         optimizer : Optimizer, LBFGS or str, optional
-            A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. None continues with
-            `optimizer`, the one of the last `fit` (at first, Adam): nothing of the earlier rows is kept but
-            parameters and the optimizer's state. `LBFGS` looks at all rows, several times a step if it must,
-            and knows no dropout; the curvature that it has learnt belongs to the rows and ends with `fit`.
+            A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. Groups select from
+            `named_params`: ``schuss.Adam([{"params": "0.*", "lr": 0.0}], lr=1e-3)`` leaves the first layer as
+            it is. None continues with `optimizer`, the one of the last `fit` (at first, Adam): nothing of the
+            earlier rows is kept but parameters and the optimizer's state. `LBFGS` looks at all rows, several
+            times a step if it must, and knows no dropout; the curvature that it has learnt belongs to the
+            rows and ends with `fit`.
         batch_size : int, None or "auto", default "auto"
             Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent. "auto" is 128,
             and all rows with `LBFGS`, which takes nothing else.
         epochs : int, default 10
             Passes over the data; with `LBFGS` the most steps.
-        validation_data : tuple of (X, y) or (X, y, sample_weight), optional
+        validation_data : tuple of (X, y) or (X, y, weight), optional
             The objective on these is recorded after each epoch as ``"val_loss"``.
         sample_weight : array of shape (n_samples,), optional
             Weights of the rows, not negative; the loss of a batch is the weighted mean.
         shuffle : bool, default True
-            Whether each epoch takes the rows in a new order.
+            Whether each epoch takes the rows in a new order: blocks that are read by number in a new order,
+            and the rows within each block. Without, blocks are read as 0, 1, 2, ...
         target_loss : float, optional
             Stop after the first epoch whose loss is not above this.
         callbacks : callable or iterable of callables
@@ -212,7 +215,7 @@ class MLP:
         n_threads : int, optional
             Workers; None for as many as the size of a step deserves and the process may use.
         seed : int, optional
-            Seed of shuffling and dropout; None for the network's.
+            Seed of shuffling, rows and blocks, and of dropout; None for the network's.
 
         Returns
         -------
@@ -234,15 +237,18 @@ class MLP:
         """
         check_count("epochs", epochs, least=0)
         settings = self._settings(batch_size, shuffle, seed, n_threads)
-        if max_time is not None and not max_time > 0:
+        if max_time is not None and not check_number("max_time", max_time) > 0:
             raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}")
-        if target_loss is not None and not hasattr(target_loss, "__float__"):
-            raise TypeError(f"target_loss must be a number or None, got {target_loss!r}")
+        if target_loss is not None:
+            check_number("target_loss", target_loss)
+        if not self.theta.flags.writeable:
+            raise ValueError("theta must be writable to be trained, got a read-only array")
         listeners = as_list(callbacks)
-        source = source_of(self._takes, X, y, sample_weight, self.seed)
+        order = settings["seed"] if settings["shuffle"] else None
+        source = source_of(self._takes, X, y, sample_weight, order)
         validation = None
         if validation_data is not None:
-            validation = rows_of(self._takes, *validation_data, prefix="validation_data: ")
+            validation = rows_of_parts(self._takes, "validation_data", validation_data)
         chosen = self._chosen(optimizer)
         if isinstance(chosen, LBFGS):
             self._check_lbfgs(source, batch_size)
@@ -265,14 +271,12 @@ class MLP:
         """Options of a training that all its epochs share, checked."""
         if batch_size not in (None, "auto"):
             check_count("batch_size", batch_size)
-        if n_threads is not None:
-            check_count("n_threads", n_threads)
         seed = self.seed if seed is None else check_count("seed", seed, least=0)
         return {
             "batch_size": 128 if batch_size == "auto" else batch_size,
             "shuffle": bool(shuffle),
             "seed": seed % 2**64,
-            "threads": n_threads,
+            "threads": check_threads(n_threads),
         }
 
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
@@ -314,8 +318,8 @@ class MLP:
 
     def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
         if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
-            X = rows_of(self._takes, X, None).x
-        out: NDArray[Any] = self._core.predict(self.theta, X, raw, n_threads)
+            X = inputs_of(self._takes, X)
+        out: NDArray[Any] = self._core.predict(self.theta, X, raw, check_threads(n_threads))
         return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out
 
     def loss(
@@ -340,7 +344,7 @@ class MLP:
         float
         """
         rows = rows_of(self._takes, X, y, sample_weight)
-        return self._core.loss(self.theta, rows.arrays, n_threads)
+        return self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
 
     def loss_and_grads(
         self,
@@ -369,6 +373,7 @@ class MLP:
             In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
         """
         rows = rows_of(self._takes, X, y, sample_weight)
+        n_threads = check_threads(n_threads)
         grads = np.empty(self.theta.size, self.dtype)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, n_threads)
@@ -408,8 +413,7 @@ class MLP:
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Networks that were kept before there was such a choice have no norm.
-        self.__dict__.update({"norm": None, **state})
+        self.__dict__.update(state)
         self._core = self._make_core()
         self._derive()
         if isinstance(self.optimizer, _schuss.Optimizer):
@@ -422,7 +426,7 @@ class MLP:
         """The optimizer to train with: the present one, or a new one without state."""
         if optimizer is None:
             optimizer = self.optimizer or "adam"
-        if optimizer is self.optimizer:
+        if optimizer is self.optimizer and isinstance(optimizer, _schuss.Optimizer | LBFGS):
             return optimizer
         optimizer = recipe_or_lbfgs(optimizer)
         return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params, self.named_params)
