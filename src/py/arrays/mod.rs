@@ -1,7 +1,8 @@
 //! NumPy arrays as what the core works on: parameters bound once, gradients checked and seen anew at each step.
 //!
 //! Arrays are read through NumPy's own struct, so that a step over hundreds of small ones costs little more than its
-//! arithmetic. All of the bridge's `unsafe` is here.
+//! arithmetic. All of the bridge's `unsafe` is here, but for the call in `optimizer/stepper.rs` that
+//! vouches for a step's arrays.
 
 mod bound;
 mod check;
