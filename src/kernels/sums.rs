@@ -4,7 +4,7 @@
 use ndarray::ArrayView2;
 
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
 
 /// Adds rows, one after the other: `LANES` sums of each register are independent chains, in the order of the rows.
 pub struct AddRows<'a, T> {
@@ -60,19 +60,29 @@ impl<T: Scalar> Kernel for Magnitude<'_, T> {
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
+        let lanes = T::Vector::<I>::LANES;
+        let zero = T::Vector::<I>::splat(T::ZERO);
         // Four registers of sums, so that none waits for another.
-        let mut sums = [T::ZERO; 64];
-        let (chunks, rest) = self.0.as_chunks::<64>();
-        for chunk in chunks {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += x.abs();
+        let (mut sums, mut rest) = ([zero; 4], self.0);
+        while rest.len() >= 4 * lanes {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let x = T::Vector::<I>::full(&rest[i * lanes..]);
+                *sum = *sum + x.max(-x);
             }
+            rest = &rest[4 * lanes..];
         }
-        sums.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += x.abs());
-        for half in [32, 16, 8, 4, 2, 1] {
-            let (low, high) = sums.split_at_mut(half);
+        while rest.len() >= lanes {
+            let x = T::Vector::<I>::full(rest);
+            sums[0] = sums[0] + x.max(-x);
+            rest = &rest[lanes..];
+        }
+        let mut all = [T::ZERO; MOST_LANES];
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])).put(&mut all);
+        all.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += x.abs());
+        for half in [8, 4, 2, 1] {
+            let (low, high) = all.split_at_mut(half);
             low.iter_mut().zip(high).for_each(|(low, &mut high)| *low += high);
         }
-        sums[0].to_f64()
+        all[0].to_f64()
     }
 }

@@ -134,9 +134,11 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
     /// One matrix to read and another one to write.
     #[inline]
     pub fn pair(&mut self, from: Slot, to: Slot) -> (ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
-        let batch = self.batch;
-        let [read, write] = self.several_mut([from, to]);
-        (batch.view(from, read, 0..batch.matrices[from].cols), batch.view_mut(to, write))
+        let (batch, vouched) = (self.batch, self.vouched);
+        assert!(batch.matrices[from].buffer != batch.matrices[to].buffer, "matrices that overlap");
+        let ((read, of_read), (write, of_write)) = (batch.place(from, &self.rows), batch.place(to, &self.rows));
+        let read = batch.view(from, vouched.read(read, of_read), 0..batch.matrices[from].cols);
+        (read, batch.view_mut(to, vouched.write(write, of_write)))
     }
 
     /// What a product takes in, and where its result goes.

@@ -12,6 +12,7 @@ use super::super::objective;
 use super::leader::Leader;
 use super::options::{Monitor, Options};
 use super::training::{Policy, Training};
+use crate::buffer::Buffer;
 use crate::cores::cores;
 use crate::error::Result;
 use crate::optim::Optimizer;
@@ -37,7 +38,8 @@ pub fn fit<'d, T: Scalar>(
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
     let mut workspace = network.workspace(batch_size, data.x.sparse().is_some());
-    let mut grads = vec![T::ZERO; network.tensors.len()];
+    // Walked side by side with the optimizer's arrays.
+    let mut grads = Buffer::<T>::staggered(network.tensors.len(), optimizer.slots().len());
     let policy = policy(network, optimizer);
     // Out of the optimizer for as long as the workers share them.
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
@@ -77,12 +79,14 @@ pub fn fit<'d, T: Scalar>(
 fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
     let one_pass = optimizer.is_one_pass();
     let trained: Vec<_> = (0..network.tensors.count()).map(|tensor| !optimizer.is_frozen(tensor)).collect();
-    let first_stage = network.training.first_wanted(|tensor| trained[tensor]);
+    let stages = &network.training.stages;
+    let first_stage = network.training.first_wanted(|tensor| trained[tensor]).unwrap_or(stages.len());
     Policy {
         checks: optimizer.needs_norm(),
         clips: one_pass && optimizer.clips(),
         one_pass,
-        first_stage: first_stage.unwrap_or(network.training.stages.len()),
+        first_stage,
+        stages: (first_stage..stages.len()).filter(|&stage| !stages[stage].tensors().is_empty()).collect(),
         trained,
     }
 }

@@ -8,8 +8,7 @@ use super::super::objective;
 use super::super::stages::{Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
-use super::training::{Own, Training, TrainingStep};
-use crate::kernels::matmul::Scratch;
+use super::training::{Block, Own, Training, TrainingStep};
 use crate::optim::Step;
 use crate::reductions::{AllFinite, RowSquares};
 use crate::scalar::Scalar;
@@ -59,7 +58,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
             let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
             for piece in mine.pieces() {
-                self.gradient(&mut mine, piece, rows, first, &mut own.scratch);
+                let grads = mine.grads_mut(self.network.tensors.range(piece));
+                let sink = Sink { grads, fresh: first, scratch: &mut own.scratch };
+                objective::gradient(self.network, piece, rows, sink);
             }
             if !last {
                 worker.meet();
@@ -93,9 +94,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             self.bad_loss.store(context.number, Ordering::Relaxed);
         }
         if self.policy.checks {
-            for (number, stage) in plan.stages.iter().enumerate().skip(first) {
-                if let Some((factors, deltas)) = stage.magnitudes(&rows) {
-                    let place = self.place(worker.index, number);
+            for (index, &stage) in self.policy.stages.iter().enumerate() {
+                if let Some((factors, deltas)) = plan.stages[stage].magnitudes(&rows) {
+                    let place = self.place(worker.index, index);
                     self.magnitudes.set(place, factors);
                     self.magnitudes.set(place + 1, deltas);
                 }
@@ -103,37 +104,25 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// Where the two magnitudes of a worker's rows in a stage are.
-    fn place(&self, worker: usize, stage: usize) -> usize {
-        2 * (worker * self.network.training.stages.len() + stage)
-    }
-
-    /// The gradient of a piece of this worker's, from some rows.
-    fn gradient(
-        &self,
-        mine: &mut MyTensors<'_, '_, T>,
-        piece: &Piece,
-        rows: AllRows<'_, '_, T>,
-        fresh: bool,
-        scratch: &mut Scratch<T>,
-    ) {
-        let grads = mine.grads_mut(self.network.tensors.range(piece));
-        objective::gradient(self.network, piece, rows, Sink { grads, fresh, scratch });
+    /// Where the two magnitudes of a worker's rows are, for one of the stages that have tensors.
+    #[inline]
+    fn place(&self, worker: usize, index: usize) -> usize {
+        2 * (worker * self.policy.stages.len() + index)
     }
 
     /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element that
     /// might not be finite.
     fn nothing_in_between(&self, worker: &Worker) -> bool {
-        let sum = |stage: usize, which: usize| {
-            (0..worker.count).map(|worker| self.magnitudes.get(self.place(worker, stage) + which)).sum::<f64>()
+        let sum = |index: usize, which: usize| {
+            (0..worker.count).map(|worker| self.magnitudes.get(self.place(worker, index) + which)).sum::<f64>()
         };
         let largest = T::MAX.to_f64() / 4.0;
-        let bounded = |stage: usize| {
-            let (factors, deltas) = (sum(stage, 0), sum(stage, 1));
+        let bounded = |index: usize| {
+            let (factors, deltas) = (sum(index, 0), sum(index, 1));
             factors * deltas < largest && deltas < largest
         };
-        let mut stages = self.policy.first_stage..self.network.training.stages.len();
-        self.policy.begins_early() && (!self.policy.checks || stages.all(bounded))
+        let count = self.policy.stages.len();
+        self.policy.begins_early() && (!self.policy.checks || (0..count).all(bounded))
     }
 
     /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
@@ -146,13 +135,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         // published before the last meeting.
         let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
         let mut ready = 0..0;
-        for (index, block) in own.blocks.iter().enumerate() {
-            self.gradient(&mut mine, block, rows, true, &mut own.scratch);
-            let penalised = self.penalise(&mut mine, block, strength, &mut own.squares);
-            if !penalised && self.policy.checks {
+        for (index, Block { piece, range }) in own.blocks.iter().enumerate() {
+            let sink = Sink { grads: mine.grads_mut(range.clone()), fresh: true, scratch: &mut own.scratch };
+            objective::gradient(self.network, piece, rows, sink);
+            if strength != 0.0 && !self.penalise(&mut mine, piece, strength, &mut own.squares) && self.policy.checks {
                 return self.late_gradient.store(context.number, Ordering::Relaxed);
             }
-            let range = self.network.tensors.range(block);
             if ready.end != range.start {
                 self.update(&mut mine, step, std::mem::replace(&mut ready, range.start..range.start));
             }

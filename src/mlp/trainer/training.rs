@@ -63,6 +63,8 @@ pub struct Policy {
     pub trained: Vec<bool>,
     /// The first stage with one of those: the way back ends there.
     pub first_stage: usize,
+    /// The stages from there on that have tensors.
+    pub stages: Vec<usize>,
 }
 
 impl Policy {
@@ -72,12 +74,18 @@ impl Policy {
     }
 }
 
+/// A piece, and where it lies in the flat vector.
+pub struct Block {
+    pub piece: Piece,
+    pub range: Range<usize>,
+}
+
 /// What each worker has of its own.
 pub struct Own<T> {
     pub scratch: Scratch<T>,
     pub share: Share,
     /// Its share in pieces of about [`BLOCK_ELEMENTS`].
-    pub blocks: Vec<Piece>,
+    pub blocks: Vec<Block>,
     /// One number for each row of one of its pieces.
     pub squares: Vec<f64>,
 }
@@ -108,12 +116,13 @@ pub struct TrainingStep<'o> {
 
 /// A piece cut into blocks. Wide layers have larger ones: each block reads all that `rows` rows of the batch brought, which
 /// takes time that enough rows of weights must pay for.
-fn blocks(tensors: &Tensors, piece: &Piece, rows: usize) -> impl Iterator<Item = Piece> {
+fn blocks(tensors: &Tensors, piece: &Piece, rows: usize) -> impl Iterator<Item = Block> {
     let cols = tensors.get(piece.tensor).cols;
     let height = (BLOCK_ELEMENTS / cols).max((rows / 5).clamp(48, 192)).next_multiple_of(12);
     let Piece { tensor, tile: Tile { rows, cols } } = piece.clone();
-    rows.clone().step_by(height).map(move |start| Piece {
-        tensor,
-        tile: Tile { rows: start..rows.end.min(start + height), cols: cols.clone() },
+    rows.clone().step_by(height).map(move |start| {
+        let tile = Tile { rows: start..rows.end.min(start + height), cols: cols.clone() };
+        let piece = Piece { tensor, tile };
+        Block { range: tensors.range(&piece), piece }
     })
 }
