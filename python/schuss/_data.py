@@ -72,6 +72,11 @@ class Rows(NamedTuple):
 
 def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Sparse:
     """Check and convert inputs for a network."""
+    # As they are in most loops: the rest takes longer than a small network.
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype == takes.dtype and X.flags.c_contiguous:
+        ready: NDArray[Any] = X
+        if ready.shape[1] == takes.inputs:
+            return ready
     convert = compressed if is_sparse(X) else _numbers
     x = convert(f"{prefix}X", X, takes.dtype)
     if len(x.shape) != 2 or x.shape[1] != takes.inputs:

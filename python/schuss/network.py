@@ -373,10 +373,10 @@ class MLP:
             In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
         """
         rows = rows_of(self._takes, X, y, sample_weight)
-        n_threads = check_threads(n_threads)
         grads = np.empty(self.theta.size, self.dtype)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
-        loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, n_threads)
+        threads = None if n_threads is None else check_threads(n_threads)
+        loss = self._core.loss_and_grads(self.theta, rows[:3], grads, seed, threads)
         return loss, views(grads, self._places)
 
     def summary(self) -> Summary:
