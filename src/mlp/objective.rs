@@ -97,7 +97,7 @@ impl<T: Scalar> Kernel for AddPenalty<'_, T> {
 
 /// Rows of a batch forward, their losses, and back as far as the stage of that number. The gradient is that of the sum of
 /// their losses times `scale`. False where a loss is not finite.
-pub fn there_and_back<T: Scalar>(
+pub fn forward_and_backward<T: Scalar>(
     network: &Network,
     pass: &mut Pass<'_, T>,
     rows: &mut MyRows<'_, '_, T>,
@@ -130,7 +130,7 @@ pub const GRAIN: usize = 4;
 
 /// How the gradient of an objective is computed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct How {
+pub struct GradientOptions {
     /// The key of dropout's masks, None for no dropout.
     pub noise: Option<u64>,
     /// Workers; None for what the work deserves.
@@ -142,7 +142,7 @@ pub fn value_and_grads<T: Scalar>(
     network: &Network,
     params: &[T],
     data: &Data<'_, T>,
-    how: How,
+    how: GradientOptions,
     workspace: &mut Workspace<T>,
     grads: &mut [T],
 ) -> f64 {
@@ -164,7 +164,7 @@ pub fn value_and_grads<T: Scalar>(
             let mut rows = unsafe { batch.my_rows(worker, worker.share(held.len(), GRAIN)) };
             rows.gather(data, &order[held.clone()]);
             let mut pass = Pass { tensors, params, noise: how.noise, first_row: start, scratch: &mut scratch };
-            there_and_back(network, &mut pass, &mut rows, scale, 0);
+            forward_and_backward(network, &mut pass, &mut rows, scale, 0);
             worker.meet();
             // SAFETY: nobody writes to the batch before the next meeting, and the shares of the workers are disjoint.
             let (rows, mut mine) = unsafe { (batch.all_rows(worker, held.len()), shared.mine(worker, &share)) };

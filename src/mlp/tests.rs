@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::claims::{Parameters, Share};
 use super::data::{Data, Inputs};
 use super::memory::MAX_ROWS;
-use super::objective::{self, How, value_and_grads};
+use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, fit};
 use super::{Architecture, Network, predict, random};
@@ -148,7 +148,7 @@ fn check_gradient(network: &Network) {
     let mut workspace = network.workspace(10, false);
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
-    let how = |threads| How { noise: Some(3), threads };
+    let how = |threads| GradientOptions { noise: Some(3), threads };
     value_and_grads(network, &params, &data, how(Some(2)), &mut workspace, &mut grads);
     for i in 0..params.len() {
         let at = params[i];
@@ -176,7 +176,7 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
             Data { x: Inputs::Dense(x), targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
         let mut grads = vec![0.0; params.len()];
         let mut workspace = network.workspace(data.len(), false);
-        let loss = value_and_grads(&network, &params, &data, How::default(), &mut workspace, &mut grads);
+        let loss = value_and_grads(&network, &params, &data, GradientOptions::default(), &mut workspace, &mut grads);
         assert!((loss - objective::value(&network, &params, &data, Some(2))).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));
     };

@@ -89,7 +89,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             scratch: &mut own.scratch,
         };
         let (scale, first) = (objective::scale(self.network, context.weight), self.policy.first_stage);
-        let finite = objective::there_and_back(self.network, &mut pass, &mut rows, scale, first);
+        let finite = objective::forward_and_backward(self.network, &mut pass, &mut rows, scale, first);
         if self.policy.checks && !finite {
             self.bad_loss.store(context.number, Ordering::Relaxed);
         }

@@ -15,7 +15,7 @@ use super::tensor::TensorInfo;
 use super::vector::{reading, writing};
 use super::watch::{EpochRecord, Fitted};
 use crate::mlp::memory::{MAX_ROWS, Workspace};
-use crate::mlp::objective::{self, How};
+use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, predict, trainer};
 use crate::py::optimizer::PyOptimizer;
@@ -185,7 +185,7 @@ impl PyNetwork {
         let mut workspace = spare
             .filter(|spare| spare.rows() >= data.len().min(MAX_ROWS) && spare.is_sparse() == sparse)
             .unwrap_or_else(|| Box::new(self.network.workspace(data.len(), sparse)));
-        let how = How { noise, threads };
+        let how = GradientOptions { noise, threads };
         let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
         *locked() = Some(workspace);
         Ok(loss)
