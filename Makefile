@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest lint bench compare quality estimators docs develop stubs format clean
+.PHONY: help demo test oldest soak lint bench compare quality estimators docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -26,6 +26,7 @@ help:
 	@echo 'make demo     train on California housing and show the result'
 	@echo 'make test     test the Rust core without Python, then the Python package'
 	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support'
+	@echo 'make soak     long runs: kills, forks, threads, fuzzing (SECONDS=1800 for each, ARGS="-k kill")'
 	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
@@ -48,6 +49,11 @@ test: .venv/.test
 oldest: .venv/.test .venv-oldest/.made
 	PYTHONPATH=python .venv-oldest/bin/python -m pytest -p no:cacheprovider tests/test_estimators*.py \
 	    $(addprefix tests/test_,display.py exchange.py interrupt.py persistence.py sklearn_suite.py sparse.py tables.py)
+
+# The minutes that the test suite does not have: tests/soak/soak_*.py, each as often as its time allows.
+soak: export SOAK_SECONDS := $(or $(SECONDS),60)
+soak: .venv/.test
+	$(PY) -m pytest -p no:cacheprovider -s -o python_files='soak_*.py' tests/soak $(ARGS)
 
 lint: .venv/.lint
 	cargo fmt --check
