@@ -10,7 +10,7 @@ use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::data::{Data, Inputs};
-use schuss::mlp::trainer::{Epoch, Monitor, Options, fit};
+use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
 use schuss::mlp::{Architecture, Network, random};
 use schuss::optim::options::Convention;
 use schuss::optim::{Config, Optimizer};
@@ -97,6 +97,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         batch_size: Some(batch),
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
+        start: Position::default(),
         shuffle: true,
         seed: 0,
         threads: how.threads,
@@ -104,7 +105,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         tells: false,
     };
     let mut clock = Clock(vec![]);
-    fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock).expect("a finite loss");
+    fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock).0.expect("a finite loss");
     black_box(params);
     let mut times: Vec<f64> =
         clock.0.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() / steps as f64 * 1e6).collect();

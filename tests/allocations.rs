@@ -9,7 +9,7 @@ use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::data::{Data, Inputs};
 use schuss::mlp::stages::NormKind;
-use schuss::mlp::trainer::{Epoch, Monitor, Options, fit};
+use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
 use schuss::mlp::{Architecture, Network};
 use schuss::optim::options::{Convention, Value};
 use schuss::optim::{Config, Optimizer};
@@ -70,6 +70,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         batch_size: Some(64),
         epochs,
         first_epoch: 0,
+        start: Position::default(),
         shuffle: true,
         seed: 0,
         threads: Some(threads),
@@ -77,7 +78,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         tells: true,
     };
     let before = ALLOCATIONS.load(Ordering::SeqCst);
-    fit(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut Silent).unwrap();
+    fit(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut Silent).0.unwrap();
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 

@@ -115,6 +115,10 @@ class LbfgsRun:
     @property
     def point(self) -> NDArray[Any]: ...
     def tell(self, value: float, gradient: NDArray[Any]) -> str: ...
+    @staticmethod
+    def resume(recipe: LBFGS, state: dict[str, Any]) -> LbfgsRun: ...
+    @property
+    def state(self) -> dict[str, Any] | None: ...
     @property
     def best(self) -> tuple[NDArray[Any], float, NDArray[Any]]: ...
 
@@ -158,9 +162,13 @@ class _NetworkSpec(TypedDict, total=False):
     l2_per_weight: bool
     dropout: list[float]
 
+# Where in an epoch a training is: row, losses, weights, penalties, learning rate.
+_Position: TypeAlias = tuple[int, float, float, float, float]
+
 class _FitOptions(TypedDict, total=False):
     epochs: Required[int]
     first_epoch: Required[int]
+    start: _Position | None
     shuffle: Required[bool]
     seed: Required[int]
     batch_size: int | None
@@ -218,7 +226,7 @@ class Network:
         validation: _Rows | None,
         options: _FitOptions | dict[str, Any],
         on_epoch: Callable[[EpochRecord], bool | None] | None = None,
-    ) -> tuple[list[EpochRecord], str, BaseException | None]: ...
+    ) -> tuple[list[EpochRecord], str, BaseException | None, _Position]: ...
     def predict(self, theta: NDArray[Any], x: _Inputs, raw: bool, threads: int | None) -> NDArray[Any]: ...
     def loss(self, theta: NDArray[Any], data: _Rows, threads: int | None) -> float: ...
     def loss_and_grads(

@@ -7,7 +7,7 @@ use super::data::{Data, Inputs};
 use super::memory::MAX_ROWS;
 use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
-use super::trainer::{Epoch, Monitor, Options, fit};
+use super::trainer::{Epoch, Monitor, Options, Position, fit};
 use super::{Architecture, Network, predict, random};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
@@ -83,6 +83,7 @@ fn trained<T: Scalar>(
         batch_size: Some(batch),
         epochs: 3,
         first_epoch: 0,
+        start: Position::default(),
         shuffle: true,
         seed: 5,
         threads: Some(threads),
@@ -90,7 +91,7 @@ fn trained<T: Scalar>(
         tells: true,
     };
     let mut losses = Losses::default();
-    let stopped = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses);
+    let (stopped, _) = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses);
     assert_eq!(stopped.unwrap(), Stop::Epochs);
     (params, losses.0)
 }
@@ -236,7 +237,7 @@ fn nobody_waits_for_a_worker_that_has_left() {
     for _ in 0..2000 {
         let mut params = numbers::<f32>(network.tensors.len(), 3);
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
-        let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
+        let (stopped, _) = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
         assert_eq!(stopped, Ok(Stop::Callback));
     }
 }
@@ -259,7 +260,8 @@ fn a_gradient_that_is_found_late_ends_the_training_of_all_workers() {
             let mut params = numbers::<f32>(network.tensors.len(), 3);
             params[2 * 8] = f32::NAN;
             let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
-            let stopped = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default());
+            let (stopped, _) =
+                fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default());
             assert!(matches!(stopped, Err(crate::error::Error::NonFinite { .. })), "{batch} {threads}: {stopped:?}");
         }
     }
@@ -286,7 +288,7 @@ fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
         let options =
             Options { batch_size: Some(2), epochs: 1, shuffle: false, threads: Some(threads), ..brief_options() };
         let mut losses = Losses::default();
-        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut losses).unwrap();
+        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut losses).0.unwrap();
         assert_eq!((optimizer.step_count(), optimizer.skipped_steps()), (2, 1), "{threads} {clips}");
         assert!(losses.0[0] < 1e-6, "the skipped batch's loss, 1e30, is in the books: {}", losses.0[0]);
     }
@@ -297,6 +299,7 @@ fn brief_options() -> Options {
         batch_size: Some(4),
         epochs: 2,
         first_epoch: 0,
+        start: Position::default(),
         shuffle: true,
         seed: 0,
         threads: Some(3),

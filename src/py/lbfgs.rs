@@ -1,11 +1,12 @@
 //! L-BFGS: the recipe that users make, and the core at work for whoever evaluates the function.
 
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::precision::{Dtype, Either, Precision, dispatch};
 use crate::error::Error;
-use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings, Wolfe};
+use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings, State, Wolfe};
 
 /// Adds everything of this module to the extension.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -148,6 +149,22 @@ impl LbfgsRun {
         }))
     }
 
+    /// Goes on from a `state`.
+    #[staticmethod]
+    fn resume(recipe: &PyLbfgs, state: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let x = entry(state, "x")?;
+        Ok(LbfgsRun(match Dtype::of(&x) {
+            Either::Single(()) => Either::Single(Lbfgs::resume(recipe.settings, read_state(state)?)?),
+            Either::Double(()) => Either::Double(Lbfgs::resume(recipe.settings, read_state(state)?)?),
+        }))
+    }
+
+    /// What is known at the best point, a dict of new arrays; None before the start has been evaluated.
+    #[getter]
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        dispatch!(&self.0, run => run.state().map(|state| write_state(py, &state)).transpose())
+    }
+
     /// Where to evaluate next: a new array.
     #[getter]
     fn point<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
@@ -173,6 +190,37 @@ impl LbfgsRun {
 /// The numbers of a vector.
 fn numbers<T: Precision>(array: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
     Ok(array.extract::<PyReadonlyArray1<'_, T>>()?.as_array().to_vec())
+}
+
+fn write_state<'py, T: Precision>(py: Python<'py>, state: &State<T>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("x", PyArray1::from_slice(py, &state.x))?;
+    dict.set_item("value", state.value)?;
+    dict.set_item("gradient", PyArray1::from_slice(py, &state.gradient))?;
+    for (name, rows) in [("steps", &state.steps), ("changes", &state.changes)] {
+        let matrix = PyArray1::from_vec(py, rows.concat()).call_method1("reshape", (rows.len(), state.x.len()))?;
+        dict.set_item(name, matrix)?;
+    }
+    Ok(dict)
+}
+
+fn read_state<T: Precision>(dict: &Bound<'_, PyDict>) -> PyResult<State<T>> {
+    let rows = |name| -> PyResult<Vec<Vec<T>>> {
+        let matrix = entry(dict, name)?;
+        let matrix = matrix.extract::<PyReadonlyArray2<'_, T>>()?;
+        Ok(matrix.as_array().rows().into_iter().map(|row| row.to_vec()).collect())
+    };
+    let (x, gradient) = (numbers::<T>(&entry(dict, "x")?)?, numbers(&entry(dict, "gradient")?)?);
+    let (steps, changes) = (rows("steps")?, rows("changes")?);
+    let lengths = steps.iter().chain(&changes).chain([&gradient]).map(Vec::len);
+    if steps.len() != changes.len() || !lengths.into_iter().all(|len| len == x.len()) {
+        return Err(Error::value("state", "arrays of other shapes", format!("of {} parameters", x.len())).into());
+    }
+    Ok(State { x, value: entry(dict, "value")?.extract()?, gradient, steps, changes })
+}
+
+fn entry<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    Ok(dict.get_item(name)?.ok_or_else(|| Error::value("state", dict, format!("a dict with {name:?}")))?)
 }
 
 fn tell<T: Precision>(run: &mut Lbfgs<T>, value: f64, gradient: &[T]) -> PyResult<&'static str> {

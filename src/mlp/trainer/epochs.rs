@@ -6,6 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use super::super::predict::{self, Predictor};
 use super::super::{objective, random};
 use super::leader::Leader;
+use super::options::Position;
 use super::training::{Own, Training, TrainingStep};
 use crate::scalar::Scalar;
 use crate::team::Worker;
@@ -23,25 +24,27 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         let mut steps = 0;
         for number in 0..self.options.epochs {
             let epoch = self.options.first_epoch + number as u64;
+            let begin = if number == 0 { self.options.start } else { Position::default() };
             if let Some(leader) = &mut leader {
-                leader.begin_epoch();
+                leader.begin_epoch(begin);
                 self.shuffle(epoch);
             }
             worker.meet();
             let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
-            for start in (0..self.data.len()).step_by(self.batch_size) {
+            for start in (begin.row..self.data.len()).step_by(self.batch_size) {
                 steps += 1;
                 let context = self.context(steps, epoch, start, &order);
                 let made = self.train(worker, &mut own, &mut leader, &context);
                 self.publish_end(&leader);
                 worker.meet();
+                if let Some(leader) = &mut leader {
+                    if made {
+                        self.add_penalty(leader, context.weight);
+                    }
+                    leader.pass(context.rows.end);
+                }
                 if self.stop.load(Ordering::Relaxed) {
                     return;
-                }
-                if let Some(leader) = &mut leader
-                    && made
-                {
-                    self.add_penalty(leader, context.weight);
                 }
             }
             drop(order);

@@ -10,7 +10,7 @@ use super::super::figures::{Figures, Published};
 use super::super::network::Network;
 use super::super::objective;
 use super::leader::Leader;
-use super::options::{Monitor, Options};
+use super::options::{Monitor, Options, Position};
 use super::training::{Policy, Training};
 use crate::buffer::Buffer;
 use crate::cores::cores;
@@ -24,7 +24,8 @@ use crate::team::{self, Shared};
 /// has written and another one reads 30 ns for each cache line.
 const FLOPS_PER_WORKER: f64 = 1e6;
 
-/// Trains `params` on `data`, watched by `monitor`, and returns why it stopped.
+/// Trains `params` on `data`, watched by `monitor`, and returns why it stopped, and where: a training with the same options
+/// that starts there goes on as if nothing had happened.
 ///
 /// Fails where a loss or a gradient is not finite and the optimizer says so; `params` are then those of the last finished step.
 pub fn fit<'d, T: Scalar>(
@@ -34,7 +35,7 @@ pub fn fit<'d, T: Scalar>(
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
     monitor: &mut dyn Monitor,
-) -> Result<Stop> {
+) -> (Result<Stop>, Position) {
     let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
     let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
     let mut workspace = network.workspace(batch_size, data.x.sparse().is_some());
@@ -68,12 +69,12 @@ pub fn fit<'d, T: Scalar>(
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (optimizer, outcome) = leader.into_parts();
+    let (optimizer, outcome, position) = leader.into_parts();
     optimizer.slots_mut().iter_mut().zip(slots).for_each(|(to, slot)| *to = slot);
     if let Err(payload) = panic {
         resume_unwind(payload);
     }
-    outcome.unwrap_or(Ok(Stop::Epochs))
+    (outcome.unwrap_or(Ok(Stop::Epochs)), position)
 }
 
 fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::options::{Epoch, Monitor};
+use super::options::{Epoch, Monitor, Position};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, Slices, Step, driver};
 use crate::scalar::Scalar;
@@ -21,11 +21,7 @@ pub struct Leader<'l, T: Scalar> {
     outcome: Option<Result<Stop>>,
     /// The weighted losses of the step that is under way.
     pending: f64,
-    /// Of the epoch's steps that were made: weighted losses, weights, penalties times the weights of their batches.
-    loss: f64,
-    weight: f64,
-    penalty: f64,
-    lr: f64,
+    position: Position,
     last_tick: Instant,
     steps_per_look: u64,
 }
@@ -38,18 +34,15 @@ impl<'l, T: Scalar> Leader<'l, T> {
             monitor,
             outcome: None,
             pending: 0.0,
-            loss: 0.0,
-            weight: 0.0,
-            penalty: 0.0,
-            lr: f64::NAN,
+            position: Position::default(),
             last_tick: Instant::now(),
             steps_per_look: ((FLOPS_PER_LOOK / flops) as u64).max(1),
         }
     }
 
-    /// The optimizer, and how the training has ended, where it has not simply done all its epochs.
-    pub fn into_parts(self) -> (&'l mut Optimizer<T>, Option<Result<Stop>>) {
-        (self.optimizer, self.outcome)
+    /// The optimizer, how the training has ended, where it has not simply done all its epochs, and where.
+    pub fn into_parts(self) -> (&'l mut Optimizer<T>, Option<Result<Stop>>, Position) {
+        (self.optimizer, self.outcome, self.position)
     }
 
     /// Whether this is the end.
@@ -61,16 +54,16 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.outcome = Some(outcome);
     }
 
-    /// Nothing has happened in this epoch yet.
-    pub fn begin_epoch(&mut self) {
-        (self.loss, self.weight, self.penalty) = (0.0, 0.0, 0.0);
+    /// An epoch goes on from here.
+    pub fn begin_epoch(&mut self, position: Position) {
+        self.position = position;
     }
 
     /// Fixes the scalars of a step; None where it cannot be made, or is left out.
     pub fn begin_step(&mut self, norm: Option<f64>) -> Option<Step<T>> {
         match self.optimizer.begin_step(norm) {
             Ok(step) => {
-                self.lr = step.lr();
+                self.position.lr = step.lr();
                 Some(step)
             }
             Err(error) => {
@@ -91,7 +84,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
         });
         let lr = self.optimizer.lr(0);
         match lr.and_then(|lr| driver::step(self.optimizer, Slices::new(tensors), 1).map(|_| lr)) {
-            Ok(lr) => self.lr = lr,
+            Ok(lr) => self.position.lr = lr,
             Err(error) => self.end(Err(error)),
         }
     }
@@ -120,16 +113,21 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
     /// epoch that is done would go without its record.
     pub fn finish_step(&mut self, step: u64, weight: f64, is_last: bool) {
-        self.loss += std::mem::take(&mut self.pending);
-        self.weight += weight;
+        self.position.loss += std::mem::take(&mut self.pending);
+        self.position.weight += weight;
         if step.is_multiple_of(self.steps_per_look) && !is_last {
             self.look();
         }
     }
 
+    /// The steps up to this row are done, made or left out.
+    pub fn pass(&mut self, row: usize) {
+        self.position.row = row;
+    }
+
     /// The penalty of a step whose batch weighs so much.
     pub fn add_penalty(&mut self, penalty: f64, weight: f64) {
-        self.penalty += penalty * weight;
+        self.position.penalty += penalty * weight;
     }
 
     fn look(&mut self) {
@@ -143,12 +141,13 @@ impl<'l, T: Scalar> Leader<'l, T> {
 
     /// The record of an epoch, shown to the monitor. `mean` is whether its loss is one.
     pub fn end_epoch(&mut self, number: usize, mean: bool, val_loss: Option<f64>, tells: bool) -> Epoch {
-        let penalty = self.penalty / self.weight.max(f64::MIN_POSITIVE);
-        let loss = if mean { self.loss / self.weight } else { self.loss } + penalty;
+        let Position { loss, weight, penalty, lr, .. } = std::mem::take(&mut self.position);
+        let penalty = penalty / weight.max(f64::MIN_POSITIVE);
+        let loss = if mean { loss / weight } else { loss } + penalty;
         if tells {
             self.optimizer.tell(val_loss.unwrap_or(loss));
         }
-        Epoch { number, loss, val_loss, penalty, lr: self.lr }
+        Epoch { number, loss, val_loss, penalty, lr }
     }
 
     /// Shows an epoch to the monitor, and decides whether it was the last one.

@@ -12,4 +12,4 @@ mod step;
 mod training;
 
 pub use fit::{fit, workers};
-pub use options::{Epoch, Monitor, Options};
+pub use options::{Epoch, Monitor, Options, Position};

@@ -7,10 +7,12 @@ use crate::stop::Stop;
 pub struct Options {
     /// Rows per step; None for all of them.
     pub batch_size: Option<usize>,
-    /// Passes over the data.
+    /// Passes over the data, the rest of one that is under way included.
     pub epochs: usize,
     /// The number of the first epoch, which tells its order of rows from that of the others.
     pub first_epoch: u64,
+    /// Where in the first epoch to begin.
+    pub start: Position,
     /// Whether each epoch takes the rows in a new order.
     pub shuffle: bool,
     /// Seed of the orders and of dropout.
@@ -21,6 +23,28 @@ pub struct Options {
     pub target_loss: Option<f64>,
     /// Whether the optimizer's schedules are told the result of each epoch: they may depend on it.
     pub tells: bool,
+}
+
+/// Where in an epoch a training is, between two of its steps, and what the steps up to there have come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Position {
+    /// Rows done, of the epoch's order.
+    pub row: usize,
+    /// Weighted losses of the steps that were made.
+    pub loss: f64,
+    /// Weights of their batches.
+    pub weight: f64,
+    /// Penalties times the weights of their batches.
+    pub penalty: f64,
+    /// The learning rate of the last of them.
+    pub lr: f64,
+}
+
+impl Default for Position {
+    /// Before the first step.
+    fn default() -> Self {
+        Position { row: 0, loss: 0.0, weight: 0.0, penalty: 0.0, lr: f64::NAN }
+    }
 }
 
 /// What an epoch brought.

@@ -28,6 +28,29 @@ impl<T: Scalar> History<T> {
         History { pairs: VecDeque::new(), size }
     }
 
+    /// With these steps and changes of the gradient, the oldest first: what [`History::steps`] and [`History::changes`] gave.
+    pub fn restored(size: usize, pairs: impl Iterator<Item = (Vec<T>, Vec<T>)>) -> Self {
+        let mut history = History::new(size);
+        for (step, change) in pairs {
+            let rho = 1.0 / dot(&step, &change);
+            history.pairs.push_back(Pair { step, change, rho });
+        }
+        while history.pairs.len() > size {
+            history.pairs.pop_front();
+        }
+        history
+    }
+
+    /// The steps, the oldest first.
+    pub fn steps(&self) -> impl Iterator<Item = &[T]> {
+        self.pairs.iter().map(|pair| &*pair.step)
+    }
+
+    /// The change of the gradient over each of them.
+    pub fn changes(&self) -> impl Iterator<Item = &[T]> {
+        self.pairs.iter().map(|pair| &*pair.change)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

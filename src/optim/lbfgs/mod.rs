@@ -11,5 +11,5 @@ mod tests;
 mod wolfe;
 
 pub use settings::Settings;
-pub use solver::{Lbfgs, Progress, Reason};
+pub use solver::{Lbfgs, Progress, Reason, State};
 pub use wolfe::Wolfe;

@@ -35,6 +35,21 @@ pub enum Progress {
     Stopped(Reason),
 }
 
+/// What a minimisation knows at an accepted point, to go on from there.
+#[derive(Debug, Clone)]
+pub struct State<T> {
+    /// The point.
+    pub x: Vec<T>,
+    /// The function there.
+    pub value: f64,
+    /// Its gradient there.
+    pub gradient: Vec<T>,
+    /// The steps that describe the curvature, the oldest first.
+    pub steps: Vec<Vec<T>>,
+    /// The change of the gradient over each of them.
+    pub changes: Vec<Vec<T>>,
+}
+
 /// One minimisation under way.
 #[derive(Debug, Clone)]
 pub struct Lbfgs<T> {
@@ -70,6 +85,28 @@ impl<T: Scalar> Lbfgs<T> {
             history: History::new(settings.history_size),
             stopped: None,
             x,
+        })
+    }
+
+    /// Goes on from a point that was accepted, with what was known there.
+    pub fn resume(settings: Settings, state: State<T>) -> Result<Self> {
+        let mut run = Lbfgs::new(settings, state.x)?;
+        run.value = state.value;
+        run.gradient = state.gradient;
+        run.history = History::restored(settings.history_size, state.steps.into_iter().zip(state.changes));
+        run.aim();
+        Ok(run)
+    }
+
+    /// What is known at [`Self::x`]; None before the start has been evaluated. A line search that is under way is not part of
+    /// it: a run that resumes makes it again, to the same bits.
+    pub fn state(&self) -> Option<State<T>> {
+        (self.search.is_some() || self.stopped.is_some()).then(|| State {
+            x: self.x.clone(),
+            value: self.value,
+            gradient: self.gradient.clone(),
+            steps: self.history.steps().map(<[T]>::to_vec).collect(),
+            changes: self.history.changes().map(<[T]>::to_vec).collect(),
         })
     }
 

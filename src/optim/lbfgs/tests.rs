@@ -72,6 +72,27 @@ fn an_ill_conditioned_quadratic() {
 }
 
 #[test]
+fn a_run_that_resumes_goes_on_to_the_same_bits() {
+    let whole = run::<f64>(Settings::default(), &[-1.2, 1.0], rosenbrock);
+    for stop_after in [1, 2, 7, 20, 33] {
+        let mut solver = Lbfgs::new(Settings::default(), vec![-1.2, 1.0]).unwrap();
+        for _ in 0..stop_after {
+            let (value, gradient) = rosenbrock(solver.point());
+            solver.tell(value, &gradient);
+        }
+        let mut solver = Lbfgs::resume(Settings::default(), solver.state().unwrap()).unwrap();
+        while !matches!(
+            {
+                let (value, gradient) = rosenbrock(solver.point());
+                solver.tell(value, &gradient)
+            },
+            Progress::Stopped(_)
+        ) {}
+        assert_eq!((solver.x(), solver.value()), (whole.0.x(), whole.0.value()), "{stop_after}");
+    }
+}
+
+#[test]
 fn recovers_from_values_and_gradients_that_are_not_finite() {
     // Undefined for x <= 0, where the first steps lead; minimum at 1e-3.
     let (solver, reason, _) = run::<f64>(Settings::default(), &[5.0, 40.0], |x| {

@@ -5,10 +5,11 @@ use pyo3::types::PyDict;
 
 use super::data::{BorrowedRows, GivenRows};
 use super::keywords::Keywords;
-use super::watch::{Fitted, Watch};
+use super::watch::{Fitted, PlainPosition, Watch};
 use crate::error::Error;
 use crate::mlp::Network;
-use crate::mlp::trainer::{self, Options};
+use crate::mlp::data::Data;
+use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::Precision;
@@ -27,6 +28,7 @@ impl FitOptions {
             batch_size: given.optional("batch_size")?,
             epochs: given.required("epochs")?,
             first_epoch: given.required("first_epoch")?,
+            start: given.optional("start")?.map_or_else(Position::default, position),
             shuffle: given.required("shuffle")?,
             seed: given.required("seed")?,
             threads: given.optional("threads")?,
@@ -37,6 +39,10 @@ impl FitOptions {
         given.finish()?;
         Ok(FitOptions { core, max_seconds })
     }
+}
+
+fn position((row, loss, weight, penalty, lr): PlainPosition) -> Position {
+    Position { row, loss, weight, penalty, lr }
 }
 
 /// What learns, and how.
@@ -63,11 +69,21 @@ impl<'py> Fit<'_, 'py> {
         let optimizer = optimizer.core::<T>().filter(|optimizer| has_tensors_of(optimizer, network));
         let expected = "bound to the parameters of this network, net.params";
         let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
+        check_start(&options.start, options.batch_size, &data)?;
         let mut watch = Watch::new(self.options.max_seconds, self.on_epoch);
         let rows = (&data, validation.as_ref());
-        let outcome = py.detach(|| trainer::fit(network, params, optimizer, rows, options, &mut watch));
-        Ok(watch.conclude(py, outcome))
+        let (outcome, position) = py.detach(|| trainer::fit(network, params, optimizer, rows, options, &mut watch));
+        Ok(watch.conclude(py, outcome, position))
     }
+}
+
+/// Refuses a start between the rows of a step.
+fn check_start<T: Precision>(start: &Position, batch_size: Option<usize>, data: &Data<'_, T>) -> Result<(), Error> {
+    let batch_size = batch_size.unwrap_or(data.len()).max(1);
+    if start.row == 0 || start.row < data.len() && start.row.is_multiple_of(batch_size) {
+        return Ok(());
+    }
+    Err(Error::value("start", start.row, format!("a multiple of {batch_size} below {}", data.len())))
 }
 
 /// Whether the optimizer's tensors are the network's: rules, masks and groups look at each of them.

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 use crate::error::Result;
-use crate::mlp::trainer::{Epoch, Monitor};
+use crate::mlp::trainer::{Epoch, Monitor, Position};
 use crate::stop::Stop;
 
 /// What an epoch brought.
@@ -34,8 +34,11 @@ impl EpochRecord {
     }
 }
 
-/// What a training gives back: records, why it stopped, the exception to raise.
-pub type Fitted = (Vec<EpochRecord>, &'static str, Option<PyErr>);
+/// A [`Position`] as Python has it: row, loss, weight, penalty, learning rate.
+pub type PlainPosition = (usize, f64, f64, f64, f64);
+
+/// What a training gives back: records, why it stopped, the exception to raise, and where in an epoch it ended.
+pub type Fitted = (Vec<EpochRecord>, &'static str, Option<PyErr>, PlainPosition);
 
 /// The monitor.
 pub struct Watch {
@@ -69,7 +72,7 @@ impl Watch {
     }
 
     /// The results of a training that has ended.
-    pub fn conclude(mut self, py: Python<'_>, outcome: Result<Stop>) -> Fitted {
+    pub fn conclude(mut self, py: Python<'_>, outcome: Result<Stop>, position: Position) -> Fitted {
         if outcome.is_ok() && self.raised.is_none() {
             // A signal since the last look: raised by Python after this call, it would take the records with it.
             self.raised = py.check_signals().err();
@@ -79,7 +82,8 @@ impl Watch {
             (Ok(_), Some(raised)) => (reason(py, &raised), Some(raised)),
             (Ok(stop), None) => (stop, None),
         };
-        (self.records, stop.name(), error)
+        let Position { row, loss, weight, penalty, lr } = position;
+        (self.records, stop.name(), error, (row, loss, weight, penalty, lr))
     }
 }
 
