@@ -1,0 +1,148 @@
+"""Arrays by name in an ``.npz`` file with a kind, a version and a checksum.
+
+`numpy.load` reads it, without pickle. Three members more make it ours: ``schuss/kind`` says what it is,
+``schuss/version`` in which version of the format, and ``schuss/checksum`` is the SHA-256 of all others.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _npy
+from ._replacing import File, describe, reading, writing
+
+VERSION = 1
+
+_OURS = "schuss/"
+_KIND, _VERSION, _CHECKSUM = (f"{_OURS}{name}" for name in ("kind", "version", "checksum"))
+_SUFFIX = ".npy"
+
+
+def write_archive(file: File, kind: str, arrays: Mapping[str, Any]) -> None:
+    """Write arrays of numbers or text by their names; a file of that path is replaced at once."""
+    members = {name: _plain(name, array) for name, array in arrays.items()}
+    if taken := [name for name in (_KIND, _VERSION, _CHECKSUM) if name in members]:
+        raise ValueError(f"names must be others than {taken[0]!r}, which the file itself has")
+    members |= {_KIND: np.array(kind), _VERSION: np.array(VERSION)}
+    members[_CHECKSUM] = np.array(_checksum(members))
+    with writing(file) as stream, ZipFile(stream, "w", ZIP_STORED) as archive:
+        for name in sorted(members):
+            # Without a date: the same content is the same file.
+            info = ZipInfo(name + _SUFFIX)
+            info.external_attr = 0o600 << 16
+            with archive.open(info, "w", force_zip64=True) as member:
+                _npy.write(member, members[name])
+
+
+def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, NDArray[Any]]:
+    """Read what `write_archive` has written.
+
+    Parameters
+    ----------
+    file : str, path or binary file
+        A stream is read from its position.
+    kind : str
+        What it must be.
+    unmarked : bool
+        Whether an ``.npz`` file without kind, version and checksum is accepted too.
+
+    Raises
+    ------
+    ValueError
+        If it is another file, of another kind, written by a newer version, or damaged.
+    """
+    name = describe(file)
+    with reading(file) as stream:
+        start = stream.tell()
+        beginning = stream.read(4)
+        stream.seek(start)
+        if beginning != b"PK\x03\x04":
+            raise ValueError(f"{name} is no file of schuss: an {kind!r} file is needed")
+        with _naming_damage(name):
+            members = _members(stream, start)
+    marks = {mark: members.pop(mark, None) for mark in (_KIND, _VERSION, _CHECKSUM)}
+    if all(mark is None for mark in marks.values()):
+        if unmarked:
+            return members
+        raise ValueError(f"{name} is no file of schuss: an {kind!r} file is needed")
+    if any(mark is None or mark.ndim for mark in marks.values()):
+        raise ValueError(f"{name} is damaged: it does not say what it is")
+    found, version, checksum = (mark.item() for mark in marks.values() if mark is not None)
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError(f"{name} was written by a newer schuss, in version {version!r} of the format")
+    whole = {_KIND: np.array(found), _VERSION: np.array(version), **members}
+    if checksum != _checksum(whole):
+        raise ValueError(f"{name} is damaged: its checksum is not that of its content")
+    if found != kind:
+        raise ValueError(f"{name} is a file of the kind {found!r}, and {kind!r} is needed")
+    return members
+
+
+def _plain(name: str, array: Any) -> NDArray[Any]:
+    """An array as it may be in a file."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask, got a masked array")
+    plain = np.asarray(array, order="C")
+    if plain.dtype.kind not in _npy.KINDS or not plain.dtype.itemsize:
+        raise TypeError(f"{name} must be an array of numbers or text, got dtype {plain.dtype}")
+    return plain
+
+
+def _checksum(members: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(members):
+        array = np.asarray(members[name], order="C")
+        digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode() + b"\n")
+        if array.size:
+            digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _members(stream: IO[bytes], start: int) -> dict[str, NDArray[Any]]:
+    """All arrays of an archive that begins where the stream is."""
+    stream.seek(0, os.SEEK_END)
+    end = stream.tell()
+    members: dict[str, NDArray[Any]] = {}
+    with ZipFile(stream) as archive:
+        infos = archive.infolist()
+        if min((info.header_offset for info in infos), default=start) != start:
+            raise ValueError("there is something else in front of it")
+        if sum(info.file_size for info in infos) > end - start:
+            raise ValueError("its parts are larger than it is itself")
+        for info in infos:
+            if info.compress_type != ZIP_STORED or info.file_size != info.compress_size:
+                raise ValueError(f"{info.filename!r} is compressed")
+            name = info.filename.removesuffix(_SUFFIX)
+            if name in members:
+                raise ValueError(f"{name!r} is in it twice")
+            try:
+                with archive.open(info) as member:
+                    members[name] = _npy.read(member, info.file_size)
+            except ValueError as error:
+                raise ValueError(f"{name!r}: {error}") from error
+    return members
+
+
+@contextmanager
+def _naming_damage(name: str) -> Iterator[None]:
+    """Whatever a reader stumbles over becomes one kind of error; what the system refuses stays its own."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's start, for instance
+            raise
+        raise ValueError(f"{name} is damaged: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{name} is damaged: {error or type(error).__name__}") from error

@@ -1,0 +1,199 @@
+"""Writing that replaces a file at once: a crash or a full disk leaves the old file or the new one."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from os import PathLike
+from typing import IO, Any, TypeAlias
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+File: TypeAlias = str | PathLike[str] | IO[bytes]
+Path: TypeAlias = str | PathLike[str]
+
+# Where nobody can remove or rename a file that is open: there is no need of locks.
+_WINDOWS = os.name == "nt"
+# Not every file system can be asked to write through.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary stream whose content becomes the file when the block ends, and not before.
+
+    It is a temporary file in the same folder, ``.<name>.<number>.schuss-tmp``: written through to the disk,
+    then renamed. Where the block raises, it is removed and the file is as it was. What a killed process has
+    left is removed by the next one that writes the same file; a lock tells it from what another process is
+    writing. A symbolic link stays one, and a file that is replaced hands on its permissions.
+    """
+    target = os.path.realpath(os.fsdecode(os.fspath(path)))
+    old = _status(target)
+    if old is not None and stat.S_ISDIR(old.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if old is not None and not stat.S_ISREG(old.st_mode):  # a device or a pipe has no content to lose
+        with open(target, "wb") as device:
+            yield device
+        return
+    if old is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+    try:
+        descriptor, temporary = _temporary(target, 0o666 if old is None else stat.S_IMODE(old.st_mode))
+    except OSError as error:  # it is not the temporary file that the caller knows
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    stream: IO[bytes] = os.fdopen(descriptor, "w+b")
+    try:
+        yield stream
+        if old is not None:
+            _hand_on(old, stream.fileno())
+        stream.flush()
+        _sync(stream.fileno())
+        if _WINDOWS:
+            stream.close()
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            stream.close()
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    # The lock ends here, when the temporary name is gone.
+    stream.close()
+    _sync_folder(os.path.dirname(target))
+
+
+@contextmanager
+def writing(file: File) -> Iterator[IO[bytes]]:
+    """`replacing` where `file` is a path; a stream is taken as it is."""
+    if isinstance(file, str | bytes | PathLike):
+        with replacing(file) as stream:
+            yield stream
+    else:
+        yield _stream(file, "write")
+
+
+@contextmanager
+def reading(file: File) -> Iterator[IO[bytes]]:
+    """The opened file where `file` is a path; a stream is taken as it is, and must be able to seek."""
+    if isinstance(file, str | bytes | PathLike):
+        with open(file, "rb") as opened:
+            yield opened
+    else:
+        stream = _stream(file, "read")
+        if not stream.seekable():
+            raise TypeError(f"file must be a path or a binary file that can seek, got {file!r}")
+        yield stream
+
+
+def describe(file: File) -> str:
+    """How messages call a file."""
+    if isinstance(file, str | bytes | PathLike):
+        return os.fsdecode(os.fspath(file))
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) and name else "file"
+
+
+def _stream(file: Any, method: str) -> IO[bytes]:
+    if isinstance(file, io.TextIOBase) or not hasattr(file, method):
+        raise TypeError(f"file must be a path or a binary file, got {file!r}")
+    stream: IO[bytes] = file
+    return stream
+
+
+def _temporary(target: str, mode: int) -> tuple[int, str]:
+    """A new file that is locked, beside the target."""
+    folder, name = os.path.split(target)
+    if len(os.fsencode(name)) > 200:  # there is a limit to names
+        name = f"{name[:40]}-{zlib.crc32(os.fsencode(name)):08x}"
+    # Only whoever holds the lock of such a file removes or renames it.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    for number in count():
+        temporary = os.path.join(folder, f".{name}.{number}.schuss-tmp")
+        _remove_if_left(temporary)
+        try:
+            descriptor = os.open(temporary, flags, mode)
+        except FileExistsError:
+            continue
+        if not _lock(descriptor, wait=True) or _is_at(descriptor, temporary):
+            return descriptor, temporary
+        os.close(descriptor)
+    raise AssertionError("numbers do not end")
+
+
+def _remove_if_left(temporary: str) -> None:
+    """Remove a temporary file that nobody is writing any more."""
+    if _WINDOWS:
+        with suppress(OSError):
+            os.unlink(temporary)
+        return
+    try:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        if _lock(descriptor, wait=False) and _is_at(descriptor, temporary):
+            with suppress(OSError):
+                os.unlink(temporary)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    """Whether the lock could be had; it ends with the descriptor, also where the process is killed."""
+    with suppress(AttributeError, OSError):  # no locks here, or another one has it
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        return True
+    return False
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    there = _status(path, follow=False)
+    return there is not None and os.path.samestat(there, os.fstat(descriptor))
+
+
+def _status(path: str, follow: bool = True) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except FileNotFoundError:
+        return None
+
+
+def _hand_on(old: os.stat_result, descriptor: int) -> None:
+    """Give a new file the owner and the permissions of the old one, as far as one may."""
+    if _WINDOWS:
+        return
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(OSError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    with suppress(OSError):
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Write through the new name; where that cannot be done, the file is whole all the same."""
+    if _WINDOWS:
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
