@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -134,23 +135,24 @@ class Blocks:
         self.source = source
         self.seed = seed
 
-    def of_epoch(self, epoch: int) -> Iterator[Rows]:
-        """The blocks in their order."""
-        for block in self._read(epoch):
+    def of_epoch(self, epoch: int, first: int = 0) -> Iterator[Rows]:
+        """The blocks in their order, from that number on."""
+        for block in self._read(epoch, first):
             yield rows_of_parts(self.takes, "a block", block)
 
-    def _read(self, epoch: int) -> Iterable[Any]:
+    def _read(self, epoch: int, first: int) -> Iterable[Any]:
         if not _reads(self.source):
             blocks = self.source()
             if not isinstance(blocks, Iterable):
                 got = type(blocks).__name__
                 raise TypeError(f"X must return an iterator over blocks where it is a callable, got {got}")
-            return blocks
+            # They come as they come: those before are read in vain.
+            return islice(blocks, first, None)
         count = check_count("n_blocks of X", self.source.n_blocks, least=0)
-        order: Iterable[Any] = range(count)
+        order: Sequence[int] | NDArray[np.int64] = range(count)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(count)
-        return (self.source.read(int(i)) for i in order)
+        return (self.source.read(int(i)) for i in order[first:])
 
 
 def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None) -> Rows | Blocks:

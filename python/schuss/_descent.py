@@ -38,18 +38,24 @@ class Descent(Protocol):
         Its gradient there.
     rule : str
         The stopping rule that is met, in words, where one is.
+    resumed_after : Progress or None
+        What the last evaluation had led to, where the descent goes on from a saved one.
     """
 
     x: Array
     value: float
     gradient: Array
     rule: str
+    resumed_after: Progress | None
 
     def propose(self) -> Array:
         """Where to evaluate next."""
 
     def tell(self, value: float, gradient: Array) -> Progress | Stop:
         """Take in the function there and its gradient; a Stop is the end."""
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """All that it needs to go on from the last accepted point, but `x`."""
 
     def has_converged(self) -> bool:
         """Whether a stopping rule is met at `x`, which is new or was changed by those who watch."""
@@ -80,16 +86,19 @@ def descend(
     Stop
         Why it ended.
     """
+    progress: Progress | Stop | None = descent.resumed_after
     while True:
-        progress = descent.tell(*evaluate(descent.propose()))
-        if isinstance(progress, Stop):
-            return progress
-        if progress is Progress.STEPPED and (stop := stepped(descent)):
-            return stop
+        if progress is None:
+            progress = descent.tell(*evaluate(descent.propose()))
+            if isinstance(progress, Stop):
+                return progress
+            if progress is Progress.STEPPED and (stop := stepped(descent)):
+                return stop
         if progress is not Progress.SEARCHING and descent.has_converged():
             return Stop.CONVERGED
         if stop := out_of_budget():
             return stop
+        progress = None
 
 
 class FirstOrder:
@@ -101,9 +110,11 @@ class FirstOrder:
     value: float
     gradient: Array
     rule: str
+    resumed_after: Progress | None = None
 
     def __init__(self, recipe: Optimizer, x: Array, function: Function, min_step: float) -> None:
         self.x = x
+        self.evaluated = False
         self.started = False
         self.optimizer = recipe.bind(x)
         self.function = function
@@ -111,19 +122,44 @@ class FirstOrder:
 
     def propose(self) -> Array:
         """The start, then the point after one more step."""
-        if self.started:
+        if self.evaluated:
             self.optimizer.step(self.gradient)
             self.function.project(self.x, out=self.x)
+            self.evaluated = False
         return self.x
 
     def tell(self, value: float, gradient: Array) -> Progress:
         """Every point is accepted."""
         self.value, self.gradient = value, gradient
+        self.evaluated = True
         if not self.started:
             self.started = True
             return Progress.ARRIVED
         self.optimizer.tell(value)
         return Progress.STEPPED
+
+    @classmethod
+    def resume(
+        cls, recipe: Optimizer, x: Array, function: Function, min_step: float, state: dict[str, Any]
+    ) -> FirstOrder:
+        """Go on from what `state_dict` gave; `x` is as it was then."""
+        descent = cls(recipe, x, function, min_step)
+        descent.optimizer.load_state_dict(state["optimizer"])
+        descent.started, descent.evaluated = state["started"], state["evaluated"]
+        if descent.evaluated:
+            descent.value, descent.gradient = state["value"], state["gradient"]
+            descent.resumed_after = Progress.ARRIVED
+        return descent
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but `x`. The function at `x` may not be known yet."""
+        known = {"value": self.value, "gradient": self.gradient} if self.evaluated else {}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "started": self.started,
+            "evaluated": self.evaluated,
+            **known,
+        }
 
     def has_converged(self) -> bool:
         """Whether the next step would be a small one."""
@@ -143,12 +179,33 @@ class QuasiNewton:
     value: float
     gradient: Array
     rule: str
+    resumed_after: Progress | None = None
 
     def __init__(self, recipe: LBFGS, x: Array, min_step: float | None = None) -> None:
         self.x = x
         self.recipe = recipe
         self.min_step = min_step
         self.begin()
+
+    @classmethod
+    def resume(
+        cls, recipe: LBFGS, x: Array, state: dict[str, Any] | None, min_step: float | None = None
+    ) -> QuasiNewton:
+        """Go on from what `state_dict` gave; `x` is as it was then."""
+        descent = cls(recipe, x, min_step)
+        if state is not None:
+            descent.run = LbfgsRun.resume(recipe, state["run"])
+            descent.progress, descent.size = state["progress"], state["size"]
+            accepted, descent.value, gradient = descent.run.best
+            descent.accepted, descent.gradient = accepted.reshape(x.shape), gradient.reshape(x.shape)
+            searches = descent.progress == "searching"
+            descent.resumed_after = Progress.SEARCHING if searches else Progress.ARRIVED
+        return descent
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """What is known at the last accepted point; None before the start has been evaluated."""
+        run = self.run.state
+        return None if run is None else {"run": run, "progress": self.progress, "size": self.size}
 
     def begin(self) -> None:
         """Search from `x`, with nothing known of the curvature."""

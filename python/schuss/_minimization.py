@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._callbacks import want_to_stop
+from ._checkpoint import Checkpoint
 from ._descent import Descent, FirstOrder, QuasiNewton, descend
 from ._function import Function
 from ._optimizer import Optimizer
@@ -38,10 +39,46 @@ class Rules:
     interrupt: threading.Event = field(default_factory=threading.Event)
 
 
-class Minimization:
-    """One start on its way down."""
+# Why a run is done: it does not go on, however many steps it is given.
+FINAL = {Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT, Stop.NOT_FINITE}
 
-    def __init__(self, function: Function, start: Array, rules: Rules) -> None:
+
+class Saved:
+    """All runs of a minimisation in one checkpoint."""
+
+    def __init__(self, checkpoint: Checkpoint, runs: int) -> None:
+        self.checkpoint = checkpoint
+        loaded = checkpoint.load()
+        self.runs: list[dict[str, Any] | None] = [None] * runs if loaded is None else loaded["runs"]
+        self._lock = threading.Lock()
+
+    def save(self, number: int, state: dict[str, Any]) -> None:
+        """Replace what is saved of a run."""
+        with self._lock:
+            self.runs[number] = state
+            self.checkpoint.save({"runs": self.runs})
+
+
+class Minimization:
+    """One start on its way down.
+
+    Parameters
+    ----------
+    function : Function
+        What is minimised.
+    start : ndarray
+        Where it begins.
+    rules : Rules
+        What ends it.
+    saved : Saved, optional
+        Where the run is saved, and what it goes on from.
+    number : int
+        Its number there.
+    """
+
+    def __init__(
+        self, function: Function, start: Array, rules: Rules, saved: Saved | None = None, number: int = 0
+    ) -> None:
         self.function = function
         self.rules = rules
         self.start = function.project(start)
@@ -49,19 +86,31 @@ class Minimization:
         self.best: tuple[Array, float, Array] | None = None
         self.path: list[Array] | None = [] if rules.record else None
         self.path_fun: list[float] = []
+        self.saved, self.number = saved, number
+        # Up to the last accepted point: what came after is done again by a run that resumes.
+        self.evaluations = 0, 0
+        # Whether a state that is saved now is whole.
+        self.at_rest = False
 
     def result(self, recipe: Optimizer | LBFGS) -> OptimizeResult:
         """Run to the end. Ctrl-C is an end too, once there is a point to return."""
-        descent = self.descent(recipe)
-        try:
-            reason = descend(descent, self.evaluate, self.stepped, self.out_of_budget)
-        except KeyboardInterrupt:
-            if self.best is None:
-                raise
-            reason = Stop.INTERRUPTED
+        state = None if self.saved is None else self.saved.runs[self.number]
+        descent = self.descent(recipe, state)
+        rule = None if state is None else state["rule"]
+        reason = None if state is None or state["reason"] is None else Stop(state["reason"])
+        if reason not in FINAL:
+            try:
+                reason = descend(descent, self.evaluate, self.stepped, self.out_of_budget)
+            except KeyboardInterrupt:
+                if self.best is None:
+                    raise
+                reason = Stop.INTERRUPTED
+            rule = descent.rule if reason is Stop.CONVERGED else None
+            if reason is not Stop.INTERRUPTED or self.at_rest:
+                self.save(descent, reason, rule)
+        assert reason is not None
         assert self.best is not None, "a run that has not evaluated its start has raised"
         x, value, gradient = self.best
-        rule = descent.rule if reason is Stop.CONVERGED else None
         return OptimizeResult(
             x=x,
             fun=value,
@@ -74,31 +123,65 @@ class Minimization:
             path_fun=None if self.path is None else np.array(self.path_fun),
         )
 
-    def descent(self, recipe: Optimizer | LBFGS) -> FirstOrder | QuasiNewton:
-        """The optimizer at the start."""
-        x = self.start.copy()
+    def descent(self, recipe: Optimizer | LBFGS, state: dict[str, Any] | None) -> FirstOrder | QuasiNewton:
+        """The optimizer at the start, or where the run was saved."""
+        x, least = self.start.copy(), self.rules.min_step
+        if state is None:
+            if isinstance(recipe, LBFGS):
+                return QuasiNewton(recipe, x, least)
+            return FirstOrder(recipe, x, self.function, least)
+        x[...] = state["x"]
+        self.nit, self.best = state["nit"], state["best"]
+        self.evaluations = self.function.nfev, self.function.njev = state["evaluations"]
+        if self.path is not None:
+            self.path, self.path_fun = list(state["path"]), state["path_fun"].tolist()
         if isinstance(recipe, LBFGS):
-            return QuasiNewton(recipe, x, self.rules.min_step)
-        return FirstOrder(recipe, x, self.function, self.rules.min_step)
+            return QuasiNewton.resume(recipe, x, state["descent"], least)
+        return FirstOrder.resume(recipe, x, self.function, least, state["descent"])
+
+    def save(self, descent: Descent, reason: Stop | None, rule: str | None) -> None:
+        """Save the run, if that is wanted."""
+        if self.saved is None:
+            return
+        state = {
+            "x": descent.x.copy(),
+            "descent": descent.state_dict(),
+            "nit": self.nit,
+            "best": self.best,
+            "evaluations": self.evaluations,
+            "path": None if self.path is None else np.array(self.path),
+            "path_fun": None if self.path is None else np.array(self.path_fun),
+            "reason": None if reason is None else reason.value,
+            "rule": rule,
+        }
+        self.saved.save(self.number, state)
 
     def evaluate(self, x: Array) -> tuple[float, Array]:
         """The function and its gradient; the first is that of the start."""
+        self.at_rest = True
         value, gradient = self.function(x)
-        if self.best is None and not self.keep(x, value, gradient):
-            raise NonFiniteError(f"fun or its gradient is not finite at the start: fun(x0) = {value}")
+        self.at_rest = False
+        if self.best is None:
+            self.evaluations = self.function.nfev, self.function.njev
+            if not self.keep(x, value, gradient):
+                raise NonFiniteError(f"fun or its gradient is not finite at the start: fun(x0) = {value}")
         return value, gradient
 
     def stepped(self, descent: Descent) -> Stop | None:
         """A step has been taken."""
         self.nit += 1
+        self.evaluations = self.function.nfev, self.function.njev
         x, value, gradient = descent.x, descent.value, descent.gradient
         if not self.keep(x, value, gradient):
             return Stop.NOT_FINITE
-        if not self.rules.callbacks:
-            return None
-        nit, nfev = self.nit, self.function.nfev
-        state = OptimizeResult(x=x.copy(), fun=value, jac=gradient.copy(), nit=nit, nfev=nfev)
-        return Stop.CALLBACK if want_to_stop(self.rules.callbacks, state) else None
+        stop = None
+        if self.rules.callbacks:
+            nit, nfev = self.nit, self.function.nfev
+            state = OptimizeResult(x=x.copy(), fun=value, jac=gradient.copy(), nit=nit, nfev=nfev)
+            stop = Stop.CALLBACK if want_to_stop(self.rules.callbacks, state) else None
+        if stop is None and self.saved is not None and self.saved.checkpoint.is_due(self.nit):
+            self.save(descent, None, None)
+        return stop
 
     def keep(self, x: Array, value: float, gradient: Array) -> bool:
         """Record a point; False where it is not finite."""
@@ -114,6 +197,7 @@ class Minimization:
     def out_of_budget(self) -> Stop | None:
         """Whether steps or time are used up."""
         if self.rules.interrupt.is_set():
+            self.at_rest = True
             raise KeyboardInterrupt
         if self.nit >= self.rules.max_steps:
             return Stop.EPOCHS

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from . import _schuss
+from ._checkpoint import Checkpoint
 from ._data import Rows
 from ._descent import Descent, QuasiNewton, descend
 from ._registry import LOSSES
@@ -19,6 +20,10 @@ from .history import History, Update
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# Why a training is done: it does not go on, however many epochs it is given.
+FINAL = {Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT}
 
 
 class Trainee(Protocol):
@@ -31,6 +36,35 @@ class Trainee(Protocol):
 
     @property
     def optimizer(self) -> _schuss.Optimizer | LBFGS | None: ...
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes
+    ----------
+    epochs : int
+        Epochs done.
+    block : int
+        Blocks of the present epoch that are done.
+    loss, weight, lr : float
+        Of those blocks: the sums of losses and weights, and the last learning rate.
+    position : tuple or None
+        Where the core is within the rows of the present epoch, or block; None at their beginning.
+    """
+
+    epochs: int = 0
+    block: int = 0
+    loss: float = 0.0
+    weight: float = 0.0
+    lr: float | None = None
+    position: tuple[int, float, float, float, float] | None = None
+
+    def end_epoch(self) -> None:
+        """One more epoch is done, and nothing of the next."""
+        self.epochs += 1
+        self.block, self.loss, self.weight, self.lr, self.position = 0, 0.0, 0.0, None, None
 
 
 @dataclass
@@ -55,6 +89,12 @@ class Run:
         Shows the progress.
     call_back : callable or None
         Called after each epoch with the number of epochs done; training stops where it returns True.
+    checkpoint : Checkpoint or None
+        Where the training is saved.
+    progress : Progress
+        How far it has come.
+    descent : QuasiNewton or None
+        L-BFGS at work.
     """
 
     net: Trainee
@@ -65,91 +105,180 @@ class Run:
     max_time: float | None = None
     update: Update | None = None
     call_back: Callable[[int], bool] | None = None
+    checkpoint: Checkpoint | None = None
+    progress: Progress = field(default_factory=Progress)
+    descent: QuasiNewton | None = None
     start: float = field(default_factory=perf_counter)
+    seconds_before: float = 0.0
+    resumed: Mapping[str, Any] | None = None
 
     def on_rows(self, rows: Rows, epochs: int) -> Stop:
         """Train on rows in memory."""
-        # The core comes to rest after each epoch for callbacks, which may change what it works with.
-        at_once = epochs if self.call_back is None else min(epochs, 1)
-        done, stop = 0, Stop.EPOCHS
-        while done < epochs and stop is Stop.EPOCHS:
-            before = self._seconds()
+        progress, stop = self.progress, Stop.EPOCHS
+        while progress.epochs < epochs and stop is Stop.EPOCHS:
+            done, before = progress.epochs, self._seconds()
             records, stop, error = self._train(
                 rows,
                 self._show_after(done),
                 validation=self.validation,
-                epochs=at_once,
+                epochs=self._at_once(epochs - done),
                 first_epoch=self.net._epochs_done,
                 target_loss=self.target_loss,
             )
-            done += len(records)
+            progress.epochs += len(records)
             self.net._epochs_done += len(records)
             for record in records:
                 self._record(record.loss, record.val_loss, record.lr, before + record.seconds)
-            if error is not None:
-                raise error
-            if records and self._called_back(done):
+            self._raise(error)
+            if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
+            stop = self._go_on_after_rest(stop)
+            self._save_if_due(progress.epochs if records else None)
         return stop
 
-    def on_blocks(self, blocks: Callable[[int], Iterator[Rows]], epochs: int) -> Stop:
-        """Train on the blocks of each epoch, one after the other."""
-        for epoch in range(1, epochs + 1):
+    def _at_once(self, epochs: int) -> int:
+        """For how many of so many epochs the core need not come to rest."""
+        # Callbacks may change what it works with.
+        most = None if self.call_back is None else 1
+        if self.checkpoint is not None and most is None:
+            most = self.checkpoint.epochs_left(self.progress.epochs)
+        return epochs if most is None else min(epochs, most)
+
+    def on_blocks(self, blocks: Callable[[int, int], Iterator[Rows]], epochs: int) -> Stop:
+        """Train on the blocks of each epoch from that number on, one after the other."""
+        while self.progress.epochs < epochs:
             result = self._epoch_of_blocks(blocks)
             if result is None:
                 return Stop.MAX_TIME
-            if stop := self._after_epoch(epoch, *result):
+            stop = self._after_epoch(self.progress.epochs, *result)
+            self._save_if_due(self.progress.epochs)
+            if stop:
                 return stop
         return Stop.EPOCHS
 
-    def _epoch_of_blocks(self, blocks: Callable[[int], Iterator[Rows]]) -> tuple[float, float | None] | None:
+    def _epoch_of_blocks(
+        self, blocks: Callable[[int, int], Iterator[Rows]]
+    ) -> tuple[float, float | None] | None:
         """The loss of an epoch and its last learning rate; None where the time was over within it."""
-        is_mean = LOSSES[self.net.objective].is_mean
+        progress, is_mean = self.progress, LOSSES[self.net.objective].is_mean
         # The seed tells the epochs apart; within an epoch the number of the block does.
         first = self.net._epochs_done << 24
-        total = weight = 0.0
-        lr = None
-        for number, rows in enumerate(blocks(self.net._epochs_done)):
-            records, _, error = self._train(rows, epochs=1, first_epoch=first + number, tells=False)
-            if error is not None:
-                raise error
-            if self._is_late():
+        for rows in blocks(self.net._epochs_done, progress.block):
+            record = self._block(rows, first + progress.block)
+            if record is None:
                 return None
             of_block = rows.total_weight
-            total += records[-1].loss * (of_block if is_mean else 1.0)
-            weight += of_block
-            lr = records[-1].lr
-        self.net._epochs_done += 1
-        if weight == 0.0:
+            progress.loss += record.loss * (of_block if is_mean else 1.0)
+            progress.weight += of_block
+            progress.lr = record.lr
+            progress.block += 1
+            self._save_if_due(None)
+            if self._is_late():
+                return None
+        if progress.weight == 0.0:
             raise ValueError("X must have at least one block with at least one row, got none")
-        return total / weight if is_mean else total, lr
+        loss, lr = progress.loss / (progress.weight if is_mean else 1.0), progress.lr
+        self.net._epochs_done += 1
+        progress.end_epoch()
+        return loss, lr
+
+    def _block(self, rows: Rows, number: int) -> EpochRecord | None:
+        """Train on the rows of a block; None where the time was over within it."""
+        while True:
+            records, stop, error = self._train(rows, epochs=1, first_epoch=number, tells=False)
+            self._raise(error)
+            if records:
+                return records[0]
+            if self._go_on_after_rest(stop) is Stop.MAX_TIME:
+                return None
+            self._save_if_due(None)
 
     def on_all_rows(self, recipe: LBFGS, rows: Rows, epochs: int) -> Stop:
         """Train with L-BFGS: all rows at every evaluation, and one or a few evaluations for each step."""
-        if epochs == 0:
+        net, threads, progress = self.net, self.settings["threads"], self.progress
+        if epochs <= progress.epochs:
             return Stop.EPOCHS
-        net, threads, done = self.net, self.settings["threads"], 0
         gradient = np.empty_like(net.theta)
 
         def evaluate(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-            return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads), gradient
+            try:
+                return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads), gradient
+            except KeyboardInterrupt:
+                # The last accepted point is in the parameters: the search from there is made again.
+                self.save(None)
+                raise
 
         def stepped(descent: Descent) -> Stop | None:
-            nonlocal done
-            done += 1
             net._epochs_done += 1
-            stop = self._after_epoch(done, descent.value, None)
-            return Stop.EPOCHS if stop is None and done == epochs else stop
+            progress.end_epoch()
+            stop = self._after_epoch(progress.epochs, descent.value, None)
+            self._save_if_due(progress.epochs)
+            return Stop.EPOCHS if stop is None and progress.epochs == epochs else stop
 
-        descent = QuasiNewton(recipe, net.theta)
-        stop = descend(descent, evaluate, stepped)
+        if self.resumed is not None:
+            self.descent = QuasiNewton.resume(recipe, net.theta, self.resumed["optimizer"])
+        else:
+            self.descent = QuasiNewton(recipe, net.theta)
+        stop = descend(self.descent, evaluate, stepped)
         if stop is Stop.NOT_FINITE:
-            what = f"the loss or its gradient is not finite at the start: the loss is {descent.value}"
+            what = f"the loss or its gradient is not finite at the start: the loss is {self.descent.value}"
             error = _schuss.NonFiniteError(what)
             rows.explain(error)
             raise error
         # No lower point along the gradient: as far as the precision goes, this is the bottom.
         return Stop.CONVERGED if stop is Stop.NO_DESCENT else stop
+
+    def restore(self, state: Mapping[str, Any], optimizer: _schuss.Optimizer | LBFGS) -> Stop | None:
+        """Go on from what `save` has saved, with that optimizer; why the training has ended there, if so."""
+        net = self.net
+        if isinstance(optimizer, _schuss.Optimizer):
+            optimizer.load_state_dict(state["optimizer"])
+        net.theta[...] = state["theta"]
+        net._epochs_done = state["epochs_done"]
+        self.history._restore(state["history"])
+        self.progress = Progress(**state["progress"])
+        self.seconds_before = state["seconds"]
+        self.resumed = state
+        if state["stopped"] is None:
+            return None
+        ended = Stop(state["stopped"])
+        if ended is Stop.TARGET_LOSS and self.target_loss is not None:
+            return ended if self.history["loss"][-1] <= self.target_loss else None
+        return ended if ended in FINAL else None
+
+    def save(self, stopped: Stop | None) -> None:
+        """Save the training to its checkpoint, if it has one."""
+        if self.checkpoint is None:
+            return
+        net = self.net
+        descent = self.descent if isinstance(net.optimizer, LBFGS) else net.optimizer
+        self.checkpoint.save(
+            {
+                "theta": net.theta,
+                "optimizer": None if descent is None else descent.state_dict(),
+                "epochs_done": net._epochs_done,
+                "history": dict(self.history),
+                "progress": asdict(self.progress),
+                "seconds": self.seconds_before + self._seconds(),
+                "stopped": None if stopped is None else stopped.value,
+            }
+        )
+
+    def _save_if_due(self, epochs: int | None) -> None:
+        """Save if it is time, after so many epochs; None within one."""
+        if self.checkpoint is not None and self.checkpoint.is_due(epochs):
+            self.save(None)
+
+    def _go_on_after_rest(self, stop: Stop) -> Stop:
+        """Why the core has stopped, where it has not only come to rest to be saved."""
+        return Stop.EPOCHS if stop is Stop.MAX_TIME and not self._is_late() else stop
+
+    def _raise(self, error: BaseException | None) -> None:
+        """Raise an exception of the core; before Ctrl-C takes the training away, it is saved."""
+        if isinstance(error, KeyboardInterrupt):
+            self.save(None)
+        if error is not None:
+            raise error
 
     def _train(
         self,
@@ -162,15 +291,18 @@ class Run:
         """Train in the core: the records, why it stopped, and the exception to raise."""
         optimizer = self.net.optimizer
         assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        left = None if self.max_time is None else max(self.max_time - self._seconds(), 0.0)
-        records, stop, error = self.net._core.fit(
+        left = float("inf") if self.max_time is None else max(self.max_time - self._seconds(), 0.0)
+        if self.checkpoint is not None:
+            left = min(left, self.checkpoint.seconds_left())
+        records, stop, error, position = self.net._core.fit(
             self.net.theta,
             optimizer,
             rows.arrays,
             None if validation is None else validation.arrays,
-            {**self.settings, **options, "max_seconds": left},
+            {**self.settings, **options, "max_seconds": left, "start": self.progress.position},
             on_epoch,
         )
+        self.progress.position = position if position[0] else None
         if error is not None:
             rows.explain(error)
         return records, Stop(stop), error
@@ -194,7 +326,7 @@ class Run:
 
     def _record(self, loss: float, val_loss: float | None, lr: float | None, seconds: float) -> None:
         extra = {} if self.validation is None else {"val_loss": val_loss}
-        self.history.append(loss=loss, **extra, lr=lr, seconds=seconds)
+        self.history.append(loss=loss, **extra, lr=lr, seconds=self.seconds_before + seconds)
 
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""

@@ -71,6 +71,11 @@ class History(Mapping[str, list[float]]):
             column.append(float("nan") if value is None else float(value))
         self._epochs += 1
 
+    def _restore(self, columns: Mapping[str, list[float]]) -> None:
+        """Take over the columns of another history."""
+        self._columns = {name: list(column) for name, column in columns.items()}
+        self._epochs = max(map(len, self._columns.values()), default=0)
+
     def _truncate(self, epochs: int) -> None:
         """Keep only the first epochs."""
         for column in self._columns.values():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from . import optimizers
-from ._function import Function, bounds_of, start_of
-from ._minimization import Minimization, Rules, together
+from ._checkpoint import checkpoint_of, fingerprint, without_addresses
+from ._function import Array, Function, bounds_of, start_of
+from ._minimization import Minimization, Rules, Saved, together
 from ._optimizer import Optimizer
 from ._result import OptimizeResult
 from ._schuss import LBFGS
@@ -37,6 +39,9 @@ def minimize(
     n_threads: int | None = None,
     tol: float | None = None,
     maxiter: int | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    checkpoint_every: float | None = None,
+    resume: bool = False,
     hess: None = None,
     hessp: None = None,
     constraints: Sequence[Any] = (),
@@ -94,6 +99,15 @@ def minimize(
         SciPy's name for `min_step`.
     maxiter : int, optional
         SciPy's name for `max_steps`, which it overrides.
+    checkpoint : path-like, optional
+        A file that the run, or all of them, is saved to, now and then, at its end and on Ctrl-C. It is
+        replaced at once: a process that is killed leaves the last one whole.
+    checkpoint_every : float or int, optional
+        How often: seconds where it is a float, steps where it is an int. None for 60.0.
+    resume : bool, default False
+        Go on from `checkpoint`, if that file is there, to the same bits as if the run had never been
+        interrupted; of one that was done it only takes the result. `fun`, `x0` and the options must be as
+        they were; `max_steps` may have grown.
     hess, hessp, constraints
         Only for SciPy to call it: there is nothing here that uses them.
 
@@ -106,7 +120,8 @@ def minimize(
     Raises
     ------
     ValueError, TypeError
-        If an argument, or what `fun` or `jac` returns, is not as described.
+        If an argument, or what `fun` or `jac` returns, is not as described, or `checkpoint` is damaged or of
+        another run.
     NonFiniteError
         If the function or its gradient is not finite at the start. Later on, it ends the run with status 4.
 
@@ -147,11 +162,34 @@ def minimize(
     deadline = None if max_time is None else time.monotonic() + max_time
     rules = Rules(max_steps, min_step, deadline, _callbacks(callback), record)
     points = [start_of(x0, "x0"), *(start_of(start, f"starts[{i}]") for i, start in enumerate(starts))]
-    runs = [Minimization(Function(fun, jac, args, bounds_of(bounds, at)), at, rules) for at in points]
+    saved = None
+    if (saving := checkpoint_of(checkpoint, checkpoint_every, resume)) is not None:
+        saving.kind = "minimize"
+        saving.facts = _facts(recipe, points, jac, bounds, min_step, record)
+        saved = Saved(saving, len(points))
+    runs = [
+        Minimization(Function(fun, jac, args, bounds_of(bounds, at)), at, rules, saved, number)
+        for number, at in enumerate(points)
+    ]
     if len(runs) == 1:
         return runs[0].result(recipe)
     results = together(runs, recipe, n_threads)
     return OptimizeResult(**min(results, key=lambda result: result.fun), runs=results)
+
+
+def _facts(
+    recipe: Optimizer | LBFGS, points: list[Array], jac: Any, bounds: Any, min_step: float, record: bool
+) -> dict[str, Any]:
+    """What makes a run what it is: one that goes on from a checkpoint must have the same."""
+    limits = [bounds_of(bounds, at) for at in points]
+    return {
+        "the checksum of the starting points": fingerprint(*points),
+        "optimizer": without_addresses(repr(recipe)),
+        "jac": "callable" if callable(jac) else repr(jac),
+        "the checksum of bounds": [None if limit is None else fingerprint(*limit) for limit in limits],
+        "min_step": float(min_step),
+        "record": bool(record),
+    }
 
 
 def _callbacks(callback: Callable[..., Any] | None) -> list[Callable[[OptimizeResult], Any]]:

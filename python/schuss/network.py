@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from numbers import Real
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from . import _schuss
 from ._callbacks import TrainingInfo, as_list, teller
+from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import check_count, check_dtype, check_name, check_number, check_sequence, check_threads
 from ._data import Blocks, Rows, Takes, inputs_of, rows_of, rows_of_parts, source_of
 from ._registry import LOSSES
@@ -169,6 +171,9 @@ class MLP:
         max_time: float | None = None,
         n_threads: int | None = None,
         seed: int | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float | None = None,
+        resume: bool = False,
     ) -> History:
         """Train the parameters, from where they are.
 
@@ -216,6 +221,18 @@ class MLP:
             Workers; None for as many as the size of a step deserves and the process may use.
         seed : int, optional
             Seed of shuffling, rows and blocks, and of dropout; None for the network's.
+        checkpoint : path-like, optional
+            A file that the training is saved to, now and then, at its end and on Ctrl-C: parameters,
+            optimizer, history, and where it is among the rows. It is replaced at once: a process that is
+            killed leaves the last one whole.
+        checkpoint_every : float or int, optional
+            How often: seconds where it is a float, epochs (with `LBFGS`, steps) where it is an int. None for
+            60.0.
+        resume : bool, default False
+            Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
+            interrupted, with any number of threads; of a training that was done it only takes the results.
+            The network, the rows and the options must be as they were; `epochs` may have grown. Callbacks and
+            masks of the caller's begin anew.
 
         Returns
         -------
@@ -226,7 +243,8 @@ class MLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not accepted; nothing has changed then.
+            If an argument is not accepted, or `checkpoint` is damaged or of another training; nothing has
+            changed then.
         NonFiniteError
             If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished
             step.
@@ -249,17 +267,24 @@ class MLP:
         validation = None
         if validation_data is not None:
             validation = rows_of_parts(self._takes, "validation_data", validation_data)
+        saving = checkpoint_of(checkpoint, checkpoint_every, resume)
         chosen = self._chosen(optimizer)
         if isinstance(chosen, LBFGS):
             self._check_lbfgs(source, batch_size)
-        self.optimizer = chosen
-        history = self.history = History()
+        if saving is not None:
+            saving.kind = "MLP.fit"
+            saving.facts = self._facts(settings, source, validation, optimizer)
+        saved = None if saving is None else saving.load()
+        history = History()
+        run = Run(self, history, settings, validation, target_loss, max_time, checkpoint=saving)
+        run.call_back = teller(listeners, self, history) if listeners else None
+        ended = None if saved is None else run.restore(saved, chosen)
+        self.optimizer, self.history = chosen, history
         try:
-            run = Run(self, history, settings, validation, target_loss, max_time)
-            run.call_back = teller(listeners, self, history) if listeners else None
             with progress_bar(epochs, progress) as update:
                 run.update = update if progress else None
-                history.stopped = self._run(run, source, epochs)
+                history.stopped = ended or self._run(run, source, epochs)
+                run.save(history.stopped)
         except BaseException as error:
             history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
             raise
@@ -279,17 +304,32 @@ class MLP:
             "threads": check_threads(n_threads),
         }
 
+    def _facts(
+        self, settings: dict[str, Any], source: Rows | Blocks, validation: Rows | None, optimizer: object
+    ) -> dict[str, Any]:
+        """What makes a training what it is: one that goes on from a checkpoint must have the same."""
+        rows = fingerprint(*source.arrays) if isinstance(source, Rows) else "blocks"
+        return {
+            "the network": f"{self!r}, l2={self.l2!r}, dropout={self.dropout!r}",
+            "optimizer": without_addresses(repr(optimizer)),
+            "batch_size": settings["batch_size"],
+            "shuffle": settings["shuffle"],
+            "seed": settings["seed"],
+            "the checksum of the rows": rows,
+            "the checksum of validation_data": fingerprint(*validation.arrays) if validation else "none",
+        }
+
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
         """Train to the end; why it stopped."""
         if isinstance(source, Blocks):
-            return run.on_blocks(lambda epoch: self._blocks(source, epoch), epochs)
+            return run.on_blocks(lambda epoch, first: self._blocks(source, epoch, first), epochs)
         self._flat_targets = source.flat
         if isinstance(self.optimizer, LBFGS):
             return run.on_all_rows(self.optimizer, source, epochs)
         return run.on_rows(source, epochs)
 
-    def _blocks(self, source: Blocks, epoch: int) -> Iterator[Rows]:
-        for rows in source.of_epoch(epoch):
+    def _blocks(self, source: Blocks, epoch: int, first: int) -> Iterator[Rows]:
+        for rows in source.of_epoch(epoch, first):
             self._flat_targets = rows.flat
             yield rows
 

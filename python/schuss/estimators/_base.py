@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .. import _schuss
 from .._callbacks import as_list
+from .._checkpoint import checkpoint_of, fingerprint, without_addresses
 from .._schuss import LBFGS
 from .._sparse import check_sound, compressed, is_sparse
 from .._stop import Stop
@@ -44,6 +45,17 @@ Array: TypeAlias = NDArray[Any]
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 # The user's line, seen from `_train` and `_descend`: above `_fit`, `fit` and scikit-learn's wrapper of that.
 USER = 5
+# What a training that goes on from a checkpoint may have otherwise: its bits do not depend on it.
+FREE_TO_CHANGE = {
+    "callbacks",
+    "max_fun",
+    "max_iter",
+    "max_time",
+    "n_threads",
+    "progress",
+    "verbose",
+    "warm_start",
+}
 # Why L-BFGS may stop before it has converged.
 UNFINISHED = {
     Stop.EPOCHS: "max_iter is reached",
@@ -105,6 +117,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight: Any = None,
         incremental: bool = False,
         validation: Any = (None, None, None),
+        saving: Any = (None, None, False),
     ) -> Any:
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         self._check_watchers()
@@ -117,16 +130,28 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         lbfgs = lbfgs_of(self)
         layers = self._layers(X.shape[1])
         core = self._make_core(layers)
+        checkpoint = checkpoint_of(*saving)
+        saved = None
+        if checkpoint is not None:
+            checkpoint.kind = f"{type(self).__name__}.fit"
+            checkpoint.facts = self._facts(layers, samples, held_out)
+            saved = checkpoint.load()
         # The solver "lbfgs" learns from all rows, here as in scikit-learn.
         stops_early = self.early_stopping and (
             held_out is not None or lbfgs is None or self.optimizer is not None
         )
         theta = self._start(first, core, layers, X.dtype, stops_early)
+        if saved is not None:
+            self._seed = saved["randomness"]["seed"]
+            self._split_state.set_state(saved["randomness"]["split"])
         self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
         if stops_early and held_out is None:
             samples, held_out = self._split(samples)
         tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
         setup = self._set_up(core, theta, samples, held_out, stops_early, tasks)
+        if checkpoint is not None:
+            randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
+            setup = setup._replace(checkpoint=checkpoint, saved=saved, randomness=randomness)
         if lbfgs is not None:
             self._descend(setup, lbfgs)
         else:
@@ -157,6 +182,18 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             record=Record(self, samples.X.shape[0], watches=held_out is not None),
             listeners=Listeners(self, settings.callbacks, tasks),
         )
+
+    def _facts(self, layers: list[int], samples: Samples, held_out: Samples | None) -> dict[str, Any]:
+        """What makes a training what it is: one that goes on from a checkpoint must have the same."""
+        parameters = self.get_params(deep=False)
+        given = {name: value for name, value in parameters.items() if name not in FREE_TO_CHANGE}
+        return {
+            "the network": layers,
+            "epochs before": getattr(self, "_epochs", 0) if self.warm_start else 0,
+            **{name: without_addresses(repr(value)) for name, value in given.items()},
+            "the checksum of the rows": fingerprint(*samples.for_core()),
+            "the checksum of X_val and y_val": fingerprint(*held_out.for_core()) if held_out else "none",
+        }
 
     def _check_watchers(self) -> None:
         """Refuse before the training what would be called only in it."""

@@ -128,6 +128,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: float | None = None,
+        resume: bool = False,
     ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
@@ -135,12 +138,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ----------
         %(fit)s
         %(held_out)s
+        %(checkpoint)s
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving)
 
     @stochastic_only
     @checked

@@ -109,6 +109,18 @@ X_val, y_val, sample_weight_val : array-like, optional
             Rows to watch: their score and loss are recorded, and decide with `early_stopping`.
 """
 
+CHECKPOINT = """\
+checkpoint : path-like, optional
+            A file that the training is saved to, now and then, at its end and on Ctrl-C. It is replaced at
+            once: a process that is killed leaves the last one whole.
+        checkpoint_every : float or int, optional
+            How often: seconds where it is a float, epochs where it is an int. None for 60.0.
+        resume : bool, default False
+            Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
+            interrupted; of one that was done it only takes the results. Rows and parameters must be as they
+            were, but those that only watch or end a training; `max_iter` may have grown.
+"""
+
 
 def document(estimator: type) -> None:
     """Fill the shared texts into the documentation of an estimator."""
@@ -119,6 +131,7 @@ def document(estimator: type) -> None:
         "attributes": ATTRIBUTES.rstrip(),
         "fit": FIT.rstrip(),
         "held_out": HELD_OUT.rstrip(),
+        "checkpoint": CHECKPOINT.rstrip(),
     }
     for documented in (estimator, vars(estimator)["fit"]):
         documented.__doc__ = (documented.__doc__ or "") % texts

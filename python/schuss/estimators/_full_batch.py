@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -54,13 +55,29 @@ class FullBatch(Training):
         self._loss_before = np.inf
         self._gradient = np.empty_like(self.theta)
         self._evaluations = 0
+        # Up to the last step: what came after is done again by a training that resumes.
+        self._evaluations_of_steps = 0
+        self._descent = QuasiNewton(recipe, self.theta)
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        super()._restore(saved)
+        self._evaluations = self._evaluations_of_steps = saved["evaluations"]
+        self._loss_before = saved["loss_before"]
+        self._descent = QuasiNewton.resume(self.recipe, self.theta, saved["optimizer"])
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "optimizer": self._descent.state_dict(),
+            "evaluations": self._evaluations_of_steps,
+            "loss_before": self._loss_before,
+        }
 
     def _train(self, epochs: int) -> None:
         def stepped(descent: Descent) -> Stop | None:
             return self._after_step(descent.value, epochs)
 
         self.listeners.begin_epoch()
-        end = descend(QuasiNewton(self.recipe, self.theta), self._evaluate, stepped, self._out_of_budget)
+        end = descend(self._descent, self._evaluate, stepped, self._out_of_budget)
         if end is Stop.NOT_FINITE:
             raise NonFiniteError("the loss or its gradient is not finite at the start")
         if end is Stop.CONVERGED and self.stopped is None:
@@ -69,8 +86,13 @@ class FullBatch(Training):
         self.stopped = self.stopped or end
 
     def _evaluate(self, point: Array) -> tuple[float, Array]:
-        self._evaluations += 1
+        # The last accepted point is in the parameters: the search from there can be made again.
+        self.at_rest = True
         value = self.core.loss_and_grads(point, self.rows, self._gradient, None, self.threads)
+        self.at_rest = False
+        self._evaluations += 1
+        if not self._evaluations_of_steps:
+            self._evaluations_of_steps = 1
         return value, self._gradient
 
     def _out_of_budget(self) -> Stop | None:
@@ -78,6 +100,7 @@ class FullBatch(Training):
 
     def _after_step(self, loss: float, epochs: int) -> Stop | None:
         """Why the step was the last, if so."""
+        self._evaluations_of_steps = self._evaluations
         squares = sum(float(np.vdot(weight, weight)) for weight in self.weights)
         self._after_epoch(loss, None, 0.5 * self.settings.alpha * squares / self._weight)
         gain, self._loss_before = self._loss_before - loss, loss
@@ -86,5 +109,6 @@ class FullBatch(Training):
         if self.stopped is None and gain <= self.least_gain * max(abs(loss), 1.0):
             self.stopped = Stop.CONVERGED
         if self.stopped is None:
+            self._save_if_due()
             self.listeners.begin_epoch()
         return self.stopped

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import numpy as np
 
 from .._schuss import EpochRecord
 from .._stop import Stop
 from ._optimizer_state import OptimizerState
 from ._record import Epoch
 from ._training import Setup, Training
+
+# Of the learning rate that adaptation has reached: what a checkpoint has beside the optimizer's state.
+RATES = ("given", "learning_rate", "of_groups")
 
 
 class MiniBatches(Training):
@@ -46,14 +47,29 @@ class MiniBatches(Training):
             or settings.restores_best
             or settings.learning_rate == "invscaling"
         )
+        # Where it is within an epoch.
+        self._position: tuple[int, float, float, float, float] | None = None
         # What the core has recorded in its present run, which began after so many epochs of this training.
         self._core_records: list[EpochRecord] = []
         self._run_began = 0
 
     def run(self, epochs: int) -> None:
         """Train for that many epochs, or until something says stop."""
-        super().run(epochs)
-        self.state.save(self.optimizer)
+        try:
+            super().run(epochs)
+        finally:
+            self.state.save(self.optimizer)
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        super()._restore(saved)
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self._position = saved["position"]
+        for name in RATES:
+            setattr(self.state, name, saved[name])
+
+    def _state(self) -> dict[str, Any]:
+        rates = {name: getattr(self.state, name) for name in RATES}
+        return {"optimizer": self.optimizer.state_dict(), "position": self._position, **rates}
 
     def _train(self, epochs: int) -> None:
         while self.stopped is None:
@@ -66,21 +82,37 @@ class MiniBatches(Training):
         self.listeners.begin_epoch()
         self._core_records = []
         self._run_began = len(record.epochs)
-        self._core_records, stop, error = self._core_fit(1 if self.rests else epochs - self._run_began)
+        self._core_records, stop, error, position = self._core_fit(self._at_once(epochs - self._run_began))
+        self._position = position if position[0] else None
         if error is not None:
+            # All that has happened is in the books: what is saved now is whole.
+            self.at_rest = not self._not_entered()
             raise error
         if self.rests and self._core_records:
             self._within_core(self._core_records[0])
             if self.held_out is not None:
                 # Held-out rows say more to a schedule that depends on results than those that are learnt.
                 self.optimizer.tell(record.epochs[-1].val_loss)
-        if self.stopped is None and stop == Stop.MAX_TIME:
+        if self.stopped is None and stop == Stop.MAX_TIME and self._is_late():
             self.stopped = Stop.MAX_TIME
         if self.stopped is None and len(record.epochs) >= epochs:
             self.stopped = Stop.EPOCHS
+        if self.stopped is None:
+            self._save_if_due(within_epoch=not self._core_records)
 
-    def _core_fit(self, epochs: int) -> tuple[list[EpochRecord], str, BaseException | None]:
-        limit = self.settings.max_time
+    def _at_once(self, epochs: int) -> int:
+        """For how many of so many epochs the core need not come to rest."""
+        if self.rests:
+            return 1
+        most = None if self.checkpoint is None else self.checkpoint.epochs_left(len(self.record.epochs))
+        return epochs if most is None else min(epochs, most)
+
+    def _core_fit(
+        self, epochs: int
+    ) -> tuple[list[EpochRecord], str, BaseException | None, tuple[int, float, float, float, float]]:
+        left = self.settings.max_time - self._seconds()
+        if self.checkpoint is not None:
+            left = min(left, self.checkpoint.seconds_left())
         options: dict[str, Any] = {
             "batch_size": self.batch_size,
             "epochs": epochs,
@@ -89,7 +121,8 @@ class MiniBatches(Training):
             "seed": self.settings.seed,
             "threads": self.threads,
             "tells": self.held_out is None,
-            "max_seconds": None if limit == np.inf else limit - self._seconds(),
+            "max_seconds": left,
+            "start": self._position,
         }
         on_epoch = None if self.rests else self._within_core
         return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)

@@ -26,6 +26,12 @@ class OptimizerState:
         self.learning_rate = self.given = float("nan")
         self.of_groups: list[float | None] = []
         self.saved: dict[str, Any] | None = None
+        # At work: a copy that a callback makes of the estimator has its state too.
+        self._live: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        saved = self.saved if self._live is None else self._live.state_dict()
+        return {**self.__dict__, "saved": saved, "_live": None}
 
     def resume(self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
@@ -47,6 +53,7 @@ class OptimizerState:
         if given is None or given != self.given:
             self.given = float("nan") if given is None else given
             self.learning_rate = optimizer.lr
+        self._live = optimizer
         return optimizer
 
     def adapt(self, optimizer: Any) -> None:
@@ -65,5 +72,6 @@ class OptimizerState:
     def save(self, optimizer: Any) -> None:
         """Remember where a training has ended."""
         self.saved = optimizer.state_dict()
+        self._live = None
         if self.given != self.given:
             self.learning_rate = optimizer.lr

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _schuss
+from .._checkpoint import Checkpoint
 from .._stop import Stop
 from ..history import progress_bar
 from . import _losses
 from ._held_out import HeldOut
 from ._listeners import Listeners
-from ._record import Epoch, Record
+from ._record import Best, Epoch, Record
 from ._samples import Samples
 from ._settings import Settings
 
@@ -28,8 +30,22 @@ NOT_FINITE = (
 )
 
 
+# Why a training is done: it does not go on, however many epochs it is given.
+FINAL = (Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT)
+
+
 class Setup(NamedTuple):
-    """All that a training works with."""
+    """All that a training works with.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint or None
+        Where the training is saved.
+    saved : mapping or None
+        What it goes on from.
+    randomness : mapping
+        The estimator's seeds, for the checkpoint.
+    """
 
     core: _schuss.Network
     theta: Array
@@ -38,6 +54,9 @@ class Setup(NamedTuple):
     settings: Settings
     record: Record
     listeners: Listeners
+    checkpoint: Checkpoint | None = None
+    saved: Mapping[str, Any] | None = None
+    randomness: Mapping[str, Any] = MappingProxyType({})
 
 
 class Training(ABC):
@@ -47,6 +66,8 @@ class Training(ABC):
     ----------
     stopped : Stop or None
         Why it has ended; None while it runs.
+    at_rest : bool
+        Whether what would be saved now is whole.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -58,7 +79,11 @@ class Training(ABC):
         self._constant = _losses.constant(
             self.settings.objective, setup.samples.targets, setup.samples.sample_weight
         )
+        self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
+        self.at_rest = False
         self._start = perf_counter()
+        self._seconds_before = self.record.seconds_before
+        self._saved = setup.saved
 
     @abstractmethod
     def _train(self, epochs: int) -> None:
@@ -68,12 +93,51 @@ class Training(ABC):
         """Loss, learning rate and penalty of epochs that are in the parameters, but not in the record."""
         return ()
 
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint has of this way of training."""
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `save` has saved."""
+        self.theta[:] = saved["theta"]
+        self.record.epochs = [Epoch(*epoch) for epoch in saved["epochs"]]
+        self.record.best = Best(*saved["best"])
+        self._seconds_before += saved["seconds"]
+        stopped = saved["stopped"]
+        self.stopped = Stop(stopped) if stopped in FINAL else None
+
+    def save(self, stopped: Stop | None) -> None:
+        """Save the training to its checkpoint, if it has one."""
+        if self.checkpoint is None:
+            return
+        state = {
+            **self._state(),
+            "theta": self.theta,
+            "epochs": [tuple(epoch) for epoch in self.record.epochs],
+            "best": tuple(self.record.best),
+            "seconds": self._seconds_before - self.record.seconds_before + self._seconds(),
+            "randomness": self._randomness,
+            "stopped": None if stopped is None else stopped.value,
+        }
+        self.checkpoint.save(state)
+
+    def _save_if_due(self, within_epoch: bool = False) -> None:
+        done = None if within_epoch else len(self.record.epochs)
+        if self.checkpoint is not None and self.checkpoint.is_due(done):
+            self.save(None)
+
     def run(self, epochs: int) -> None:
         """Train for that many epochs, or until something says stop."""
+        if self._saved is not None:
+            self._restore(self._saved)
+            if self.stopped is None and len(self.record.epochs) >= epochs:
+                self.stopped = Stop.EPOCHS
         self.record.publish()
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
-                self._train(epochs)
+                if self.stopped is None:
+                    self._train(epochs)
+                    self.at_rest = True
             except KeyboardInterrupt:
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
@@ -86,6 +150,8 @@ class Training(ABC):
                 raise
         self.record.publish()
         self.record.close(self.stopped)
+        if self.at_rest:
+            self.save(self.stopped)
         if self.settings.restores_best and self.record.best.theta is not None:
             self.theta[:] = self.record.best.theta
 
@@ -102,7 +168,7 @@ class Training(ABC):
         if self.stopped is None:
             if not np.isfinite(epoch.loss) and not np.isfinite(self.theta).all():
                 self.stopped = Stop.NOT_FINITE
-            elif self._seconds() >= self.settings.max_time:
+            elif self._is_late():
                 self.stopped = Stop.MAX_TIME
             elif wanted:
                 self.stopped = Stop.CALLBACK
@@ -116,7 +182,7 @@ class Training(ABC):
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
         loss = self.settings.objective.report(loss, penalty, self._constant)
         val_loss, score = (None, None) if self.held_out is None else self.held_out.look(self.theta)
-        epoch = Epoch(loss, val_loss, score, lr, self.record.seconds_before + self._seconds())
+        epoch = Epoch(loss, val_loss, score, lr, self._seconds_before + self._seconds())
         self.record.epochs.append(epoch)
         return epoch
 
@@ -139,3 +205,6 @@ class Training(ABC):
 
     def _seconds(self) -> float:
         return perf_counter() - self._start
+
+    def _is_late(self) -> bool:
+        return self._seconds() >= self.settings.max_time

@@ -63,7 +63,8 @@ pub fn fit<'d, T: Scalar>(
         step: Published::new(None),
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),
-        late_gradient: AtomicU64::new(0),
+        // No number of a step: the first may be in the middle of an epoch.
+        late_gradient: AtomicU64::new(u64::MAX),
         stop: AtomicBool::new(false),
         leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size))),
     };

@@ -1,0 +1,165 @@
+"""Runs that are saved now and then, to go on from there another time."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from os import PathLike
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._checks import check_count, check_number
+from ._files import read_tree, write_tree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Of large arrays so many pieces of so many bytes are looked at: reading all of a file may take minutes.
+PIECES = 64
+PIECE_BYTES = 2**18
+
+
+class Checkpoint:
+    """The file that a run is saved to, and how often.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    seconds : float
+        Between two savings; infinite where epochs are counted.
+    epochs : int or None
+        The same in epochs; None where seconds are.
+    resumes : bool
+        Whether the run goes on from what is in the file, if there is one.
+
+    Attributes
+    ----------
+    kind : str
+        What sort of run it is: others are refused.
+    facts : dict
+        What makes the run what it is, in plain values: a file of a run with others is refused.
+    """
+
+    def __init__(self, path: str, seconds: float, epochs: int | None, resumes: bool) -> None:
+        self.path = path
+        self.seconds = seconds
+        self.epochs = epochs
+        self.resumes = resumes
+        self.kind = ""
+        self.facts: dict[str, Any] = {}
+        self._saved_at = monotonic()
+
+    def seconds_left(self) -> float:
+        """Until it is time to save; infinite where epochs are counted."""
+        return max(self.seconds - (monotonic() - self._saved_at), 0.0)
+
+    def epochs_left(self, done: int) -> int | None:
+        """Epochs until it is time to save, after so many; None where seconds are counted."""
+        return None if self.epochs is None else self.epochs - done % self.epochs
+
+    def is_due(self, done: int | None) -> bool:
+        """Whether it is time to save, after so many epochs; None within one."""
+        if self.epochs is None:
+            return self.seconds_left() == 0.0
+        return done is not None and done % self.epochs == 0
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace what is in the file, at once or not at all."""
+        write_tree(self.path, self.kind, {"facts": self.facts, **state})
+        self._saved_at = monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """What the run goes on from; None where it begins.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or is of another run.
+        """
+        if not self.resumes:
+            return None
+        try:
+            state = read_tree(self.path, self.kind)
+        except FileNotFoundError:
+            return None
+        for name, fact in self.facts.items():
+            saved = state["facts"].get(name)
+            if saved != fact:
+                raise ValueError(
+                    f"checkpoint must be a file of the same run: {name} is {_short(fact)} here, and "
+                    f"{_short(saved)} in {self.path}"
+                )
+        return state
+
+
+def checkpoint_of(path: str | PathLike[str] | None, every: float | None, resume: bool) -> Checkpoint | None:
+    """What the arguments `checkpoint`, `checkpoint_every` and `resume` ask for; None without a file."""
+    if not isinstance(resume, bool | np.bool_):
+        raise TypeError(f"resume must be True or False, got {resume!r}")
+    if path is None:
+        if resume:
+            raise ValueError("resume must be False without a checkpoint to resume from, got True")
+        if every is not None:
+            raise ValueError(f"checkpoint_every must be None without a checkpoint, got {every!r}")
+        return None
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"checkpoint must be a path or None, got {path!r}")
+    path = os.path.abspath(os.fsdecode(path))
+    folder = os.path.dirname(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"checkpoint must be a file, got the folder {path}")
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"checkpoint must be in a folder that exists, got {path}")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise PermissionError(f"checkpoint must be a file that can be written, got {path}")
+    seconds, epochs = 60.0, None
+    if isinstance(every, bool | np.bool_):
+        raise TypeError(f"checkpoint_every must be seconds (float) or epochs (int), got {every!r}")
+    if isinstance(every, int | np.integer):
+        seconds, epochs = float("inf"), check_count("checkpoint_every", every)
+    elif every is not None:
+        seconds = check_number("checkpoint_every", every)
+        if not seconds > 0:
+            raise ValueError(f"checkpoint_every must be a positive number of seconds, got {every!r}")
+    return Checkpoint(path, seconds, epochs, bool(resume))
+
+
+def without_addresses(text: str) -> str:
+    """The text of an object, the same in each process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def fingerprint(*arrays: Any) -> str:
+    """What tells rows from others: shapes, dtypes and a checksum, which looks at parts of large arrays."""
+    words = []
+    for array in arrays:
+        if array is None:
+            words.append("none")
+        elif isinstance(array, np.ndarray):
+            words.append(f"{array.dtype}{list(array.shape)}:{_checksum(array):08x}".replace(" ", ""))
+        else:
+            parts = fingerprint(array.data, array.indices, array.indptr)
+            words.append(f"sparse{list(array.shape)}:{zlib.crc32(parts.encode()):08x}".replace(" ", ""))
+    return " ".join(words)
+
+
+def _checksum(array: NDArray[Any]) -> int:
+    flat = array.reshape(-1) if array.flags.c_contiguous else np.ascontiguousarray(array).reshape(-1)
+    items = max(PIECE_BYTES // array.itemsize, 1)
+    starts = range(0, flat.size, items)
+    if len(starts) > PIECES:
+        starts = np.linspace(0, flat.size - items, PIECES).astype(np.int64)
+    checksum = 0
+    for start in starts:
+        checksum = zlib.crc32(flat[start : start + items].view(np.uint8), checksum)
+    return checksum
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
