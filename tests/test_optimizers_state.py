@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -225,3 +227,27 @@ def test_what_it_prints(case):
     assert repr(opt).endswith("of 1 array at step 0")
     for name in case.options:
         assert f"{name}=" in repr(opt)
+
+
+def test_a_file_of_before_there_were_checksums_is_still_read():
+    """Written by the save of that time: three steps, a schedule with a memory, an average."""
+    path = Path(__file__).parent / "golden" / "state_without_checksum.npz"
+    params = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(2, np.float32)]
+
+    def made(params):
+        schedule = sc.schedules.plateau(0.1, patience=1)
+        groups = [{"params": params[0], "lr": schedule}, {"params": params[1], "lr": 0.05}]
+        return sc.Adam(groups, betas=(0.8, 0.9), ema=0.9)
+
+    twins = [p.copy() for p in params]
+    whole, loaded = made(params), made(twins)
+    for number in range(3):
+        whole.step([params[0] * np.float32(0.1) + number, params[1] * np.float32(0.2) - number])
+        whole.tell(1.0)
+    for twin, p in zip(twins, params, strict=True):
+        twin[...] = p
+    loaded.load(path)
+    assert repr(loaded.state_dict()) == repr(whole.state_dict())
+    for p in (params, twins):
+        (whole if p is params else loaded).step([p[0], p[1]])
+    assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from . import _schuss, _torch_state
+from ._files import File, read_tree, write_tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Optimizer"]
 
-_File: TypeAlias = str | PathLike[str] | IO[bytes]
+_KIND = "optimizer"
 
 
 class Optimizer(_schuss.Optimizer):
@@ -23,7 +21,7 @@ class Optimizer(_schuss.Optimizer):
 
     __slots__ = ()
 
-    def save(self, file: _File) -> None:
+    def save(self, file: File) -> None:
         """Write the state to a ``.npz`` file: what `state_dict` gives, without the parameters.
 
         Parameters
@@ -31,19 +29,20 @@ class Optimizer(_schuss.Optimizer):
         file : str, path or binary file
             Where to; a file that is there is replaced.
 
+        Raises
+        ------
+        OSError
+            If it cannot be written; the old file is as it was then.
+
         Notes
         -----
-        The file has the arrays ``state/<name>/<number>``, and everything else under names like ``step_count``
-        and ``param_groups/0/lr``. It needs no pickle to be read.
+        The new file replaces the old one when it is whole, whatever happens meanwhile. `numpy.load` reads it
+        without pickle: the arrays ``state/<name>/<number>``, numbers and strings under names like
+        ``step_count`` and ``param_groups/0/lr``, and the format's own: a checksum among them.
         """
-        flat = _flat("", self.state_dict())
-        if isinstance(file, (str, PathLike)):
-            with open(file, "wb") as stream:
-                np.savez(stream, **flat)
-        else:
-            np.savez(file, **flat)
+        write_tree(file, _KIND, self.state_dict())
 
-    def load(self, file: _File) -> None:
+    def load(self, file: File) -> None:
         """Continue from a state that `save` has written.
 
         Parameters
@@ -54,15 +53,9 @@ class Optimizer(_schuss.Optimizer):
         Raises
         ------
         TypeError, ValueError
-            If it does not fit; nothing has changed then.
+            If it is damaged, another file, or does not fit; nothing has changed then.
         """
-        with np.load(file, allow_pickle=False) as flat:
-            saved = _nested(dict(flat))
-        # A file does not tell None from what is empty.
-        saved["state"] = saved.get("state") or {}
-        saved["memory"] = [memory or {} for memory in saved.get("memory", [])]
-        saved["schedules"] = [schedule or [] for schedule in saved.get("schedules", [])]
-        self.load_state_dict(saved)
+        self.load_state_dict(read_tree(file, _KIND, unmarked=_nested))
 
     def to_torch_state(self) -> dict[str, Any]:
         """Give the state as the class of the same name in `torch.optim` does, with arrays for tensors.
@@ -116,22 +109,8 @@ class Optimizer(_schuss.Optimizer):
         return _torch_state.from_torch(cls, state, params, step_count, **options)
 
 
-def _flat(path: str, value: Any) -> dict[str, Any]:
-    """Arrays by their path; None and what is empty is an array without elements."""
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    if value is None or (isinstance(value, Mapping) and not value):
-        return {path: np.array([])}
-    if not isinstance(value, Mapping):
-        return {path: value}
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        flat |= _flat(f"{path}/{key}" if path else str(key), item)
-    return flat
-
-
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse: plain values, but arrays in what is called "state"."""
+    """The state in a file without a checksum: plain values, but arrays in what is called "state"."""
     tree: dict[str, Any] = {}
     for path, array in flat.items():
         *parents, name = path.split("/")
@@ -140,7 +119,12 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         plain = array.item() if array.ndim == 0 else tuple(array.tolist()) or None
         node[name] = array if parents and parents[0] == "state" else plain
-    return {name: _lists(node) for name, node in tree.items()}
+    saved = {name: _lists(node) for name, node in tree.items()}
+    # Such a file does not tell None from what is empty.
+    saved["state"] = saved.get("state") or {}
+    saved["memory"] = [memory or {} for memory in saved.get("memory", [])]
+    saved["schedules"] = [schedule or [] for schedule in saved.get("schedules", [])]
+    return saved
 
 
 def _lists(node: Any) -> Any:

@@ -15,6 +15,7 @@ from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import check_count, check_dtype, check_name, check_number, check_sequence, check_threads
 from ._data import Blocks, Rows, Takes, inputs_of, rows_of, rows_of_parts, source_of
+from ._network_file import Saved
 from ._registry import LOSSES
 from ._run import Run
 from ._schuss import LBFGS
@@ -36,7 +37,7 @@ __all__ = ["MLP", "TrainingInfo"]
 Callback = Callable[[TrainingInfo], object]
 
 
-class MLP:
+class MLP(Saved):
     """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
 
     Parameters

@@ -1,0 +1,123 @@
+"""Whole networks in files: what they are, what they have learnt, and how their training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._files import File, describe, read_tree, write_tree
+from ._recipe_data import data_of, optimizer_of
+from ._stop import Stop
+from .history import History
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_KIND = "network"
+# The arguments that a network is made with, and where it keeps them.
+_ARGUMENTS = {
+    "layers": "layers",
+    "activation": "activations",
+    "loss": "objective",
+    "seed": "seed",
+    "l2": "l2",
+    "dropout": "dropout",
+    "norm": "norm",
+    "_l2_per_weight": "_l2_per_weight",
+}
+
+
+class Saved:
+    """What has `save` and `load`: see `schuss.MLP`."""
+
+    def save(self, file: File) -> None:
+        """Write the network to a file: architecture, parameters, optimizer with its state, history.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            Where to; a file that is there is replaced when the new one is whole.
+
+        Raises
+        ------
+        TypeError
+            If the optimizer has a function in it, such as a learning rate, or is of a class of your own: a
+            file holds no code. Nothing has been written then.
+        OSError
+            If it cannot be written; the old file is as it was then.
+
+        Notes
+        -----
+        It is a ``.npz`` file without pickle and with a checksum, `theta` among its arrays. A network that is
+        loaded continues its training to the same bits.
+        """
+        write_tree(file, _KIND, _tree_of(self))
+
+    @classmethod
+    def load(cls, file: File) -> Self:
+        """Read a network that `save` has written.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            The file.
+
+        Returns
+        -------
+        MLP
+            Like the saved one in all that it had.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or no network of this or an earlier version.
+        """
+        tree = read_tree(file, _KIND)
+        try:
+            net: Self = _network_of(cls, tree)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{describe(file)} has no network that this schuss knows: {error}") from error
+        return net
+
+
+def _tree_of(net: Any) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for argument, name in _ARGUMENTS.items():
+        value = getattr(net, name)
+        tree[argument] = list(value) if isinstance(value, list) else value
+    tree |= {
+        "dtype": net.dtype.name,
+        "theta": net.theta,
+        "epochs_done": net._epochs_done,
+        "flat_targets": net._flat_targets,
+        "optimizer": None if net.optimizer is None else data_of(net.optimizer, net.params),
+        "history": None,
+    }
+    if net.history is not None:
+        columns = {name: list(column) for name, column in net.history.items()}
+        stopped = None if net.history.stopped is None else net.history.stopped.value
+        tree["history"] = {"columns": columns, "stopped": stopped}
+    return tree
+
+
+def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
+    arguments = {name: tree[name] for name in _ARGUMENTS}
+    net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
+    theta = tree["theta"]
+    if (theta.shape, theta.dtype) != (net.theta.shape, net.theta.dtype):
+        raise ValueError(f"theta must be {net.theta.size} numbers, got shape {theta.shape}")
+    net.theta[:] = theta
+    net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]
+    if tree["optimizer"] is not None:
+        net.optimizer = optimizer_of(tree["optimizer"], net.params)
+    if tree["history"] is not None:
+        net.history = _history_of(**tree["history"])
+    return net
+
+
+def _history_of(columns: Mapping[str, list[float]], stopped: str | None) -> History:
+    history = History()
+    for values in zip(*columns.values(), strict=True):
+        history.append(**dict(zip(columns, values, strict=True)))
+    history.stopped = None if stopped is None else Stop(stopped)
+    return history

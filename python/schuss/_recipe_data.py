@@ -1,0 +1,97 @@
+"""Optimizers as plain values and arrays: the recipe, and the state where one is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import optimizers
+from ._schuss import LBFGS, Optimizer, Schedule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LBFGS_OPTIONS = ("history_size", "tolerance_grad", "tolerance_change", "max_line_search", "c1", "c2")
+# The key of what stands for a schedule.
+_SCHEDULE = "schedule"
+
+
+def data_of(optimizer: Optimizer | LBFGS, params: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """What makes the same optimizer again, for `params` where it works on them.
+
+    Raises
+    ------
+    TypeError
+        If there is a function in it, or it is of a class of the user's own: files hold no code.
+    ValueError
+        If it works on other arrays.
+    """
+    if isinstance(optimizer, LBFGS):
+        return {"class": "LBFGS", **{name: getattr(optimizer, name) for name in _LBFGS_OPTIONS}}
+    kind = type(optimizer)
+    if getattr(optimizers, kind.__name__, None) is not kind:
+        raise TypeError(f"optimizer must be of a class of schuss to be saved, got {kind.__qualname__}")
+    parts: dict[str, Any] = optimizer.__reduce__()[2]
+    if "params" in parts and not _are_same(parts.pop("params"), params):
+        raise ValueError(
+            "optimizer must work on the network's own arrays to be saved, got one of other arrays"
+        )
+    groups = [
+        {name: _plain(f"optimizer.param_groups[{number}][{name!r}]", value) for name, value in group.items()}
+        for number, group in enumerate(parts["param_groups"])
+    ]
+    selectors = [
+        _plain(f"params[{number}]['params'] of optimizer", selector)
+        for number, selector in enumerate(parts["selectors"], -1)
+    ]
+    return {"class": kind.__name__, **parts, "param_groups": groups, "selectors": selectors}
+
+
+def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Optimizer | LBFGS:
+    """The inverse: an optimizer of these arrays where the saved one was at work."""
+    parts = dict(data)
+    name = parts.pop("class")
+    if name == "LBFGS":
+        return LBFGS(**parts)
+    if not isinstance(name, str) or name not in optimizers.__all__:
+        raise ValueError(f"there is no optimizer {name!r}")
+    groups = [{**group, "lr": _lr_of(group["lr"])} for group in parts["param_groups"]]
+    kind: type[Optimizer] = getattr(optimizers, name)
+    optimizer = kind()
+    at_work = {"params": list(params)} if "state" in parts else {}
+    optimizer.__setstate__({**parts, "param_groups": groups, **at_work})
+    return optimizer
+
+
+def _are_same(own: Any, params: Sequence[NDArray[Any]]) -> bool:
+    if not isinstance(own, list | tuple) or len(own) != len(params):
+        return False
+
+    def place(array: Any) -> Any:
+        interface = array.__array_interface__
+        return interface["data"][0], interface["typestr"], array.shape, array.strides
+
+    return all(isinstance(a, np.ndarray) and place(a) == place(b) for a, b in zip(own, params, strict=True))
+
+
+def _plain(place: str, value: Any) -> Any:
+    """A value without code in it; schedules by their parts."""
+    if isinstance(value, Schedule):
+        return {_SCHEDULE: [_plain(place, part) for part in value.__reduce__()[1]]}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(place, part) for part in value)
+    if isinstance(value, Mapping):
+        return {name: _plain(f"{place}[{name!r}]", part) for name, part in value.items()}
+    if callable(value):
+        instead = "a number or a schedule of schuss.schedules" if "'lr'" in place else "plain values"
+        raise TypeError(f"{place} must be {instead} to be saved, got the function {value!r}")
+    return value
+
+
+def _lr_of(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        form, *arguments = value[_SCHEDULE]
+        return Schedule(form, *map(_lr_of, arguments))
+    return tuple(map(_lr_of, value)) if isinstance(value, list | tuple) else value
