@@ -1,6 +1,8 @@
 """Weights move to PyTorch, scikit-learn and safetensors files and back, and predict the same."""
 
+import io
 import json
+import random
 import struct
 import subprocess
 import sys
@@ -102,6 +104,83 @@ class TestTorch:
         ):
             load_torch(net, to_torch(net), ["0", "a", "2"])
 
+    @pytest.mark.parametrize(
+        ("value", "error", "words"),
+        [
+            (None, TypeError, "must be an array of floating-point numbers, got None"),
+            ("text", TypeError, "got 'text'"),
+            (np.ones((6, 8), int), TypeError, "got dtype int64"),
+            (np.ones((6, 8), bool), TypeError, "got dtype bool"),
+            (np.ones((6, 8), complex), TypeError, "got dtype complex128"),
+            (np.ones((6, 8), object), TypeError, "got dtype object"),
+            (np.ones((6, 8), "M8[s]"), TypeError, "got dtype datetime64"),
+            (np.ma.ones((6, 8)), TypeError, "must be an array without a mask"),
+            ([[1.0], [1.0, 2.0]], TypeError, "must be an array or a tensor on the CPU"),
+            (np.full((6, 8), np.nan), ValueError, "must be finite, got NaN or infinity"),
+            (np.full((6, 8), 1e300), ValueError, "weights of layer 2 must fit into float32, got 1e"),
+        ],
+    )
+    def test_what_is_no_weight_is_named_and_changes_nothing(self, value, error, words):
+        net, state = trained(), to_torch(sc.MLP([4, 8, 6, 2], seed=5))
+        before = net.theta.copy()
+        place = "" if "layer 2" in words else r"state\['2.weight'\] .*"
+        with pytest.raises(error, match=place + words):
+            load_torch(net, state | {"2.weight": value})
+        with pytest.raises(error, match=words.replace("weights of layer", "biases of layer")):
+            load_torch(net, state | {"2.bias": value[:, 0] if isinstance(value, np.ndarray) else value})
+        np.testing.assert_array_equal(net.theta, before)
+
+    def test_a_parameter_of_torch_that_requires_gradients_is_taken(self):
+        class Parameter:
+            def __init__(self, array):
+                self.array = array
+
+            def __array__(self, *_, **__):
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+            def detach(self):
+                return self.array
+
+        net, other = trained(), sc.MLP([4, 8, 6, 2], seed=5)
+        load_torch(other, {name: Parameter(array) for name, array in to_torch(net).items()})
+        assert other.theta.tobytes() == net.theta.tobytes()
+
+    def test_modules_with_more_than_a_weight_and_a_bias_are_refused(self):
+        net, state = trained(), to_torch(trained())
+        for key in ("2.weight_g", "rnn.weight_ih_l0", "6.bias"):
+            with pytest.raises(ValueError, match=rf"linear layers and layer norms alone, got .*'{key}'"):
+                load_torch(net, state | {key: np.ones(8)})
+        # Where names are given, others may be there.
+        load_torch(net, state | {"rnn.weight_ih_l0": np.ones(8)}, ["0", "2", "4"])
+
+    def test_the_state_and_the_names_must_be_such(self):
+        net = trained()
+        for state in (None, [np.ones(2)], {1: np.ones(2)}):
+            with pytest.raises(TypeError, match="state must be a mapping of names to arrays"):
+                load_torch(net, state)
+        with pytest.raises(TypeError, match="names must be a sequence of strings"):
+            load_torch(net, to_torch(net), "024")
+        with pytest.raises(ValueError, match="names must be different"):
+            load_torch(net, to_torch(net), ["0", "0", "4"])
+
+    def test_a_dict_in_the_order_of_a_file_does_not_permute_equal_layers(self):
+        net = sc.MLP([5] * 13, seed=1)
+        state = dict(sorted(to_torch(net, [f"layers.{i}" for i in range(12)]).items()))  # 10 before 2
+        with pytest.raises(ValueError, match=r"names must say in which order the layers 'layers\.0'"):
+            load_torch(sc.MLP([5] * 13), state)
+        other = sc.MLP([5] * 13)
+        load_torch(other, state, [f"layers.{i}" for i in range(12)])
+        assert other.theta.tobytes() == net.theta.tobytes()
+
+
+def test_a_model_in_read_only_memory_is_refused_as_a_whole():
+    net, state = trained(), to_torch(sc.MLP([4, 8, 6, 2], seed=5))
+    before = net.theta.copy()
+    net.params[2].flags.writeable = False
+    with pytest.raises(ValueError, match="weights of layer 2 must be writable in the model"):
+        load_torch(net, state)
+    np.testing.assert_array_equal(net.theta, before)
+
 
 class TestSafetensors:
     @pytest.fixture(autouse=True)
@@ -164,6 +243,101 @@ class TestSafetensors:
         other = sc.MLP([4, *[5] * 11, 2], seed=4)
         assert load_safetensors(tmp_path / "other", other) is other
         assert other.theta.tobytes() == net.theta.tobytes()
+
+    @pytest.mark.parametrize("count", [3, 12])
+    def test_equal_layers_keep_their_order(self, tmp_path, count):
+        from safetensors.numpy import save_file
+
+        net = sc.MLP([5] * (count + 1), seed=1)
+        letters = [chr(ord("z") - i) for i in range(count)]
+        save_safetensors(net, tmp_path / "own", letters)
+        assert load_safetensors(tmp_path / "own").theta.tobytes() == net.theta.tobytes()
+        for number, names in enumerate([[f"layers.{i}" for i in range(count)], letters]):
+            save_file(to_torch(net, names), tmp_path / "other")
+            other = sc.MLP([5] * (count + 1))
+            before = other.theta.tobytes()
+            if number:
+                with pytest.raises(ValueError, match="names must say in which order the layers"):
+                    load_safetensors(tmp_path / "other", other)
+                assert other.theta.tobytes() == before
+                load_safetensors(tmp_path / "other", other, letters)
+            else:
+                load_safetensors(tmp_path / "other", other)
+            assert other.theta.tobytes() == net.theta.tobytes()
+
+    def test_shapes_tell_the_order_where_names_do_not(self, tmp_path):
+        from safetensors.numpy import save_file
+
+        net = sc.MLP([4, 5, 5, 2], seed=1)
+        save_file(to_torch(net, ["stem", "block.1", "a_head"]), tmp_path / "other")
+        other = load_safetensors(tmp_path / "other", sc.MLP([4, 5, 5, 2]))
+        assert other.theta.tobytes() == net.theta.tobytes()
+
+    def test_2000_flipped_bits_are_refused_or_make_no_difference(self):
+        net, stream = trained((4, 8, 3), activation="tanh"), io.BytesIO()
+        save_safetensors(net, stream)
+        content, rng, refused, same = stream.getvalue(), random.Random(0), 0, 0
+        for number in range(2000):
+            damaged = bytearray(content)
+            if number % 4:
+                damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+            else:
+                del damaged[rng.randrange(len(damaged)) :]
+            for model in (None, sc.MLP([4, 8, 3], activation="tanh")):
+                before = b"" if model is None else model.theta.tobytes()
+                try:
+                    loaded = load_safetensors(io.BytesIO(damaged), model)
+                except ValueError:
+                    refused += 1
+                    assert model is None or model.theta.tobytes() == before
+                else:
+                    same += 1
+                    assert loaded.theta.tobytes() == net.theta.tobytes()
+                    assert loaded.predict(X).tobytes() == net.predict(X).tobytes()
+        assert refused + same == 4000
+        assert same < 100
+
+    def test_damaged_and_other_files_are_named(self, tmp_path):
+        path = tmp_path / "file"
+        for content in (b"", b"hello", b"\xff" * 100):
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match="file is damaged, or no file of safetensors"):
+                load_safetensors(path)
+        with pytest.raises(FileNotFoundError):
+            load_safetensors(tmp_path / "missing")
+        save_safetensors(trained(), path)
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="file is damaged: its checksum"):
+            load_safetensors(path, trained())
+
+    def test_a_file_without_a_checksum_is_read_and_one_that_contradicts_itself_is_not(self, tmp_path):
+        from safetensors.numpy import save_file
+
+        net = trained((4, 3, 2), activation="tanh")
+        about = {
+            "layers": [4, 3, 2],
+            "activation": ["tanh"],
+            "loss": "mse",
+            "flat": True,
+            "names": ["0", "2"],
+        }
+
+        def load(**change):
+            metadata = {"format": "pt", "schuss": json.dumps(about | change)}
+            save_file(to_torch(net), tmp_path / "old", metadata=metadata)
+            return load_safetensors(tmp_path / "old")
+
+        assert load().theta.tobytes() == net.theta.tobytes()
+        for change in (
+            {"layers": [4, 2**40, 2]},
+            {"activation": ["soft"]},
+            {"names": ["0", "1"]},
+            {"layers": 3},
+        ):
+            with pytest.raises(ValueError, match="old does not describe a network that this schuss knows"):
+                load(**change)
 
     def test_a_file_of_another_network_changes_nothing(self, tmp_path):
         save_safetensors(trained((4, 3, 2)), tmp_path / "net")

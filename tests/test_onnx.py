@@ -1,5 +1,6 @@
 """ONNX models predict what the networks and estimators they were made from do."""
 
+import io
 import warnings
 
 import numpy as np
@@ -77,6 +78,13 @@ class TestNetworks:
         read = onnx.load(tmp_path / "net.onnx")
         assert read == made
         assert read.producer_name == "schuss"
+        to_onnx(net, tmp_path / "net.json")  # as onnx itself does, by the name
+        assert (tmp_path / "net.json").read_text().startswith("{")
+        assert onnx.load(tmp_path / "net.json") == made
+        with io.BytesIO() as stream:
+            to_onnx(net, stream)
+            assert stream.getvalue() == (tmp_path / "net.onnx").read_bytes()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.onnx"]
 
 
 class TestEstimators:

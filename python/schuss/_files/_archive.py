@@ -34,7 +34,7 @@ def write_archive(file: File, kind: str, arrays: Mapping[str, Any]) -> None:
     if taken := [name for name in (_KIND, _VERSION, _CHECKSUM) if name in members]:
         raise ValueError(f"names must be others than {taken[0]!r}, which the file itself has")
     members |= {_KIND: np.array(kind), _VERSION: np.array(VERSION)}
-    members[_CHECKSUM] = np.array(_checksum(members))
+    members[_CHECKSUM] = np.array(checksum(members))
     with writing(file) as stream, ZipFile(stream, "w", ZIP_STORED) as archive:
         for name in sorted(members):
             # Without a date: the same content is the same file.
@@ -77,11 +77,11 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
         raise ValueError(f"{name} is no file of schuss: an {kind!r} file is needed")
     if any(mark is None or mark.ndim for mark in marks.values()):
         raise ValueError(f"{name} is damaged: it does not say what it is")
-    found, version, checksum = (mark.item() for mark in marks.values() if mark is not None)
+    found, version, noted = (mark.item() for mark in marks.values() if mark is not None)
     if not isinstance(version, int) or version > VERSION:
         raise ValueError(f"{name} was written by a newer schuss, in version {version!r} of the format")
     whole = {_KIND: np.array(found), _VERSION: np.array(version), **members}
-    if checksum != _checksum(whole):
+    if noted != checksum(whole):
         raise ValueError(f"{name} is damaged: its checksum is not that of its content")
     if found != kind:
         raise ValueError(f"{name} is a file of the kind {found!r}, and {kind!r} is needed")
@@ -98,7 +98,8 @@ def _plain(name: str, array: Any) -> NDArray[Any]:
     return plain
 
 
-def _checksum(members: Mapping[str, NDArray[Any]]) -> str:
+def checksum(members: Mapping[str, NDArray[Any]]) -> str:
+    """The SHA-256 of names, dtypes, shapes and numbers, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(members):
         array = np.asarray(members[name], order="C")

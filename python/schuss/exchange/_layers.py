@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._registry import LOSSES, loss_with_link
 from ..network import MLP
+from ._values import converted
 
 Array = NDArray[Any]
 
@@ -67,6 +68,11 @@ class Layers(NamedTuple):
         return [layer.activation for layer in self.layers if layer.activation is not None]
 
     @property
+    def is_normed(self) -> bool:
+        """Whether there are modules that are no linear layers."""
+        return any(layer.norm for layer in self.layers)
+
+    @property
     def modules(self) -> list[Module]:
         """The model's own arrays, as PyTorch groups them."""
         modules = []
@@ -111,18 +117,26 @@ def _core_name(activation: str) -> str:
     return "sigmoid" if activation == "logistic" else activation
 
 
-def replace(layers: Layers, names: list[str], given: list[tuple[Any, Any]]) -> None:
+def expect_number(layers: Layers, names: list[str]) -> None:
+    """Refuse weights of more or fewer modules than there are."""
+    count = len(layers.modules)
+    if len(names) != count:
+        of = "modules (linear layers and norms)" if layers.is_normed else "layers"
+        got = f"{len(names)}: {', '.join(names)}" if layers.is_normed else len(names)
+        raise ValueError(f"there must be weights of {count} {of}, got {got}")
+
+
+def replace(layers: Layers, names: list[str], given: list[tuple[Array, Array | None]]) -> None:
     """Write new weights and biases, laid out as they are here, into a model's arrays; all of them or none.
 
     A bias that is None becomes zeros. `names` are those of the modules that they come from.
     """
-    modules, is_normed = layers.modules, any(layer.norm for layer in layers.layers)
-    if len(given) != len(modules):
-        of = "modules (linear layers and norms)" if is_normed else "layers"
-        got = f"{len(given)}: {', '.join(names)}" if is_normed else len(given)
-        raise ValueError(f"there must be weights of {len(modules)} {of}, got {got}")
+    expect_number(layers, names)
+    modules = layers.modules
     # Without norms a module is a layer, whose number says more than a name.
-    places = [f"module {name!r}" if is_normed else f"layer {number}" for number, name in enumerate(names, 1)]
+    places = [
+        f"module {name!r}" if layers.is_normed else f"layer {number}" for number, name in enumerate(names, 1)
+    ]
     new = []
     for place, module, pair in zip(places, modules, given, strict=True):
         for kind, array, values in zip(("weights", "biases"), module, pair, strict=True):
@@ -131,9 +145,11 @@ def replace(layers: Layers, names: list[str], given: list[tuple[Any, Any]]) -> N
                     got = f"an array of shape {np.shape(values)}"
                     raise ValueError(f"biases of {place} must be None: it has none, got {got}")
                 continue
-            converted = np.zeros(array.shape) if values is None else np.asarray(values)
-            if converted.shape != array.shape:
-                raise ValueError(f"{kind} of {place} must be of shape {array.shape}, got {converted.shape}")
-            new.append((array, converted.astype(array.dtype)))
-    for array, converted in new:
-        array[...] = converted
+            values = np.zeros(array.shape) if values is None else values
+            if values.shape != array.shape:
+                raise ValueError(f"{kind} of {place} must be of shape {array.shape}, got {values.shape}")
+            if not array.flags.writeable:
+                raise ValueError(f"{kind} of {place} must be writable in the model, got a read-only array")
+            new.append((array, converted(f"{kind} of {place}", values, array.dtype)))
+    for array, values in new:
+        array[...] = values

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._files import File, describe, writing
 from .._registry import ACTIVATIONS, LINKS, Expression
 from .._schuss import NORM_EPS, __version__
 from ._layers import Layers, layers_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 20, 9
 
 
-def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelProto:
+def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     """The network as an ONNX model, which many programs and languages can run.
 
     It takes ``"X"``, float32 of shape (n_samples, n_inputs), and computes in float32 whatever the network's
@@ -32,8 +33,8 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelPr
     ----------
     model : MLP or fitted estimator
         The network.
-    path : path-like, optional
-        A file to write the model to.
+    path : path-like or binary file, optional
+        A file to write the model to; one that is there is replaced when the new one is whole.
 
     Returns
     -------
@@ -71,7 +72,12 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None) -> onnx.ModelPr
     )
     onnx.checker.check_model(made, full_check=True)
     if path is not None:
-        onnx.save(made, fspath(path))
+        # As onnx itself does: a name that ends in ".json" or ".textproto" is written as text.
+        suffix = os.path.splitext(describe(path))[1]
+        formats = onnx.serialization.registry
+        form = formats.get(formats.get_format_from_file_extension(suffix) or "protobuf")
+        with writing(path) as stream:
+            stream.write(form.serialize_proto(made))
     return made
 
 

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
-from os import PathLike, fspath
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .._files import File, checksum, describe, reading, writing
 from ..network import MLP
 from ._layers import layers_of
-from ._torch import layer_names, load_torch, to_torch
+from ._torch import layer_names, take, to_torch
 
 KEY = "schuss"
+# In what stands under that key.
+_CHECKSUM = "checksum"
 
 
-def save_safetensors(model: Any, path: str | PathLike[str], names: Sequence[str] | None = None) -> None:
+def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None) -> None:
     """Save a network's weights, and what it takes to compute with them.
 
-    The tensors are named and laid out as by `to_torch`, so that PyTorch loads the file as it is.
+    The tensors are named and laid out as by `to_torch`, so that PyTorch loads the file as it is. The metadata
+    have a checksum of all of it.
 
     Parameters
     ----------
     model : MLP or fitted estimator
         The network. Of an estimator only the network is saved; `joblib` or `skops` save all of it.
-    path : path-like
-        The file.
+    path : path-like or binary file
+        The file; one that is there is replaced when the new one is whole.
     names : sequence of str, optional
         As for `to_torch`.
 
@@ -33,10 +39,13 @@ def save_safetensors(model: Any, path: str | PathLike[str], names: Sequence[str]
     ------
     ImportError
         If the package safetensors is not installed.
+    OSError
+        If it cannot be written; the old file is as it was then.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     layers = layers_of(model)
+    tensors = to_torch(model, names)
     about = {
         "layers": layers.widths,
         "activation": layers.activations,
@@ -45,19 +54,26 @@ def save_safetensors(model: Any, path: str | PathLike[str], names: Sequence[str]
         "flat": getattr(model, "_flat_targets", True),
         "names": layer_names(names, layers),
     }
-    save_file(to_torch(model, names), fspath(path), metadata={"format": "pt", KEY: json.dumps(about)})
+    about[_CHECKSUM] = _checksum(about, tensors)
+    content = save(tensors, metadata={"format": "pt", KEY: json.dumps(about)})
+    with writing(path) as stream:
+        stream.write(content)
 
 
-def load_safetensors(path: str | PathLike[str], model: Any = None) -> Any:
+def load_safetensors(path: File, model: Any = None, names: Sequence[str] | None = None) -> Any:
     """Load a network's weights.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
         The file: of `save_safetensors`, or any other with the weights of linear layers under PyTorch's names.
     model : MLP or fitted estimator, optional
         Where to load the weights to. By default a new `MLP`, for which the file must be of
         `save_safetensors`.
+    names : sequence of str, optional
+        The names of the modules from inputs to outputs, as for `load_torch`. By default as `save_safetensors`
+        has noted them; in other files, which do not keep the order of their tensors, by the numbers in the
+        names and by the shapes.
 
     Returns
     -------
@@ -69,27 +85,58 @@ def load_safetensors(path: str | PathLike[str], model: Any = None) -> Any:
     ------
     ImportError
         If the package safetensors is not installed.
-    ValueError
-        If the file does not fit the model, or does not say what network it is; nothing has changed then.
+    TypeError, ValueError
+        If the file is damaged, does not fit the model, does not say what network it is, or leaves open in
+        which order layers of the same shape are; nothing has changed then.
     """
-    from safetensors import safe_open
-
-    with safe_open(fspath(path), framework="numpy") as file:
-        state = {name: file.get_tensor(name) for name in sorted(file.keys(), key=_by_number)}
-        metadata = file.metadata() or {}
-    about = json.loads(metadata.get(KEY, "{}"))
-    names = about.get("names")
+    state, about = _read(path)
+    if names is None:
+        names = about.get("names")
     if model is None:
-        if not about:
-            raise ValueError(f"{fspath(path)} does not say what network it is: model must be given, got None")
-        dtype = state[f"{names[0]}.weight"].dtype
-        options = {"activation": about["activation"], "norm": about.get("norm"), "loss": about["loss"]}
-        model = MLP(about["layers"], **options, dtype=dtype)
-        model._flat_targets = about["flat"]
-    load_torch(model, state, names)
+        model = _network(describe(path), about, state)
+    take(layers_of(model), state, names, is_ordered=False)
     return model
 
 
-def _by_number(name: str) -> list[tuple[int, str]]:
-    """Sort "2.weight" before "10.weight": a file does not keep the order of its tensors."""
-    return [(int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(re.split(r"(\d+)", name))]
+def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The tensors of a file, and what it says about the network."""
+    from safetensors.numpy import load
+
+    with reading(path) as stream:
+        content = stream.read()
+    about: Any
+    try:
+        state = load(content)
+        (length,) = struct.unpack("<Q", content[:8])
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+        about = json.loads(metadata.get(KEY, "{}"))
+        known = about.pop(_CHECKSUM, None)
+    except KeyError as error:
+        raise ValueError(f"{describe(path)} has tensors of a dtype that NumPy has not: {error}") from error
+    except Exception as error:  # the package's own, and whatever a damaged header leads to
+        raise ValueError(f"{describe(path)} is damaged, or no file of safetensors: {error}") from error
+    if known is not None and known != _checksum(about, state):
+        raise ValueError(f"{describe(path)} is damaged: its checksum is not that of its content")
+    return state, about
+
+
+def _checksum(about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Of the tensors, and of what is said about them."""
+    return checksum({**tensors, "": np.array(json.dumps(about, sort_keys=True))})
+
+
+def _network(place: str, about: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> MLP:
+    """A new network as the file describes it."""
+    if not about:
+        raise ValueError(f"{place} does not say what network it is: model must be given, got None")
+    try:
+        weights = [state[f"{name}.weight"] for name in about["names"]]
+        matrices = [weight.shape for weight in weights if weight.ndim == 2]
+        if about["layers"] != [matrices[0][1], *(outputs for outputs, _ in matrices)]:
+            raise ValueError(f"layers of {about['layers']} units are not those of its tensors")
+        options = {"activation": about["activation"], "norm": about.get("norm"), "loss": about["loss"]}
+        model = MLP(about["layers"], **options, dtype=weights[0].dtype)
+        model._flat_targets = bool(about["flat"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{place} does not describe a network that this schuss knows: {error}") from error
+    return model

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._layers import Layers, layers_of, replace
+from ._layers import Layers, expect_number, layers_of, replace
+from ._order import in_order
+from ._values import numbers_of
+
+_WEIGHT, _BIAS = ".weight", ".bias"
 
 
 def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -59,26 +63,74 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
         What ``module.state_dict()`` returns, of a module whose layers with weights are linear, or norms as
         the network has them. A layer without a bias gets one of zeros.
     names : sequence of str, optional
-        The name of each of these modules, as for `to_torch`; in the order of `state` by default.
+        The name of each of these modules, as for `to_torch`, where `state` has others too; in the order of
+        `state` by default.
 
     Raises
     ------
+    TypeError
+        If an entry is no array of floating-point numbers.
     ValueError
-        If number, kind or shapes of the layers differ; nothing has changed then.
+        If number, kind or shapes of the layers differ, if a number is not finite, or if the names do not say
+        in which order layers of the same shape are.
+
+    Notes
+    -----
+    Nothing has changed where it raises.
     """
+    take(layers_of(model), state, names, is_ordered=True)
+
+
+def take(layers: Layers, state: Mapping[str, Any], names: Sequence[str] | None, is_ordered: bool) -> None:
+    """`load_torch`, of a state whose order says something or not."""
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        got = type(state).__name__
+        raise TypeError(f"state must be a mapping of names to arrays, as of state_dict(), got {got}")
     if names is None:
-        names = [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
-    missing = [name for name in names if f"{name}.weight" not in state]
-    if missing:
-        raise ValueError(f"state must have weights of the layers {missing}, got {list(state)}")
-    averaging = [name for name in names if f"{name}.running_mean" in state]
-    if averaging:
-        raise ValueError(
-            f"state must have weights of linear layers and layer norms alone, got {averaging[0]!r} with "
-            f"{averaging[0] + '.running_mean'!r}: a batch norm, which this network does not have"
-        )
-    given = [(np.asarray(state[f"{name}.weight"]).T, state.get(f"{name}.bias")) for name in names]
-    replace(layers_of(model), list(names), given)
+        chosen = [key.removesuffix(_WEIGHT) for key in state if key.endswith(_WEIGHT)]
+    else:
+        chosen = _checked(names)
+        missing = [name for name in chosen if name + _WEIGHT not in state]
+        if missing:
+            raise ValueError(f"state must have weights of the layers {missing}, got {list(state)}")
+    _expect_linear(layers, chosen, state, all_of_it=names is None)
+    weights = {name: numbers_of(f"state[{name + _WEIGHT!r}]", state[name + _WEIGHT]).T for name in chosen}
+    if names is None:
+        expected = [module.weight.shape for module in layers.modules]
+        shapes = {name: weight.shape for name, weight in weights.items()}
+        chosen = in_order(shapes, expected, is_ordered)
+    keys = {name: name + _BIAS for name in chosen}
+    biases = [numbers_of(f"state[{key!r}]", state[key]) if key in state else None for key in keys.values()]
+    replace(layers, chosen, list(zip(map(weights.__getitem__, chosen), biases, strict=True)))
+
+
+def _checked(names: Any) -> list[str]:
+    if (
+        isinstance(names, str)
+        or not isinstance(names, Sequence)
+        or not all(isinstance(n, str) for n in names)
+    ):
+        raise TypeError(f"names must be a sequence of strings, one for each layer, got {names!r}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"names must be different for all layers, got {list(names)}")
+    return list(names)
+
+
+def _expect_linear(layers: Layers, names: list[str], state: Mapping[str, Any], all_of_it: bool) -> None:
+    """Refuse modules that have more than weight and bias; without `names` all of the state counts."""
+    others = []
+    for key in state:
+        module, _, kind = key.rpartition(".")
+        if module in names and kind in ("weight", "bias"):
+            continue
+        what = f"must have weights of linear layers and layer norms alone, got {module!r} with {key!r}"
+        if kind.startswith("running_"):
+            raise ValueError(f"state {what}: a batch norm, which this network does not have")
+        if all_of_it or module in names:
+            others.append(what)
+    expect_number(layers, names)
+    if others:
+        raise ValueError(f"state {others[0]}")
 
 
 def layer_names(names: Sequence[str] | None, layers: Layers) -> list[str]:
@@ -90,7 +142,7 @@ def layer_names(names: Sequence[str] | None, layers: Layers) -> list[str]:
             own += [str(place + i) for i in range(with_weights)]
             place += with_weights + 1
         return own
-    count = len(layers.modules)
+    names, count = _checked(names), len(layers.modules)
     if len(names) != count:
-        raise ValueError(f"names must be {count}, one for each layer, got {list(names)}")
-    return list(names)
+        raise ValueError(f"names must be {count}, one for each layer, got {names}")
+    return names

@@ -1,0 +1,43 @@
+"""Numbers of other programs, looked at before anything is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def numbers_of(place: str, value: Any) -> Array:
+    """An array of finite real floating-point numbers, from an array or a tensor on the CPU."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{place} must be an array without a mask, got a masked array")
+    if hasattr(value, "detach"):  # a parameter of torch that requires gradients is no array yet
+        value = value.detach()
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # whatever a foreign object raises
+        expected = "an array or a tensor on the CPU"
+        raise TypeError(f"{place} must be {expected}, got {_short(value)}: {error}") from error
+    if array.dtype.kind != "f":
+        got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else _short(value)
+        raise TypeError(f"{place} must be an array of floating-point numbers, got {got}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{place} must be finite, got NaN or infinity")
+    return array
+
+
+def converted(place: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """The numbers in another precision, which must have them."""
+    with np.errstate(over="ignore"):
+        new = array.astype(dtype)
+    if not np.isfinite(new).all():
+        raise ValueError(f"{place} must fit into {dtype}, got {np.abs(array).max()}")
+    return new
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
