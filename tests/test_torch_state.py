@@ -182,8 +182,55 @@ REFUSED = [
     (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2), np.ones(4)]), ValueError, "shape"),
     (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2, np.float32), np.ones(3, np.float32)]), TypeError, "float32"),
     (lambda: adam(with_steps(3, 4)), ValueError, "'step' must be the same for all arrays, got [3.0, 4.0]"),
+    (lambda: sc.SGD.from_torch_state(state_of_two(), TWO), ValueError, "must be of torch.optim.SGD, which has 'dampening'; got"),
+    (lambda: sc.RAdam.from_torch_state(state_of_two(), TWO), ValueError, "torch.optim.RAdam, which has no 'amsgrad'"),
+    (lambda: adam(sc.SGD(TWO, momentum=0.9).to_torch_state()), ValueError, "must be of torch.optim.Adam, which has 'amsgrad'"),
+    (lambda: adam(changed(exp_inf=np.ones(2))), ValueError, "state['state'][0] must be of torch.optim.Adam, got 'exp_inf'"),
+    (lambda: adam(changed(exp_avg=np.array([np.nan, 1]))), ValueError, "state['state'][0]['exp_avg'] must be finite"),
+    (lambda: adam(changed(exp_avg=np.ones(3))), ValueError, "state['state'][0]['exp_avg'] must be of shape (2,), got (3,)"),
+    (lambda: adam(changed(exp_avg=np.ones(2, int))), TypeError, "state['state'][0]['exp_avg'] must be an array of floating-"),
+    (lambda: adam(changed(exp_avg=np.ones(2, object))), TypeError, "state['state'][0]['exp_avg'] must be an array of floating-"),
+    (lambda: adam(changed(exp_avg=np.ones(2, "M8[s]"))), TypeError, "state['state'][0]['exp_avg'] must be an array of floating-"),
+    (lambda: adam(changed(exp_avg=np.ones(2, complex))), TypeError, "must be of the parameter's dtype, float64, got complex128"),
+    (lambda: adam(changed(exp_avg="text")), TypeError, "state['state'][0]['exp_avg'] must be an array of floating-"),
+    (lambda: adam(changed(exp_avg=None)), ValueError, "'exp_avg' for every array or for none"),
+    (lambda: adam(changed(exp_avg_sq=np.array([-1.0, 1]))), ValueError, "['exp_avg_sq'] must not have negative numbers, got -1.0"),
+    (lambda: adam(with_steps(2.5, 2.5)), ValueError, "'step' must be a whole number of steps, got 2.5"),
+    (lambda: adam(with_steps(-1, -1)), ValueError, "'step' must be a whole number of steps, got -1.0"),
+    (lambda: adam(with_steps(np.nan, np.nan)), ValueError, "['step'] must be finite"),
+    (lambda: adam(with_steps(1e30, 1e30)), ValueError, "'step' must be a whole number of steps, got 1e+30"),
+    (lambda: adam(changed(step=np.ones(2))), ValueError, "state['state'][0]['step'] must be one number, got shape (2,)"),
+    (lambda: adam(changed(step=None)), ValueError, "'step' for every array or for none"),
+    (lambda: adam(None), TypeError, "state must be a state_dict() of torch.optim, got NoneType"),
+    (lambda: adam({"state": {}}), ValueError, "state must be a state_dict() of torch.optim, which has 'param_groups'"),
+    (lambda: adam({"state": {}, "param_groups": []}), TypeError, "state['param_groups'] must be a list of dicts"),
+    (lambda: adam({"state": {}, "param_groups": [{}]}), TypeError, "['params'] must be a list of numbers, got None"),
+    (lambda: adam({**state_of_two(), "state": [1]}), TypeError, "state['state'] must be a dict of a dict"),
+    (lambda: adam({**state_of_two(), "state": {7: {}}}), ValueError, "must be of the parameters in the groups, [0, 1], got 7"),
+    (lambda: adam(in_group(params=[0, 0])), ValueError, "must name each parameter once"),
+    (lambda: adam(in_group(lr=None)), TypeError, "lr of the state must be"),
+    (lambda: adam(in_group(lr=np.nan)), ValueError, "lr of the state must be finite"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, step_count=7), ValueError, "step_count must be 1, which the state says"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, step_count=1.5), TypeError, "step_count"),
     (lambda: sc.Lion.from_torch_state(state_of_two(), np.ones(2)), TypeError, "one that torch.optim has"),
 ]  # fmt: skip
+
+
+TWO = [np.ones(2), np.ones(3)]
+
+
+def changed(**values: object) -> dict:
+    """A state in which something of the first array's is another."""
+    state = state_of_two()
+    state["state"][0] |= values
+    return state
+
+
+def in_group(**values: object) -> dict:
+    """A state in which something of the group's is another."""
+    state = state_of_two()
+    state["param_groups"][0] |= values
+    return state
 
 
 def state_of_two() -> dict:
@@ -205,3 +252,37 @@ def test_what_would_be_another_trajectory_is_refused(make, error, words):
     with pytest.raises(error) as raised:
         make()
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.complex64, np.complex128])
+@pytest.mark.parametrize("rule", sorted({case.rule for case in MOVED}))
+def test_half_precision_and_complex_parameters_move_too(rule, dtype):
+    """Counts are real and exact, as torch has them beside such parameters; the run goes on bit by bit."""
+    rng = np.random.default_rng(0)
+
+    def numbers() -> np.ndarray:
+        real = rng.normal(size=5)
+        return (real + 1j * rng.normal(size=5) if dtype != np.float16 else real).astype(dtype)
+
+    p, state_dtype = numbers(), np.float32 if dtype == np.float16 else dtype
+    options = {"momentum": 0.9} if rule == "SGD" else {}
+    optimizer = getattr(sc, rule)(p, lr=1e-3, convention="torch", **options)
+    for _ in range(2051):  # float16 has no such number
+        optimizer.step(numbers())
+    state = optimizer.to_torch_state()
+    for name, value in state["state"][0].items():
+        if name in ("step", "mu_product"):
+            assert value.dtype == (np.float64 if dtype == np.complex128 else np.float32)
+            assert value.shape == ()
+        else:
+            assert value.dtype == state_dtype
+    if rule != "SGD":
+        assert state["state"][0]["step"] == 2051
+    twin = p.copy()
+    back = getattr(sc, rule).from_torch_state(state, twin)
+    for _ in range(3):
+        g = numbers()
+        optimizer.step(g)
+        back.step(g)
+    assert np.array_equal(p, twin)
+    assert np.isfinite(p).all()

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import check_count
 from ._schuss import Optimizer, ParamGroup
+from ._torch_parts import Entry, common, number_of, parts_of, whole_steps
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ _RULES = {
 }
 # NAdam's product of momenta, ours and torch's, which has one for each array.
 _PRODUCT, _MU_PRODUCT = "momentum_product", "mu_product"
+# Sums and averages of squares and magnitudes.
+_NOT_NEGATIVE = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "acc_delta", "sum", "exp_inf", "step_size"}
 # Steps that a group has not taken part in; torch counts for each array.
 _FROZEN = "frozen_steps"
 
@@ -110,11 +114,19 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
             scalars = {} if saved["optimizer"] == "SGD" else {"step": steps}
             if _PRODUCT in memory:
                 scalars[_MU_PRODUCT] = memory[_PRODUCT]
-            dtype = group["params"][0].dtype
-            state[index] |= {name: np.array(value, dtype) for name, value in scalars.items()}
+            state[index] |= {
+                name: _scalar(value, group["params"][0].dtype) for name, value in scalars.items()
+            }
     # Before the first step torch has state for Adagrad only. A velocity of zeros is the lecture's start.
     started = saved["step_count"] > 0 or saved["optimizer"] in ("SGD", "Adagrad")
     return {"state": {i: entry for i, entry in state.items() if started and entry}, "param_groups": groups}
+
+
+def _scalar(value: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A number as torch keeps it beside parameters of that dtype: real, and never in half precision."""
+    single = np.array(value, np.float32)
+    is_double = dtype in (np.float64, np.complex128) or (isinstance(value, int) and single != value)
+    return np.array(value, np.float64) if is_double else single
 
 
 def from_torch(
@@ -122,41 +134,62 @@ def from_torch(
 ) -> _Kind:
     """See `schuss.Optimizer.from_torch_state`."""
     rule = _rule(kind)
-    groups: Sequence[Mapping[str, Any]] = state["param_groups"]
+    if step_count is not None:
+        step_count = check_count("step_count", step_count, least=0)
+    groups, entries = parts_of(state)
+    for number, group in enumerate(groups):
+        _expect_class(kind, rule, f"state['param_groups'][{number}]", group)
     given = [_from_options(rule, group) for group in groups]
     if len(groups) == 1:
         optimizer = kind(params, **{"convention": "torch", **given[0], **options})
     else:
-        if len(params) != len(groups):
-            raise ValueError(
-                f"params must be {len(groups)} structures, one for each group, got {len(params)}"
-            )
+        if not isinstance(params, Sequence) or len(params) != len(groups):
+            got = len(params) if isinstance(params, Sequence) else type(params).__name__
+            raise ValueError(f"params must be {len(groups)} structures, one for each group, got {got}")
         parts = [{**group, "params": part} for group, part in zip(given, params, strict=True)]
         optimizer = kind(parts, **{"convention": "torch", **options})
     counts = [len(group["params"]) for group in optimizer.param_groups]
     if counts != [len(group["params"]) for group in groups]:
         expected = " and ".join(str(len(group["params"])) for group in groups)
         raise ValueError(f"params must be {expected} arrays, as the state has them, got {counts}")
-    entries = [state["state"].get(index, {}) for group in groups for index in group["params"]]
-    entries = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
-    if not any(entries):
-        return optimizer
-    saved = optimizer.state_dict()
-    for ours in saved["state"]:
-        saved["state"][ours] = [_array(_entry(entry, rule.slots[ours])) for entry in entries]
-    steps: list[int] = []
-    for memory, count in zip(saved["memory"], counts, strict=True):
-        if _PRODUCT in memory:
-            memory[_PRODUCT] = float(_common(_MU_PRODUCT, entries[:count]))
-        if step_count is None:
-            # torch's SGD does not count; what matters is whether there was a first step.
-            steps.append(1 if kind.__name__ == "SGD" else int(_common("step", entries[:count])))
-        del entries[:count]
-    saved["step_count"] = max(steps) if step_count is None else int(step_count)
-    for memory, taken in zip(saved["memory"], steps, strict=False):
-        memory[_FROZEN] = max(steps) - taken
-    optimizer.load_state_dict(saved)
+    known = {*rule.slots.values(), "step", _MU_PRODUCT}
+    for entry in entries:
+        if others := [name for name in entry.values if name not in known]:
+            raise ValueError(f"{entry.place} must be of torch.optim.{kind.__name__}, got {others[0]!r} in it")
+    if any(entry.values for entry in entries):
+        optimizer.load_state_dict(_saved(rule, optimizer, entries, step_count))
     return optimizer
+
+
+def _saved(rule: _Rule, optimizer: Optimizer, entries: list[Entry], step_count: int | None) -> dict[str, Any]:
+    """The state for `load_state_dict`: that of the new optimizer with torch's arrays and counts."""
+    saved = optimizer.state_dict()
+    groups = [group["params"] for group in optimizer.param_groups]
+    own = [array for arrays in groups for array in arrays]
+    for ours in saved["state"]:
+        name = rule.slots[ours]
+        pairs = zip(entries, own, strict=True)
+        saved["state"][ours] = [entry.array(name, array, name in _NOT_NEGATIVE) for entry, array in pairs]
+    steps: list[int] = []
+    start = 0
+    for memory, arrays in zip(saved["memory"], groups, strict=True):
+        members = entries[start : start + len(arrays)]
+        start += len(arrays)
+        if _PRODUCT in memory:
+            memory[_PRODUCT] = common(_MU_PRODUCT, members)
+        if all("step" in entry.values for entry in members):
+            steps.append(whole_steps(members))
+        elif saved["optimizer"] != "SGD":
+            members[0].number("step")
+        else:
+            # torch's SGD does not count; what matters is whether there was a first step.
+            steps.append(1 if step_count is None else step_count)
+    if step_count is not None and max(steps) != step_count:
+        raise ValueError(f"step_count must be {max(steps)}, which the state says, got {step_count}")
+    saved["step_count"] = max(steps)
+    for memory, taken in zip(saved["memory"], steps, strict=True):
+        memory[_FROZEN] = max(steps) - taken
+    return saved
 
 
 def _rule(kind: type[Optimizer]) -> _Rule:
@@ -194,31 +227,21 @@ def _options(rule: _Rule, group: ParamGroup) -> dict[str, Any]:
     return options
 
 
+def _expect_class(kind: type, rule: _Rule, place: str, group: Mapping[str, Any]) -> None:
+    """Refuse the state of another class, which has other options."""
+    expected = {"lr", "params", *rule.options.values()} | ({"weight_decay"} if rule.decays else set())
+    if missing := [name for name in expected if name not in group]:
+        what = f"must be of torch.optim.{kind.__name__}, which has {sorted(missing)[0]!r}"
+        raise ValueError(f"{place} {what}; got {', '.join(map(str, group)) or 'nothing'}")
+    all_options = {name for other in _RULES.values() for name in other.options.values()}
+    if foreign := sorted((all_options - expected) & set(group)):
+        raise ValueError(f"{place} must be of torch.optim.{kind.__name__}, which has no {foreign[0]!r}")
+
+
 def _from_options(rule: _Rule, group: Mapping[str, Any]) -> dict[str, Any]:
     names = rule.options | _same("lr", "weight_decay", "maximize")
     options = {ours: group[torch] for ours, torch in names.items() if torch in group}
-    options["lr"] = float(options["lr"])
+    options["lr"] = number_of("lr of the state", options["lr"])
     if "decoupled_weight_decay" in group:
         options["decay"] = "decoupled" if group["decoupled_weight_decay"] else "coupled"
     return options
-
-
-def _entry(entry: Mapping[str, Any], name: str) -> Any:
-    if name not in entry:
-        raise ValueError(
-            f"state must have {name!r} for every array or for none, got {', '.join(entry) or 'nothing'}"
-        )
-    return entry[name]
-
-
-def _common(name: str, entries: list[dict[str, Any]]) -> Any:
-    """The number that all arrays have."""
-    values = {_array(_entry(entry, name)).item() for entry in entries}
-    if len(values) != 1:
-        raise ValueError(f"{name!r} must be the same for all arrays, got {sorted(values)}")
-    return values.pop()
-
-
-def _array(value: Any) -> NDArray[Any]:
-    """An array of what may be a tensor."""
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._foreign import converted
 from .._registry import LOSSES, loss_with_link
 from ..network import MLP
-from ._values import converted
 
 Array = NDArray[Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._foreign import numbers_of
 from ._layers import Layers, expect_number, layers_of, replace
 from ._order import in_order
-from ._values import numbers_of
 
 _WEIGHT, _BIAS = ".weight", ".bias"
 

@@ -10,18 +10,21 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def numbers_of(place: str, value: Any) -> Array:
-    """An array of finite real floating-point numbers, from an array or a tensor on the CPU."""
+def numbers_of(place: str, value: Any, kinds: str = "f") -> Array:
+    """An array of finite floating-point numbers, from an array or a tensor on the CPU.
+
+    `kinds` are those of the dtypes that are accepted: "f" for real, "c" for complex numbers.
+    """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{place} must be an array without a mask, got a masked array")
     if hasattr(value, "detach"):  # a parameter of torch that requires gradients is no array yet
         value = value.detach()
     try:
-        array = np.asarray(value)
+        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
     except Exception as error:  # whatever a foreign object raises
         expected = "an array or a tensor on the CPU"
         raise TypeError(f"{place} must be {expected}, got {_short(value)}: {error}") from error
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in kinds:
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else _short(value)
         raise TypeError(f"{place} must be an array of floating-point numbers, got {got}")
     if not np.isfinite(array).all():
