@@ -128,7 +128,7 @@ def test_other_files_are_refused(tmp_path):
             {"activation": ["soft"] * 2},
             "file has no network that this schuss knows: activation must be one of",
         ),
-        ({"theta": np.zeros(3, np.float32)}, "theta must be 67 numbers"),
+        ({"theta": np.zeros(3, np.float32)}, "theta must be 67 numbers of float32, got float32 of shape"),
         ({"layers": None}, "layers must be"),
         ({"optimizer": {"class": "Best"}}, "there is no optimizer 'Best'"),
         (

@@ -391,7 +391,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            (lambda p: p.setflags(write=False), "params['w'] must be as it was when the optimizer was made, got read-only"),
+            (lambda p: p.setflags(write=False), "params['w'] must be writable, got a read-only array"),
             (lambda p: setattr(p, "shape", (2, 3)), "params['w'] must be as it was"),
         ],
     )  # fmt: skip
@@ -400,7 +400,7 @@ class TestRefused:
         opt = self.optimizer()
         before = self.snapshot(opt)
         change(self.params["w"])
-        with pytest.raises(ValueError, match="as it was") as raised:
+        with pytest.raises(ValueError, match="must be") as raised:
             opt.step({"w": np.ones(self.W, np.float32), "b": np.ones(self.B, np.float32)})
         assert words in str(raised.value)
         assert self.snapshot(opt)[0] == before[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ._files import File, describe, read_tree, write_tree
 from ._recipe_data import data_of, optimizer_of
 from ._stop import Stop
@@ -80,6 +82,31 @@ class Saved:
         return net
 
 
+def expect_state(state: Any) -> None:
+    """Refuse what pickle brings where it is not all of a network."""
+    if not isinstance(state, dict):
+        raise TypeError(f"the state of an MLP must be a dict, got {type(state).__name__}")
+    expected = [
+        *_ARGUMENTS.values(),
+        "dtype",
+        "theta",
+        "optimizer",
+        "history",
+        "_epochs_done",
+        "_flat_targets",
+    ]
+    if missing := [name for name in expected if name not in state]:
+        raise ValueError(f"the state of an MLP must have {missing[0]!r}, got {', '.join(state) or 'nothing'}")
+
+
+def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
+    """Refuse a vector of parameters of another network."""
+    if not isinstance(theta, np.ndarray):
+        raise TypeError(f"theta must be an array, got {type(theta).__name__}")
+    if theta.shape != (size,) or theta.dtype != dtype or not theta.flags.c_contiguous:
+        raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")
+
+
 def _tree_of(net: Any) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for argument, name in _ARGUMENTS.items():
@@ -103,10 +130,8 @@ def _tree_of(net: Any) -> dict[str, Any]:
 def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     arguments = {name: tree[name] for name in _ARGUMENTS}
     net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
-    theta = tree["theta"]
-    if (theta.shape, theta.dtype) != (net.theta.shape, net.theta.dtype):
-        raise ValueError(f"theta must be {net.theta.size} numbers, got shape {theta.shape}")
-    net.theta[:] = theta
+    expect_theta(tree["theta"], net.theta.size, net.dtype)
+    net.theta[:] = tree["theta"]
     net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)

@@ -65,6 +65,30 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
     return optimizer
 
 
+def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
+    """What pickle and copy take along of an optimizer: class and parts, where it works on `params`."""
+    if isinstance(optimizer, Optimizer):
+        _, (kind,), parts = optimizer.__reduce__()
+        if "params" in parts and _are_same(parts.pop("params"), params):
+            return kind, parts
+    return optimizer
+
+
+def with_arrays(saved: Any, params: Sequence[NDArray[Any]], names: Mapping[str, Any]) -> Any:
+    """The inverse, for the new arrays."""
+    if isinstance(saved, tuple):
+        kind, parts = saved
+        optimizer: Optimizer = kind.__new__(kind)
+        optimizer.__setstate__({**parts, "params": list(params)})
+        return optimizer
+    if isinstance(saved, Optimizer) and "params" in saved.__reduce__()[2]:
+        # Of other arrays, such as copies of these.
+        optimizer = saved.bind(params, names)
+        optimizer.load_state_dict(saved.state_dict())
+        return optimizer
+    return saved
+
+
 def _are_same(own: Any, params: Sequence[NDArray[Any]]) -> bool:
     if not isinstance(own, list | tuple) or len(own) != len(params):
         return False

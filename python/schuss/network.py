@@ -15,7 +15,8 @@ from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import check_count, check_dtype, check_name, check_number, check_sequence, check_threads
 from ._data import Blocks, Rows, Takes, inputs_of, rows_of, rows_of_parts, source_of
-from ._network_file import Saved
+from ._network_file import Saved, expect_state, expect_theta
+from ._recipe_data import with_arrays, without_arrays
 from ._registry import LOSSES
 from ._run import Run
 from ._schuss import LBFGS
@@ -261,7 +262,8 @@ class MLP(Saved):
         if target_loss is not None:
             check_number("target_loss", target_loss)
         if not self.theta.flags.writeable:
-            raise ValueError("theta must be writable to be trained, got a read-only array")
+            hint = "copy.deepcopy(net) has one of its own"
+            raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
         listeners = as_list(callbacks)
         order = settings["seed"] if settings["shuffle"] else None
         source = source_of(self._takes, X, y, sample_weight, order)
@@ -451,17 +453,16 @@ class MLP(Saved):
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("_core", "_takes", "_places", "params", "named_params")
-        return {name: value for name, value in self.__dict__.items() if name not in made}
+        state = {name: value for name, value in self.__dict__.items() if name not in made}
+        return state | {"optimizer": without_arrays(self.optimizer, self.params)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        expect_state(state)
         self.__dict__.update(state)
         self._core = self._make_core()
+        expect_theta(self.theta, self._core.n_params, self.dtype)
         self._derive()
-        if isinstance(self.optimizer, _schuss.Optimizer):
-            # It came with copies of the views that it updates.
-            optimizer = self.optimizer.bind(self.params, self.named_params)
-            optimizer.load_state_dict(self.optimizer.state_dict())
-            self.optimizer = optimizer
+        self.optimizer = with_arrays(self.optimizer, self.params, self.named_params)
 
     def _chosen(self, optimizer: Optimizer | LBFGS | str | None) -> Optimizer | LBFGS:
         """The optimizer to train with: the present one, or a new one without state."""

@@ -37,7 +37,8 @@ unsafe impl<T: Send> Send for Arrays<T> {}
 unsafe impl<T: Sync> Sync for Arrays<T> {}
 
 impl<T: Scalar> Arrays<T> {
-    /// Binds arrays, each with its place in the caller's structure. Refuses arrays that share memory.
+    /// Binds arrays, each with its place in the caller's structure. Refuses arrays that share memory. Those that are read-only
+    /// are refused by [`Self::verify`].
     pub fn bind(arrays: &[(Bound<'_, PyAny>, String)]) -> PyResult<Self> {
         let bind = |(array, path): &(Bound<'_, PyAny>, String)| Param::bind(array, path.clone(), T::NAME);
         let params = arrays.iter().map(bind).collect::<Result<Vec<_>>>()?;
@@ -83,7 +84,7 @@ impl<T: Scalar> Arrays<T> {
 
     /// Reads a parameter, in the order of its state.
     pub fn read_param(&self, py: Python<'_>, index: usize, to: &mut [T]) -> Result<()> {
-        self.params[index].verify(py)?;
+        self.params[index].verify_layout(py)?;
         // SAFETY: the parameter is what it was when it was bound, and the interpreter is attached.
         unsafe { self.params[index].walk.read(0, to) };
         Ok(())
@@ -99,6 +100,12 @@ impl<T: Scalar> Arrays<T> {
     pub fn begin(&mut self, py: Python<'_>) -> Result<()> {
         self.copies.clear();
         self.rows.clear();
+        self.verify(py)
+    }
+
+    /// Refuses parameters that are no longer what they were, or that may not be written.
+    #[inline]
+    pub fn verify(&self, py: Python<'_>) -> Result<()> {
         self.params.iter().try_for_each(|param| param.verify(py))
     }
 

@@ -27,7 +27,7 @@ pub struct Param {
 }
 
 impl Param {
-    /// Refuses what cannot be updated in place.
+    /// Refuses what could not be updated in place even if it were writable.
     pub fn bind(array: &Bound<'_, PyAny>, path: String, precision: &str) -> Result<Self> {
         let name = format!("params{path}");
         let fields = expect_array(array.as_borrowed(), &name)?;
@@ -39,9 +39,6 @@ impl Param {
         let mut walk = Walk::empty();
         let order = Order::of_memory(fields);
         walk.set(fields, &order, element);
-        if !fields.writeable() {
-            return Err(Error::value(name, "a read-only array", "writable"));
-        }
         if walk.may_overlap_itself(element.size()) {
             let got = format!("an array of strides {:?} whose elements may overlap", fields.strides());
             return Err(Error::value(name, got, "an array whose elements have memory of their own"));
@@ -61,22 +58,30 @@ impl Param {
         })
     }
 
-    /// Refuses a parameter that is no longer what it was when it was bound.
+    /// Refuses a parameter that is no longer what it was when it was bound, or that may not be written.
     #[inline]
     pub fn verify(&self, py: Python<'_>) -> Result<()> {
+        let fields = self.verify_layout(py)?;
+        if fields.writeable() {
+            return Ok(());
+        }
+        Err(Error::value(format!("params{}", self.path), "a read-only array", "writable"))
+    }
+
+    /// Refuses a parameter that is no longer what it was when it was bound.
+    #[inline]
+    pub fn verify_layout<'a>(&'a self, py: Python<'a>) -> Result<Fields<'a>> {
         let fields = Fields::of_array(self.array.bind_borrowed(py));
         let same = fields.data() == self.data
             && fields.descr() == self.descr
             && equal(fields.shape(), &self.shape)
             && equal(fields.strides(), &self.strides);
-        if same && fields.writeable() {
-            return Ok(());
-        }
-        Err(self.changed(if same { "read-only now" } else { "another shape, dtype or memory than then" }))
+        if same { Ok(fields) } else { Err(self.changed()) }
     }
 
     #[cold]
-    fn changed(&self, got: &str) -> Error {
+    fn changed(&self) -> Error {
+        let got = "another shape, dtype or memory than then";
         Error::value(format!("params{}", self.path), got, "as it was when the optimizer was made")
     }
 

@@ -75,9 +75,11 @@ impl RecipeOrBinding {
         RecipeOrBinding::bound(params.py(), plan)
     }
 
-    /// At work.
+    /// At work on arrays that can be written.
     pub fn bound(py: Python<'_>, plan: Plan<'_>) -> PyResult<Self> {
-        Ok(RecipeOrBinding::Bound(Box::new(Binding::new(py, plan)?)))
+        let binding = Binding::new(py, plan)?;
+        dispatch!(&binding.stepper, stepper => stepper.arrays.verify(py))?;
+        Ok(RecipeOrBinding::Bound(Box::new(binding)))
     }
 
     /// The arrays and their state; refuses a recipe.

@@ -61,7 +61,7 @@ fn selector_of(py: Python<'_>, inner: &RecipeOrBinding, group: usize) -> Option<
 
 /// Makes a new optimizer what another one was.
 pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
-    let part = |name: &str| parts.as_any().get_item(name);
+    let part = |name: &str| part_of(parts, name);
     let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
     let base = Group::new(slf.borrow().inner.config(0).spec().name, convention)?;
     let mut groups = vec![];
@@ -92,9 +92,15 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
     }
 }
 
-/// The arrays and groups as they were bound.
+/// What a saved optimizer must have.
+fn part_of<'py>(parts: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let part = parts.get_item(name)?;
+    part.ok_or_else(|| PyValueError::new_err(format!("the state of an optimizer must have {name:?}")))
+}
+
+/// The arrays and groups as they were bound. They may lie in memory that is read-only here: a step says so.
 fn again<'py>(params: &Bound<'py, PyAny>, parts: &Bound<'py, PyDict>, groups: Vec<Group>) -> PyResult<Plan<'py>> {
-    let part = |name: &str| parts.as_any().get_item(name);
+    let part = |name: &str| part_of(parts, name);
     let name = part("grouping")?.extract::<String>()?;
     let Some(&(_, grouping)) = GROUPINGS.iter().find(|(known, _)| *known == name) else {
         return Err(PyValueError::new_err(format!("grouping must be one of an optimizer's, got {name:?}")));
