@@ -97,7 +97,7 @@ class Checkpoint:
         return state
 
 
-def checkpoint_of(path: str | PathLike[str] | None, every: float | None, resume: bool) -> Checkpoint | None:
+def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | None:
     """What the arguments `checkpoint`, `checkpoint_every` and `resume` ask for; None without a file."""
     if not isinstance(resume, bool | np.bool_):
         raise TypeError(f"resume must be True or False, got {resume!r}")
@@ -151,12 +151,12 @@ def fingerprint(*arrays: Any) -> str:
 def _checksum(array: NDArray[Any]) -> int:
     flat = array.reshape(-1) if array.flags.c_contiguous else np.ascontiguousarray(array).reshape(-1)
     items = max(PIECE_BYTES // array.itemsize, 1)
-    starts = range(0, flat.size, items)
+    starts = np.arange(0, flat.size, items)
     if len(starts) > PIECES:
         starts = np.linspace(0, flat.size - items, PIECES).astype(np.int64)
     checksum = 0
     for start in starts:
-        checksum = zlib.crc32(flat[start : start + items].view(np.uint8), checksum)
+        checksum = zlib.crc32(flat[start : start + items].view(np.uint8).data, checksum)
     return checksum
 
 
