@@ -30,7 +30,7 @@ mod tests;
 
 pub use books::Counts;
 pub use config::Config;
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Rates};
 pub use slices::Slices;
 pub use slot::MAX_SLOTS;
 pub use step::Step;

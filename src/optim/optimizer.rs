@@ -15,6 +15,23 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
+/// The learning rates of one step, one for each group.
+#[derive(Debug, Clone)]
+pub struct Rates {
+    pub(super) first: f64,
+    /// Those of the other groups; empty for most users, and then nothing is allocated.
+    pub(super) rest: Vec<f64>,
+}
+
+impl Rates {
+    /// Of the step that comes after `steps` others.
+    #[inline]
+    pub fn of(groups: &[Config], steps: u64) -> Result<Self> {
+        let first = groups[0].lr(steps)?;
+        Ok(Rates { first, rest: groups[1..].iter().map(|group| group.lr(steps)).collect::<Result<_>>()? })
+    }
+}
+
 /// A rule at work on tensors whose elements it sees as one flat vector, one tensor after the other.
 ///
 /// It owns the state and the counts, not the parameters.
@@ -212,6 +229,18 @@ impl<T: Scalar> Optimizer<T> {
         self.groups[group].lr(self.books.counts.steps)
     }
 
+    /// The learning rates of the next step, before anything else of it is known.
+    #[inline]
+    pub fn rates(&self) -> Result<Rates> {
+        Rates::of(&self.groups, self.books.counts.steps)
+    }
+
+    /// Whether learning rates come from functions outside, which may do anything when they are asked.
+    #[inline]
+    pub fn asks_outside(&self) -> bool {
+        self.groups.iter().any(|group| group.schedule().calls_outside())
+    }
+
     /// Tells schedules that depend on results the newest one, such as the loss of an epoch.
     pub fn tell(&mut self, result: f64) {
         self.groups.iter_mut().for_each(|group| group.schedule_mut().tell(result));
@@ -270,6 +299,12 @@ impl<T: Scalar> Optimizer<T> {
     /// element is. What is to happen then is one of the options: an error, nothing changed and nothing counted, or a step
     /// that is skipped and counted apart.
     pub fn begin_step(&mut self, norm: Option<f64>) -> Result<Step<T>> {
+        let rates = self.rates()?;
+        self.begin_step_at(&rates, norm)
+    }
+
+    /// The same with learning rates that were asked for before.
+    pub fn begin_step_at(&mut self, rates: &Rates, norm: Option<f64>) -> Result<Step<T>> {
         let surroundings = *self.surroundings();
         let finite = norm.is_none_or(f64::is_finite);
         let number = self.books.counts.steps + 1;
@@ -281,12 +316,9 @@ impl<T: Scalar> Optimizer<T> {
             (Some(max), Some(norm)) => surroundings.clip_factor(max, norm),
             _ => 1.0,
         };
-        // Schedules may fail: all are asked before anything is remembered.
-        let first = self.context(0)?;
-        let others = (1..self.groups.len()).map(|group| self.context(group)).collect::<Result<Vec<_>>>()?;
         self.before.copy_from(&self.books);
-        let first = self.begin_group(0, first, clip);
-        let rest = others.into_iter().enumerate().map(|(i, context)| self.begin_group(i + 1, context, clip)).collect();
+        let first = self.begin_group(0, rates.first, clip);
+        let rest = (1..).zip(&rates.rest).map(|(group, &lr)| self.begin_group(group, lr, clip)).collect();
         if skipped {
             self.undo_step();
             self.books.counts.skipped += 1;
@@ -298,12 +330,8 @@ impl<T: Scalar> Optimizer<T> {
         Ok(Step { first, rest, group_of, selected, factors: vec![], concluded: vec![], skipped })
     }
 
-    /// What is known of a group's next step.
-    fn context(&self, group: usize) -> Result<StepContext> {
-        Ok(StepContext { t: self.books.steps_of(group) + 1, lr: self.lr(group)? })
-    }
-
-    fn begin_group(&mut self, group: usize, context: StepContext, clip: f64) -> GroupStep<T> {
+    fn begin_group(&mut self, group: usize, lr: f64, clip: f64) -> GroupStep<T> {
+        let context = StepContext { t: self.books.steps_of(group) + 1, lr };
         let (config, slots) = (&self.groups[group], self.slot_maps[group]);
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
         if config.is_frozen() {

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 
 use super::options::{COUNT, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
 use super::plateau::{Plateau, REMEMBERED};
@@ -51,13 +50,21 @@ pub struct Form {
 }
 
 /// A learning rate that is computed outside, such as by a Python callable.
-#[derive(Clone)]
-pub struct Custom(pub Arc<dyn Function>);
+pub struct Custom(pub Box<dyn Function>);
 
 /// See [`Custom`]. Who has made one can know it again: it is `Any`.
 pub trait Function: Any + Send + Sync {
     /// The learning rate of the step that comes after `step` others.
     fn value(&self, step: f64) -> Result<f64>;
+
+    /// The same function, with a reference of its own to whatever it calls: a garbage collector counts each.
+    fn copied(&self) -> Box<dyn Function>;
+}
+
+impl Clone for Custom {
+    fn clone(&self) -> Self {
+        Custom(self.0.copied())
+    }
 }
 
 impl fmt::Debug for Custom {
@@ -65,6 +72,9 @@ impl fmt::Debug for Custom {
         f.write_str("Custom")
     }
 }
+
+/// How deep schedules may be nested: they are walked by functions that call themselves.
+const MAX_DEPTH: usize = 100;
 
 const FRACTION: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: false };
 const LR: (&str, Range) = ("lr", NON_NEGATIVE);
@@ -163,6 +173,7 @@ impl Schedule {
     pub fn warmup(steps: f64, start: f64, then: Schedule) -> Result<Self> {
         check(("warmup_steps", NON_NEGATIVE), steps)?;
         check(("warmup_start", NON_NEGATIVE), start)?;
+        then.expect_within_depth("schedule")?;
         Ok(if steps == 0.0 { then } else { Schedule::Warmup { steps, start, then: Box::new(then) } })
     }
 
@@ -176,7 +187,46 @@ impl Schedule {
         if !boundaries.is_sorted() {
             return Err(Error::value("boundaries", format!("{boundaries:?}"), "in rising order"));
         }
+        parts.iter().try_for_each(|part| part.expect_within_depth("schedules"))?;
         Ok(Schedule::Join { parts, boundaries })
+    }
+
+    /// Refuses what is as deep as schedules may be, where it is to become a part of another one.
+    fn expect_within_depth(&self, argument: &str) -> Result<()> {
+        match self.depth() {
+            depth if depth < MAX_DEPTH => Ok(()),
+            depth => Err(Error::value(argument, format!("{} levels", depth + 1), format!("at most {MAX_DEPTH} deep"))),
+        }
+    }
+
+    /// The number of schedules within each other, itself counted.
+    fn depth(&self) -> usize {
+        match self {
+            Schedule::Warmup { then, .. } => 1 + then.depth(),
+            Schedule::Join { parts, .. } => 1 + parts.iter().map(Schedule::depth).max().unwrap_or(0),
+            Schedule::Form(..) | Schedule::Plateau(_) | Schedule::Custom(_) => 1,
+        }
+    }
+
+    /// Calls `visit` for each function from outside that is part of it.
+    pub fn for_each_function(&self, visit: &mut dyn FnMut(&dyn Function)) {
+        match self {
+            Schedule::Custom(Custom(function)) => visit(&**function),
+            Schedule::Warmup { then, .. } => then.for_each_function(visit),
+            Schedule::Join { parts, .. } => parts.iter().for_each(|part| part.for_each_function(visit)),
+            Schedule::Form(..) | Schedule::Plateau(_) => (),
+        }
+    }
+
+    /// Whether it may call a function from outside.
+    #[inline]
+    pub fn calls_outside(&self) -> bool {
+        match self {
+            Schedule::Form(..) | Schedule::Plateau(_) => false,
+            Schedule::Custom(_) => true,
+            Schedule::Warmup { then, .. } => then.calls_outside(),
+            Schedule::Join { parts, .. } => parts.iter().any(Schedule::calls_outside),
+        }
     }
 
     /// Takes the newest result into account, where that matters.

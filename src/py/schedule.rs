@@ -1,13 +1,13 @@
 //! `schuss.schedules` and learning rates.
 
 use std::any::Any;
-use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyReadonlyArrayDyn};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::errors::foreign;
 use crate::error::Result;
@@ -92,6 +92,10 @@ impl PySchedule {
         values.extend(arguments.into_iter().map(|(_, value)| value));
         Ok((slf.get_type().into_any(), PyTuple::new(py, values)?))
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visited(&self.schedule, &visit)
+    }
 }
 
 impl PySchedule {
@@ -170,6 +174,22 @@ impl Function for Callable {
         };
         Python::attach(value).map_err(foreign)
     }
+
+    fn copied(&self) -> Box<dyn Function> {
+        Box::new(Callable(Python::attach(|py| self.0.clone_ref(py))))
+    }
+}
+
+/// Shows the garbage collector every callable in a schedule.
+pub fn visited(schedule: &Schedule, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+    let mut result = Ok(());
+    schedule.for_each_function(&mut |function| {
+        let function: &dyn Any = function;
+        if let (Ok(()), Some(Callable(object))) = (&result, function.downcast_ref()) {
+            result = visit.call(object);
+        }
+    });
+    result
 }
 
 /// The schedule that a number, a schedule or any callable of the step stands for.
@@ -186,7 +206,7 @@ pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
             "lr must be a number, a schedule or a callable of the step, got {got}"
         )));
     }
-    Ok(Schedule::Custom(Custom(Arc::new(Callable(object.clone().unbind())))))
+    Ok(Schedule::Custom(Custom(Box::new(Callable(object.clone().unbind())))))
 }
 
 /// The number, schedule or callable that stands for a schedule.

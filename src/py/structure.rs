@@ -1,9 +1,12 @@
 //! The caller's structure: one array, or sequences and mappings of them, nested as they like.
 
-use pyo3::Borrowed;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
+use pyo3::{Borrowed, PyTypeInfo};
+
+use super::arrays::is_array;
+use crate::error::Error;
 
 /// Where the arrays are in what the caller gave.
 pub enum Structure {
@@ -15,49 +18,73 @@ pub enum Structure {
     Mapping(Vec<(Py<PyAny>, Structure)>),
 }
 
+/// How deep sequences and mappings may be nested. They are walked by functions that call themselves, so that one that holds
+/// itself would take all of the stack.
+const MAX_DEPTH: usize = 100;
+
 /// An array and where it is, for example `[0]["w"]`.
 pub type Placed<'py> = (Bound<'py, PyAny>, String);
 
 impl Structure {
-    /// The structure of `object`; its arrays are added to `leaves` in order.
-    pub fn of<'py>(object: &Bound<'py, PyAny>, path: &str, leaves: &mut Vec<Placed<'py>>) -> PyResult<Structure> {
-        if let Ok(mapping) = object.cast::<PyMapping>() {
+    /// The structure of `object`, which errors call `name`; its arrays are added to `leaves` in order, their places after
+    /// `path`.
+    pub fn of<'py>(
+        name: &str,
+        object: &Bound<'py, PyAny>,
+        path: &str,
+        leaves: &mut Vec<Placed<'py>>,
+    ) -> PyResult<Structure> {
+        Structure::of_level(name, object, path, 0, leaves)
+    }
+
+    fn of_level<'py>(
+        name: &str,
+        object: &Bound<'py, PyAny>,
+        path: &str,
+        depth: usize,
+        leaves: &mut Vec<Placed<'py>>,
+    ) -> PyResult<Structure> {
+        if depth > MAX_DEPTH {
+            let got = "one that is deeper, or that holds itself";
+            return Err(Error::value(name, got, format!("a structure of at most {MAX_DEPTH} levels")).into());
+        }
+        if let Some(mapping) = as_mapping(object)? {
             let mut items = vec![];
             for item in mapping.items()?.iter() {
                 let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item.extract()?;
-                let structure = Structure::of(&value, &format!("{path}[{}]", key.repr()?), leaves)?;
-                items.push((key.unbind(), structure));
+                let path = format!("{path}[{}]", key.repr()?);
+                items.push((key.unbind(), Structure::of_level(name, &value, &path, depth + 1, leaves)?));
             }
             return Ok(Structure::Mapping(items));
         }
         if let Some(items) = as_list(object)? {
-            let of_item =
-                |(index, item): (usize, Bound<'py, PyAny>)| Structure::of(&item, &format!("{path}[{index}]"), leaves);
+            let of_item = |(index, item): (usize, Bound<'py, PyAny>)| {
+                Structure::of_level(name, &item, &format!("{path}[{index}]"), depth + 1, leaves)
+            };
             return Ok(Structure::Sequence(items.iter().enumerate().map(of_item).collect::<PyResult<_>>()?));
         }
         leaves.push((object.clone(), path.to_owned()));
         Ok(Structure::Leaf)
     }
 
-    /// Calls `visit(index, array)` for every array of `object`, which must have this structure.
+    /// Adds what `object`, which must have this structure and which errors call `name`, has at the places of the arrays.
+    ///
+    /// Python may run: a mapping's look-ups, a sequence's items. So nothing is known of any array until this is over.
     #[inline]
-    pub fn visit(
-        &self,
-        object: Borrowed<'_, '_, PyAny>,
-        visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
-    ) -> PyResult<()> {
-        self.visit_as("grads", object, visit)
+    pub fn collect(&self, name: &str, object: Borrowed<'_, '_, PyAny>, leaves: &mut Vec<Py<PyAny>>) -> PyResult<()> {
+        self.collect_from(object, &|| name.to_owned(), leaves)
     }
 
-    /// The same for what errors call by another name than "grads".
-    #[inline]
-    pub fn visit_as(
-        &self,
-        name: &str,
-        object: Borrowed<'_, '_, PyAny>,
-        visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
-    ) -> PyResult<()> {
-        self.visit_from(object, &mut 0, &|| name.to_owned(), visit)
+    /// Calls `visit` for each key, as a garbage collector does.
+    pub fn for_each_key<E>(&self, visit: &mut dyn FnMut(&Py<PyAny>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Structure::Leaf => Ok(()),
+            Structure::Sequence(items) => items.iter().try_for_each(|item| item.for_each_key(visit)),
+            Structure::Mapping(items) => items.iter().try_for_each(|(key, item)| {
+                visit(key)?;
+                item.for_each_key(visit)
+            }),
+        }
     }
 
     /// The names of the arrays, such as "encoder.w" and "0"; of one array alone, "".
@@ -102,50 +129,60 @@ impl Structure {
         }
     }
 
-    fn visit_from(
+    fn collect_from(
         &self,
         object: Borrowed<'_, '_, PyAny>,
-        next: &mut usize,
         path: &dyn Fn() -> String,
-        visit: &mut dyn FnMut(usize, Borrowed<'_, '_, PyAny>) -> PyResult<()>,
+        leaves: &mut Vec<Py<PyAny>>,
     ) -> PyResult<()> {
         match self {
             Structure::Leaf => {
-                *next += 1;
-                visit(*next - 1, object)
+                leaves.push(object.to_owned().unbind());
+                Ok(())
             }
             Structure::Sequence(items) => {
                 if let Ok(list) = object.cast::<PyList>() {
                     expect_len(list.len(), items.len(), path)?;
                     for (index, item) in items.iter().enumerate() {
                         let path = || format!("{}[{index}]", path());
-                        item.visit_from(list.get_item(index)?.as_borrowed(), next, &path, visit)?;
+                        item.collect_from(list.get_item(index)?.as_borrowed(), &path, leaves)?;
                     }
                     return Ok(());
                 }
                 let Some(list) = as_list(&object)? else {
                     return Err(wrong_kind(object, "a sequence", path));
                 };
-                self.visit_from(list.as_any().as_borrowed(), next, path, visit)
+                self.collect_from(list.as_any().as_borrowed(), path, leaves)
             }
             Structure::Mapping(items) => {
-                let Ok(mapping) = object.cast::<PyMapping>() else {
+                let Some(mapping) = as_mapping(&object)? else {
                     return Err(wrong_kind(object, "a mapping", path));
                 };
                 expect_len(mapping.len()?, items.len(), path)?;
                 for (key, item) in items {
                     let key = key.bind(object.py());
                     let place = || format!("{}[{}]", path(), key.repr().map_or_else(|_| "?".into(), |r| r.to_string()));
-                    let Ok(value) = mapping.get_item(key) else {
-                        let message = format!("{} must be there as in params, got a mapping without it", place());
-                        return Err(PyValueError::new_err(message));
-                    };
-                    item.visit_from(value.as_borrowed(), next, &place, visit)?;
+                    let value = mapping.get_item(key).map_err(|raised| without(raised, key.py(), &place))?;
+                    item.collect_from(value.as_borrowed(), &place, leaves)?;
                 }
                 Ok(())
             }
         }
     }
+}
+
+/// A mapping; None for what is none.
+#[inline]
+pub fn as_mapping<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyMapping>>> {
+    if !object.is_instance_of::<PyDict>() {
+        // What is known at a glance, before a class is asked whether it is a mapping.
+        let known =
+            object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() || is_array(object.as_borrowed());
+        if known || !object.is_instance(&PyMapping::type_object(object.py()))? {
+            return Ok(None);
+        }
+    }
+    Ok(object.cast::<PyMapping>().ok().cloned())
 }
 
 /// A sequence as a list; None for what is no sequence of arrays.
@@ -159,10 +196,15 @@ pub fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
     if let Ok(tuple) = object.cast::<PyTuple>() {
         return Ok(Some(tuple.to_list()));
     }
-    match object.cast::<PySequence>() {
-        Ok(sequence) => Ok(Some(sequence.to_list()?)),
-        Err(_) => Ok(None),
+    if is_array(object.as_borrowed()) || !object.is_instance(&PySequence::type_object(object.py()))? {
+        return Ok(None);
     }
+    object.cast::<PySequence>().ok().map(|sequence| sequence.to_list()).transpose()
+}
+
+/// What an iterable gives, one after the other: no length that it claims is believed.
+pub fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    object.try_iter()?.collect()
 }
 
 #[inline]
@@ -171,6 +213,15 @@ fn expect_len(got: usize, expected: usize, path: &dyn Fn() -> String) -> PyResul
         return Ok(());
     }
     Err(PyValueError::new_err(format!("{} must be {expected} entries as in params, got {got}", path())))
+}
+
+/// A key that a mapping does not have; whatever else its look-up raises is its own.
+#[cold]
+fn without(raised: PyErr, py: Python<'_>, place: &dyn Fn() -> String) -> PyErr {
+    match raised.is_instance_of::<PyKeyError>(py) {
+        true => PyValueError::new_err(format!("{} must be there as in params, got a mapping without it", place())),
+        false => raised,
+    }
 }
 
 #[cold]

@@ -9,13 +9,14 @@ use super::tensors::{Gradients, Tensors};
 use super::update::update;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use crate::optim::optimizer::Optimizer;
+use crate::optim::optimizer::{Optimizer, Rates};
 use crate::optim::options::NonFinite;
 use crate::scalar::Scalar;
 
 /// Adds a gradient to those of this round; makes the step where it is the last.
 pub(super) fn gather<T: Scalar>(
     optimizer: &mut Optimizer<T>,
+    rates: &Rates,
     tensors: impl Tensors<T>,
     active: &Active,
     threads: usize,
@@ -30,8 +31,6 @@ pub(super) fn gather<T: Scalar>(
     let Some(slot) = optimizer.gathered() else { return Ok(false) };
     let accumulate = optimizer.surroundings().accumulate;
     let last = optimizer.counts().gathered + 1 >= accumulate;
-    // Asked before anything changes: a schedule may fail.
-    (0..optimizer.groups().len()).try_for_each(|group| optimizer.lr(group).map(|_| ()))?;
     let share = T::from_f64(1.0 / accumulate as f64);
     let sums = &mut optimizer.slots_mut()[slot];
     for range in active.ranges() {
@@ -46,8 +45,12 @@ pub(super) fn gather<T: Scalar>(
     if !last {
         return Ok(false);
     }
-    let gathered = Gathered { values: optimizer.slots()[slot].clone(), offsets: optimizer.offsets().to_vec() };
-    let mut step = begin(optimizer, &gathered, active, threads)?;
+    // Out of the optimizer for as long as they are the step's gradients.
+    let values = std::mem::take(&mut optimizer.slots_mut()[slot]);
+    let gathered = Gathered { values, offsets: optimizer.offsets().to_vec() };
+    let begun = begin(optimizer, rates, &gathered, active, threads);
+    optimizer.slots_mut()[slot] = gathered.values;
+    let mut step = begun?;
     update(optimizer, tensors, active, &mut step, threads);
     Ok(step.skipped())
 }

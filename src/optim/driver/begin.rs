@@ -5,13 +5,14 @@ use super::norms::{Look, first_nonfinite, norm, norms, zero_if_finite};
 use super::parallel::Direction;
 use super::tensors::Gradients;
 use crate::error::{Error, Result};
-use crate::optim::optimizer::Optimizer;
+use crate::optim::optimizer::{Optimizer, Rates};
 use crate::optim::step::Step;
 use crate::scalar::Scalar;
 
 /// Looks at all gradients, then fixes the scalars of the step.
 pub(super) fn begin<T: Scalar>(
     optimizer: &mut Optimizer<T>,
+    rates: &Rates,
     grads: &impl Gradients<T>,
     active: &Active,
     threads: usize,
@@ -28,7 +29,7 @@ pub(super) fn begin<T: Scalar>(
         None if optimizer.clips() => norm(grads, look),
         None => zero_if_finite(grads, look),
     });
-    let mut step = match optimizer.begin_step(of_all) {
+    let mut step = match optimizer.begin_step_at(rates, of_all) {
         Err(Error::NonFinite { step, .. }) => {
             let tensor = first_nonfinite(grads, active).unwrap_or(0);
             return Err(Error::NonFinite { place: grads.gradient_name(tensor), step });

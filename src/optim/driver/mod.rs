@@ -12,5 +12,5 @@ mod step;
 mod tensors;
 mod update;
 
-pub use step::step;
+pub use step::{step, step_at};
 pub use tensors::{Gradients, Tensors};

@@ -6,7 +6,7 @@ use super::begin::begin;
 use super::tensors::Tensors;
 use super::update::update;
 use crate::error::Result;
-use crate::optim::optimizer::Optimizer;
+use crate::optim::optimizer::{Optimizer, Rates};
 use crate::scalar::Scalar;
 use crate::simd::FlushDenormals;
 
@@ -19,13 +19,24 @@ const ELEMENTS_PER_THREAD: usize = 32 * 1024;
 /// part in anything. Fails, with nothing changed, where a gradient is not finite and the options say so, or where the
 /// learning-rate schedule fails.
 pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, threads: usize) -> Result<bool> {
+    let rates = optimizer.rates()?;
+    step_at(optimizer, &rates, tensors, threads)
+}
+
+/// The same with learning rates that were asked for before: nothing outside is called any more.
+pub fn step_at<T: Scalar>(
+    optimizer: &mut Optimizer<T>,
+    rates: &Rates,
+    tensors: impl Tensors<T>,
+    threads: usize,
+) -> Result<bool> {
     let _flushed = FlushDenormals::new();
     let active = Active::new(optimizer, &tensors);
     let threads = threads.min(active.count() / ELEMENTS_PER_THREAD).max(1);
     if optimizer.surroundings().accumulate > 1 {
-        return gather(optimizer, tensors, &active, threads);
+        return gather(optimizer, rates, tensors, &active, threads);
     }
-    let mut step = begin(optimizer, &tensors, &active, threads)?;
+    let mut step = begin(optimizer, rates, &tensors, &active, threads)?;
     update(optimizer, tensors, &active, &mut step, threads);
     Ok(step.skipped())
 }

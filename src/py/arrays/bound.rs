@@ -7,6 +7,7 @@ use pyo3::types::PyTuple;
 use super::fields::{Element, Fields};
 use super::overlap::Extents;
 use super::param::{Param, equal};
+use super::pins::Pins;
 use super::row_gradient::RowGradient;
 use super::row_pair::row_gradient;
 use super::views::Views;
@@ -95,12 +96,11 @@ impl<T: Scalar> Arrays<T> {
         self.params[index].array.bind(py)
     }
 
-    /// Refuses parameters that are no longer what they were, and forgets the gradients of the last step.
+    /// Forgets the gradients of the last step.
     #[inline]
-    pub fn begin(&mut self, py: Python<'_>) -> Result<()> {
+    pub fn begin(&mut self) {
         self.copies.clear();
         self.rows.clear();
-        self.verify(py)
     }
 
     /// Refuses parameters that are no longer what they were, or that may not be written.
@@ -109,12 +109,18 @@ impl<T: Scalar> Arrays<T> {
         self.params.iter().try_for_each(|param| param.verify(py))
     }
 
-    /// Takes a parameter's gradient for this step.
+    /// Whether a parameter's gradient for this step is one of some rows, which has been taken already.
+    #[inline]
+    pub fn has_rows(&self, index: usize) -> bool {
+        self.rows.get(index).is_some_and(Option::is_some)
+    }
+
+    /// Takes a parameter's gradient for this step. No Python runs, unless it is refused.
     #[inline]
     pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
         let param = &self.params[index];
         let Some(fields) = Fields::of(gradient) else { return Err(param.refuse(gradient)) };
-        let element = match fields.descr() == param.descr {
+        let element = match param.has_descr(fields) {
             true => Some(param.element),
             false => fields.element().filter(|&element| param.element.takes(element)),
         };
@@ -138,7 +144,7 @@ impl<T: Scalar> Arrays<T> {
     }
 
     /// Takes a gradient of some rows for this step: a pair of an array of their indices along axis 0, and one of their
-    /// gradients. They are copied.
+    /// gradients. They are copied, in which Python may run.
     pub fn set_rows(&mut self, index: usize, pair: &Bound<'_, PyTuple>) -> PyResult<()> {
         let gradient = row_gradient(&self.params[index], pair)?;
         self.rows.resize_with(self.params.len(), || None);
@@ -146,7 +152,7 @@ impl<T: Scalar> Arrays<T> {
         Ok(())
     }
 
-    /// Fixes where each tensor's gradients are among all, now that they are set; gives their number.
+    /// Fixes where each tensor's gradients are among all, now that those of some rows are set; gives their number.
     #[inline]
     pub fn place_gradients(&mut self) -> usize {
         if !self.rows.is_empty() {
@@ -174,11 +180,25 @@ impl<T: Scalar> Arrays<T> {
     /// Parameters and gradients, for the core.
     ///
     /// # Safety
-    /// Since `begin`, `set_gradient` or `set_rows` must have succeeded for every array, then `place_gradients`; until the views
-    /// are dropped every gradient must be kept alive, and nobody may write to gradients or touch parameters.
+    /// Since `begin`, `set_rows` must have succeeded for some arrays, then `place_gradients` and `verify`, then `set_gradient`
+    /// for all others. Between `verify` and the end of the views no Python may run in this thread; every gradient must be kept
+    /// alive, and nobody may write to gradients or touch parameters.
     pub unsafe fn views(&mut self) -> Views<'_, T> {
         let Arrays { params, grads, offsets, rows, positions, .. } = &*self;
         Views::new(params, grads, rows, offsets, if rows.is_empty() { offsets } else { positions })
+    }
+
+    /// Has NumPy refuse to resize parameters and gradients for as long as the pins are there.
+    pub fn pin(&self, py: Python<'_>, gradients: &[Py<PyAny>]) -> PyResult<Pins> {
+        let mut pins = Pins::default();
+        self.params.iter().try_for_each(|param| pins.add(param.array.bind(py)))?;
+        gradients.iter().try_for_each(|gradient| pins.add(gradient.bind(py)))?;
+        Ok(pins)
+    }
+
+    /// All Python objects that it holds, for the garbage collector.
+    pub fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        self.params.iter().map(|param| &param.array)
     }
 
     /// All parameters, in their order.

@@ -103,6 +103,12 @@ impl<'a> Fields<'a> {
         self.0.data.cast()
     }
 
+    /// What the memory belongs to, where that is another object.
+    pub fn base<'py>(self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: NumPy keeps a reference there, or null; the interpreter is attached.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, self.0.base.cast()) }
+    }
+
     /// The lengths of the axes.
     #[inline]
     pub fn shape(self) -> &'a [npy_intp] {
@@ -129,6 +135,12 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn descr(self) -> *mut PyArray_Descr {
         self.0.descr
+    }
+
+    /// The dtype object.
+    pub fn descr_object(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        // SAFETY: an array keeps a reference to its dtype; the interpreter is attached.
+        unsafe { Bound::from_borrowed_ptr(py, self.0.descr.cast()) }
     }
 
     /// The dtype, where it is one that we take and in this machine's byte order.

@@ -10,6 +10,7 @@ mod fields;
 mod half;
 mod overlap;
 mod param;
+mod pins;
 mod row_gradient;
 mod row_pair;
 mod views;

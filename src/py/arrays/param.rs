@@ -1,7 +1,6 @@
 //! One parameter of an optimizer, and what it was when it was bound.
 
 use numpy::npyffi::npy_intp;
-use numpy::npyffi::objects::PyArray_Descr;
 use pyo3::Borrowed;
 use pyo3::prelude::*;
 
@@ -19,7 +18,8 @@ pub struct Param {
     data: *mut u8,
     pub shape: Vec<npy_intp>,
     strides: Vec<npy_intp>,
-    pub descr: *mut PyArray_Descr,
+    /// Kept, so that no other dtype can be at its address.
+    descr: Py<PyAny>,
     pub c_contiguous: bool,
     pub f_contiguous: bool,
     pub order: Order,
@@ -50,7 +50,7 @@ impl Param {
             data: fields.data(),
             shape: fields.shape().to_vec(),
             strides: fields.strides().to_vec(),
-            descr: fields.descr(),
+            descr: fields.descr_object(array.py()).unbind(),
             c_contiguous: fields.c_contiguous() && fields.aligned(),
             f_contiguous: fields.f_contiguous() && fields.aligned(),
             order,
@@ -73,10 +73,16 @@ impl Param {
     pub fn verify_layout<'a>(&'a self, py: Python<'a>) -> Result<Fields<'a>> {
         let fields = Fields::of_array(self.array.bind_borrowed(py));
         let same = fields.data() == self.data
-            && fields.descr() == self.descr
+            && self.has_descr(fields)
             && equal(fields.shape(), &self.shape)
             && equal(fields.strides(), &self.strides);
         if same { Ok(fields) } else { Err(self.changed()) }
+    }
+
+    /// Whether an array has the very dtype of this one.
+    #[inline]
+    pub fn has_descr(&self, fields: Fields<'_>) -> bool {
+        fields.descr().cast() == self.descr.as_ptr()
     }
 
     #[cold]

@@ -11,7 +11,7 @@ use crate::mlp::Network;
 use crate::mlp::data::Data;
 use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
-use crate::py::optimizer::PyOptimizer;
+use crate::py::optimizer::{PyOptimizer, writing};
 use crate::py::precision::Precision;
 
 /// How to train.
@@ -65,7 +65,8 @@ impl<'py> Fit<'_, 'py> {
         let data = BorrowedRows::new(network, data, options.threads)?;
         let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
-        let mut optimizer = self.optimizer.try_borrow_mut()?;
+        let mut optimizer = writing(self.optimizer)?;
+        optimizer.expect_idle()?;
         let optimizer = optimizer.core::<T>().filter(|optimizer| has_tensors_of(optimizer, network));
         let expected = "bound to the parameters of this network, net.params";
         let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;

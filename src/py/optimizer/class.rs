@@ -3,12 +3,13 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::binding::Binding;
-use super::object::{PyOptimizer, RecipeOrBinding};
+use super::object::{PyOptimizer, RecipeOrBinding, next_lr, reading, writing};
 use super::param_group::ParamGroup;
 use super::recipe::{Group, Recipe};
-use super::{pickle, state, value};
+use super::{pickle, references, state, stepping, value};
 use crate::optim::options::Convention;
 use crate::py::precision::dispatch;
 
@@ -39,7 +40,7 @@ impl PyOptimizer {
             Some(params) => RecipeOrBinding::with_params(recipe, params)?,
             None => RecipeOrBinding::Recipe(recipe),
         };
-        Ok(PyOptimizer { inner })
+        Ok(PyOptimizer::of(inner))
     }
 
     /// A new optimizer with the same options, bound to parameters; this one stays as it is.
@@ -67,10 +68,10 @@ impl PyOptimizer {
         params: &Bound<'py, PyAny>,
         names: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let recipe = slf.borrow().inner.recipe(slf.py())?;
+        let recipe = reading(slf)?.inner.recipe(slf.py())?;
         let inner = RecipeOrBinding::bound_to(recipe, params, names)?;
         let new = slf.get_type().call0()?;
-        new.cast::<Self>()?.borrow_mut().inner = inner;
+        writing(new.cast::<Self>()?)?.inner = inner;
         Ok(new)
     }
 
@@ -95,21 +96,20 @@ impl PyOptimizer {
     ///     `accumulate`, `lookahead`, `ema` or `swa_start`, needs all of them.
     /// NonFiniteError
     ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
-    fn step(&mut self, grads: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Binding { structure, stepper, .. } = self.inner.binding_mut()?;
-        dispatch!(stepper, stepper => stepper.step(structure, grads))
+    fn step(slf: &Bound<'_, Self>, grads: &Bound<'_, PyAny>) -> PyResult<()> {
+        stepping::step(slf, grads)
     }
 
     /// float: The learning rate of the next step, of the first group, before its `lr_factor`; setting it sets a constant in
     /// every group.
     #[getter]
-    fn lr(&self) -> PyResult<f64> {
-        self.inner.lr(0)
+    fn lr(slf: &Bound<'_, Self>) -> PyResult<f64> {
+        next_lr(slf, 0)
     }
 
     #[setter]
-    fn set_lr(&mut self, lr: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.inner.set_all("lr", lr)
+    fn set_lr(slf: &Bound<'_, Self>, lr: &Bound<'_, PyAny>) -> PyResult<()> {
+        writing(slf)?.inner.set_all("lr", lr)
     }
 
     /// Tells schedules that depend on results the newest one; all others take no notice.
@@ -120,28 +120,28 @@ impl PyOptimizer {
     /// ----------
     /// result : float
     ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
-    fn tell(&mut self, result: f64) -> PyResult<()> {
-        dispatch!(&mut self.inner.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
+    fn tell(slf: &Bound<'_, Self>, result: f64) -> PyResult<()> {
+        dispatch!(&mut writing(slf)?.inner.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
         Ok(())
     }
 
     /// int: Steps taken; skipped steps are not among them.
     #[getter]
-    fn step_count(&self) -> u64 {
-        self.inner.counts().steps
+    fn step_count(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        Ok(reading(slf)?.inner.counts().steps)
     }
 
     /// int: Steps left out because a gradient was not finite (``nonfinite="skip"``).
     #[getter]
-    fn skipped_steps(&self) -> u64 {
-        self.inner.counts().skipped
+    fn skipped_steps(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        Ok(reading(slf)?.inner.counts().skipped)
     }
 
     /// list of ParamGroup: The groups' live options: ``opt.param_groups[0]["lr"] = 0.1`` takes effect at the next step.
     #[getter]
-    fn param_groups(slf: &Bound<'_, Self>) -> Vec<ParamGroup> {
-        let count = slf.borrow().inner.len();
-        (0..count).map(|index| ParamGroup::new(slf, index)).collect()
+    fn param_groups(slf: &Bound<'_, Self>) -> PyResult<Vec<ParamGroup>> {
+        let count = reading(slf)?.inner.len();
+        Ok((0..count).map(|index| ParamGroup::new(slf, index)).collect())
     }
 
     /// The averaged parameters: what `ema` or `swa_start` keep, or the average of a schedule-free rule.
@@ -155,8 +155,9 @@ impl PyOptimizer {
     /// ------
     /// ValueError
     ///     If there is no average.
-    fn averaged_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Binding { structure, stepper, .. } = self.inner.binding()?;
+    fn averaged_params<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (this, py) = (reading(slf)?, slf.py());
+        let Binding { structure, stepper, .. } = this.inner.binding()?;
         let Some(averages) = dispatch!(stepper, stepper => stepper.averaged(py))? else {
             return Err(PyValueError::new_err(
                 "there is no average of the parameters: make the optimizer with ema or swa_start",
@@ -175,8 +176,8 @@ impl PyOptimizer {
     ///     array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
     ///     dtype); ``gathered`` (gradients since the last step, with `accumulate`) and ``memory`` (for each group the
     ///     numbers that its rule remembers, and the steps in which it was frozen, where there were any).
-    fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        state::saved(&self.inner, py)
+    fn state_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        state::saved(&reading(slf)?.inner, slf.py())
     }
 
     /// Continues from a state that `state_dict` has given: options, counts and state arrays are taken over.
@@ -191,8 +192,10 @@ impl PyOptimizer {
     /// ------
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
-    fn load_state_dict(&mut self, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
-        state::load(&mut self.inner, state_dict)
+    fn load_state_dict(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
+        let mut this = writing(slf)?;
+        this.expect_idle()?;
+        state::load(&mut this.inner, state_dict)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
@@ -213,7 +216,15 @@ impl PyOptimizer {
         slf.get_type().hash()
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        value::text(&self.inner, py)
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        value::text(&reading(slf)?.inner, slf.py())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        references::visited(&self.inner, &visit)
+    }
+
+    fn __clear__(&mut self) {
+        references::clear(&mut self.inner);
     }
 }

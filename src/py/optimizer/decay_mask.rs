@@ -32,12 +32,12 @@ impl Members<'_, '_> {
         let all = match flat.filter(|flat| flat.len() == self.names.len()) {
             Some(flat) => flat,
             None => {
-                let mut all = vec![];
-                self.structure.visit_as("decay_where", mask.as_borrowed(), &mut |index, value| {
-                    all.push(truth(&format!("decay_where of {:?}", self.names[index]), &value)?);
-                    Ok(())
-                })?;
-                all
+                let mut given = vec![];
+                self.structure.collect("decay_where", mask.as_borrowed(), &mut given)?;
+                let of_array = |(value, name): (&Py<PyAny>, &String)| {
+                    truth(&format!("decay_where of {name:?}"), value.bind(mask.py()))
+                };
+                given.iter().zip(self.names).map(of_array).collect::<PyResult<_>>()?
             }
         };
         Ok(self.numbers.iter().map(|&number| all[number]).collect())

@@ -12,11 +12,13 @@ mod param_group;
 mod pickle;
 mod plan;
 mod recipe;
+mod references;
 mod selector;
 mod state;
 mod stepper;
 mod stepper_state;
+mod stepping;
 mod value;
 
-pub use object::PyOptimizer;
+pub use object::{PyOptimizer, writing};
 pub use param_group::ParamGroup;

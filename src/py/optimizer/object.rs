@@ -1,6 +1,8 @@
 //! The Python object: a recipe, or an optimizer at work.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
@@ -23,6 +25,42 @@ use crate::scalar::Scalar;
 #[pyclass(name = "Optimizer", module = "schuss", subclass)]
 pub struct PyOptimizer {
     pub inner: RecipeOrBinding,
+    /// Whether a step is waiting for a schedule, which may look at this object but not make another step.
+    asking: Arc<AtomicBool>,
+}
+
+/// Says for as long as it lives that an optimizer's step waits for a schedule.
+pub struct Asking(Arc<AtomicBool>);
+
+impl Asking {
+    /// Of an optimizer that is idle.
+    pub fn new(optimizer: &PyOptimizer) -> Self {
+        optimizer.asking.store(true, Ordering::Relaxed);
+        Asking(optimizer.asking.clone())
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// An optimizer, to be looked at.
+#[inline]
+pub fn reading<'py>(optimizer: &Bound<'py, PyOptimizer>) -> PyResult<PyRef<'py, PyOptimizer>> {
+    optimizer.try_borrow().map_err(|_| busy())
+}
+
+/// An optimizer, to be changed.
+#[inline]
+pub fn writing<'py>(optimizer: &Bound<'py, PyOptimizer>) -> PyResult<PyRefMut<'py, PyOptimizer>> {
+    optimizer.try_borrow_mut().map_err(|_| busy())
+}
+
+#[cold]
+fn busy() -> PyErr {
+    PyRuntimeError::new_err("this optimizer is in use by a training or a step that is under way")
 }
 
 /// What an optimizer is in Python.
@@ -32,6 +70,17 @@ pub enum RecipeOrBinding {
 }
 
 impl PyOptimizer {
+    /// A recipe, or an optimizer at work.
+    pub fn of(inner: RecipeOrBinding) -> Self {
+        PyOptimizer { inner, asking: Arc::default() }
+    }
+
+    /// Refuses a step, and whatever replaces the state, while a step waits for a schedule.
+    #[inline]
+    pub fn expect_idle(&self) -> PyResult<()> {
+        if self.asking.load(Ordering::Relaxed) { Err(busy()) } else { Ok(()) }
+    }
+
     /// The core's optimizer, where this one is bound to arrays of that precision.
     pub fn core<T: Scalar>(&mut self) -> Option<&mut Optimizer<T>> {
         match &mut self.inner {
@@ -141,11 +190,6 @@ impl RecipeOrBinding {
         }
     }
 
-    /// The learning rate of a group's next step, before its factor.
-    pub fn lr(&self, group: usize) -> PyResult<f64> {
-        Ok(self.config(group).schedule().value(self.counts().steps as f64)?)
-    }
-
     /// Changes an option of a group; of all where it is about the whole step.
     pub fn set(&mut self, group: usize, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let groups = if is_of_whole_step(name) { 0..self.len() } else { group..group + 1 };
@@ -185,6 +229,17 @@ impl RecipeOrBinding {
         }
         Ok(Recipe { groups })
     }
+}
+
+/// The learning rate of a group's next step, before its factor. A function that gives it may look at the optimizer, and
+/// change it.
+pub fn next_lr(optimizer: &Bound<'_, PyOptimizer>, group: usize) -> PyResult<f64> {
+    let (schedule, steps);
+    {
+        let this = reading(optimizer)?;
+        (schedule, steps) = (this.inner.config(group).schedule().clone(), this.inner.counts().steps);
+    }
+    Ok(schedule.value(steps as f64)?)
 }
 
 #[cold]

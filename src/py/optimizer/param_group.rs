@@ -3,8 +3,9 @@
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit};
 
-use super::object::{PyOptimizer, RecipeOrBinding};
+use super::object::{PyOptimizer, RecipeOrBinding, next_lr, reading, writing};
 
 /// One group's options, live.
 #[pyclass(module = "schuss", mapping, frozen)]
@@ -16,10 +17,12 @@ pub struct ParamGroup {
 #[pymethods]
 impl ParamGroup {
     fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        let inner = &self.optimizer.borrow(py).inner;
+        if key == "lr" {
+            return Ok(next_lr(self.optimizer.bind(py), self.index)?.into_pyobject(py)?.into_any());
+        }
+        let inner = &reading(self.optimizer.bind(py))?.inner;
         let name = inner.extras(self.index).name.as_ref();
         match key {
-            "lr" => Ok(inner.lr(self.index)?.into_pyobject(py)?.into_any()),
             "params" => self.params(py, inner),
             "name" if name.is_some() => Ok(name.into_pyobject(py)?.into_any()),
             _ => {
@@ -35,31 +38,35 @@ impl ParamGroup {
             let message = format!("{key} of a group cannot be replaced: make a new optimizer");
             return Err(PyValueError::new_err(message));
         }
-        self.optimizer.borrow_mut(value.py()).inner.set(self.index, key, value)
+        writing(self.optimizer.bind(value.py()))?.inner.set(self.index, key, value)
     }
 
     /// The keys: "params", "name" where the group has one, "lr" and the options.
-    fn keys(&self, py: Python<'_>) -> Vec<&'static str> {
-        let inner = &self.optimizer.borrow(py).inner;
+    fn keys(&self, py: Python<'_>) -> PyResult<Vec<&'static str>> {
+        let inner = &reading(self.optimizer.bind(py))?.inner;
         let name = inner.extras(self.index).name.as_ref().map(|_| "name");
         let options = inner.config(self.index).options().iter().map(|(option, _)| option.name);
-        ["params"].into_iter().chain(name).chain(["lr"]).chain(options).collect()
+        Ok(["params"].into_iter().chain(name).chain(["lr"]).chain(options).collect())
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(self.keys(py).into_pyobject(py)?.try_iter()?.into_any())
+        Ok(self.keys(py)?.into_pyobject(py)?.try_iter()?.into_any())
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.keys(py).len()
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.keys(py)?.len())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let mut items = vec![];
-        for key in self.keys(py).into_iter().filter(|key| *key != "params") {
+        for key in self.keys(py)?.into_iter().filter(|key| *key != "params") {
             items.push(format!("{key:?}: {}", self.__getitem__(py, key)?.repr()?));
         }
         Ok(format!("ParamGroup({{{}}})", items.join(", ")))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.optimizer)
     }
 }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::binding::Binding;
-use super::object::{PyOptimizer, RecipeOrBinding};
+use super::object::{PyOptimizer, RecipeOrBinding, reading, writing};
 use super::plan::{Grouping, Plan};
 use super::recipe::{Group, Recipe};
 use super::selector::Selector;
@@ -19,7 +19,7 @@ const GROUPINGS: [(&str, Grouping); 3] =
 /// The class, then for [`restore`] what makes one of its objects this one. The arrays are the very ones that it updates, so
 /// whoever copies them together with the optimizer gets an optimizer of the copies.
 pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTuple>> {
-    let (py, inner) = (slf.py(), &slf.borrow().inner);
+    let (py, inner) = (slf.py(), &reading(slf)?.inner);
     let parts = PyDict::new(py);
     let (groups, selectors) = (PyList::empty(py), PyList::empty(py));
     if let RecipeOrBinding::Bound(bound) = inner {
@@ -63,7 +63,7 @@ fn selector_of(py: Python<'_>, inner: &RecipeOrBinding, group: usize) -> Option<
 pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
     let part = |name: &str| part_of(parts, name);
     let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
-    let base = Group::new(slf.borrow().inner.config(0).spec().name, convention)?;
+    let base = Group::new(reading(slf)?.inner.config(0).spec().name, convention)?;
     let mut groups = vec![];
     let selectors = part("selectors")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     for (saved, selector) in part("param_groups")?.extract::<Vec<Bound<'_, PyDict>>>()?.iter().zip(selectors) {
@@ -85,7 +85,11 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
             inner
         }
     };
-    slf.borrow_mut().inner = inner;
+    {
+        let mut this = writing(slf)?;
+        this.expect_idle()?;
+        this.inner = inner;
+    }
     match parts.get_item("attributes")? {
         Some(attributes) => slf.getattr("__dict__")?.call_method1("update", (attributes,)).map(|_| ()),
         None => Ok(()),

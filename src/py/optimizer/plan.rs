@@ -35,7 +35,7 @@ impl<'py> Plan<'py> {
     /// A recipe, and the arrays that it is for.
     pub fn of_arrays(recipe: Recipe, params: &Bound<'py, PyAny>, names: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
         let mut arrays = vec![];
-        let structure = Structure::of(params, "", &mut arrays)?;
+        let structure = Structure::of("params", params, "", &mut arrays)?;
         let names = names_of(params.py(), &structure, arrays.len(), names)?;
         let group_of = recipe.group_of(&names, &arrays)?;
         let grouping = if recipe.groups.len() > 1 { Grouping::Selections } else { Grouping::One };
@@ -47,7 +47,7 @@ impl<'py> Plan<'py> {
         let (mut arrays, mut group_of) = (vec![], vec![]);
         let (mut keys, mut structures, mut groups) = (vec![], vec![], vec![]);
         for (index, part) in parts.into_iter().enumerate() {
-            structures.push(Structure::of(&part.arrays, &part.place, &mut arrays)?);
+            structures.push(Structure::of("params", &part.arrays, &part.place, &mut arrays)?);
             group_of.resize(arrays.len(), index);
             keys.extend(part.key.map(Bound::unbind));
             groups.push(part.group);
@@ -69,7 +69,7 @@ impl<'py> Plan<'py> {
         group_of: Vec<usize>,
     ) -> PyResult<Self> {
         let mut arrays = vec![];
-        let structure = Structure::of(params, "", &mut arrays)?;
+        let structure = Structure::of("params", params, "", &mut arrays)?;
         let names = names_of(params.py(), &structure, arrays.len(), Some(names))?;
         let parts = match &structure {
             _ if grouping != Grouping::Parts => groups.len(),

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::cores::cores;
-use crate::optim::{Config, Optimizer, driver};
+use crate::optim::{Config, Optimizer, Rates, driver};
 use crate::py::arrays::{Arrays, is_array};
 use crate::py::structure::{Placed, Structure};
 use crate::scalar::Scalar;
@@ -29,37 +29,59 @@ impl<T: Scalar> Stepper<T> {
         Ok(Stepper { optimizer, arrays, gradients: vec![] })
     }
 
-    /// Updates the arrays by one step.
+    /// The first part of a step: takes the gradients out of the caller's structure. Python may run.
     #[inline]
-    pub fn step(&mut self, structure: &Structure, grads: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub fn collect(&mut self, structure: &Structure, grads: &Bound<'_, PyAny>) -> PyResult<()> {
         let Stepper { optimizer, arrays, gradients } = self;
-        arrays.begin(grads.py())?;
-        let visited = structure.visit(grads.as_borrowed(), &mut |index, gradient| {
-            if let Ok(pair) = gradient.cast::<PyTuple>() {
-                optimizer.expect_rows_allowed()?;
-                return arrays.set_rows(index, &pair);
-            }
-            let gradient = match arrays.is_number(index) && !is_array(gradient) {
-                true => from_scalar(gradient)?,
-                false => gradient.to_owned(),
-            };
-            arrays.set_gradient(index, gradient.as_borrowed())?;
-            gradients.push(gradient.unbind());
-            Ok(())
-        });
-        let result = visited.and_then(|()| {
-            let large = arrays.place_gradients() >= RELEASE;
-            // SAFETY: every gradient was set and is kept alive in `gradients`. While other threads run, this object stays
-            // borrowed, and its documentation reserves parameters and gradients for the step.
-            let views = unsafe { arrays.views() };
-            match large {
-                true => grads.py().detach(|| driver::step(optimizer, views, cores())),
-                false => driver::step(optimizer, views, 1),
-            }
-            .map_err(PyErr::from)
-        });
         gradients.clear();
-        result.map(|_| ())
+        arrays.begin();
+        structure.collect("grads", grads.as_borrowed(), gradients)?;
+        for (index, gradient) in gradients.iter_mut().enumerate() {
+            let given = gradient.bind_borrowed(grads.py());
+            if let Ok(pair) = given.cast::<PyTuple>() {
+                optimizer.expect_rows_allowed()?;
+                arrays.set_rows(index, &pair)?;
+            } else if arrays.is_number(index) && !is_array(given) {
+                *gradient = from_scalar(given)?.unbind();
+            }
+        }
+        Ok(())
+    }
+
+    /// The last part: updates the arrays. What was collected may have changed since, so it is only looked at now, and no
+    /// Python runs any more in this thread.
+    #[inline]
+    pub fn update(&mut self, py: Python<'_>, rates: &Rates) -> PyResult<()> {
+        let Stepper { optimizer, arrays, gradients } = self;
+        let large = arrays.place_gradients() >= RELEASE;
+        let pins = if large { Some(arrays.pin(py, gradients)?) } else { None };
+        arrays.verify(py)?;
+        for (index, gradient) in gradients.iter().enumerate() {
+            if !arrays.has_rows(index) {
+                arrays.set_gradient(index, gradient.bind_borrowed(py))?;
+            }
+        }
+        // SAFETY: parameters and gradients were looked at just now, gradients are kept alive in `gradients`, and nothing is
+        // resized that is pinned. While other threads run, this object stays borrowed, and its documentation reserves
+        // parameters and gradients for the step.
+        let views = unsafe { arrays.views() };
+        match large {
+            true => py.detach(|| driver::step_at(optimizer, rates, views, cores()))?,
+            false => driver::step_at(optimizer, rates, views, 1)?,
+        };
+        drop(pins);
+        Ok(())
+    }
+
+    /// Lets the gradients go that were collected.
+    #[inline]
+    pub fn release(&mut self) {
+        self.gradients.clear();
+    }
+
+    /// All Python objects that it holds.
+    pub fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        self.arrays.objects().chain(&self.gradients)
     }
 
     /// The averaged parameters, each as a new array; None where there are none.

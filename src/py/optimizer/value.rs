@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::object::{PyOptimizer, RecipeOrBinding};
+use super::object::{PyOptimizer, RecipeOrBinding, reading};
 use super::recipe::{Group, is_of_whole_step};
 use crate::optim::options::{Convention, Value};
 use crate::py::schedule::learning_rate;
@@ -14,7 +14,7 @@ pub fn equal(slf: &Bound<'_, PyOptimizer>, other: &Bound<'_, PyAny>) -> PyResult
     if slf.is(other) {
         return Ok(true);
     }
-    let (a, b) = (&slf.borrow().inner, &other.borrow().inner);
+    let (a, b) = (&reading(slf)?.inner, &reading(other)?.inner);
     let (RecipeOrBinding::Recipe(a), RecipeOrBinding::Recipe(b)) = (a, b) else { return Ok(false) };
     if !slf.get_type().is(other.get_type()) || a.groups.len() != b.groups.len() {
         return Ok(false);
