@@ -177,7 +177,7 @@ fn predictions(name: &str, widths: &[usize], rows: usize, rounds: usize) {
     let parts: Vec<_> = (0..cores()).map(part).collect();
     let work = |(rows, out): &(Range<usize>, Mutex<Vec<f32>>)| {
         let x = Inputs::Dense(x.slice(s![rows.clone(), ..]));
-        predict(&network, &params, x, &mut out.lock().expect("no panic"), true, Some(1));
+        predict(&network, &params, x, &mut out.lock().expect("no panic"), true, Some(1)).expect("memory");
     };
     for pause in [0, 200] {
         let name = format!("{rows} rows of {name}, {pause} us between");

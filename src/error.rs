@@ -17,6 +17,13 @@ pub enum Error {
         /// The step it would have been, counted from 1.
         step: u64,
     },
+    /// Memory that cannot be had: `MemoryError`.
+    Memory {
+        /// What it is for.
+        what: String,
+        /// How much of it.
+        bytes: u128,
+    },
     /// A function from outside failed, such as a Python callable: its exception.
     Foreign(Foreign),
 }
@@ -69,6 +76,11 @@ impl fmt::Display for Error {
             Error::Value(fault) | Error::Type(fault) => fault.fmt(f),
             Error::NonFinite { place, step } => {
                 write!(f, "{place} has NaN or infinite values at step {step}; nothing was changed by that step")
+            }
+            Error::Memory { what, bytes } => {
+                let unit = (0..3).rev().find(|unit| *bytes >= 1024 << (10 * unit)).unwrap_or(0);
+                let (number, name) = (*bytes as f64 / (1024 << (10 * unit)) as f64, ["KiB", "MiB", "GiB"][unit]);
+                write!(f, "{what} needs {number:.1} {name} of memory, more than there is")
             }
             Error::Foreign(Foreign(cause)) => cause.fmt(f),
         }

@@ -4,6 +4,8 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::buffer::with_capacity;
+use crate::error::Result;
 use crate::team::Worker;
 
 /// Numbers that any worker may set and read; what was set before a meeting is read after it.
@@ -11,8 +13,10 @@ pub struct Figures(Vec<AtomicU64>);
 
 impl Figures {
     /// So many zeros.
-    pub fn zeros(len: usize) -> Self {
-        Figures((0..len).map(|_| AtomicU64::new(0)).collect())
+    pub fn zeros(len: usize) -> Result<Self> {
+        let mut figures = with_capacity(len, "what is known of rows")?;
+        figures.resize_with(len, || AtomicU64::new(0));
+        Ok(Figures(figures))
     }
 
     /// Sets one of them.

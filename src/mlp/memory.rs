@@ -1,6 +1,10 @@
 //! The memory of one batch: allocated once, then shared by a team in the parts that [`claims`](super::claims) hand out.
 
-use crate::buffer::Buffer;
+use std::sync::Mutex;
+
+use crate::buffer::{Buffer, filled};
+use crate::error::Result;
+use crate::kernels::matmul::Scratch;
 use crate::kernels::sparse::Csr;
 use crate::scalar::Scalar;
 use crate::team::Shared;
@@ -45,44 +49,64 @@ pub struct Workspace<T> {
     targets: Buffer<T>,
     weights: Buffer<T>,
     row_loss: Vec<f64>,
+    /// One for each worker that has come so far.
+    scratches: Vec<Mutex<Scratch<T>>>,
 }
+
+/// What errors call this memory.
+const WHAT: &str = "the memory of a batch";
 
 impl<T: Scalar> Workspace<T> {
     /// To train with batches of up to `batch` rows whose targets are classes or not, whose inputs are sparse or not.
-    pub(super) fn for_training(matrices: &Matrices, batch: usize, classes: bool, sparse: bool) -> Self {
+    pub(super) fn for_training(matrices: &Matrices, batch: usize, classes: bool, sparse: bool) -> Result<Self> {
         let rows = batch.clamp(1, MAX_ROWS);
-        Workspace {
+        let targets = if classes { 0 } else { rows.saturating_mul(matrices.outputs()) };
+        Ok(Workspace {
             sparse,
-            source: vec![0; if sparse { rows } else { 0 }],
-            classes: vec![0; if classes { rows } else { 0 }],
-            targets: Buffer::zeroed(if classes { 0 } else { rows * matrices.outputs() }),
-            weights: Buffer::zeroed(rows),
-            row_loss: vec![0.0; rows],
-            ..Self::bare(matrices, rows, !sparse)
-        }
+            source: filled(0, if sparse { rows } else { 0 }, WHAT)?,
+            classes: filled(0, if classes { rows } else { 0 }, WHAT)?,
+            targets: Buffer::zeroed(targets, WHAT)?,
+            weights: Buffer::zeroed(rows, WHAT)?,
+            row_loss: filled(0.0, rows, WHAT)?,
+            ..Self::bare(matrices, rows, !sparse)?
+        })
     }
 
     /// To look at up to `rows` rows that lie elsewhere: their inputs are not copied.
-    pub(super) fn for_prediction(matrices: &Matrices, rows: usize) -> Self {
+    pub(super) fn for_prediction(matrices: &Matrices, rows: usize) -> Result<Self> {
         Self::bare(matrices, rows, false)
     }
 
-    fn bare(matrices: &Matrices, rows: usize, with_inputs: bool) -> Self {
+    fn bare(matrices: &Matrices, rows: usize, with_inputs: bool) -> Result<Self> {
         let mut buffers = vec![0; matrices.buffers()];
         for (slot, matrix) in matrices.all.iter().enumerate().filter(|(slot, _)| *slot != INPUTS || with_inputs) {
             debug_assert!(slot != INPUTS || matrix.buffer == 0);
             buffers[matrix.buffer] = rows.max(1).saturating_mul(stride::<T>(matrix.cols)).max(buffers[matrix.buffer]);
         }
-        Workspace {
+        Ok(Workspace {
             rows,
             sparse: false,
             source: vec![],
-            buffers: buffers.into_iter().map(Buffer::zeroed).collect(),
+            buffers: buffers.into_iter().map(|len| Buffer::zeroed(len, WHAT)).collect::<Result<_>>()?,
             classes: vec![],
             targets: Buffer::default(),
             weights: Buffer::default(),
             row_loss: vec![],
+            scratches: vec![],
+        })
+    }
+
+    /// Takes out the workers' own memory for products of at most `depth` inner indices, to be put back.
+    pub(super) fn take_scratches(&mut self, workers: usize, depth: usize) -> Result<Vec<Mutex<Scratch<T>>>> {
+        while self.scratches.len() < workers {
+            self.scratches.push(Mutex::new(Scratch::new(depth)?));
         }
+        Ok(std::mem::take(&mut self.scratches))
+    }
+
+    /// Puts it back.
+    pub(super) fn put_scratches(&mut self, scratches: Vec<Mutex<Scratch<T>>>) {
+        self.scratches = scratches;
     }
 
     /// The rows that it holds at once.

@@ -5,6 +5,7 @@ use super::memory::Workspace;
 use super::plan::{Plan, Planner};
 use super::stages::Stage;
 use super::tensors::{Kind, Tensors};
+use crate::error::Result;
 use crate::kernels::loss::Loss;
 use crate::scalar::Scalar;
 
@@ -60,7 +61,7 @@ impl Network {
     }
 
     /// Memory to train with batches of up to `batch` rows, of data whose inputs are sparse or not.
-    pub fn workspace<T: Scalar>(&self, batch: usize, sparse: bool) -> Workspace<T> {
+    pub fn workspace<T: Scalar>(&self, batch: usize, sparse: bool) -> Result<Workspace<T>> {
         Workspace::for_training(&self.training.matrices, batch, self.loss.takes_classes(), sparse)
     }
 

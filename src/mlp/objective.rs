@@ -6,11 +6,14 @@ use super::figures::Figures;
 use super::memory::Workspace;
 use super::network::Network;
 use super::plan::Plan;
-use super::predict;
 use super::stages::{Pass, Sink};
 use super::tensors::Piece;
+use super::{predict, random};
+use std::sync::PoisonError;
+
+use crate::buffer::filled;
 use crate::cores::cores;
-use crate::kernels::matmul::Scratch;
+use crate::error::Result;
 use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
@@ -56,17 +59,24 @@ pub fn penalty<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>) -
 }
 
 /// The sum of the squares of each row of the parameters that is penalised; 0 for the others.
-pub fn row_squares<T: Scalar>(network: &Network, params: &[T]) -> Figures {
-    let figures = Figures::zeros(network.tensors.rows());
+pub fn row_squares<T: Scalar>(network: &Network, params: &[T]) -> Result<Figures> {
+    let figures = Figures::zeros(network.tensors.rows())?;
     if network.l2 != 0.0 {
         for tensor in network.tensors.penalised() {
-            let mut squares = vec![0.0; tensor.rows];
-            dispatch(RowSquares { x: &params[tensor.range()], width: tensor.cols, squares: &mut squares });
-            figures.set_all(tensor.first_row..tensor.first_row + tensor.rows, &squares);
+            let rows = params[tensor.range()].chunks(tensor.cols * ROWS_TOGETHER);
+            for (number, x) in rows.enumerate() {
+                let (first, count) = (tensor.first_row + number * ROWS_TOGETHER, x.len() / tensor.cols);
+                let mut squares = [0.0; ROWS_TOGETHER];
+                dispatch(RowSquares { x, width: tensor.cols, squares: &mut squares[..count] });
+                figures.set_all(first..first + count, &squares[..count]);
+            }
         }
     }
-    figures
+    Ok(figures)
 }
+
+/// Rows whose squares are summed together.
+const ROWS_TOGETHER: usize = 512;
 
 /// The penalty's share of some rows of weights: adds `strength * weights` to the gradient and writes each row's squared sum.
 /// False where that may have made an element of the gradient infinite or NaN.
@@ -120,9 +130,9 @@ pub fn gradient<T: Scalar>(network: &Network, piece: &Piece, rows: AllRows<'_, '
 }
 
 /// The objective on `data`, without dropout.
-pub fn value<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> f64 {
-    let total = predict::row_losses(network, params, data, threads).iter().sum();
-    reduced(network, data, total) + penalty(network, params, data)
+pub fn value<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> Result<f64> {
+    let total = predict::row_losses(network, params, data, threads)?.iter().sum();
+    Ok(reduced(network, data, total) + penalty(network, params, data))
 }
 
 /// Rows of a batch that go to one worker together: multiples of the height of a product's tiles.
@@ -145,18 +155,20 @@ pub fn value_and_grads<T: Scalar>(
     how: GradientOptions,
     workspace: &mut Workspace<T>,
     grads: &mut [T],
-) -> f64 {
-    let order: Vec<u32> = (0..data.len() as u32).collect();
+) -> Result<f64> {
+    let mut order = filled(0, data.len(), "the order of the rows")?;
+    random::in_order(&mut order);
     let weight = data.weight_of(&order);
     let (scale, strength) = (scale(network, weight), penalty_strength(network, weight));
     let workers =
         how.threads.unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores()));
+    let scratches = workspace.take_scratches(workers, network.max_terms())?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
-    let (shared, total) = (Gradient::new(grads), Figures::zeros(1));
+    let (shared, total) = (Gradient::new(grads), Figures::zeros(1)?);
     team::run(workers, |worker| {
         let tensors = &network.tensors;
-        let mut scratch = Scratch::new(network.max_terms());
+        let mut scratch = scratches[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
         let share = Share::new(tensors, tensors.share(worker.index, worker.count, |_| true));
         for start in (0..data.len()).step_by(rows_held) {
             let held = start..data.len().min(start + rows_held);
@@ -175,12 +187,20 @@ pub fn value_and_grads<T: Scalar>(
                 let grads = mine.part_mut(tensors.range(piece));
                 gradient(network, piece, rows, Sink { grads, fresh: start == 0, scratch: &mut scratch });
                 if strength != 0.0 && held.end == data.len() && tensors.get(piece.tensor).kind.decays() {
-                    let (range, mut squares) = (tensors.range(piece), vec![0.0; piece.tile.rows.len()]);
-                    penalise(grads, &params[range], strength, piece.tile.cols.len(), &mut squares);
+                    add_penalty(grads, &params[tensors.range(piece)], strength, piece.tile.cols.len());
                 }
             }
             worker.meet();
         }
     });
-    total.get(0) * scale + penalty(network, params, data)
+    workspace.put_scratches(scratches);
+    Ok(total.get(0) * scale + penalty(network, params, data))
+}
+
+/// The penalty's share of some rows of weights, where nobody asks for their squares.
+fn add_penalty<T: Scalar>(grads: &mut [T], weights: &[T], strength: f64, width: usize) {
+    let (mut squares, together) = ([0.0; ROWS_TOGETHER], width * ROWS_TOGETHER);
+    for (grads, weights) in grads.chunks_mut(together).zip(weights.chunks(together)) {
+        penalise(grads, weights, strength, width, &mut squares[..weights.len() / width]);
+    }
 }

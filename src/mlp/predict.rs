@@ -6,7 +6,9 @@ use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
 use super::stages::Pass;
+use crate::buffer::filled;
 use crate::cores::cores;
+use crate::error::Result;
 use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::pool;
@@ -20,9 +22,18 @@ pub const GRAIN: usize = 8;
 /// Floating-point operations that pay for waking one more worker.
 const FLOPS_PER_WORKER: f64 = 2e6;
 
-/// One worker's memory for blocks of up to `rows` rows.
-pub fn workspace<T: Scalar>(network: &Network, rows: usize) -> Workspace<T> {
-    Workspace::for_prediction(&network.prediction.matrices, rows.min(BLOCK_ROWS))
+/// One worker's memory.
+pub struct Memory<T> {
+    batch: Workspace<T>,
+    scratch: Scratch<T>,
+}
+
+impl<T: Scalar> Memory<T> {
+    /// For blocks of up to `rows` rows.
+    pub fn new(network: &Network, rows: usize) -> Result<Self> {
+        let batch = Workspace::for_prediction(&network.prediction.matrices, rows.min(BLOCK_ROWS))?;
+        Ok(Memory { batch, scratch: Scratch::new(network.max_terms())? })
+    }
 }
 
 /// Takes rows forward, block by block.
@@ -30,18 +41,18 @@ pub struct Predictor<'a, T> {
     network: &'a Network,
     batch: Batch<'a, T>,
     rows: usize,
-    scratch: Scratch<T>,
+    scratch: &'a mut Scratch<T>,
     row_loss: [f64; BLOCK_ROWS],
 }
 
 impl<'a, T: Scalar> Predictor<'a, T> {
-    /// With memory of [`workspace`].
-    pub fn new(network: &'a Network, memory: &'a mut Workspace<T>) -> Self {
+    /// With its memory.
+    pub fn new(network: &'a Network, memory: &'a mut Memory<T>) -> Self {
         Predictor {
             network,
-            rows: memory.rows().max(1),
-            batch: memory.share_alone(&network.prediction.matrices),
-            scratch: Scratch::new(network.max_terms()),
+            rows: memory.batch.rows().max(1),
+            batch: memory.batch.share_alone(&network.prediction.matrices),
+            scratch: &mut memory.scratch,
             row_loss: [0.0; BLOCK_ROWS],
         }
     }
@@ -58,8 +69,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         for start in rows.clone().step_by(self.rows) {
             let block = start..rows.end.min(start + self.rows);
             let mut claim = self.batch.alone(x.slice(block.clone()));
-            let mut pass =
-                Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch: &mut self.scratch };
+            let mut pass = Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch: self.scratch };
             plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut claim));
             let stride = claim.stride(plan.matrices.logits);
             let losses = &mut self.row_loss[..block.len()];
@@ -113,14 +123,23 @@ pub fn is_quick(network: &Network, rows: usize) -> bool {
     network.step_flops(rows) < FLOPS_PER_WORKER
 }
 
+/// What a worker works on: rows, its part of the results, its memory.
+type Part<'a, T, R> = (Range<usize>, &'a mut [R], Memory<T>);
+
 /// The rows of each worker, with its part of `out`, where a row has `width` elements.
-fn shares<T>(rows: usize, workers: usize, width: usize, mut out: &mut [T]) -> Vec<(Range<usize>, &mut [T])> {
+fn shares<'a, T: Scalar, R>(
+    network: &Network,
+    (rows, workers): (usize, usize),
+    width: usize,
+    mut out: &'a mut [R],
+) -> Result<Vec<Part<'a, T, R>>> {
     assert_eq!(out.len(), rows * width);
     let of_worker = |index| {
         let rows = share(index, workers, rows, GRAIN);
         let part;
         (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
-        (rows, part)
+        let memory = Memory::new(network, rows.len())?;
+        Ok((rows, part, memory))
     };
     (0..workers).map(of_worker).collect()
 }
@@ -133,23 +152,30 @@ pub fn predict<T: Scalar>(
     out: &mut [T],
     raw: bool,
     threads: Option<usize>,
-) {
+) -> Result<()> {
     let workers = workers(network, x.nrows(), threads);
-    pool::for_each(shares(x.nrows(), workers, network.outputs(), out), workers, |(rows, out)| {
-        let mut memory = workspace(network, rows.len());
+    let parts = shares(network, (x.nrows(), workers), network.outputs(), out)?;
+    pool::for_each(parts, workers, |(rows, out, mut memory): Part<'_, T, T>| {
         Predictor::new(network, &mut memory).outputs(params, x, rows, raw, out);
     });
+    Ok(())
 }
 
 /// The losses of all rows of `data`, times their weights.
-pub fn row_losses<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> Vec<f64> {
-    let mut row_losses = vec![0.0; data.len()];
+pub fn row_losses<T: Scalar>(
+    network: &Network,
+    params: &[T],
+    data: &Data<'_, T>,
+    threads: Option<usize>,
+) -> Result<Vec<f64>> {
+    let mut row_losses = filled(0.0, data.len(), "the losses of the rows")?;
     let workers = workers(network, data.len(), threads);
-    pool::for_each(shares(data.len(), workers, 1, &mut row_losses), workers, |(rows, out)| {
-        let (mut memory, first) = (workspace(network, rows.len()), rows.start);
+    let parts = shares(network, (data.len(), workers), 1, &mut row_losses)?;
+    pool::for_each(parts, workers, |(rows, out, mut memory): Part<'_, T, f64>| {
+        let first = rows.start;
         Predictor::new(network, &mut memory).losses(params, data, rows, |block, losses| {
             out[block.start - first..block.end - first].copy_from_slice(losses);
         });
     });
-    row_losses
+    Ok(row_losses)
 }

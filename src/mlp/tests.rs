@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::claims::{Parameters, Share};
 use super::data::{Data, Inputs};
-use super::memory::MAX_ROWS;
+use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, Position, fit};
@@ -146,16 +146,16 @@ fn check_gradient(network: &Network) {
     let classes: Vec<u32> = (0..10).map(|i| i % 3).collect();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Classes(&classes), weights: None };
     let mut params = numbers::<f64>(network.tensors.len(), 2);
-    let mut workspace = network.workspace(10, false);
+    let mut workspace = network.workspace(10, false).unwrap();
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
     let how = |threads| GradientOptions { noise: Some(3), threads };
-    value_and_grads(network, &params, &data, how(Some(2)), &mut workspace, &mut grads);
+    value_and_grads(network, &params, &data, how(Some(2)), &mut workspace, &mut grads).unwrap();
     for i in 0..params.len() {
         let at = params[i];
         let mut loss = |p: f64| {
             params[i] = p;
-            value_and_grads(network, &params, &data, how(None), &mut workspace, &mut ignored)
+            value_and_grads(network, &params, &data, how(None), &mut workspace, &mut ignored).unwrap()
         };
         let slope = (loss(at + 1e-5) - loss(at - 1e-5)) / 2e-5;
         params[i] = at;
@@ -176,9 +176,9 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
         let data =
             Data { x: Inputs::Dense(x), targets: Targets::Values(&y[part.start * 2..part.end * 2]), weights: None };
         let mut grads = vec![0.0; params.len()];
-        let mut workspace = network.workspace(data.len(), false);
+        let mut workspace = network.workspace(data.len(), false).unwrap();
         let loss = value_and_grads(&network, &params, &data, GradientOptions::default(), &mut workspace, &mut grads);
-        assert!((loss - objective::value(&network, &params, &data, Some(2))).abs() < 1e-12);
+        assert!((loss.unwrap() - objective::value(&network, &params, &data, Some(2)).unwrap()).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));
     };
     gradient(0..rows);
@@ -202,7 +202,7 @@ fn a_prediction_does_not_depend_on_its_place() {
         let x = Array2::from_shape_vec((250, inputs), numbers::<f32>(250 * inputs, 2)).unwrap();
         let predicted = |x: ndarray::ArrayView2<'_, f32>, threads| {
             let mut out = vec![0.0; x.nrows() * outputs];
-            predict::predict(&network, &params, Inputs::Dense(x), &mut out, false, Some(threads));
+            predict::predict(&network, &params, Inputs::Dense(x), &mut out, false, Some(threads)).unwrap();
             out
         };
         let all = predicted(x.view(), 3);
@@ -328,13 +328,13 @@ fn a_claim_refuses_what_it_does_not_cover() {
     let beyond = refused(&|worker| unsafe { parameters.mine(worker, &share) }.grads_mut(0..len).len());
     let outside = refused(&|worker| unsafe { parameters.mine(worker, &share) }.to_update(len - 1..len).count);
     assert_eq!([beyond, outside], ["not this worker's"; 2]);
-    let mut memory = predict::workspace::<f32>(&network, 4);
+    let mut memory = Workspace::<f32>::for_prediction(&network.prediction.matrices, 4).unwrap();
     let batch = memory.share_alone(&network.prediction.matrices);
     let shared = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.first());
     assert_eq!(shared, "matrices that share memory are for one worker");
     let (x, y) = (Array2::<f32>::zeros((4, 6)), vec![0.0f32; 16]);
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
-    let mut memory = network.workspace::<f32>(4, false);
+    let mut memory = network.workspace::<f32>(4, false).unwrap();
     let batch = memory.share(&network.training.matrices, &data);
     let twice = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.several_mut([1, 1]).len());
     assert_eq!(twice, "matrices that overlap");

@@ -16,10 +16,10 @@ impl<T: Scalar> Optimizer<T> {
             position.map(|position| &self.slots()[position][range.clone()])
         };
         match (group.surroundings().average, slot(AVERAGE)) {
-            (Some(_), Some(_)) if steps == 0 => to.copy_from_slice(params),
-            (Some(Average::Plain(start)), Some(_)) if steps < start.max(1) => to.copy_from_slice(params),
+            (Some(_), Some(_)) if !self.has_averaged(index) => to.copy_from_slice(params),
             (Some(Average::Exponential(EmaStart::Zero, rate)), Some(average)) => {
-                let scale = T::from_f64(1.0 / (1.0 - rate.powf(steps as f64)));
+                let counted = steps - self.averaged_since(index);
+                let scale = T::from_f64(1.0 / (1.0 - rate.powf(counted as f64)));
                 to.iter_mut().zip(average).for_each(|(to, &average)| *to = average * scale);
             }
             (Some(_), Some(average)) => to.copy_from_slice(average),

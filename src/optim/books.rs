@@ -27,6 +27,8 @@ pub(super) struct GroupBooks {
     pub starting: u32,
     /// Steps in which the group was frozen: its rule does not count them.
     pub frozen_steps: u64,
+    /// The steps that the group had taken part in when the average of its parameters was asked for.
+    pub averaged_since: u64,
 }
 
 impl Books {

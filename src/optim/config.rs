@@ -1,5 +1,6 @@
 //! What a recipe holds: everything about an optimizer but the parameters.
 
+use super::books::GroupBooks;
 use super::group_step::{AfterRule, GroupStep};
 use super::options::{Convention, Decay, Options, Spec, Value};
 use super::registry::{AnyRule, SPECS, spec};
@@ -108,15 +109,14 @@ impl Config {
         slots
     }
 
-    /// Fixes the scalars of a step where the gradients are to be multiplied by `clip`. `starting` are the places of the state
-    /// arrays that are to start as copies of the parameters in this step: bit i for place i.
+    /// Fixes the scalars of a step where the gradients are to be multiplied by `clip`.
     pub(super) fn begin<T: Scalar>(
         &self,
         context: StepContext,
         clip: f64,
         memory: &mut [f64],
         slots: SlotMap,
-        starting: u32,
+        books: GroupBooks,
     ) -> GroupStep<T> {
         let StepContext { t, lr } = context;
         let Surroundings { weight_decay, decay, .. } = self.surroundings;
@@ -139,10 +139,10 @@ impl Config {
             rule: self.rule.begin(context, memory),
             sum_scope: self.rule.sum_scope(),
             slots,
-            starting,
+            starting: books.starting,
             after: AfterRule {
                 lookahead: self.surroundings.lookahead.map(|(every, alpha)| (t % every == 0).then_some(of(alpha))),
-                average: self.surroundings.average.map(|average| of(average.share(t))),
+                average: self.surroundings.average.map(|average| of(average.share(t, books.averaged_since))),
                 gathers: self.surroundings.accumulate > 1,
             },
         }

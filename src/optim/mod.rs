@@ -13,6 +13,7 @@ mod fused_update;
 mod group_step;
 mod layout;
 pub mod lbfgs;
+mod live;
 mod optimizer;
 pub mod options;
 pub mod plateau;

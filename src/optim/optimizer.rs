@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::books::{Books, Counts};
+use super::books::{Books, Counts, GroupBooks};
 use super::config::Config;
 use super::group_step::GroupStep;
 use super::layout::Layout;
@@ -10,7 +10,7 @@ use super::options::NonFinite;
 use super::rule::{StepContext, SumScope};
 use super::slot::{Initial, Slot, SlotMap};
 use super::step::Step;
-use super::surroundings::{GATHERED, Surroundings};
+use super::surroundings::{AVERAGE, GATHERED, Surroundings};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -30,6 +30,11 @@ impl Rates {
         let first = groups[0].lr(steps)?;
         Ok(Rates { first, rest: groups[1..].iter().map(|group| group.lr(steps)).collect::<Result<_>>()? })
     }
+}
+
+/// What a group's rule remembers before its first step.
+fn start_of_memory(group: &Config) -> Vec<f64> {
+    group.rule().memory().into_iter().map(|(_, start)| start).collect()
 }
 
 /// A rule at work on tensors whose elements it sees as one flat vector, one tensor after the other.
@@ -65,50 +70,105 @@ impl<T: Scalar> Optimizer<T> {
                 format!("groups of one rule, {}", first.spec().name),
             ));
         }
-        let memory = groups.iter().map(|group| group.rule().memory().into_iter().map(|(_, start)| start).collect());
+        for group in &groups[1..] {
+            let [first, other] = [first, group].map(Config::surroundings);
+            if let Some((name, first, other)) = first.differs_in_whole_step(other) {
+                return Err(Error::value(name, format!("{first} and {other}"), "the same in all groups"));
+            }
+        }
         let mut optimizer = Optimizer {
             layout: Layout::new(sizes, groups.len(), group_of),
             slot_maps: vec![SlotMap::EMPTY; groups.len()],
-            books: Books::new(memory.collect()),
+            books: Books::new(groups.iter().map(start_of_memory).collect()),
             before: Books::default(),
             groups,
             names: vec![],
             slots: vec![],
         };
-        (0..optimizer.groups.len()).for_each(|group| optimizer.allocate(group));
+        let slots = optimizer.missing_slots(optimizer.groups.iter())?;
+        optimizer.extend_slots(slots);
+        (0..optimizer.groups.len()).for_each(|group| optimizer.begin_slots(group, 0));
         Ok(optimizer)
     }
 
-    /// Allocates the state arrays that a group's options ask for, and keeps those that are there.
-    fn allocate(&mut self, group: usize) {
+    /// The state arrays that configurations ask for and that are not there yet.
+    fn missing_slots<'a>(&self, configs: impl Iterator<Item = &'a Config>) -> Result<Vec<(&'static str, Buffer<T>)>> {
+        let mut missing: Vec<(&'static str, Buffer<T>)> = vec![];
+        for Slot { name, .. } in configs.flat_map(Config::slots) {
+            if !self.names.contains(&name) && missing.iter().all(|(known, _)| *known != name) {
+                let number = self.slots.len() + missing.len();
+                missing.push((name, Buffer::staggered(self.layout.len(), number, "the optimizer's state")?));
+            }
+        }
+        Ok(missing)
+    }
+
+    fn extend_slots(&mut self, new: Vec<(&'static str, Buffer<T>)>) {
+        for (name, slot) in new {
+            self.names.push(name);
+            self.slots.push(slot);
+        }
+    }
+
+    /// Gives a group the state arrays that its options ask for: those that it had as they are, others from their beginning.
+    /// Arrays from number `zeros` on are new, and all zeros.
+    fn begin_slots(&mut self, group: usize, zeros: usize) {
         let old = std::mem::replace(&mut self.slot_maps[group], SlotMap::EMPTY);
         let waiting = std::mem::take(&mut self.books.groups[group].starting);
         self.slot_maps[group].of_rule = self.groups[group].rule().slots().len();
         for (place, Slot { name, initial }) in self.groups[group].slots().into_iter().enumerate() {
-            let position = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                self.names.push(name);
-                self.slots.push(Buffer::staggered(self.layout.len(), self.slots.len()));
-                self.names.len() - 1
-            });
+            let Some(position) = self.names.iter().position(|known| *known == name) else { continue };
             self.slot_maps[group].places[position] = place as u8;
             let before = old.places[position];
             // New for this group, or not looked at yet.
-            if before == SlotMap::UNUSED || waiting >> before & 1 == 1 || self.books.steps_of(group) == 0 {
-                match initial {
-                    Initial::Value(value) => {
-                        let slot = &mut self.slots[position];
-                        self.layout.ranges_of(group).for_each(|range| slot[range].fill(T::from_f64(value)));
-                    }
-                    Initial::Params => self.books.groups[group].starting |= 1 << place,
+            let fresh = before == SlotMap::UNUSED || waiting >> before & 1 == 1 || self.books.steps_of(group) == 0;
+            match initial {
+                _ if !fresh && (name != AVERAGE || self.has_averaged(group)) => (),
+                Initial::Params => self.books.groups[group].starting |= 1 << place,
+                Initial::Value(0.0) if position >= zeros => (),
+                Initial::Value(value) => {
+                    let slot = &mut self.slots[position];
+                    self.layout.ranges_of(group).for_each(|range| slot[range].fill(T::from_f64(value)));
                 }
             }
         }
     }
 
-    /// Puts another configuration in the place of a group's; state that it needs besides starts at its initial value.
-    pub fn set_group(&mut self, index: usize, config: Config) {
-        self.groups[index] = config;
-        self.allocate(index);
+    /// Puts another configuration in the place of a group's; see [`Optimizer::set_groups`].
+    pub fn set_group(&mut self, index: usize, config: Config) -> Result<()> {
+        self.set_groups(vec![(index, config)])
+    }
+
+    /// Puts other configurations in the place of some groups'; state that they need besides starts at its initial value, and
+    /// what nobody needs any more is gone. Nothing has changed where it fails.
+    pub fn set_groups(&mut self, changes: Vec<(usize, Config)>) -> Result<()> {
+        changes.iter().try_for_each(|(index, config)| self.expect_changeable(*index, config))?;
+        let (missing, zeros) = (self.missing_slots(changes.iter().map(|(_, config)| config))?, self.slots.len());
+        self.extend_slots(missing);
+        for (index, config) in changes {
+            let averaged = self.has_averaged(index);
+            let old = std::mem::replace(&mut self.groups[index], config);
+            let (steps, group) = (self.books.steps_of(index), &mut self.books.groups[index]);
+            if !averaged && old.surroundings().average != self.groups[index].surroundings().average {
+                group.averaged_since = steps;
+            }
+            if steps == 0 {
+                self.books.memory[index] = start_of_memory(&self.groups[index]);
+            }
+            self.begin_slots(index, zeros);
+        }
+        self.drop_unused_slots();
+        Ok(())
+    }
+
+    fn drop_unused_slots(&mut self) {
+        for position in (0..self.names.len()).rev() {
+            if self.slot_maps.iter().all(|map| map.places[position] == SlotMap::UNUSED) {
+                self.names.remove(position);
+                self.slots.remove(position);
+                self.slot_maps.iter_mut().for_each(|map| map.remove(position));
+            }
+        }
     }
 
     /// Says which tensors decay in groups whose `decay_where` is not "everywhere"; without this, all do.
@@ -192,21 +252,35 @@ impl<T: Scalar> Optimizer<T> {
         self.books.groups[group].frozen_steps
     }
 
+    /// The steps that a group had taken part in when the average of its parameters was asked for.
+    pub fn averaged_since(&self, group: usize) -> u64 {
+        self.books.groups[group].averaged_since
+    }
+
+    /// Whether a state array is yet to start as a copy of the parameters in a tensor whose group has begun.
+    pub fn starts_late(&self, slot: usize, tensor: usize) -> bool {
+        let group = self.group_of(tensor);
+        let (place, starting) = (self.slot_maps[group].places[slot], self.books.groups[group].starting);
+        place != SlotMap::UNUSED && starting >> place & 1 == 1 && self.books.steps_of(group) > 0
+    }
+
     /// Steps that a group has taken part in.
     pub(super) fn steps_of(&self, group: usize) -> u64 {
         self.books.steps_of(group)
     }
 
-    /// Continues from there, as when a saved state is loaded; `frozen_steps` are those of each group.
+    /// Continues from there, as when a saved state is loaded; for each group the steps in which it was frozen, and
+    /// [`Optimizer::averaged_since`].
     ///
     /// # Panics
     /// Where these are not as many as groups, or more than steps.
-    pub fn resume(&mut self, counts: Counts, frozen_steps: &[u64]) {
-        assert_eq!(frozen_steps.len(), self.groups.len(), "a number for each group");
-        assert!(frozen_steps.iter().all(|&frozen| frozen <= counts.steps), "a frozen step is one of the steps");
+    pub fn resume(&mut self, counts: Counts, of_groups: &[(u64, u64)]) {
+        assert_eq!(of_groups.len(), self.groups.len(), "numbers for each group");
+        let within = |&(frozen, since): &(u64, u64)| frozen <= counts.steps && since <= counts.steps - frozen;
+        assert!(of_groups.iter().all(within), "a frozen step is one of the steps");
         self.books.counts = counts;
-        for (group, &frozen) in self.books.groups.iter_mut().zip(frozen_steps) {
-            group.frozen_steps = frozen;
+        for (group, &(frozen, since)) in self.books.groups.iter_mut().zip(of_groups) {
+            (group.frozen_steps, group.averaged_since) = (frozen, since);
             if frozen < counts.steps {
                 group.starting = 0;
             }
@@ -293,6 +367,11 @@ impl<T: Scalar> Optimizer<T> {
         self.books.counts.gathered += 1;
     }
 
+    /// Begins a round of gradients anew.
+    pub(super) fn count_none_gathered(&mut self) {
+        self.books.counts.gathered = 0;
+    }
+
     /// Fixes the scalars of the next step and counts it.
     ///
     /// `norm` is the 2-norm of all gradients, given where [`Optimizer::needs_norm`] says so: NaN or infinity where an
@@ -336,9 +415,11 @@ impl<T: Scalar> Optimizer<T> {
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
         if config.is_frozen() {
             books.frozen_steps += 1;
-            return config.begin(context, clip, &mut memory.clone(), slots, 0);
+            return config.begin(context, clip, &mut memory.clone(), slots, GroupBooks { starting: 0, ..*books });
         }
-        config.begin(context, clip, memory, slots, std::mem::take(&mut books.starting))
+        let before = *books;
+        books.starting = 0;
+        config.begin(context, clip, memory, slots, before)
     }
 
     /// Takes the last `begin_step` back, where no element was updated after it.

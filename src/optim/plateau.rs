@@ -85,7 +85,9 @@ impl Plateau {
         if !self.best.is_finite() {
             return result.is_finite();
         }
-        let (sign, margin) = (if maximize { 1.0 } else { -1.0 }, threshold * if relative { self.best } else { 1.0 });
+        // A share of the size of the best result: of a negative one, too, it asks for more than equal.
+        let (sign, margin) =
+            (if maximize { 1.0 } else { -1.0 }, threshold * if relative { self.best.abs() } else { 1.0 });
         sign * result > sign * (self.best + sign * margin)
     }
 
@@ -94,8 +96,13 @@ impl Plateau {
         [self.lr, self.best, self.bad, self.resting]
     }
 
-    /// Continues from there.
-    pub fn set_memory(&mut self, memory: [f64; REMEMBERED]) {
-        [self.lr, self.best, self.bad, self.resting] = memory;
+    /// Continues from there; false where these are no numbers of a plateau.
+    pub fn set_memory(&mut self, memory: [f64; REMEMBERED]) -> bool {
+        let [lr, best, bad, resting] = memory;
+        let known = !best.is_nan() && [lr, bad, resting].iter().all(|x| NON_NEGATIVE.contains(*x));
+        if known {
+            [self.lr, self.best, self.bad, self.resting] = memory;
+        }
+        known
     }
 }

@@ -244,15 +244,16 @@ impl Schedule {
         }
     }
 
-    /// Continues from what it has remembered, where that are as many numbers.
-    pub fn set_memory(&mut self, memory: &[f64]) {
-        let (mut parts, _) = memory.as_chunks::<REMEMBERED>();
+    /// Continues from what it has remembered, where that are as many numbers; false where they cannot be that.
+    pub fn set_memory(&mut self, memory: &[f64]) -> bool {
+        let ((mut parts, _), mut known) = (memory.as_chunks::<REMEMBERED>(), true);
         self.for_each_plateau(&mut |plateau| {
             if let Some((first, rest)) = parts.split_first() {
-                plateau.set_memory(*first);
+                known &= plateau.set_memory(*first);
                 parts = rest;
             }
         });
+        known
     }
 
     fn for_each_plateau(&mut self, visit: &mut dyn FnMut(&mut Plateau)) {
@@ -368,7 +369,7 @@ mod tests {
         let (mut told, mut other) = (make(), make());
         [3.0, 4.0, 2.0, 2.0].iter().for_each(|&result| told.tell(result));
         assert_eq!((told.value(0.0).unwrap(), told.value(6.0).unwrap()), (0.25, 0.125));
-        other.set_memory(&told.memory());
+        assert!(other.set_memory(&told.memory()) && !other.set_memory(&[f64::NAN; 8]));
         assert_eq!(other.memory(), told.memory());
         assert_eq!(other.value(6.0).unwrap(), 0.125);
         assert!(Schedule::constant(1.0).unwrap().memory().is_empty());

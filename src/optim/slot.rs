@@ -52,6 +52,12 @@ impl SlotMap {
     pub const UNUSED: u8 = u8::MAX;
     pub const EMPTY: SlotMap = SlotMap { places: [SlotMap::UNUSED; MAX_SLOTS], of_rule: 0 };
 
+    /// Forgets one of the optimizer's state arrays; those behind it move up.
+    pub fn remove(&mut self, position: usize) {
+        self.places.copy_within(position + 1.., position);
+        self.places[MAX_SLOTS - 1] = SlotMap::UNUSED;
+    }
+
     /// Puts a range of each of the optimizer's state arrays where the group has it.
     #[inline(always)]
     pub fn place<'a, T>(&self, slots: &'a mut [&mut [T]], range: Range<usize>, own: &mut [&'a mut [T]; MAX_SLOTS]) {

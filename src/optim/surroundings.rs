@@ -45,12 +45,21 @@ pub enum Average {
 }
 
 impl Average {
-    /// What the parameters after step `t` count in it.
-    pub fn share(self, t: u64) -> f64 {
+    /// The first step that counts, where it was asked for after `since` steps.
+    pub fn first_step(self, since: u64) -> u64 {
         match self {
-            Average::Exponential(EmaStart::First, _) if t == 1 => 1.0,
+            Average::Exponential(..) => since + 1,
+            Average::Plain(start) => start.max(since + 1),
+        }
+    }
+
+    /// What the parameters after step `t` count in it.
+    pub fn share(self, t: u64, since: u64) -> f64 {
+        let first = self.first_step(since);
+        match self {
+            Average::Exponential(EmaStart::First, _) if t == first => 1.0,
             Average::Exponential(_, rate) => 1.0 - rate,
-            Average::Plain(start) if t >= start => 1.0 / (t - start.max(1) + 1) as f64,
+            Average::Plain(_) if t >= first => 1.0 / (t - first + 1) as f64,
             Average::Plain(_) => 0.0,
         }
     }
@@ -67,7 +76,7 @@ impl Surroundings {
     /// From checked options.
     pub fn new(options: &Options) -> Result<Self> {
         let ema = options.optional("ema").map(|rate| Average::Exponential(options.choice("ema_start"), rate));
-        let swa = options.optional("swa_start").map(|start| Average::Plain(start as u64));
+        let swa = options.optional_count("swa_start").map(Average::Plain);
         if ema.is_some() && swa.is_some() {
             return Err(Error::value("swa_start", "both swa_start and ema", "None where ema is given"));
         }
@@ -82,11 +91,27 @@ impl Surroundings {
             clip_tensor_norm: options.optional("clip_tensor_norm"),
             clip_norm: options.optional("clip_norm"),
             clip_eps: options.number("clip_eps"),
-            accumulate: options.number("accumulate") as u64,
-            lookahead: options.optional("lookahead").map(|steps| (steps as u64, lookahead_alpha)),
+            accumulate: options.count("accumulate"),
+            lookahead: options.optional_count("lookahead").map(|steps| (steps, lookahead_alpha)),
             average: ema.or(swa),
             nonfinite: options.choice("nonfinite"),
         })
+    }
+
+    /// The first of the options of the whole step in which they differ: its name, and both values.
+    pub fn differs_in_whole_step(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        fn pair<V: PartialEq + std::fmt::Debug>(
+            name: &'static str,
+            a: V,
+            b: V,
+        ) -> Option<(&'static str, String, String)> {
+            (a != b).then(|| (name, format!("{a:?}"), format!("{b:?}")))
+        }
+        pair("accumulate", self.accumulate, other.accumulate)
+            .or_else(|| pair("clip_norm", self.clip_norm, other.clip_norm))
+            .or_else(|| pair("clip_tensor_norm", self.clip_tensor_norm, other.clip_tensor_norm))
+            .or_else(|| pair("clip_eps", self.clip_eps, other.clip_eps))
+            .or_else(|| pair("nonfinite", self.nonfinite.name(), other.nonfinite.name()))
     }
 
     /// What multiplies a gradient of that norm so that it has at most the norm `max`.

@@ -106,12 +106,12 @@ fn a_gradient_that_is_not_finite_changes_nothing_or_is_counted() {
             assert_eq!(refused, Err(Error::NonFinite { place: "gradient 1".into(), step: 1 }));
             assert_eq!((optimizer.step_count(), &p[..]), (0, &[1.0; 5][..]));
 
-            optimizer.set_group(0, config.clone().with("nonfinite", Value::Choice("skip")).unwrap());
+            optimizer.set_group(0, config.clone().with("nonfinite", Value::Choice("skip")).unwrap()).unwrap();
             assert_eq!(step(&mut optimizer, Slices::new([(&mut p[..], &g[..])]), 1), Ok(true));
             assert_eq!((optimizer.step_count(), optimizer.counts().skipped, &p[..]), (0, 1, &[1.0; 5][..]));
             assert!(optimizer.slots().iter().flat_map(|slot| slot.iter()).all(|&x| x == 0.0));
 
-            optimizer.set_group(0, config.with("nonfinite", Value::Choice("ignore")).unwrap());
+            optimizer.set_group(0, config.with("nonfinite", Value::Choice("ignore")).unwrap()).unwrap();
             assert_eq!(step(&mut optimizer, Slices::new([(&mut p[..], &g[..])]), 1), Ok(false));
             assert!(p[0] < 1.0);
         }
@@ -204,7 +204,7 @@ fn a_frozen_group_stays_as_it_is_and_its_gradients_do_not_matter() {
     let group_of = [1, 0, 0, 1, 1];
     let len: usize = sizes.iter().sum();
     for config in all().into_iter().filter(|config| config.options().convention() == Convention::Lecture) {
-        for around in [("accumulate", Value::Number(2.0)), ("clip_tensor_norm", Value::Number(0.1))] {
+        for around in [("accumulate", Value::Count(2)), ("clip_tensor_norm", Value::Number(0.1))] {
             let config = config.clone().with(around.0, around.1).unwrap();
             let frozen = config.clone().with_lr(0.0).unwrap();
             let make = || {
@@ -237,7 +237,7 @@ fn a_frozen_group_stays_as_it_is_and_its_gradients_do_not_matter() {
 #[test]
 fn a_group_that_thaws_begins_as_if_it_was_new() {
     let _level = hold_level();
-    let around = [("lookahead", Value::Number(2.0)), ("ema", Value::Number(0.9))];
+    let around = [("lookahead", Value::Count(2)), ("ema", Value::Number(0.9))];
     for config in all() {
         let config = around.iter().fold(config, |config, (name, value)| config.with(name, *value).unwrap());
         let frozen = config.clone().with("lr_factor", Value::Number(0.0)).unwrap();
@@ -262,8 +262,11 @@ fn a_group_that_thaws_begins_as_if_it_was_new() {
             let memory: Vec<_> = thawing.memory(group).map(|(_, x)| x).collect();
             resumed.memory_mut(group).copy_from_slice(&memory);
         }
-        resumed.resume(thawing.counts(), &[thawing.frozen_steps(0), thawing.frozen_steps(1)]);
-        resumed.set_group(0, config.clone());
+        resumed.resume(
+            thawing.counts(),
+            &[0, 1].map(|group| (thawing.frozen_steps(group), thawing.averaged_since(group))),
+        );
+        resumed.set_group(0, config.clone()).unwrap();
         for seed in 5..9 {
             step_flat(&mut resumed, &mut params, &noise(10, seed), 1);
             step_flat(&mut new, &mut expected, &noise(10, seed)[..5], 1);
@@ -297,9 +300,9 @@ fn a_state_array_that_waits_for_the_parameters_still_does_after_another_change()
     let mut optimizer = Optimizer::new(&config, &[1]).unwrap();
     let mut params = [4.0];
     step_flat(&mut optimizer, &mut params, &[0.0], 1);
-    let config = config.with("lookahead", Value::Number(2.0)).unwrap();
-    optimizer.set_group(0, config.clone());
-    optimizer.set_group(0, config.with_lr(2.0).unwrap());
+    let config = config.with("lookahead", Value::Count(2)).unwrap();
+    optimizer.set_group(0, config.clone()).unwrap();
+    optimizer.set_group(0, config.with_lr(2.0).unwrap()).unwrap();
     step_flat(&mut optimizer, &mut params, &[1.0], 1);
     assert_eq!(params, [3.0]);
 }

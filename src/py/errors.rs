@@ -1,6 +1,6 @@
 //! Errors of the core as Python exceptions.
 
-use pyo3::exceptions::{PyArithmeticError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyArithmeticError, PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::{Error, Foreign};
@@ -18,6 +18,7 @@ impl From<Error> for PyErr {
         match error {
             Error::Value(_) => PyValueError::new_err(message),
             Error::Type(_) => PyTypeError::new_err(message),
+            Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::NonFinite { .. } => NonFiniteError::new_err(message),
             // A Python exception that went through the core comes out as it was.
             Error::Foreign(Foreign(cause)) => match cause.downcast_ref::<PyErr>() {

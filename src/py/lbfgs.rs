@@ -1,10 +1,13 @@
 //! L-BFGS: the recipe that users make, and the core at work for whoever evaluates the function.
 
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use ndarray::ArrayView1;
+use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::arrays::new::{vector, zeros};
 use super::precision::{Dtype, Either, Precision, dispatch};
+use crate::buffer::with_capacity;
 use crate::error::Error;
 use crate::optim::lbfgs::{Lbfgs, Progress, Reason, Settings, State, Wolfe};
 
@@ -162,13 +165,13 @@ impl LbfgsRun {
     /// What is known at the best point, a dict of new arrays; None before the start has been evaluated.
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        dispatch!(&self.0, run => run.state().map(|state| write_state(py, &state)).transpose())
+        dispatch!(&self.0, run => run.state()?.map(|state| write_state(py, &state)).transpose())
     }
 
     /// Where to evaluate next: a new array.
     #[getter]
-    fn point<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        dispatch!(&self.0, run => PyArray1::from_slice(py, run.point()).into_any())
+    fn point<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        dispatch!(&self.0, run => Ok(vector(py, run.point())?.into_any()))
     }
 
     /// Takes in value and gradient at `point`. Returns "searching", "stepped" (`point` before this call is the new best),
@@ -179,26 +182,35 @@ impl LbfgsRun {
 
     /// The best point so far with its value and gradient: (x, value, gradient), new arrays.
     #[getter]
-    fn best<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, f64, Bound<'py, PyAny>) {
+    fn best<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, f64, Bound<'py, PyAny>)> {
         dispatch!(&self.0, run => {
-            let array = |from| PyArray1::from_slice(py, from).into_any();
-            (array(run.x()), run.value(), array(run.gradient()))
+            let array = |from| PyResult::Ok(vector(py, from)?.into_any());
+            Ok((array(run.x())?, run.value(), array(run.gradient())?))
         })
     }
 }
 
+/// What errors call its memory.
+const WHAT: &str = "the search by L-BFGS";
+
 /// The numbers of a vector.
 fn numbers<T: Precision>(array: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
-    Ok(array.extract::<PyReadonlyArray1<'_, T>>()?.as_array().to_vec())
+    let array = array.extract::<PyReadonlyArray1<'_, T>>()?;
+    let mut numbers = with_capacity(array.len()?, WHAT)?;
+    numbers.extend(array.as_array());
+    Ok(numbers)
 }
 
 fn write_state<'py, T: Precision>(py: Python<'py>, state: &State<T>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    dict.set_item("x", PyArray1::from_slice(py, &state.x))?;
+    dict.set_item("x", vector(py, &state.x)?)?;
     dict.set_item("value", state.value)?;
-    dict.set_item("gradient", PyArray1::from_slice(py, &state.gradient))?;
+    dict.set_item("gradient", vector(py, &state.gradient)?)?;
     for (name, rows) in [("steps", &state.steps), ("changes", &state.changes)] {
-        let matrix = PyArray1::from_vec(py, rows.concat()).call_method1("reshape", (rows.len(), state.x.len()))?;
+        let matrix = zeros::<T>(py, (rows.len(), state.x.len()))?;
+        for (to, from) in matrix.readwrite().as_array_mut().rows_mut().into_iter().zip(rows) {
+            to.into_iter().zip(from).for_each(|(to, &from)| *to = from);
+        }
         dict.set_item(name, matrix)?;
     }
     Ok(dict)
@@ -208,7 +220,12 @@ fn read_state<T: Precision>(dict: &Bound<'_, PyDict>) -> PyResult<State<T>> {
     let rows = |name| -> PyResult<Vec<Vec<T>>> {
         let matrix = entry(dict, name)?;
         let matrix = matrix.extract::<PyReadonlyArray2<'_, T>>()?;
-        Ok(matrix.as_array().rows().into_iter().map(|row| row.to_vec()).collect())
+        let copied = |row: ArrayView1<'_, T>| {
+            let mut numbers = with_capacity(row.len(), WHAT)?;
+            numbers.extend(row);
+            Ok(numbers)
+        };
+        matrix.as_array().rows().into_iter().map(copied).collect()
     };
     let (x, gradient) = (numbers::<T>(&entry(dict, "x")?)?, numbers(&entry(dict, "gradient")?)?);
     let (steps, changes) = (rows("steps")?, rows("changes")?);
@@ -228,7 +245,7 @@ fn tell<T: Precision>(run: &mut Lbfgs<T>, value: f64, gradient: &[T]) -> PyResul
     if got != expected {
         return Err(Error::value("gradient", got, format!("{expected} numbers")).into());
     }
-    Ok(match run.tell(value, gradient) {
+    Ok(match run.tell(value, gradient)? {
         Progress::Searching => "searching",
         Progress::Stepped => "stepped",
         Progress::Stopped(Reason::Gradient) => "gradient",

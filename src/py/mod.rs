@@ -3,6 +3,7 @@
 mod arrays;
 mod errors;
 mod ewa;
+mod foreign;
 mod lbfgs;
 mod network;
 mod optimizer;

@@ -1,48 +1,61 @@
 //! Options between Python and the core, and the tables from which the classes are made.
 
-use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PySequence};
+use pyo3::types::{PyDict, PyList};
 
+use super::foreign::{as_list, as_mapping, boolean, number, numbers, shown};
 use crate::error::Error;
 use crate::optim::options::{Kind, Opt, Value, one_of};
 use crate::optim::registry::SPECS;
 
 /// An option's value; its range is not looked at.
 pub fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let is_bool = value.is_instance_of::<PyBool>();
-    let number = |value: Borrowed<'_, '_, PyAny>| value.extract::<f64>().ok();
+    let is_bool = boolean(value).is_some();
     let parsed = match option.kind {
-        Kind::OptionalNumber(_) if value.is_none() => Some(Value::Nothing),
-        Kind::Number(_) | Kind::OptionalNumber(_) if !is_bool => number(value.as_borrowed()).map(Value::Number),
-        Kind::Flag => value.extract().ok().map(Value::Flag),
+        Kind::OptionalNumber(_) | Kind::OptionalCount(_) if value.is_none() => Some(Value::Nothing),
+        Kind::Number(_) | Kind::OptionalNumber(_) if !is_bool => number(value)?.map(Value::Number),
+        Kind::Count(_) | Kind::OptionalCount(_) if !is_bool => {
+            number(value)?.map(|x| count(option, value, x)).transpose()?
+        }
+        Kind::Flag => boolean(value).map(Value::Flag),
         Kind::Choice(_) => match value.extract::<String>() {
             Ok(name) => Some(option.chosen(&name)?),
             Err(_) => None,
         },
         Kind::Mask(_) => match value.extract::<String>() {
             Ok(name) => Some(option.chosen(&name)?),
-            Err(_) => is_mask(value).then_some(Value::Mask),
+            Err(_) => is_mask(value)?.then_some(Value::Mask),
         },
-        Kind::Pair(_) => value.extract::<[f64; 2]>().ok().map(|[a, b]| Value::Pair(a, b)),
+        Kind::Pair(_) => match as_list(value)?.map(|pair| numbers(&pair)).transpose()?.flatten().as_deref() {
+            Some(&[a, b]) => Some(Value::Pair(a, b)),
+            _ => None,
+        },
         _ => None,
     };
     match parsed {
         Some(parsed) => Ok(parsed),
-        None => Err(Error::type_(option.name, value.repr()?, option.accepted()).into()),
+        None => Err(Error::type_(option.name, shown(value)?, option.accepted()).into()),
+    }
+}
+
+/// A whole number, which may have come as one of another kind.
+fn count(option: &Opt, value: &Bound<'_, PyAny>, x: f64) -> PyResult<Value> {
+    match x >= 0.0 && x <= u64::MAX as f64 && x.fract() == 0.0 {
+        true => Ok(Value::Count(x as u64)),
+        false => Err(Error::value(option.name, shown(value)?, option.accepted()).into()),
     }
 }
 
 /// Whether it can be a mask over parameters: a function, or booleans in any structure.
-fn is_mask(value: &Bound<'_, PyAny>) -> bool {
-    let is_structure = value.cast::<PySequence>().is_ok() || value.cast::<PyMapping>().is_ok();
-    value.is_callable() || is_structure || value.is_instance_of::<PyBool>()
+fn is_mask(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(value.is_callable() || boolean(value).is_some() || as_mapping(value)?.is_some() || as_list(value)?.is_some())
 }
 
 /// An option's value as Python has it; None for a mask.
 pub fn to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
     Ok(match value {
         Value::Number(x) => x.into_pyobject(py)?.into_any(),
+        Value::Count(n) => n.into_pyobject(py)?.into_any(),
         Value::Flag(on) => on.into_pyobject(py)?.to_owned().into_any(),
         Value::Choice(name) => name.into_pyobject(py)?.into_any(),
         Value::Pair(a, b) => (a, b).into_pyobject(py)?.into_any(),
@@ -61,6 +74,8 @@ pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
             let kind = match option.kind {
                 Kind::Number(_) => "float".to_owned(),
                 Kind::OptionalNumber(_) => "float or None".to_owned(),
+                Kind::Count(_) => "int".to_owned(),
+                Kind::OptionalCount(_) => "int or None".to_owned(),
                 Kind::Flag => "bool".to_owned(),
                 Kind::Choice(names) => one_of(names),
                 Kind::Mask(names) => format!("{} or mask", one_of(names)),
@@ -68,6 +83,7 @@ pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
             };
             let range = match option.kind {
                 Kind::Number(range) | Kind::OptionalNumber(range) | Kind::Pair(range) => range.to_string(),
+                Kind::Count(low) | Kind::OptionalCount(low) => format!(">= {low}"),
                 _ => String::new(),
             };
             let defaults = option.defaults.map(|value| to_python(py, value));

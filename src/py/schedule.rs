@@ -10,7 +10,8 @@ use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::errors::foreign;
-use crate::error::Result;
+use super::foreign::{items, number as number_of, numbers, shown};
+use crate::error::{Error, Result};
 use crate::optim::plateau::{Plateau, Settings};
 use crate::optim::schedule::{Custom, Function, Schedule};
 
@@ -33,8 +34,9 @@ impl PySchedule {
                 Schedule::warmup(steps, start, schedule_of(&then)?)?
             }
             "join" => {
-                let (parts, boundaries): (Vec<Bound<'_, PyAny>>, Vec<f64>) = arguments.extract()?;
-                Schedule::join(parts.iter().map(schedule_of).collect::<PyResult<_>>()?, boundaries)?
+                let (parts, boundaries): (Bound<'_, PyAny>, Bound<'_, PyAny>) = arguments.extract()?;
+                let parts = items(&parts)?.iter().map(schedule_of).collect::<PyResult<_>>()?;
+                Schedule::join(parts, numbers_of("boundaries", &boundaries)?)?
             }
             "plateau" => {
                 let (lr, factor, patience, threshold, relative, maximize, cooldown, min_lr) = arguments.extract()?;
@@ -44,9 +46,9 @@ impl PySchedule {
             _ => {
                 let mut numbers = vec![];
                 for argument in arguments {
-                    match argument.extract::<Vec<f64>>() {
-                        Ok(steps) => numbers.extend(steps),
-                        Err(_) => numbers.push(argument.extract()?),
+                    match number_of(&argument)? {
+                        Some(x) => numbers.push(x),
+                        None => numbers.extend(numbers_of(form, &argument)?),
                     }
                 }
                 Schedule::form(form, &numbers)?
@@ -56,7 +58,7 @@ impl PySchedule {
     }
 
     fn __call__<'py>(&self, py: Python<'py>, step: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Ok(step) = step.extract::<f64>() {
+        if let Some(step) = number_of(step)? {
             return Ok(self.at(step)?.into_pyobject(py)?.into_any());
         }
         let steps = py.import("numpy")?.call_method1("asarray", (step, "float64"))?;
@@ -168,7 +170,7 @@ impl Function for Callable {
         let value = |py: Python<'_>| {
             let value = self.0.bind(py).call1((step as u64,))?;
             let got = value.get_type().qualname()?;
-            value.extract::<f64>().map_err(|_| {
+            number_of(&value)?.ok_or_else(|| {
                 PyTypeError::new_err(format!("lr must be a function that returns numbers, got one that returns {got}"))
             })
         };
@@ -192,12 +194,21 @@ pub fn visited(schedule: &Schedule, visit: &PyVisit<'_>) -> std::result::Result<
     result
 }
 
+/// The numbers of an iterable.
+fn numbers_of(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    let numbers = if object.hasattr("__iter__")? { numbers(object)? } else { None };
+    match numbers {
+        Some(numbers) => Ok(numbers),
+        None => Err(Error::type_(name, shown(object)?, "of numbers").into()),
+    }
+}
+
 /// The schedule that a number, a schedule or any callable of the step stands for.
 pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
     if let Ok(schedule) = object.cast::<PySchedule>() {
         return Ok(schedule.get().schedule.clone());
     }
-    if let Ok(lr) = object.extract::<f64>() {
+    if let Some(lr) = number_of(object)? {
         return Ok(Schedule::constant(lr)?);
     }
     if !object.is_callable() {

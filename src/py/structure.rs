@@ -1,11 +1,11 @@
 //! The caller's structure: one array, or sequences and mappings of them, nested as they like.
 
+use pyo3::Borrowed;
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
-use pyo3::{Borrowed, PyTypeInfo};
+use pyo3::types::{PyDict, PyList};
 
-use super::arrays::is_array;
+use super::foreign::{as_list, as_mapping};
 use crate::error::Error;
 
 /// Where the arrays are in what the caller gave.
@@ -169,42 +169,6 @@ impl Structure {
             }
         }
     }
-}
-
-/// A mapping; None for what is none.
-#[inline]
-pub fn as_mapping<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyMapping>>> {
-    if !object.is_instance_of::<PyDict>() {
-        // What is known at a glance, before a class is asked whether it is a mapping.
-        let known =
-            object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() || is_array(object.as_borrowed());
-        if known || !object.is_instance(&PyMapping::type_object(object.py()))? {
-            return Ok(None);
-        }
-    }
-    Ok(object.cast::<PyMapping>().ok().cloned())
-}
-
-/// A sequence as a list; None for what is no sequence of arrays.
-pub fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
-    if let Ok(list) = object.cast::<PyList>() {
-        return Ok(Some(list.clone()));
-    }
-    if object.is_instance_of::<PyString>() {
-        return Ok(None);
-    }
-    if let Ok(tuple) = object.cast::<PyTuple>() {
-        return Ok(Some(tuple.to_list()));
-    }
-    if is_array(object.as_borrowed()) || !object.is_instance(&PySequence::type_object(object.py()))? {
-        return Ok(None);
-    }
-    object.cast::<PySequence>().ok().map(|sequence| sequence.to_list()).transpose()
-}
-
-/// What an iterable gives, one after the other: no length that it claims is believed.
-pub fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    object.try_iter()?.collect()
 }
 
 #[inline]

@@ -6,6 +6,7 @@ use super::narrow::{CHAINS, Dots, NARROW};
 use super::operand::{Operand, Output, Start, Task};
 use super::tiles::{PANEL_LEN, Tiled};
 use crate::buffer::Buffer;
+use crate::error::Result;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -27,8 +28,9 @@ pub struct Scratch<T> {
 
 impl<T: Scalar> Scratch<T> {
     /// Enough for products of at most `depth` inner indices.
-    pub fn new(depth: usize) -> Self {
-        Scratch { panel: Buffer::zeroed(PANEL_LEN.max(NARROW * depth)) }
+    pub fn new(depth: usize) -> Result<Self> {
+        let len = PANEL_LEN.max(depth.saturating_mul(NARROW));
+        Ok(Scratch { panel: Buffer::zeroed(len, "a product of matrices")? })
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::predict::{self, Predictor};
 use super::super::{objective, random};
 use super::leader::Leader;
 use super::options::Position;
-use super::training::{Own, Training, TrainingStep};
+use super::training::{Own, Training, TrainingStep, WorkerMemory};
 use crate::scalar::Scalar;
 use crate::team::Worker;
 
@@ -17,9 +17,10 @@ pub type MaybeLeader<'g, 'l, T> = Option<MutexGuard<'g, Leader<'l, T>>>;
 impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// All epochs.
     pub fn work(&self, worker: &mut Worker) {
-        let mut memory = self.validation.map(|data| predict::workspace(self.network, data.len()));
-        let mut predictor = memory.as_mut().map(|memory| Predictor::new(self.network, memory));
-        let mut own = Own::new(self, worker.index, worker.count);
+        let mut memory = self.memories[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
+        let WorkerMemory { scratch, squares, mut validation } = memory.take().expect("memory for each worker");
+        let mut predictor = validation.as_mut().map(|memory| Predictor::new(self.network, memory));
+        let mut own = Own::new(self, worker.index, worker.count, (scratch, squares));
         let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
         let mut steps = 0;
         for number in 0..self.options.epochs {

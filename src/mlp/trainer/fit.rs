@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use super::super::claims::Parameters;
 use super::super::data::Data;
 use super::super::figures::{Figures, Published};
+use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
-use super::training::{Policy, Training};
-use crate::buffer::Buffer;
+use super::training::{Policy, Training, WorkerMemory};
+use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
 use crate::error::Result;
 use crate::optim::Optimizer;
@@ -36,11 +37,63 @@ pub fn fit<'d, T: Scalar>(
     options: &Options,
     monitor: &mut dyn Monitor,
 ) -> (Result<Stop>, Position) {
-    let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
-    let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
-    let mut workspace = network.workspace(batch_size, data.x.sparse().is_some());
-    // Walked side by side with the optimizer's arrays.
-    let mut grads = Buffer::<T>::staggered(network.tensors.len(), optimizer.slots().len());
+    match Prepared::new(network, params, optimizer, (data, validation), options) {
+        Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, monitor)),
+        Err(error) => (Err(error), options.start),
+    }
+}
+
+/// All the memory that a training takes for itself.
+struct Prepared<T> {
+    batch_size: usize,
+    workers: usize,
+    workspace: Workspace<T>,
+    grads: Buffer<T>,
+    row_norms: Figures,
+    row_squares: Figures,
+    magnitudes: Figures,
+    validation_losses: Figures,
+    order: Vec<u32>,
+    memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
+}
+
+impl<T: Scalar> Prepared<T> {
+    fn new(
+        network: &Network,
+        params: &[T],
+        optimizer: &Optimizer<T>,
+        (data, validation): (&Data<'_, T>, Option<&Data<'_, T>>),
+        options: &Options,
+    ) -> Result<Self> {
+        let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
+        let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
+        let tensors = &network.tensors;
+        Ok(Prepared {
+            batch_size,
+            workers,
+            workspace: network.workspace(batch_size, data.x.sparse().is_some())?,
+            // Walked side by side with the optimizer's arrays.
+            grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
+            row_norms: Figures::zeros(tensors.rows())?,
+            row_squares: objective::row_squares(network, params)?,
+            magnitudes: Figures::zeros(workers * 2 * network.training.stages.len())?,
+            validation_losses: Figures::zeros(validation.map_or(0, Data::len))?,
+            order: filled(0, data.len(), "the order of the rows")?,
+            memories: WorkerMemory::of_each(network, workers, validation)?,
+        })
+    }
+}
+
+/// Trains with memory that is there.
+fn run<'d, T: Scalar>(
+    network: &Network,
+    params: &mut [T],
+    optimizer: &mut Optimizer<T>,
+    (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
+    options: &Options,
+    (prepared, monitor): (Prepared<T>, &mut dyn Monitor),
+) -> (Result<Stop>, Position) {
+    let Prepared { batch_size, workers, mut workspace, mut grads, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
     // Out of the optimizer for as long as the workers share them.
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
@@ -53,19 +106,20 @@ pub fn fit<'d, T: Scalar>(
         batch_size,
         rows_held: workspace.rows(),
         batch: workspace.share(&network.training.matrices, data),
-        row_norms: Figures::zeros(network.tensors.rows()),
-        row_squares: objective::row_squares(network, params),
-        magnitudes: Figures::zeros(workers * 2 * network.training.stages.len()),
-        validation_losses: Figures::zeros(validation.map_or(0, Data::len)),
+        row_norms: prepared.row_norms,
+        row_squares: prepared.row_squares,
+        magnitudes: prepared.magnitudes,
+        validation_losses: prepared.validation_losses,
         parameters: Parameters::new(params, &mut grads, slots.iter_mut().map(|slot| Shared::new(slot)).collect()),
         policy,
-        order: RwLock::new(vec![0; data.len()]),
+        order: RwLock::new(order),
         step: Published::new(None),
         bad_loss: AtomicU64::new(0),
         bad_gradient: AtomicU64::new(0),
         // No number of a step: the first may be in the middle of an epoch.
         late_gradient: AtomicU64::new(u64::MAX),
         stop: AtomicBool::new(false),
+        memories,
         leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size))),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));

@@ -9,9 +9,12 @@ use super::super::data::Data;
 use super::super::figures::{Figures, Published};
 use super::super::memory::Batch;
 use super::super::network::Network;
+use super::super::predict;
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::leader::Leader;
 use super::options::Options;
+use crate::buffer::Buffer;
+use crate::error::Result;
 use crate::kernels::matmul::Scratch;
 use crate::optim::Step;
 use crate::scalar::Scalar;
@@ -48,6 +51,8 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     /// The same for a gradient that was found when other workers had updated already: the next step is refused.
     pub late_gradient: AtomicU64,
     pub stop: AtomicBool,
+    /// Of each worker, which takes it when it begins.
+    pub memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
     pub leader: Mutex<Leader<'l, T>>,
 }
 
@@ -80,6 +85,32 @@ pub struct Block {
     pub range: Range<usize>,
 }
 
+/// A worker's own memory, made before there are workers: having none is then an error of the training.
+pub struct WorkerMemory<T> {
+    pub scratch: Scratch<T>,
+    /// One number for each row of one of its pieces.
+    pub squares: Buffer<f64>,
+    /// To look at validation data.
+    pub validation: Option<predict::Memory<T>>,
+}
+
+impl<T: Scalar> WorkerMemory<T> {
+    /// For each of some workers.
+    pub fn of_each(
+        network: &Network,
+        workers: usize,
+        validation: Option<&Data<'_, T>>,
+    ) -> Result<Vec<Mutex<Option<WorkerMemory<T>>>>> {
+        let rows = network.tensors.iter().map(|tensor| tensor.rows).max().unwrap_or(0);
+        let of_worker = |_| {
+            let validation = validation.map(|data| predict::Memory::new(network, data.len())).transpose()?;
+            let squares = Buffer::zeroed(rows, "what is known of rows")?;
+            Ok(Mutex::new(Some(WorkerMemory { scratch: Scratch::new(network.max_terms())?, squares, validation })))
+        };
+        (0..workers).map(of_worker).collect()
+    }
+}
+
 /// What each worker has of its own.
 pub struct Own<T> {
     pub scratch: Scratch<T>,
@@ -87,18 +118,23 @@ pub struct Own<T> {
     /// Its share in pieces of about [`BLOCK_ELEMENTS`].
     pub blocks: Vec<Block>,
     /// One number for each row of one of its pieces.
-    pub squares: Vec<f64>,
+    pub squares: Buffer<f64>,
 }
 
 impl<T: Scalar> Own<T> {
     /// The share of one of `workers` workers.
-    pub fn new(training: &Training<'_, '_, '_, T>, worker: usize, workers: usize) -> Self {
+    pub fn new(
+        training: &Training<'_, '_, '_, T>,
+        worker: usize,
+        workers: usize,
+        (scratch, squares): (Scratch<T>, Buffer<f64>),
+    ) -> Self {
         let tensors = &training.network.tensors;
         let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
         Own {
-            scratch: Scratch::new(training.network.max_terms()),
+            scratch,
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
-            squares: vec![0.0; pieces.iter().map(|piece| piece.tile.rows.len()).max().unwrap_or(0)],
+            squares,
             share: Share::new(tensors, pieces),
         }
     }

@@ -50,9 +50,29 @@ pub(super) fn gather<T: Scalar>(
     let gathered = Gathered { values, offsets: optimizer.offsets().to_vec() };
     let begun = begin(optimizer, rates, &gathered, active, threads);
     optimizer.slots_mut()[slot] = gathered.values;
-    let mut step = begun?;
-    update(optimizer, tensors, active, &mut step, threads);
-    Ok(step.skipped())
+    match begun {
+        Ok(mut step) if !step.skipped() => {
+            update(optimizer, tensors, active, &mut step, threads);
+            clear_frozen(optimizer, slot);
+            Ok(false)
+        }
+        unused => {
+            // What was gathered is not finite, and was not looked at then: the round begins anew.
+            optimizer.slots_mut()[slot].fill(T::ZERO);
+            optimizer.count_none_gathered();
+            unused.map(|_| true)
+        }
+    }
+}
+
+/// What was gathered for tensors that were frozen in the middle of a round takes no part in the next one.
+fn clear_frozen<T: Scalar>(optimizer: &mut Optimizer<T>, slot: usize) {
+    for tensor in 0..optimizer.tensors() {
+        if optimizer.is_frozen(tensor) {
+            let range = optimizer.range(tensor);
+            optimizer.slots_mut()[slot][range].fill(T::ZERO);
+        }
+    }
 }
 
 /// Gradients that were gathered in a state array.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::active::Active;
 use super::parallel::{Direction, in_parallel};
 use super::tensors::Gradients;
+use crate::buffer::filled;
 use crate::reductions::{AllFinite, PositionalSums};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
@@ -104,10 +105,9 @@ fn by_block(look: Look<'_>, reduce: impl Fn(Range<usize>) -> f64 + Sync) -> f64 
     let len = active.end();
     let blocks = len.div_ceil(SUM_BLOCK);
     let of_block = |block: usize| reduce(block * SUM_BLOCK..len.min((block + 1) * SUM_BLOCK));
-    if threads == 1 {
-        return (0..blocks).map(of_block).sum();
-    }
-    let mut sums = vec![0.0; blocks];
+    let sums = if threads == 1 { None } else { filled(0.0, blocks, "sums").ok() };
+    // Without memory for the sums one thread finds the same one.
+    let Some(mut sums) = sums else { return (0..blocks).map(of_block).sum() };
     let share = blocks.div_ceil(PARTS_PER_THREAD * threads);
     let parts = sums.chunks_mut(share).enumerate().collect();
     in_parallel(parts, threads, direction, |(part, sums): (usize, &mut [f64])| {

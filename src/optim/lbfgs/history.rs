@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::buffer::filled;
+use crate::error::Result;
 use crate::reductions::dot;
 use crate::scalar::Scalar;
 
@@ -11,6 +13,8 @@ pub(super) struct History<T> {
     pairs: VecDeque<Pair<T>>,
     /// The most pairs.
     size: usize,
+    /// Memory for the next one.
+    spare: Option<Pair<T>>,
 }
 
 /// A past step and the change of the gradient over it.
@@ -25,7 +29,16 @@ struct Pair<T> {
 impl<T: Scalar> History<T> {
     /// Of at most so many steps; none yet.
     pub fn new(size: usize) -> Self {
-        History { pairs: VecDeque::new(), size }
+        History { pairs: VecDeque::new(), size, spare: None }
+    }
+
+    /// Sees to it that a step of that length can be remembered.
+    pub fn make_room(&mut self, len: usize) -> Result<()> {
+        if self.spare.is_none() && self.pairs.len() < self.size {
+            let zeros = || filled(T::ZERO, len, "a step that L-BFGS remembers");
+            self.spare = Some(Pair { step: zeros()?, change: zeros()?, rho: 0.0 });
+        }
+        Ok(())
     }
 
     /// With these steps and changes of the gradient, the oldest first: what [`History::steps`] and [`History::changes`] gave.
@@ -62,15 +75,16 @@ impl<T: Scalar> History<T> {
     /// Keeps the step from one point to another, each given with its gradient, unless it says nothing about positive curvature.
     pub fn remember(&mut self, (from, gradient_from): (&[T], &[T]), (to, gradient_to): (&[T], &[T])) {
         let full = self.pairs.len() == self.size;
-        let recycled = if full { self.pairs.pop_front() } else { None };
-        let zeros = || vec![T::ZERO; from.len()];
-        let mut pair = recycled.unwrap_or_else(|| Pair { step: zeros(), change: zeros(), rho: 0.0 });
+        let recycled = if full { self.pairs.pop_front() } else { self.spare.take() };
+        let Some(mut pair) = recycled else { return };
         subtract(to, from, &mut pair.step);
         subtract(gradient_to, gradient_from, &mut pair.change);
         let curvature = dot(&pair.step, &pair.change);
         if curvature > epsilon::<T>() * dot(&pair.change, &pair.change) && curvature.is_finite() {
             pair.rho = 1.0 / curvature;
             self.pairs.push_back(pair);
+        } else if !full {
+            self.spare = Some(pair);
         }
     }
 

@@ -6,10 +6,14 @@
 use super::history::{History, epsilon};
 use super::settings::Settings;
 use super::wolfe::{Probe, Search, Verdict};
+use crate::buffer::{copied, filled};
 use crate::error::Result;
 use crate::reductions::{AllFinite, dot};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
+
+/// What errors call its memory.
+const WHAT: &str = "the search by L-BFGS";
 
 /// Why it stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +76,16 @@ impl<T: Scalar> Lbfgs<T> {
     /// Starts at `x`.
     pub fn new(settings: Settings, x: Vec<T>) -> Result<Self> {
         settings.check()?;
-        let zeros = vec![T::ZERO; x.len()];
+        let zeros = || filled(T::ZERO, x.len(), WHAT);
         Ok(Lbfgs {
             settings,
             value: f64::NAN,
-            gradient: zeros.clone(),
-            direction: zeros.clone(),
-            point: x.clone(),
+            gradient: zeros()?,
+            direction: zeros()?,
+            point: copied(&x, WHAT)?,
             step: 0.0,
             search: None,
-            best_gradient: zeros,
+            best_gradient: zeros()?,
             history: History::new(settings.history_size),
             stopped: None,
             x,
@@ -100,14 +104,18 @@ impl<T: Scalar> Lbfgs<T> {
 
     /// What is known at [`Self::x`]; None before the start has been evaluated. A line search that is under way is not part of
     /// it: a run that resumes makes it again, to the same bits.
-    pub fn state(&self) -> Option<State<T>> {
-        (self.search.is_some() || self.stopped.is_some()).then(|| State {
-            x: self.x.clone(),
+    pub fn state(&self) -> Result<Option<State<T>>> {
+        if self.search.is_none() && self.stopped.is_none() {
+            return Ok(None);
+        }
+        let copied = |from: &[T]| copied(from, WHAT);
+        Ok(Some(State {
+            x: copied(&self.x)?,
             value: self.value,
-            gradient: self.gradient.clone(),
-            steps: self.history.steps().map(<[T]>::to_vec).collect(),
-            changes: self.history.changes().map(<[T]>::to_vec).collect(),
-        })
+            gradient: copied(&self.gradient)?,
+            steps: self.history.steps().map(copied).collect::<Result<_>>()?,
+            changes: self.history.changes().map(copied).collect::<Result<_>>()?,
+        }))
     }
 
     /// Where the function is to be evaluated next.
@@ -134,8 +142,13 @@ impl<T: Scalar> Lbfgs<T> {
     ///
     /// # Panics
     /// Where the gradient is not as long as the point.
-    pub fn tell(&mut self, value: f64, gradient: &[T]) -> Progress {
+    pub fn tell(&mut self, value: f64, gradient: &[T]) -> Result<Progress> {
         assert_eq!(gradient.len(), self.x.len(), "one gradient component per parameter");
+        self.history.make_room(gradient.len())?;
+        Ok(self.told(value, gradient))
+    }
+
+    fn told(&mut self, value: f64, gradient: &[T]) -> Progress {
         if let Some(reason) = self.stopped {
             return Progress::Stopped(reason);
         }

@@ -16,7 +16,7 @@ fn run<T: Scalar>(
         let (value, gradient) = f(&point);
         let gradient: Vec<T> = gradient.into_iter().map(T::from_f64).collect();
         let before = solver.value();
-        match solver.tell(T::from_f64(value).to_f64(), &gradient) {
+        match solver.tell(T::from_f64(value).to_f64(), &gradient).unwrap() {
             Progress::Stopped(reason) => return (solver, reason, evaluations),
             Progress::Stepped => assert!(solver.value() <= before + 1e-5 * before.abs(), "each step descends"),
             Progress::Searching => {}
@@ -78,13 +78,13 @@ fn a_run_that_resumes_goes_on_to_the_same_bits() {
         let mut solver = Lbfgs::new(Settings::default(), vec![-1.2, 1.0]).unwrap();
         for _ in 0..stop_after {
             let (value, gradient) = rosenbrock(solver.point());
-            solver.tell(value, &gradient);
+            solver.tell(value, &gradient).unwrap();
         }
-        let mut solver = Lbfgs::resume(Settings::default(), solver.state().unwrap()).unwrap();
+        let mut solver = Lbfgs::resume(Settings::default(), solver.state().unwrap().unwrap()).unwrap();
         while !matches!(
             {
                 let (value, gradient) = rosenbrock(solver.point());
-                solver.tell(value, &gradient)
+                solver.tell(value, &gradient).unwrap()
             },
             Progress::Stopped(_)
         ) {}

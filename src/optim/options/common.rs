@@ -1,7 +1,7 @@
 //! The options that every rule has.
 
 use super::choices::{Choice, Decay, DecayWhere, EmaStart, NonFinite};
-use super::ranges::{COUNT, DECAY_RATE, NON_NEGATIVE, POSITIVE, UNIT};
+use super::ranges::{DECAY_RATE, NON_NEGATIVE, POSITIVE, UNIT};
 use super::schema::{Kind, Opt, Spec, Value};
 
 /// The weight decay of a rule that has none unless asked for.
@@ -76,19 +76,14 @@ const GRADIENTS: [Opt; 5] = [
         [0.0, 1e-6, 0.0, 0.0],
         "Clipping multiplies by ``min(1, clip_norm / (norm + clip_eps))``.",
     ),
-    Opt::number(
-        "accumulate",
-        COUNT,
-        1.0,
-        "Average this many gradients before a step is made; the calls before only collect.",
-    ),
+    Opt::count("accumulate", 1, 1, "Average this many gradients before a step is made; the calls before only collect."),
 ];
 
 /// What is done with parameters after the rule.
 const AVERAGES: [Opt; 5] = [
-    Opt::optional(
+    Opt::optional_count(
         "lookahead",
-        COUNT,
+        1,
         "Lookahead: every so many steps slow parameters move towards the parameters by `lookahead_alpha` of the \
          way, and the parameters go back to them (Zhang et al. 2019).",
     ),
@@ -105,9 +100,9 @@ const AVERAGES: [Opt; 5] = [
         "The average starts as the parameters before the first step, after it (\"first\"), or at zero and is \
          corrected for that when it is read.",
     ),
-    Opt::optional(
+    Opt::optional_count(
         "swa_start",
-        NON_NEGATIVE,
+        0,
         "Keep the plain average of the parameters after each step from this one on (stochastic weight averaging, \
          Izmailov et al. 2018); not together with `ema`.",
     ),

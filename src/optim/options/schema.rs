@@ -45,6 +45,8 @@ impl Convention {
 pub enum Value {
     /// A real number.
     Number(f64),
+    /// A whole number.
+    Count(u64),
     /// A switch.
     Flag(bool),
     /// One of a few names.
@@ -61,6 +63,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Number(x) => write!(f, "{x:?}"),
+            Value::Count(n) => write!(f, "{n}"),
             Value::Flag(true) => write!(f, "True"),
             Value::Flag(false) => write!(f, "False"),
             Value::Choice(name) => write!(f, "{name:?}"),
@@ -71,6 +74,9 @@ impl fmt::Display for Value {
     }
 }
 
+/// The largest whole number of an option: those up to here are numbers of every kind.
+const MAX_COUNT: u64 = 1 << 53;
+
 /// What kind of value an option takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -78,6 +84,10 @@ pub enum Kind {
     Number(Range),
     /// A real number or None.
     OptionalNumber(Range),
+    /// A whole number from this one on.
+    Count(u64),
+    /// A whole number from this one on, or None.
+    OptionalCount(u64),
     /// A switch.
     Flag,
     /// One of these names.
@@ -93,6 +103,8 @@ impl fmt::Display for Kind {
         match self {
             Kind::Number(range) => write!(f, "a finite number {range}"),
             Kind::OptionalNumber(range) => write!(f, "a finite number {range}, or None"),
+            Kind::Count(low) => write!(f, "a whole number >= {low}"),
+            Kind::OptionalCount(low) => write!(f, "a whole number >= {low}, or None"),
             Kind::Flag => write!(f, "True or False"),
             Kind::Choice(names) => write!(f, "{}", one_of(names)),
             Kind::Mask(names) => {
@@ -131,6 +143,16 @@ impl Opt {
     /// A number that is None unless given.
     pub const fn optional(name: &'static str, range: Range, doc: &'static str) -> Opt {
         Opt { name, kind: Kind::OptionalNumber(range), defaults: [Value::Nothing; 4], doc }
+    }
+
+    /// A whole number with the same default in every convention.
+    pub const fn count(name: &'static str, low: u64, default: u64, doc: &'static str) -> Opt {
+        Opt { name, kind: Kind::Count(low), defaults: [Value::Count(default); 4], doc }
+    }
+
+    /// A whole number that is None unless given.
+    pub const fn optional_count(name: &'static str, low: u64, doc: &'static str) -> Opt {
+        Opt { name, kind: Kind::OptionalCount(low), defaults: [Value::Nothing; 4], doc }
     }
 
     /// A switch with a default for each convention.
@@ -175,7 +197,8 @@ impl Opt {
     pub fn check(&self, value: Value) -> Result<Value> {
         let right = match (self.kind, value) {
             (Kind::Number(range) | Kind::OptionalNumber(range), Value::Number(x)) => range.contains(x),
-            (Kind::OptionalNumber(_), Value::Nothing) | (Kind::Flag, Value::Flag(_)) => true,
+            (Kind::Count(low) | Kind::OptionalCount(low), Value::Count(n)) => (low..=MAX_COUNT).contains(&n),
+            (Kind::OptionalNumber(_) | Kind::OptionalCount(_), Value::Nothing) | (Kind::Flag, Value::Flag(_)) => true,
             (Kind::Mask(_), Value::Mask) => true,
             (Kind::Choice(names) | Kind::Mask(names), Value::Choice(name)) => names.contains(&name),
             (Kind::Pair(range), Value::Pair(a, b)) => range.contains(a) && range.contains(b),

@@ -98,6 +98,29 @@ impl Options {
         }
     }
 
+    /// The value of a whole number.
+    ///
+    /// # Panics
+    /// Where there is no such option of this kind.
+    pub fn count(&self, name: &str) -> u64 {
+        match self.known(name) {
+            (Opt { kind: Kind::Count(_), .. }, Value::Count(n)) => n,
+            (option, _) => self.wrong_kind(option, "a whole number"),
+        }
+    }
+
+    /// The value of a whole number that may be None.
+    ///
+    /// # Panics
+    /// Where there is no such option of this kind.
+    pub fn optional_count(&self, name: &str) -> Option<u64> {
+        match self.known(name) {
+            (Opt { kind: Kind::OptionalCount(_), .. }, Value::Count(n)) => Some(n),
+            (Opt { kind: Kind::OptionalCount(_), .. }, Value::Nothing) => None,
+            (option, _) => self.wrong_kind(option, "a whole number or None"),
+        }
+    }
+
     /// The value of a switch.
     ///
     /// # Panics

@@ -12,6 +12,7 @@ use super::row_gradient::RowGradient;
 use super::row_pair::row_gradient;
 use super::views::Views;
 use super::walk::Walk;
+use crate::buffer::filled;
 use crate::error::Result;
 use crate::scalar::Scalar;
 
@@ -119,13 +120,13 @@ impl<T: Scalar> Arrays<T> {
     #[inline]
     pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
         let param = &self.params[index];
-        let Some(fields) = Fields::of(gradient) else { return Err(param.refuse(gradient)) };
+        let Some(fields) = Fields::of(gradient) else { return Err(param.refuse_gradient(gradient)) };
         let element = match param.has_descr(fields) {
             true => Some(param.element),
             false => fields.element().filter(|&element| param.element.takes(element)),
         };
         let Some(element) = element.filter(|_| equal(fields.shape(), &param.shape)) else {
-            return Err(param.refuse(gradient));
+            return Err(param.refuse_gradient(gradient));
         };
         let walk = &mut self.grads[index];
         let same_order = param.c_contiguous && fields.c_contiguous() || param.f_contiguous && fields.f_contiguous();
@@ -138,7 +139,7 @@ impl<T: Scalar> Arrays<T> {
             fields.extent(element)
         };
         if self.extents.touch(extent) {
-            self.copy_gradient(index);
+            return self.copy_gradient(index);
         }
         Ok(())
     }
@@ -169,12 +170,14 @@ impl<T: Scalar> Arrays<T> {
 
     /// A gradient that shares memory with parameters is what it was before the step.
     #[cold]
-    fn copy_gradient(&mut self, index: usize) {
-        let mut copy = vec![T::ZERO; self.offsets[index + 1] - self.offsets[index]];
+    fn copy_gradient(&mut self, index: usize) -> Result<()> {
+        let len = self.offsets[index + 1] - self.offsets[index];
+        let mut copy = filled(T::ZERO, len, "a copy of a gradient that shares memory with parameters")?;
         // SAFETY: the gradient has the parameter's shape and dtype and was set in this step.
         unsafe { self.grads[index].read(0, &mut copy) };
         self.grads[index].set_contiguous(copy.as_mut_ptr().cast());
         self.copies.push(copy);
+        Ok(())
     }
 
     /// Parameters and gradients, for the core.
@@ -207,19 +210,29 @@ impl<T: Scalar> Arrays<T> {
     }
 
     /// Reads an array of the shape and dtype of a parameter, in the order of its state.
-    pub fn read_like(&mut self, index: usize, array: Borrowed<'_, '_, PyAny>, to: &mut [T]) -> Result<()> {
-        self.set_gradient(index, array)?;
-        // SAFETY: `set_gradient` has checked shape and dtype; the interpreter is attached, so the array stays.
-        unsafe { self.grads[index].read(0, to) };
+    pub fn read_like(
+        &self,
+        index: usize,
+        array: Borrowed<'_, '_, PyAny>,
+        place: &dyn Fn() -> String,
+        to: &mut [T],
+    ) -> Result<()> {
+        let param = &self.params[index];
+        let Some((fields, element)) = param.accepted(array) else { return Err(param.refuse(array, place())) };
+        assert_eq!(to.len(), fields.len() * element.parts());
+        let mut walk = Walk::empty();
+        walk.set(fields, &param.order, element);
+        // SAFETY: shape and dtype are right, and the interpreter is attached, so the array stays.
+        unsafe { walk.read(0, to) };
         Ok(())
     }
 
     /// Writes state to an array of the shape and dtype of a parameter.
     pub fn write_like(&self, index: usize, array: Borrowed<'_, '_, PyAny>, values: &[T]) -> Result<()> {
         let param = &self.params[index];
-        let fields = Fields::of(array).filter(|fields| fields.shape() == param.shape && fields.writeable());
-        let typed = fields.and_then(|fields| Some((fields, fields.element().filter(|&e| param.element.takes(e))?)));
-        let Some((fields, element)) = typed else { return Err(param.refuse(array)) };
+        let Some((fields, element)) = param.accepted(array).filter(|(fields, _)| fields.writeable()) else {
+            return Err(param.refuse(array, "an array of state".into()));
+        };
         let mut walk = Walk::empty();
         walk.set(fields, &param.order, element);
         assert_eq!(values.len(), fields.len() * element.parts());

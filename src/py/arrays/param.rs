@@ -91,10 +91,21 @@ impl Param {
         Error::value(format!("params{}", self.path), got, "as it was when the optimizer was made")
     }
 
+    /// The fields of an array of this parameter's shape, and its dtype where that is right for a gradient or state.
+    pub fn accepted<'a>(&self, array: Borrowed<'a, '_, PyAny>) -> Option<(Fields<'a>, Element)> {
+        let fields = Fields::of(array).filter(|fields| fields.shape() == self.shape)?;
+        Some((fields, fields.element().filter(|&element| self.element.takes(element))?))
+    }
+
     /// What is wrong with an array that is to be this parameter's gradient.
     #[cold]
-    pub fn refuse(&self, gradient: Borrowed<'_, '_, PyAny>) -> Error {
-        let name = format!("grads{}", self.path);
+    pub fn refuse_gradient(&self, gradient: Borrowed<'_, '_, PyAny>) -> Error {
+        self.refuse(gradient, format!("grads{}", self.path))
+    }
+
+    /// What is wrong with an array that is to have this parameter's shape and dtype.
+    #[cold]
+    pub fn refuse(&self, gradient: Borrowed<'_, '_, PyAny>, name: String) -> Error {
         let fields = match expect_array(gradient, &name) {
             Ok(fields) => fields,
             Err(error) => return error,

@@ -2,7 +2,12 @@
 
 use std::ops::Range;
 
+use crate::buffer::with_capacity;
+use crate::error::Result;
 use crate::scalar::Scalar;
+
+/// What errors call the memory of such a gradient.
+pub const WHAT: &str = "a gradient of some rows";
 
 /// The rows that have a gradient, each once and in the order of the parameter's memory, with their gradients.
 ///
@@ -21,14 +26,16 @@ pub struct RowGradient<T> {
 impl<T: Scalar> RowGradient<T> {
     /// From rows below `len`, in any order; `values` has `outer` times for each of them `inner` numbers. Gradients of the same
     /// row are added in their order.
-    pub fn new(rows: &[usize], values: &[T], len: usize, outer: usize, inner: usize) -> Self {
+    pub fn new(rows: &[usize], values: &[T], len: usize, outer: usize, inner: usize) -> Result<Self> {
         debug_assert_eq!(values.len(), outer * rows.len() * inner);
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        // Stable: the same row's gradients stay in order.
-        order.sort_by_key(|&i| rows[i]);
-        let mut unique: Vec<usize> = order.iter().map(|&i| rows[i]).collect();
+        let mut order = with_capacity(rows.len(), WHAT)?;
+        order.extend(0..rows.len());
+        // The same row's gradients stay in order.
+        order.sort_unstable_by_key(|&i| (rows[i], i));
+        let mut unique = with_capacity(rows.len(), WHAT)?;
+        unique.extend(order.iter().map(|&i| rows[i]));
         unique.dedup();
-        let mut summed = Vec::with_capacity(outer * unique.len() * inner);
+        let mut summed = with_capacity(outer * unique.len() * inner, WHAT)?;
         for block in 0..outer {
             let mut last = None;
             for &i in &order {
@@ -42,7 +49,7 @@ impl<T: Scalar> RowGradient<T> {
                 }
             }
         }
-        RowGradient { rows: unique, values: summed, len, inner }
+        Ok(RowGradient { rows: unique, values: summed, len, inner })
     }
 
     /// The gradients one after the other.

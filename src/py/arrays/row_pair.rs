@@ -8,8 +8,9 @@ use pyo3::types::PyTuple;
 use super::check::{expect_array, expect_element};
 use super::fields::{Fields, shape_text};
 use super::param::Param;
-use super::row_gradient::RowGradient;
+use super::row_gradient::{RowGradient, WHAT};
 use super::walk::Walk;
+use crate::buffer::{filled, with_capacity};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
@@ -28,7 +29,7 @@ pub fn row_gradient<T: Scalar>(param: &Param, pair: &Bound<'_, PyTuple>) -> PyRe
     let (place, backwards) = param.order.first_axis();
     let (outer, inner) = param.order.around(place, &param.shape);
     let inner = inner * param.element.parts();
-    let mut loaded = vec![T::ZERO; outer * rows.len() * inner];
+    let mut loaded = filled(T::ZERO, outer * rows.len() * inner, WHAT)?;
     let mut walk = Walk::empty();
     let element = fields.element().unwrap_or(param.element);
     walk.set(fields, &param.order.first_axis_forwards(), element);
@@ -37,7 +38,7 @@ pub fn row_gradient<T: Scalar>(param: &Param, pair: &Bound<'_, PyTuple>) -> PyRe
     let len = len as usize;
     let in_memory = |row: usize| if backwards { len - 1 - row } else { row };
     let rows: Vec<_> = rows.into_iter().map(in_memory).collect();
-    Ok(RowGradient::new(&rows, &loaded, len, outer, inner))
+    Ok(RowGradient::new(&rows, &loaded, len, outer, inner)?)
 }
 
 /// The values' fields; refuses values of another dtype or shape than `count` rows of the parameter have.
@@ -70,5 +71,9 @@ fn row_indices(indices: &Bound<'_, PyAny>, name: String, len: npy_intp) -> PyRes
     };
     // What does not fit becomes negative, and is refused with the others.
     let indices: PyReadonlyArray1<'_, i64> = indices.call_method1("astype", ("int64",))?.extract()?;
-    Ok(indices.as_array().iter().map(|&index| within(index)).collect::<Result<_>>()?)
+    let mut rows = with_capacity(indices.len()?, WHAT)?;
+    for &index in indices.as_array() {
+        rows.push(within(index)?);
+    }
+    Ok(rows)
 }

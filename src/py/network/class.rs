@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{PyArray2, PyArrayMethods};
+use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -18,6 +18,7 @@ use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, predict, trainer};
+use crate::py::arrays::new::zeros;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::{Dtype, Precision, dispatch};
 use crate::stop::Stop;
@@ -137,13 +138,13 @@ impl PyNetwork {
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
         let x = borrowed.view(threads)?;
-        let out = PyArray2::<T>::zeros(theta.py(), (x.nrows(), self.network.outputs()), false);
+        let out = zeros::<T>(theta.py(), (x.nrows(), self.network.outputs()))?;
         {
             let mut writable = out.readwrite();
             let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
             let small = predict::is_quick(&self.network, x.nrows());
             let mut run = || predict::predict(&self.network, params, x, to, raw, threads);
-            if small { run() } else { out.py().detach(run) }
+            if small { run() } else { out.py().detach(run) }?;
         }
         Ok(out.into_any())
     }
@@ -159,7 +160,7 @@ impl PyNetwork {
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
-        Ok(py.detach(|| objective::value(&self.network, params, &data, threads)))
+        Ok(py.detach(|| objective::value(&self.network, params, &data, threads))?)
     }
 
     fn loss_and_grads_as<T: Precision>(
@@ -182,12 +183,14 @@ impl PyNetwork {
         let locked = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = locked().take().and_then(|spare| spare.downcast::<Workspace<T>>().ok());
         let sparse = data.x.sparse().is_some();
-        let mut workspace = spare
-            .filter(|spare| spare.rows() >= data.len().min(MAX_ROWS) && spare.is_sparse() == sparse)
-            .unwrap_or_else(|| Box::new(self.network.workspace(data.len(), sparse)));
+        let fits = |spare: &Workspace<T>| spare.rows() >= data.len().min(MAX_ROWS) && spare.is_sparse() == sparse;
+        let mut workspace = match spare.filter(|spare| fits(spare)) {
+            Some(spare) => spare,
+            None => Box::new(self.network.workspace(data.len(), sparse)?),
+        };
         let how = GradientOptions { noise, threads };
         let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
         *locked() = Some(workspace);
-        Ok(loss)
+        Ok(loss?)
     }
 }

@@ -74,12 +74,23 @@ impl NetworkSpec {
             let expected = "at least two widths, from inputs to outputs, all positive";
             return Err(Error::value("layers", format!("{:?}", self.widths), expected));
         }
+        self.check_size()?;
         let hidden = self.widths.len() - 2;
         check_shape("activation", &[self.activations.len()], &[hidden])?;
         check_shape("dropout", &[self.dropout.len()], &[hidden])?;
         match self.dropout.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
             Some(rate) => Err(Error::value("dropout", rate, "at least 0 and below 1")),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses layers whose parameters have no numbers in this machine.
+    fn check_size(&self) -> Result<()> {
+        let sizes = self.widths.windows(2).map(|pair| (pair[0] as u128 + 3).saturating_mul(pair[1] as u128));
+        let bytes = sizes.fold(0, u128::saturating_add).saturating_mul(size_of::<f64>() as u128);
+        match bytes <= isize::MAX as u128 / 16 {
+            true => Ok(()),
+            false => Err(Error::Memory { what: format!("a network with layers {:?}", self.widths), bytes }),
         }
     }
 

@@ -9,7 +9,7 @@ use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Group};
 use super::stepper::Stepper;
 use crate::error::Error;
-use crate::optim::{Config, Optimizer};
+use crate::optim::{Config, Counts, Optimizer};
 use crate::py::arrays::element;
 use crate::py::precision::{Either, dispatch};
 use crate::py::structure::Structure;
@@ -70,20 +70,38 @@ impl Binding {
             group.set(name, value)?;
             changed.push((index, group));
         }
-        if name == "decay_where" {
-            let masks = changed.iter().map(|(index, group)| (*index, group.extras.mask.as_ref()));
-            let selected = self.selected(py, masks)?;
+        let selected = match name {
+            "decay_where" => {
+                let masks = changed.iter().map(|(index, group)| (*index, group.extras.mask.as_ref()));
+                Some(self.selected(py, masks)?)
+            }
+            _ => None,
+        };
+        let (configs, extras): (Vec<_>, Vec<_>) =
+            changed.into_iter().map(|(index, group)| ((index, group.config), (index, group.extras))).unzip();
+        dispatch!(&mut self.stepper, stepper => stepper.optimizer.set_groups(configs))?;
+        extras.into_iter().for_each(|(index, extras)| self.extras[index] = extras);
+        if let Some(selected) = selected {
             self.set_selected(&selected);
-        }
-        for (index, Group { config, extras }) in changed {
-            dispatch!(&mut self.stepper, stepper => stepper.optimizer.set_group(index, config));
-            self.extras[index] = extras;
         }
         Ok(())
     }
 
-    /// Takes over what the core does not know of the groups, when a state is loaded.
-    pub fn set_extras(&mut self, extras: Vec<Extras>) {
+    /// Takes over a state that is loaded: an optimizer that has its arrays, and how far it had come.
+    pub fn replace(
+        &mut self,
+        loaded: Either<Optimizer<f32>, Optimizer<f64>>,
+        (counts, progress): (Counts, &[(u64, u64)]),
+        selected: &[bool],
+        extras: Vec<Extras>,
+    ) {
+        match (&mut self.stepper, loaded) {
+            (Either::Single(stepper), Either::Single(loaded)) => stepper.optimizer = loaded,
+            (Either::Double(stepper), Either::Double(loaded)) => stepper.optimizer = loaded,
+            _ => unreachable!("a state is loaded in the precision of the parameters"),
+        }
+        dispatch!(&mut self.stepper, stepper => stepper.optimizer.resume(counts, progress));
+        self.set_selected(selected);
         self.extras = extras;
     }
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use super::selector::truth;
+use crate::py::foreign::{as_list, boolean};
 use crate::py::structure::Structure;
 
 /// The arrays of a group among those of a structure.
@@ -25,7 +26,10 @@ impl Members<'_, '_> {
             };
             return self.numbers.iter().map(of_array).collect();
         }
-        let flat = mask.extract::<Vec<bool>>().ok();
+        let flat: Option<Vec<bool>> = match as_list(mask)? {
+            Some(list) => list.iter().map(|entry| boolean(&entry)).collect(),
+            None => None,
+        };
         if let Some(flat) = flat.as_ref().filter(|flat| flat.len() == self.numbers.len()) {
             return Ok(flat.clone());
         }

@@ -2,11 +2,12 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PySequence};
+use pyo3::types::PyMapping;
 
 use super::recipe::{Group, is_of_whole_step};
 use super::selector::Selector;
 use crate::error::Error;
+use crate::py::foreign::{as_list, as_mapping};
 
 /// What "params" of an optimizer are.
 pub enum Given<'py> {
@@ -63,20 +64,18 @@ type Keyed<'py> = (Option<Bound<'py, PyAny>>, Bound<'py, PyMapping>);
 /// The groups, where `params` is a sequence of mappings with a "params" in each, or a mapping of such mappings.
 fn groups_of<'py>(params: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Keyed<'py>>>> {
     let mut items = vec![];
-    if let Ok(mapping) = params.cast::<PyMapping>() {
+    if let Some(mapping) = as_mapping(params)? {
         for item in mapping.items()?.iter() {
             let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item.extract()?;
             items.push((Some(key), value));
         }
-    } else if let Ok(sequence) = params.cast::<PySequence>() {
-        for value in sequence.try_iter()? {
-            items.push((None, value?));
-        }
+    } else if let Some(sequence) = as_list(params)? {
+        items.extend(sequence.iter().map(|value| (None, value)));
     }
     let mut groups = vec![];
     for (key, value) in items {
-        match value.cast_into::<PyMapping>() {
-            Ok(mapping) if mapping.contains("params")? => groups.push((key, mapping)),
+        match as_mapping(&value)? {
+            Some(mapping) if mapping.contains("params")? => groups.push((key, mapping)),
             _ => return Ok(None),
         }
     }

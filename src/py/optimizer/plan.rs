@@ -5,7 +5,8 @@ use pyo3::types::PyString;
 
 use super::given::Part;
 use super::recipe::{Group, Recipe};
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::py::foreign::{items, kind};
 use crate::py::structure::{Placed, Structure};
 
 /// How groups and arrays belong together.
@@ -107,19 +108,19 @@ fn names_of(
 }
 
 /// What a sequence or another iterable of strings holds.
-fn strings(given: &Bound<'_, PyAny>) -> Result<Vec<String>> {
-    let refused = |got: &Bound<'_, PyAny>| {
-        let got = got.get_type().qualname().map_or_else(|_| "another object".to_owned(), |name| name.to_string());
-        Error::type_("names", got, "strings, one for each array")
+fn strings(given: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let refuse = |got: &Bound<'_, PyAny>| -> PyResult<PyErr> {
+        Ok(Error::type_("names", kind(got)?, "strings, one for each array").into())
     };
-    if given.is_instance_of::<PyString>() {
-        return Err(refused(given));
+    if given.is_instance_of::<PyString>() || !given.hasattr("__iter__")? {
+        return Err(refuse(given)?);
     }
-    let entries = given.try_iter().map_err(|_| refused(given))?;
     let mut names = vec![];
-    for entry in entries {
-        let entry = entry.map_err(|_| refused(given))?;
-        names.push(entry.extract().map_err(|_| refused(&entry))?);
+    for entry in items(given)? {
+        match entry.cast::<PyString>() {
+            Ok(name) => names.push(name.to_str()?.to_owned()),
+            Err(_) => return Err(refuse(&entry)?),
+        }
     }
     Ok(names)
 }

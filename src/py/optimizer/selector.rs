@@ -2,11 +2,11 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyString};
+use pyo3::types::PyString;
 
 use crate::error::Error;
 use crate::py::arrays::is_array;
-use crate::py::structure::as_list;
+use crate::py::foreign::{as_list, as_mapping, boolean, shown};
 
 /// What a group says about its arrays instead of naming them itself.
 pub enum Selector {
@@ -22,7 +22,7 @@ impl Selector {
         if let Ok(pattern) = params.cast::<PyString>() {
             return Ok(Some(Selector::Patterns(vec![pattern.to_str()?.to_owned()])));
         }
-        if is_array(params.as_borrowed()) || params.cast::<PyMapping>().is_ok() {
+        if is_array(params.as_borrowed()) || as_mapping(params)?.is_some() {
             return Ok(None);
         }
         let Some(items) = as_list(params)? else {
@@ -89,8 +89,8 @@ impl Selector {
 
 /// A boolean of Python's or NumPy's, nothing else.
 pub fn truth(place: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    value.extract::<bool>().map_err(|_| {
-        let got = value.repr().map_or_else(|_| "another object".to_owned(), |repr| repr.to_string());
-        PyTypeError::new_err(format!("{place} must be True or False, got {got}"))
-    })
+    match boolean(value) {
+        Some(truth) => Ok(truth),
+        None => Err(PyTypeError::new_err(format!("{place} must be True or False, got {}", shown(value)?))),
+    }
 }

@@ -1,18 +1,19 @@
 //! The state of an optimizer at work, as plain data.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use super::binding::Binding;
 use super::object::RecipeOrBinding;
 use super::recipe::Group;
+use super::saved::Saved;
 use crate::error::Error;
-use crate::optim::Counts;
-use crate::py::precision::dispatch;
+use crate::py::foreign::shown;
+use crate::py::precision::{Either, dispatch};
 
-/// What a group's memory calls the steps in which it was frozen, where there were any.
-const FROZEN_STEPS: &str = "frozen_steps";
+/// What a group's memory calls the steps in which it was frozen, where there were any,
+pub const FROZEN_STEPS: &str = "frozen_steps";
+/// and those that it had taken part in when the average of its parameters began.
+pub const AVERAGED_SINCE: &str = "averaged_since";
 
 /// See `Optimizer.state_dict`.
 pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -27,9 +28,13 @@ pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'p
         dispatch!(&bound.stepper, stepper => {
             stepper.optimizer.memory(index).try_for_each(|(name, number)| memory.set_item(name, number))?;
         });
-        let frozen_steps = dispatch!(&bound.stepper, stepper => stepper.optimizer.frozen_steps(index));
-        if frozen_steps > 0 {
-            memory.set_item(FROZEN_STEPS, frozen_steps)?;
+        let (frozen, since) = dispatch!(&bound.stepper, stepper => {
+            (stepper.optimizer.frozen_steps(index), stepper.optimizer.averaged_since(index))
+        });
+        for (name, steps) in
+            [(FROZEN_STEPS, frozen), (AVERAGED_SINCE, since)].into_iter().filter(|(_, steps)| *steps > 0)
+        {
+            memory.set_item(name, steps)?;
         }
         memories.append(memory)?;
     }
@@ -40,6 +45,7 @@ pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'p
     dict.set_item("skipped_steps", counts.skipped)?;
     dict.set_item("gathered", counts.gathered)?;
     dict.set_item("param_groups", groups)?;
+    dict.set_item("names", &bound.names)?;
     dict.set_item("group_of", PyTuple::new(py, bound.group_of())?)?;
     dict.set_item("memory", memories)?;
     dict.set_item("schedules", schedules)?;
@@ -62,7 +68,10 @@ pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -
 /// Gives a group saved options; where the learning rate was not saved, because it was a schedule, it stays.
 pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()> {
     for (name, value) in saved {
-        match name.extract::<String>()?.as_str() {
+        let Ok(name) = name.cast::<PyString>() else {
+            return Err(Error::type_("option", shown(&name)?, "a string").into());
+        };
+        match name.to_str()? {
             "lr" if value.is_none() => (),
             "name" => (),
             name => group.set(name, &value)?,
@@ -71,106 +80,20 @@ pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()>
     Ok(())
 }
 
-/// See `Optimizer.load_state_dict`.
+/// See `Optimizer.load_state_dict`. Nothing has changed where it fails.
 pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
-    let py = state_dict.py();
-    let bound = inner.binding_mut()?;
-    let saved = Saved { dict: state_dict, groups: bound.configs().len() };
-    let (name, given) = (bound.configs()[0].spec().name, saved.part("optimizer")?.extract::<String>()?);
-    if given != name {
-        return Err(Error::value("state_dict[\"optimizer\"]", format!("{given:?}"), format!("{name:?}")).into());
-    }
-    let groups = saved.groups(bound, py)?;
-    saved.expect_group_of(bound)?;
-    let counts = Counts {
-        steps: saved.part("step_count")?.extract()?,
-        skipped: saved.part("skipped_steps")?.extract()?,
-        gathered: saved.part("gathered")?.extract()?,
-    };
-    let (memories, arrays) = (saved.of_groups("memory")?, saved.part("state")?.extract()?);
-    let frozen_steps = frozen_steps(&memories, counts.steps)?;
+    let (py, bound) = (state_dict.py(), inner.binding_mut()?);
+    let saved = Saved::new(state_dict, bound)?;
+    let groups = saved.groups(py)?;
+    let counts = saved.counts(groups[0].config.surroundings().accumulate)?;
+    let progress = saved.progress(counts.steps)?;
     let masks = groups.iter().map(|group| group.extras.mask.as_ref()).enumerate();
     let selected = bound.selected(py, masks)?;
     let (configs, extras) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
-    dispatch!(&mut bound.stepper, stepper => {
-        let mut loaded = stepper.with_state(configs, &memories, &arrays)?;
-        loaded.resume(counts, &frozen_steps);
-        loaded.set_selected(&selected);
-        stepper.optimizer = loaded;
-    });
-    bound.set_extras(extras);
-    Ok(())
-}
-
-/// The steps in which each group was frozen.
-fn frozen_steps(memories: &[Bound<'_, PyDict>], steps: u64) -> PyResult<Vec<u64>> {
-    let of_group = |(group, memory): (usize, &Bound<'_, PyDict>)| {
-        let frozen: u64 = memory.get_item(FROZEN_STEPS)?.map_or(Ok(0), |saved| saved.extract())?;
-        if frozen > steps {
-            let place = format!("state_dict[\"memory\"][{group}][{FROZEN_STEPS:?}]");
-            return Err(Error::value(place, frozen, format!("at most step_count, {steps}")).into());
-        }
-        Ok(frozen)
+    let loaded = match &bound.stepper {
+        Either::Single(stepper) => Either::Single(stepper.with_state(configs, &saved)?),
+        Either::Double(stepper) => Either::Double(stepper.with_state(configs, &saved)?),
     };
-    memories.iter().enumerate().map(of_group).collect()
-}
-
-/// A state that is to be loaded by an optimizer of so many groups.
-struct Saved<'a, 'py> {
-    dict: &'a Bound<'py, PyDict>,
-    groups: usize,
-}
-
-impl<'py> Saved<'_, 'py> {
-    fn part(&self, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        let part = self.dict.get_item(name)?;
-        part.ok_or_else(|| PyValueError::new_err(format!("state_dict must have {name:?}")))
-    }
-
-    /// A part that is a dict for each group.
-    fn of_groups(&self, name: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let dicts: Vec<Bound<'py, PyDict>> = self.part(name)?.extract()?;
-        if dicts.len() == self.groups {
-            return Ok(dicts);
-        }
-        let (got, expected) = (format!("{} groups", dicts.len()), format!("{} groups", self.groups));
-        Err(Error::value(format!("state_dict[{name:?}]"), got, expected).into())
-    }
-
-    /// Refuses a state whose arrays are in other groups, where it says in which.
-    fn expect_group_of(&self, bound: &Binding) -> PyResult<()> {
-        let Some(given) = self.dict.get_item("group_of")? else { return Ok(()) };
-        let (given, own): (Vec<usize>, _) = (given.extract()?, bound.group_of());
-        if given == own {
-            return Ok(());
-        }
-        Err(Error::value("state_dict[\"group_of\"]", format!("{given:?}"), format!("{own:?}")).into())
-    }
-
-    /// The groups with the saved options.
-    fn groups(&self, bound: &Binding, py: Python<'_>) -> PyResult<Vec<Group>> {
-        let mut groups = vec![];
-        for (index, saved) in self.of_groups("param_groups")?.iter().enumerate() {
-            let name: Option<String> = saved.get_item("name")?.map(|name| name.extract()).transpose()?.flatten();
-            if let (Some(name), Some(own)) = (name, &bound.extras(index).name)
-                && name != *own
-            {
-                let place = format!("state_dict[\"param_groups\"][{index}][\"name\"]");
-                return Err(Error::value(place, format!("{name:?}"), format!("{own:?}")).into());
-            }
-            let mut group = bound.group(py, index);
-            set_options(&mut group, saved)?;
-            groups.push(group);
-        }
-        let schedules: Vec<Vec<f64>> = self.part("schedules")?.extract()?;
-        for (index, (group, memory)) in groups.iter_mut().zip(&schedules).enumerate() {
-            let own = group.config.schedule().memory().len();
-            if own != 0 && own != memory.len() {
-                let place = format!("state_dict[\"schedules\"][{index}]");
-                return Err(Error::value(place, format!("{memory:?}"), format!("{own} numbers")).into());
-            }
-            group.config.schedule_mut().set_memory(memory);
-        }
-        Ok(groups)
-    }
+    bound.replace(loaded, (counts, &progress), &selected, extras);
+    Ok(())
 }

@@ -4,6 +4,7 @@ use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::buffer::{copied, filled};
 use crate::cores::cores;
 use crate::optim::{Config, Optimizer, Rates, driver};
 use crate::py::arrays::{Arrays, is_array};
@@ -84,19 +85,24 @@ impl<T: Scalar> Stepper<T> {
         self.arrays.objects().chain(&self.gradients)
     }
 
-    /// The averaged parameters, each as a new array; None where there are none.
+    /// The averaged parameters, each as a new array: where a group keeps no average the parameters as they are. None where
+    /// no group keeps one.
     pub fn averaged<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
-        let mut averages = vec![];
+        let (mut averages, mut any) = (vec![], false);
         for tensor in 0..self.arrays.len() {
-            let len = self.optimizer.range(tensor).len();
-            let (mut params, mut average) = (vec![T::ZERO; len], vec![T::ZERO; len]);
-            self.arrays.read_param(py, tensor, &mut params)?;
-            if !self.optimizer.averaged(tensor, &params, &mut average) {
-                return Ok(None);
-            }
+            let params = self.param(py, tensor)?;
+            let mut average = copied(&params, "an average of the parameters")?;
+            any |= self.optimizer.averaged(tensor, &params, &mut average);
             averages.push(self.array_of_state(py, tensor, &average)?);
         }
-        Ok(Some(averages))
+        Ok(any.then_some(averages))
+    }
+
+    /// A copy of a parameter, in the order of its state.
+    pub fn param(&self, py: Python<'_>, tensor: usize) -> PyResult<Vec<T>> {
+        let mut params = filled(T::ZERO, self.optimizer.range(tensor).len(), "a copy of the parameters")?;
+        self.arrays.read_param(py, tensor, &mut params)?;
+        Ok(params)
     }
 
     /// A new array of the shape of a parameter and the dtype of its state.

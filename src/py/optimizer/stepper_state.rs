@@ -3,8 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::saved::Saved;
 use super::stepper::Stepper;
 use crate::error::Error;
+use crate::optim::options::NonFinite;
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
 
@@ -12,56 +14,42 @@ impl<T: Scalar> Stepper<T> {
     /// The state arrays, each as a list of arrays shaped like the parameters.
     pub fn state_arrays<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = PyDict::new(py);
-        for (name, slot) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()) {
+        for (number, (name, slot)) in self.optimizer.slot_names().iter().zip(self.optimizer.slots()).enumerate() {
             let arrays = PyList::empty(py);
             for tensor in 0..self.arrays.len() {
-                arrays.append(self.array_of_state(py, tensor, &slot[self.optimizer.range(tensor)])?)?;
+                arrays.append(match self.optimizer.starts_late(number, tensor) {
+                    true => self.array_of_state(py, tensor, &self.param(py, tensor)?)?,
+                    false => self.array_of_state(py, tensor, &slot[self.optimizer.range(tensor)])?,
+                })?;
             }
             state.set_item(name, arrays)?;
         }
         Ok(state)
     }
 
-    /// An optimizer of the same tensors with these groups, numbers and state arrays.
-    pub fn with_state(
-        &mut self,
-        groups: Vec<Config>,
-        memories: &[Bound<'_, PyDict>],
-        state: &Bound<'_, PyDict>,
-    ) -> PyResult<Optimizer<T>> {
+    /// An optimizer of the same tensors with these groups, and the numbers and arrays of a saved state.
+    pub fn with_state(&self, groups: Vec<Config>, saved: &Saved<'_, '_>) -> PyResult<Optimizer<T>> {
         let group_of: Vec<_> = (0..self.arrays.len()).map(|tensor| self.optimizer.group_of(tensor)).collect();
         let mut loaded = Optimizer::with_groups(groups, &self.arrays.sizes(), &group_of)?;
-        self.read_state_arrays(&mut loaded, state)?;
-        for (group, memory) in memories.iter().enumerate() {
+        for group in 0..loaded.groups().len() {
             let names: Vec<_> = loaded.memory(group).map(|(name, _)| name).collect();
             for (name, number) in names.into_iter().zip(loaded.memory_mut(group)) {
-                let place = format!("state_dict[\"memory\"][{group}]");
-                let saved = memory.get_item(name)?.and_then(|saved| saved.extract().ok());
-                *number = saved.ok_or_else(|| Error::value(place, memory, format!("numbers, {name:?} among them")))?;
+                *number = saved.remembered(group, name)?;
+            }
+        }
+        let names = loaded.slot_names().to_vec();
+        for (slot, arrays) in saved.arrays(&names)?.iter().enumerate() {
+            for (tensor, array) in arrays.iter().enumerate() {
+                let place = || format!("state_dict[\"state\"][{:?}][{}]", names[slot], saved.places[tensor]);
+                let (range, of_group) = (loaded.range(tensor), loaded.group_of(tensor));
+                let may_be_nan = loaded.groups()[of_group].surroundings().nonfinite == NonFinite::Ignore;
+                let values = &mut loaded.slots_mut()[slot][range];
+                self.arrays.read_like(tensor, array.as_borrowed(), &place, values)?;
+                if !may_be_nan && values.iter().any(|x| x.to_f64().is_nan()) {
+                    return Err(Error::value(place(), "NaN in it", "an array of numbers").into());
+                }
             }
         }
         Ok(loaded)
-    }
-
-    fn read_state_arrays(&mut self, loaded: &mut Optimizer<T>, state: &Bound<'_, PyDict>) -> PyResult<()> {
-        let names = loaded.slot_names().to_vec();
-        if state.len() != names.len() {
-            let expected = format!("the arrays {}", names.join(", "));
-            return Err(Error::value("state_dict[\"state\"]", state.keys(), expected).into());
-        }
-        for (slot, name) in names.iter().enumerate() {
-            let place = format!("state_dict[\"state\"][{name:?}]");
-            let arrays =
-                state.get_item(name)?.map(|arrays| arrays.try_iter()?.collect::<PyResult<Vec<_>>>()).transpose()?;
-            let Some(arrays) = arrays.filter(|arrays| arrays.len() == self.arrays.len()) else {
-                let expected = format!("a list of {} arrays", self.arrays.len());
-                return Err(Error::value(place, "something else", expected).into());
-            };
-            for (tensor, array) in arrays.iter().enumerate() {
-                let range = loaded.range(tensor);
-                self.arrays.read_like(tensor, array.as_borrowed(), &mut loaded.slots_mut()[slot][range])?;
-            }
-        }
-        Ok(())
     }
 }

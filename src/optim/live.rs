@@ -1,0 +1,59 @@
+//! What may be changed while an optimizer is at work. A change means from the next step on what it would have meant from the
+//! first; where that cannot be, because half of something is done already, it is refused.
+
+use super::config::Config;
+use super::optimizer::Optimizer;
+use super::options::EmaStart;
+use super::surroundings::Average;
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+impl<T: Scalar> Optimizer<T> {
+    /// Refuses a configuration that a group cannot have now.
+    pub(super) fn expect_changeable(&self, group: usize, config: &Config) -> Result<()> {
+        self.expect_round_goes_on(group, config)?;
+        let (old, new) = (self.groups()[group].surroundings().average, config.surroundings().average);
+        let (Some(old), Some(new)) = (old, new) else { return Ok(()) };
+        if old == new || !self.has_averaged(group) {
+            return Ok(());
+        }
+        let refuse = |name, got: String| {
+            let expected =
+                "what it is, or None and then anew: an average is under way that cannot go on with another one";
+            Err(Error::value(name, got, expected))
+        };
+        match (old, new) {
+            // What it holds keeps its meaning where its weights add up to one.
+            (Average::Exponential(was, _), Average::Exponential(is, _)) if was == is && is != EmaStart::Zero => Ok(()),
+            (Average::Exponential(was, _), Average::Exponential(is, _)) if was != is => {
+                refuse("ema_start", format!("{:?}", is.name()))
+            }
+            (_, Average::Exponential(_, rate)) => refuse("ema", rate.to_string()),
+            (_, Average::Plain(start)) => refuse("swa_start", start.to_string()),
+        }
+    }
+
+    /// While gradients are being gathered their number stays what it is, and who takes part does not become more.
+    fn expect_round_goes_on(&self, group: usize, config: &Config) -> Result<()> {
+        let (gathered, old) = (self.counts().gathered, &self.groups()[group]);
+        let (of, new) = (old.surroundings().accumulate, config.surroundings().accumulate);
+        if gathered == 0 {
+            return Ok(());
+        }
+        let until =
+            |what: &str| format!("{what} until the round is complete: {gathered} of {of} gradients are gathered");
+        if of != new {
+            return Err(Error::value("accumulate", new, until(&of.to_string())));
+        }
+        match old.is_frozen() && !config.is_frozen() {
+            true => Err(Error::value("lr", "one of a group that was frozen", until("0"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a step has gone into a group's average.
+    pub(super) fn has_averaged(&self, group: usize) -> bool {
+        let average = self.groups()[group].surroundings().average;
+        average.is_some_and(|average| self.steps_of(group) >= average.first_step(self.averaged_since(group)))
+    }
+}
