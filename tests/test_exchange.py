@@ -446,3 +446,35 @@ def test_a_training_of_scikit_learns_lbfgs_goes_on():
         ours = sc.exchange.from_sklearn(theirs).set_params(warm_start=True, max_iter=20).fit(X, X[:, 0])
     assert ours.n_iter_ == len(ours.loss_curve_)
     assert ours.loss_ < theirs.loss_
+
+    @pytest.mark.parametrize(
+        ("name", "value", "error", "words"),
+        [
+            (
+                "coefs_",
+                [None, None],
+                TypeError,
+                r"coefs_\[0\] of the model must be an array of floating-point numbers",
+            ),
+            (
+                "coefs_",
+                [np.ones((4, 5)), np.ones((6, 1))],
+                ValueError,
+                r"coefs_\[1\] of the model must have 5 rows, got 6",
+            ),
+            ("intercepts_", [np.ones(5)], ValueError, "intercepts_ must be 2 arrays"),
+            (
+                "intercepts_",
+                [np.ones(5), np.ones(2)],
+                ValueError,
+                r"intercepts_\[1\] of the model must be of shape \(1,\)",
+            ),
+            ("intercepts_", [np.ones(5, int), np.ones(1)], TypeError, r"intercepts_\[0\] .* got int64"),
+        ],
+    )
+    def test_arrays_that_are_no_layers_are_refused(self, name, value, error, words):
+        model = sc.MLPRegressor(hidden_layer_sizes=5, max_iter=2).fit(X, X[:, 0])
+        setattr(model, name, value)
+        for use in (to_torch, to_sklearn, from_sklearn):
+            with pytest.raises(error, match=words):
+                use(model)

@@ -136,6 +136,31 @@ class TestEstimators:
         close(run(to_onnx(regressor), X)["prediction"], regressor.predict(X))
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (
+            np.array([1, 2**63 + 5], np.uint64),
+            "classes must fit into int64, which ONNX has, got 9223372036854775813",
+        ),
+        (np.array(["2020-01-01", "2021-01-01"], "M8[D]"), r"classes must be .*, got datetime64\[D\]"),
+    ],
+)
+def test_classes_that_onnx_has_not_are_refused(labels, words):
+    model = sc.MLPClassifier(4, max_iter=2).fit(X, labels[(X[:, 0] > 0).astype(int)])
+    with pytest.raises(ValueError, match=words):
+        to_onnx(model)
+
+
+@pytest.mark.parametrize("value", [1e300, np.nan])
+def test_numbers_that_float32_has_not_are_refused(tmp_path, value):
+    net = sc.MLP([5, 4, 2], dtype="float64")
+    net.params[2][1, 1] = value
+    with pytest.raises(ValueError, match="weight of layer 2 must fit into float32"):
+        to_onnx(net, tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_that_is_none_is_refused():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import _schuss, _torch_state
-from ._files import File, read_tree, write_tree
+from ._files import File, describe, read_tree, write_tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -55,7 +55,12 @@ class Optimizer(_schuss.Optimizer):
         TypeError, ValueError
             If it is damaged, another file, or does not fit; nothing has changed then.
         """
-        self.load_state_dict(read_tree(file, _KIND, unmarked=_nested))
+        saved = read_tree(file, _KIND, unmarked=_nested)
+        try:
+            self.load_state_dict(saved)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{describe(file)} does not fit: {error}") from error
 
     def to_torch_state(self) -> dict[str, Any]:
         """Give the state as the class of the same name in `torch.optim` does, with arrays for tensors.

@@ -93,6 +93,7 @@ def layers_of_estimator(model: Any, others: str = "") -> Layers:
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
         raise TypeError(f"model must be {others}a fitted MLPClassifier or MLPRegressor, got {model!r}{hint}")
+    _expect_chain(model.coefs_, model.intercepts_)
     hidden = len(model.coefs_) - 1
     names = [model.activation] * hidden if isinstance(model.activation, str) else list(model.activation)
     activations = [*map(_core_name, names), None]
@@ -104,6 +105,27 @@ def layers_of_estimator(model: Any, others: str = "") -> Layers:
     # A classifier's follows from its link.
     loss = REGRESSION[model.loss].name if model.loss in REGRESSION else loss_with_link(link)
     return Layers(layers, link, loss)
+
+
+def _expect_chain(coefs: Any, intercepts: Any) -> None:
+    """Refuse weights and biases that somebody has replaced by others than those of layers."""
+    if len(coefs) != len(intercepts) or not coefs:
+        raise ValueError(f"intercepts_ must be {len(coefs)} arrays, as coefs_ are, got {len(intercepts)}")
+    width = None
+    for number, (weight, bias) in enumerate(zip(coefs, intercepts, strict=True)):
+        for name, array, ndim in (("coefs_", weight, 2), ("intercepts_", bias, 1)):
+            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.ndim != ndim:
+                expected = f"an array of floating-point numbers with {ndim} axes"
+                got = getattr(array, "dtype", type(array).__name__)
+                raise TypeError(f"{name}[{number}] of the model must be {expected}, got {got}")
+        inputs, outputs = weight.shape
+        if width not in (None, inputs):
+            raise ValueError(f"coefs_[{number}] of the model must have {width} rows, got {inputs}")
+        if bias.shape != (outputs,):
+            raise ValueError(
+                f"intercepts_[{number}] of the model must be of shape {(outputs,)}, got {bias.shape}"
+            )
+        width = outputs
 
 
 def _of_network(net: MLP) -> Layers:

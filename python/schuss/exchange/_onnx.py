@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._files import File, describe, writing
+from .._foreign import converted
 from .._registry import ACTIVATIONS, LINKS, Expression
 from .._schuss import NORM_EPS, __version__
 from ._layers import Layers, layers_of
@@ -45,6 +46,8 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     ------
     ImportError
         If the package onnx is not installed.
+    ValueError
+        If a parameter is not finite in float32, or if ONNX has not the classes' dtype.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -115,9 +118,10 @@ class _Graph:
     def network(self, layers: Layers) -> str:
         """Linear layers, norms and activations, from "X" to the network's output."""
         value = "X"
-        for layer in layers.layers:
+        for number, layer in enumerate(layers.layers, 1):
             tensors = {
-                kind: self.constant(np.array(part, np.float32)) for kind, part in layer.tensors.items()
+                kind: self.constant(converted(f"{kind} of layer {number}", part, np.dtype(np.float32)))
+                for kind, part in layer.tensors.items()
             }
             value = self.add("Gemm", value, tensors["weight"], tensors["bias"])
             if layer.norm == "layer":
@@ -176,10 +180,16 @@ class _Graph:
             index = self.add("Squeeze", index, self.constant(np.array([1])))
         classes = np.asarray(model.classes_)
         if classes.dtype.kind in "iu":
+            if classes.max() > np.iinfo(np.int64).max:
+                raise ValueError(f"classes must fit into int64, which ONNX has, got {classes.max()}")
             classes = classes.astype(np.int64)
         if len(classes) == 1:  # seen in training; there is nothing to choose
             classes = classes.repeat(2)
         if classes.dtype.kind in "OUS":
             classes = classes.astype(object)
-        kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
+        try:
+            kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
+        except ValueError as error:
+            expected = "integers, booleans, texts or numbers of float32 or float64, which ONNX has"
+            raise ValueError(f"classes must be {expected}, got {classes.dtype}") from error
         return Output(self.add("Gather", self.constant(classes), index), kind, [])
