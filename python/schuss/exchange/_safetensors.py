@@ -15,9 +15,9 @@ from ..network import MLP
 from ._layers import layers_of
 from ._torch import layer_names, take, to_torch
 
-KEY = "schuss"
-# In what stands under that key.
-_CHECKSUM = "checksum"
+# The metadata: what network it is, and the checksum of all. Each tells that the other one must be there.
+KEY, CHECKSUM = "schuss", "schuss.sha256"
+_VERSION = 2
 
 
 def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None) -> None:
@@ -47,6 +47,7 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
     layers = layers_of(model)
     tensors = to_torch(model, names)
     about = {
+        "version": _VERSION,
         "layers": layers.widths,
         "activation": layers.activations,
         "norm": layers.layers[0].norm,
@@ -54,8 +55,8 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
         "flat": getattr(model, "_flat_targets", True),
         "names": layer_names(names, layers),
     }
-    about[_CHECKSUM] = _checksum(about, tensors)
-    content = save(tensors, metadata={"format": "pt", KEY: json.dumps(about)})
+    metadata = {"format": "pt", KEY: json.dumps(about), CHECKSUM: _checksum(about, tensors)}
+    content = save(tensors, metadata=metadata)
     with writing(path) as stream:
         stream.write(content)
 
@@ -109,13 +110,17 @@ def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         state = load(content)
         (length,) = struct.unpack("<Q", content[:8])
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
-        about = json.loads(metadata.get(KEY, "{}"))
-        known = about.pop(_CHECKSUM, None)
+        about, known = json.loads(metadata.get(KEY, "{}")), metadata.get(CHECKSUM)
+        version = int(about.get("version", 1))
     except KeyError as error:
         raise ValueError(f"{describe(path)} has tensors of a dtype that NumPy has not: {error}") from error
     except Exception as error:  # the package's own, and whatever a damaged header leads to
         raise ValueError(f"{describe(path)} is damaged, or no file of safetensors: {error}") from error
-    if known is not None and known != _checksum(about, state):
+    if version > _VERSION:
+        raise ValueError(
+            f"{describe(path)} was written by a newer schuss, in version {version} of its description"
+        )
+    if (version > 1 or known is not None) and known != _checksum(about, state):
         raise ValueError(f"{describe(path)} is damaged: its checksum is not that of its content")
     return state, about
 
