@@ -8,6 +8,8 @@ from schuss import optimizers
 TYPES = {
     "float": "float",
     "float or None": "float | None",
+    "int": "int",
+    "int or None": "int | None",
     "bool": "bool",
     "(float, float)": "tuple[float, float]",
 }

@@ -403,7 +403,7 @@ def plateau(
     threshold : float, default 1e-4
         An improvement is better than the best result by more than this.
     relative : bool, default True
-        Whether `threshold` is a share of the best result.
+        Whether `threshold` is a share of the best result's magnitude.
     maximize : bool, default False
         Whether larger results are better.
     cooldown : int, default 0

@@ -120,10 +120,14 @@ impl<T: Scalar> Optimizer<T> {
             let Some(position) = self.names.iter().position(|known| *known == name) else { continue };
             self.slot_maps[group].places[position] = place as u8;
             let before = old.places[position];
-            // New for this group, or not looked at yet.
-            let fresh = before == SlotMap::UNUSED || waiting >> before & 1 == 1 || self.books.steps_of(group) == 0;
+            // Whether something has been put into it.
+            let begun = match name {
+                AVERAGE => self.has_averaged(group),
+                GATHERED => self.books.counts.gathered > 0,
+                _ => self.books.steps_of(group) > 0,
+            };
             match initial {
-                _ if !fresh && (name != AVERAGE || self.has_averaged(group)) => (),
+                _ if before != SlotMap::UNUSED && waiting >> before & 1 == 0 && begun => (),
                 Initial::Params => self.books.groups[group].starting |= 1 << place,
                 Initial::Value(0.0) if position >= zeros => (),
                 Initial::Value(value) => {

@@ -73,10 +73,22 @@ pub fn shown(object: &Bound<'_, PyAny>) -> PyResult<String> {
         Err(raised) if raised.is_instance_of::<PyRecursionError>(object.py()) => kind(object)?,
         Err(raised) => return Err(raised),
     };
-    Ok(match text.char_indices().nth(SHOWN) {
+    Ok(shortened(text))
+}
+
+/// The same, but text as the errors of options show it.
+pub fn quoted(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    match object.cast::<PyString>() {
+        Ok(text) => Ok(shortened(format!("{:?}", text.to_string_lossy()))),
+        Err(_) => shown(object),
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,
-    })
+    }
 }
 
 /// The name of an object's class.

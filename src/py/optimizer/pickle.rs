@@ -8,8 +8,9 @@ use super::binding::Binding;
 use super::object::{PyOptimizer, RecipeOrBinding, reading, writing};
 use super::plan::{Grouping, Plan};
 use super::recipe::{Group, Recipe};
+use super::saved::set_options;
 use super::selector::Selector;
-use super::state::{load, options_of, saved, set_options};
+use super::state::{load, options_of, saved};
 use crate::optim::options::Convention;
 use crate::py::schedule::learning_rate;
 

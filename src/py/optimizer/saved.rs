@@ -7,10 +7,14 @@ use pyo3::types::{PyDict, PyString};
 use super::binding::Binding;
 use super::names::places;
 use super::recipe::{Extras, Group};
-use super::state::{AVERAGED_SINCE, FROZEN_STEPS, set_options};
 use crate::error::Error;
 use crate::optim::Counts;
-use crate::py::foreign::{as_list, boolean, items, kind, number, numbers, shown};
+use crate::py::foreign::{as_list, boolean, items, kind, number, numbers, quoted, shown};
+
+/// What a group's memory calls the steps in which it was frozen, where there were any,
+pub const FROZEN_STEPS: &str = "frozen_steps";
+/// and those that it had taken part in when the average of its parameters began.
+pub const AVERAGED_SINCE: &str = "averaged_since";
 
 /// The largest count that is taken: all whole numbers up to here are numbers of every kind.
 const MAX_COUNT: f64 = (1u64 << 53) as f64;
@@ -29,7 +33,10 @@ impl<'a, 'py> Saved<'a, 'py> {
         let mut saved = Saved { dict, bound, places: vec![] };
         let (name, given) = (bound.configs()[0].spec().name, saved.part("optimizer")?);
         if !given.cast::<PyString>().is_ok_and(|given| given == name) {
-            return Err(Error::value("state_dict[\"optimizer\"]", shown(&given)?, format!("{name:?}")).into());
+            return Err(Error::value("state_dict[\"optimizer\"]", quoted(&given)?, format!("{name:?}")).into());
+        }
+        for (group, given) in saved.of_groups("param_groups")?.iter().enumerate() {
+            saved.expect_name(group, given)?;
         }
         saved.places = saved.find_places()?;
         saved.expect_group_of()?;
@@ -133,7 +140,7 @@ impl<'a, 'py> Saved<'a, 'py> {
     /// The state arrays of these names, each in the order of the parameters.
     pub fn arrays(&self, names: &[&str]) -> PyResult<Vec<Vec<Bound<'py, PyAny>>>> {
         let (place, given) = ("state_dict[\"state\"]", self.part("state")?);
-        let expected = || format!("a dict with the arrays {}", names.join(", "));
+        let expected = || format!("the arrays {}", names.join(", "));
         let Ok(state) = given.cast_into::<PyDict>() else {
             return Err(Error::type_(place, kind(&self.part("state")?)?, expected()).into());
         };
@@ -141,14 +148,13 @@ impl<'a, 'py> Saved<'a, 'py> {
             return Err(Error::value(place, shown(state.keys().as_any())?, expected()).into());
         }
         let of_name = |name: &&str| {
-            let Some(given) = state.get_item(name)? else {
-                return Err(Error::value(place, shown(state.keys().as_any())?, expected()).into());
+            let place = format!("state_dict[\"state\"][{name:?}]");
+            let count = self.places.len();
+            let arrays = state.get_item(name)?.map(|given| list(&place, &given)).transpose()?;
+            let Some(arrays) = arrays.as_ref().filter(|arrays| arrays.len() == count) else {
+                let got = arrays.map_or("nothing".to_owned(), |arrays| format!("{} entries", arrays.len()));
+                return Err(Error::value(place, got, format!("a list of {count} arrays")).into());
             };
-            let (place, count) = (format!("state_dict[\"state\"][{name:?}]"), self.places.len());
-            let arrays = list(&place, &given)?;
-            if arrays.len() != count {
-                return Err(Error::value(place, format!("{} entries", arrays.len()), format!("{count} arrays")).into());
-            }
             Ok(self.places.iter().map(|&place| arrays[place].clone()).collect())
         };
         names.iter().map(of_name).collect()
@@ -158,7 +164,6 @@ impl<'a, 'py> Saved<'a, 'py> {
     pub fn groups(&self, py: Python<'_>) -> PyResult<Vec<Group>> {
         let mut groups = vec![];
         for (index, saved) in self.of_groups("param_groups")?.iter().enumerate() {
-            self.expect_name(index, saved)?;
             let mut group = self.bound.group(py, index);
             let saved = self.with_own_mask(index, saved)?;
             set_options(&mut group, &saved)?;
@@ -176,7 +181,7 @@ impl<'a, 'py> Saved<'a, 'py> {
             return Ok(());
         }
         let place = format!("state_dict[\"param_groups\"][{group}][\"name\"]");
-        Err(Error::value(place, shown(&name)?, format!("{own:?}")).into())
+        Err(Error::value(place, quoted(&name)?, format!("{own:?}")).into())
     }
 
     /// A group's saved options, with the booleans of a mask in the order of its arrays here.
@@ -217,6 +222,21 @@ impl<'a, 'py> Saved<'a, 'py> {
         }
         Ok(())
     }
+}
+
+/// Gives a group saved options; where the learning rate was not saved, because it was a schedule, it stays.
+pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()> {
+    for (name, value) in saved {
+        let Ok(name) = name.cast::<PyString>() else {
+            return Err(Error::type_("option", shown(&name)?, "a string").into());
+        };
+        match name.to_str()? {
+            "lr" if value.is_none() => (),
+            "name" => (),
+            name => group.set(name, &value)?,
+        }
+    }
+    Ok(())
 }
 
 /// The entries of a list or a tuple.

@@ -1,19 +1,11 @@
 //! The state of an optimizer at work, as plain data.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::object::RecipeOrBinding;
-use super::recipe::Group;
-use super::saved::Saved;
-use crate::error::Error;
-use crate::py::foreign::shown;
+use super::saved::{AVERAGED_SINCE, FROZEN_STEPS, Saved};
 use crate::py::precision::{Either, dispatch};
-
-/// What a group's memory calls the steps in which it was frozen, where there were any,
-pub const FROZEN_STEPS: &str = "frozen_steps";
-/// and those that it had taken part in when the average of its parameters began.
-pub const AVERAGED_SINCE: &str = "averaged_since";
 
 /// See `Optimizer.state_dict`.
 pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -63,21 +55,6 @@ pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -
         dict.set_item(option.name, inner.option(py, group, value)?)?;
     }
     Ok(dict)
-}
-
-/// Gives a group saved options; where the learning rate was not saved, because it was a schedule, it stays.
-pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()> {
-    for (name, value) in saved {
-        let Ok(name) = name.cast::<PyString>() else {
-            return Err(Error::type_("option", shown(&name)?, "a string").into());
-        };
-        match name.to_str()? {
-            "lr" if value.is_none() => (),
-            "name" => (),
-            name => group.set(name, &value)?,
-        }
-    }
-    Ok(())
 }
 
 /// See `Optimizer.load_state_dict`. Nothing has changed where it fails.
