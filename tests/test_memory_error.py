@@ -96,7 +96,7 @@ warm.step([np.ones(3)])
 @pytest.mark.parametrize("name", TRIES)
 def test_memory_that_cannot_be_had_is_an_error(name):
     before, call, what = TRIES[name]
-    spares = [8, 24, 40, 56]
+    spares = [8, 24, 40, 56, 200]
     script = SCRIPT.format(before=before, call=call, spares=spares)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -338,3 +338,27 @@ def test_a_negative_result_that_stays_is_a_plateau():
     for _ in range(5):
         opt.tell(-3.0)
     assert opt.lr == 0.25
+
+
+def bowl(x):
+    return float((x - 1) @ (x - 1)), 2 * (x - 1)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        sc.schedules.warmup(0.1, 5),
+        sc.schedules.cosine(0.2, 30, warmup_steps=3),
+        sc.schedules.join([0.1, sc.schedules.warmup(0.1, 4)], [10]),
+        lambda step: 0.1 if step % 3 else 0.0,
+    ],
+)
+def test_a_schedule_that_passes_through_zero_is_no_convergence(lr):
+    result = sc.minimize(bowl, np.zeros(3), jac=True, optimizer=sc.SGD(lr=lr), max_steps=200, min_step=1e-8)
+    assert result.nit >= 25
+    np.testing.assert_allclose(result.x, 1, atol=1e-2)
+
+
+def test_a_rate_that_is_always_zero_goes_nowhere():
+    result = sc.minimize(bowl, np.zeros(3), jac=True, optimizer=sc.SGD(lr=0.0), max_steps=200)
+    assert result.reason == "converged" and result.nit == 0

@@ -117,6 +117,7 @@ class FirstOrder:
         self.evaluated = False
         self.started = False
         self.optimizer = recipe.bind(x)
+        self.is_frozen = self.optimizer.state_dict()["param_groups"][0]["lr"] == 0
         self.function = function
         self.min_step = min_step
 
@@ -163,7 +164,10 @@ class FirstOrder:
 
     def has_converged(self) -> bool:
         """Whether the next step would be a small one."""
-        size = self.function.step_size(self.x, self.gradient, self.optimizer.lr)
+        lr = self.optimizer.lr
+        if lr == 0 and not self.is_frozen and self.gradient.any():
+            return False  # a schedule that begins at 0, or passes through it
+        size = self.function.step_size(self.x, self.gradient, lr)
         if size <= self.min_step:
             self.rule = step_is_small(size, self.min_step)
             return True

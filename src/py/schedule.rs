@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use numpy::{IntoPyArray, PyReadonlyArrayDyn};
+use numpy::PyReadwriteArrayDyn;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -61,13 +61,11 @@ impl PySchedule {
         if let Some(step) = number_of(step)? {
             return Ok(self.at(step)?.into_pyobject(py)?.into_any());
         }
-        let steps = py.import("numpy")?.call_method1("asarray", (step, "float64"))?;
-        let steps: PyReadonlyArrayDyn<'py, f64> = steps.extract()?;
-        let mut values = steps.as_array().to_owned();
-        for value in &mut values {
+        let values = py.import("numpy")?.call_method1("array", (step, "float64"))?;
+        for value in values.extract::<PyReadwriteArrayDyn<'py, f64>>()?.as_array_mut() {
             *value = self.at(*value)?;
         }
-        Ok(values.into_pyarray(py).into_any())
+        Ok(values)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

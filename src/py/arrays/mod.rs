@@ -19,3 +19,4 @@ mod walk;
 
 pub use bound::Arrays;
 pub use check::{element, is_array};
+pub use pins::Pins;

@@ -1,7 +1,7 @@
 //! Arrays that must stay where they are while other Python threads run.
 
 use pyo3::prelude::*;
-use pyo3::types::PyWeakrefReference;
+use pyo3::types::{PyTuple, PyWeakrefReference};
 
 use super::fields::Fields;
 
@@ -12,8 +12,11 @@ use super::fields::Fields;
 pub struct Pins(Vec<Py<PyWeakrefReference>>);
 
 impl Pins {
-    /// An array, and the arrays whose memory it is a view of; other objects need no pin.
+    /// An array, and the arrays whose memory it is a view of, or a tuple of arrays; other objects need no pin.
     pub fn add(&mut self, array: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(arrays) = array.cast::<PyTuple>() {
+            return arrays.iter().try_for_each(|array| self.add(&array));
+        }
         let mut array = array.clone();
         while let Some(fields) = Fields::of(array.as_borrowed()) {
             self.0.push(PyWeakrefReference::new(&array)?.unbind());

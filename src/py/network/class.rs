@@ -18,6 +18,7 @@ use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, predict, trainer};
+use crate::py::arrays::Pins;
 use crate::py::arrays::new::zeros;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::{Dtype, Precision, dispatch};
@@ -124,6 +125,12 @@ impl PyNetwork {
         data: GivenRows<'py>,
         validation: Option<GivenRows<'py>>,
     ) -> PyResult<Fitted> {
+        // Schedules and callbacks run meanwhile.
+        let mut pins = Pins::default();
+        pins.add(theta)?;
+        for (x, targets, weights) in std::iter::once(&data).chain(&validation) {
+            [Some(x), Some(targets), weights.as_ref()].into_iter().flatten().try_for_each(|array| pins.add(array))?;
+        }
         let mut theta = writing::<T>("theta", theta, self.network.tensors.len())?;
         fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
     }
