@@ -13,7 +13,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits the addr
 TRIES = {
     "slots": ("", "sc.Adam([p])", "the optimizer's state"),
     "slots, bind": ("opt = sc.Adam(ema=0.9)", "opt.bind([p])", "the optimizer's state"),
-    "an option that needs a slot": ("opt = sc.SGD([p])", "opt.param_groups[0]['momentum'] = 0.9", "the optimizer's state"),
+    "an option that needs a slot": (
+        "opt = sc.SGD([p])",
+        "opt.param_groups[0]['momentum'] = 0.9",
+        "the optimizer's state",
+    ),
     "load_state_dict": (
         "opt = sc.SGD([p], momentum=0.9); s = opt.state_dict()",
         "opt.load_state_dict(s)",
@@ -49,20 +53,32 @@ TRIES = {
         "net.loss_and_grads(X, X[:, 0])",
         "the memory of a batch",
     ),
-    "predict": ("net = sc.MLP([1, 2**19, 1]); X = np.ones((500, 1), np.float32)", "net.predict(X)", "the memory of a batch"),
+    "predict": (
+        "net = sc.MLP([1, 2**19, 1]); X = np.ones((500, 1), np.float32)",
+        "net.predict(X)",
+        "the memory of a batch",
+    ),
     "predict, its result": (
         "net = sc.MLP([1, 1000]); X = np.ones((10**6, 1), np.float32)",
         "net.predict(X)",
         "allocate",
     ),
-    "loss": ("net = sc.MLP([1, 2**19, 1]); X = np.ones((500, 1), np.float32)", "net.loss(X, X[:, 0])", "the memory of a batch"),
+    "loss": (
+        "net = sc.MLP([1, 2**19, 1]); X = np.ones((500, 1), np.float32)",
+        "net.loss(X, X[:, 0])",
+        "the memory of a batch",
+    ),
     "a network": ("", "sc.MLP([2**14, 2**14])", "allocate"),
     "L-BFGS": (
         "f = lambda x: (0.0, x); x = np.ones(2**24)",
         "sc.minimize(f, x, jac=True, optimizer=sc.LBFGS(history_size=10**12))",
         "the search by L-BFGS|allocate|L-BFGS remembers",
     ),
-    "a schedule of many steps": ("steps = np.arange(2**24)", "sc.schedules.constant(0.1)(steps)", "allocate|schedule"),
+    "a schedule of many steps": (
+        "steps = np.arange(2**24)",
+        "sc.schedules.constant(0.1)(steps)",
+        "allocate|schedule",
+    ),
 }
 
 SCRIPT = """

@@ -38,7 +38,9 @@ def changes():
     for case in ONE_OF_EACH:
         own = {option["name"]: option for option in TABLES[case.rule]["options"]}
         # What every rule has is tried with two of them.
-        common = set.intersection(*({option["name"] for option in rule["options"]} for rule in TABLES.values()))
+        common = set.intersection(
+            *({option["name"] for option in rule["options"]} for rule in TABLES.values())
+        )
         for name, option in own.items():
             if name not in common or case.rule in ("Adam", "SGD"):
                 for value in other_values(option, case.options.get(name, option["defaults"][0])):
@@ -51,7 +53,12 @@ def arrays(seed):
 
 
 # Before it, so that an option which needs it has a meaning.
-NEEDS = {"ema_start": {}, "lookahead_alpha": {"lookahead": 2}, "nesterov": {"momentum": 0.9}, "clip_eps": {"clip_norm": 0.5}}
+NEEDS = {
+    "ema_start": {},
+    "lookahead_alpha": {"lookahead": 2},
+    "nesterov": {"momentum": 0.9},
+    "clip_eps": {"clip_norm": 0.5},
+}
 
 
 @pytest.mark.parametrize("at", [0, 1, 3])
@@ -82,7 +89,8 @@ def test_a_change_is_the_same_saved_and_loaded_and_at_the_start_the_same_as_made
     for twin, _ in twins:
         assert averages(twin) == averages(opt)
         mine, other = opt.state_dict(), twin.state_dict()
-        assert mine["memory"] == other["memory"] and mine["step_count"] == other["step_count"]
+        assert mine["memory"] == other["memory"]
+        assert mine["step_count"] == other["step_count"]
         assert sorted(mine["state"]) == sorted(other["state"])
 
 
@@ -170,7 +178,7 @@ def test_an_average_under_way_stays_what_it_is(options, name, value, refused):
         trajectory(opt, params, 2)
         return
     before = repr(opt.state_dict())
-    with pytest.raises(ValueError, match=f"^{name} must be {UNDER_WAY}.*, got"):
+    with pytest.raises(ValueError, match=rf"^{name} must be {UNDER_WAY}.*, got"):
         opt.param_groups[0][name] = value
     assert repr(opt.state_dict()) == before
     ask = "ema" if "ema" in name else name
@@ -185,9 +193,12 @@ def test_a_round_of_gradients_is_finished_as_it_was_begun():
     params = arrays(4)
     opt = sc.SGD(params, lr=1.0, accumulate=2)
     opt.step(arrays(5))
-    with pytest.raises(ValueError, match="^accumulate must be 2 until the round is complete: 1 of 2 gradients are gathered, got 3"):
+    with pytest.raises(
+        ValueError,
+        match=r"^accumulate must be 2 until the round is complete: 1 of 2 gradients are gathered, got 3",
+    ):
         opt.param_groups[0]["accumulate"] = 3
-    with pytest.raises(ValueError, match="^accumulate must be 2 until"):
+    with pytest.raises(ValueError, match=r"^accumulate must be 2 until"):
         opt.param_groups[0]["accumulate"] = 1
     before = [p.copy() for p in params]
     opt.step(arrays(6))
@@ -216,13 +227,17 @@ def test_what_was_gathered_for_a_group_that_is_frozen_then_takes_no_part_in_a_la
     group, ones = opt.param_groups[1], [np.ones(2), np.ones(2)]
     opt.step(ones)
     group["lr"] = 0.0
-    with pytest.raises(ValueError, match="^lr must be 0 until the round is complete: 1 of 2 gradients are gathered"):
+    with pytest.raises(
+        ValueError, match=r"^lr must be 0 until the round is complete: 1 of 2 gradients are gathered"
+    ):
         group["lr"] = 1.0
     opt.step(ones)
-    assert (a == -1).all() and (b == 0).all()
+    assert (a == -1).all()
+    assert (b == 0).all()
     group["lr"] = 1.0
     opt.step(ones), opt.step(ones)
-    assert (a == -2).all() and (b == -1).all()
+    assert (a == -2).all()
+    assert (b == -1).all()
 
 
 @pytest.mark.parametrize("then", ["raise", "skip"])
@@ -237,7 +252,8 @@ def test_a_round_with_nan_in_it_that_was_not_looked_at_begins_anew(then):
     else:
         opt.step([np.ones(2)])
         assert opt.skipped_steps == 1
-    assert (w == 0).all() and opt.step_count == 0
+    assert (w == 0).all()
+    assert opt.step_count == 0
     opt.step([np.ones(2)]), opt.step([np.ones(2)])
     assert (w == -1).all()
 
@@ -258,7 +274,8 @@ def test_groups_without_an_average_give_their_parameters():
     opt = sc.SGD([{"params": a, "ema": 0.5}, {"params": b}], lr=1.0)
     opt.step([np.ones(2), np.ones(2)])
     averaged = opt.averaged_params()
-    assert (averaged[0] == -0.5).all() and (averaged[1] == -1).all()
+    assert (averaged[0] == -0.5).all()
+    assert (averaged[1] == -1).all()
     opt.param_groups[0]["ema"] = None
     with pytest.raises(ValueError, match="there is no average"):
         opt.averaged_params()
@@ -267,27 +284,35 @@ def test_groups_without_an_average_give_their_parameters():
 def test_options_of_the_whole_step_are_the_same_in_all_groups():
     a, b = np.zeros(2), np.zeros(2)
     opt = sc.SGD([{"params": a}, {"params": b}], lr=1.0)
-    for name, value in {"accumulate": 2, "clip_norm": 1.0, "nonfinite": "skip", "clip_eps": 0.5, "clip_tensor_norm": 2.0}.items():
+    for name, value in {
+        "accumulate": 2,
+        "clip_norm": 1.0,
+        "nonfinite": "skip",
+        "clip_eps": 0.5,
+        "clip_tensor_norm": 2.0,
+    }.items():
         opt.param_groups[1][name] = value
         assert opt.param_groups[0][name] == value
         state = opt.state_dict()
         del state["param_groups"][0][name]
         state["param_groups"][1][name] = {"nonfinite": "raise"}.get(name, 3)
         before = repr(opt.state_dict())
-        with pytest.raises(ValueError, match=f"^{name} must be the same in all groups, got"):
+        with pytest.raises(ValueError, match=rf"^{name} must be the same in all groups, got"):
             opt.load_state_dict(state)
         assert repr(opt.state_dict()) == before
 
 
 @pytest.mark.parametrize("name", ["accumulate", "lookahead", "swa_start"])
-@pytest.mark.parametrize("value", [2.9, 0.5, -1, float("nan"), float("inf"), 2**64, -(2**70), 1e300, "2", True, np.True_, [2], 2j])
+@pytest.mark.parametrize(
+    "value", [2.9, 0.5, -1, float("nan"), float("inf"), 2**64, -(2**70), 1e300, "2", True, np.True_, [2], 2j]
+)
 def test_a_number_of_steps_is_a_whole_number(name, value):
     for use in (
         lambda: sc.SGD([np.ones(2)], **{name: value}),
         lambda: sc.SGD(**{name: value}),
         lambda: sc.SGD([np.ones(2)]).param_groups[0].__setitem__(name, value),
     ):
-        with pytest.raises((ValueError, TypeError), match=f"^{name} must be a whole number >= [01]"):
+        with pytest.raises((ValueError, TypeError), match=rf"^{name} must be a whole number >= [01]"):
             use()
 
 
@@ -295,7 +320,8 @@ def test_a_number_of_steps_is_a_whole_number(name, value):
 def test_whole_numbers_of_any_kind_are_taken(value):
     opt = sc.SGD([np.ones(2)], accumulate=value, lookahead=value, swa_start=value)
     for name in ("accumulate", "lookahead", "swa_start"):
-        assert type(opt.param_groups[0][name]) is int and opt.param_groups[0][name] == 2
+        assert type(opt.param_groups[0][name]) is int
+        assert opt.param_groups[0][name] == 2
     assert "accumulate=2," in repr(opt)
 
 
@@ -324,10 +350,18 @@ def test_a_plateau_is_one_for_negative_results_too(shift, mode, threshold_mode):
     rng = np.random.default_rng(0)
     results = [round(float(x), 2) + shift for x in rng.random(60)] + [-1.0] * 10
     schedule = sc.schedules.plateau(
-        1.0, factor=0.5, patience=2, threshold=0.05, relative=threshold_mode == "rel", maximize=mode == "max", cooldown=1
+        1.0,
+        factor=0.5,
+        patience=2,
+        threshold=0.05,
+        relative=threshold_mode == "rel",
+        maximize=mode == "max",
+        cooldown=1,
     )
     opt = sc.SGD([np.ones(1)], lr=schedule)
-    for result, expected in zip(results, torch_plateau(results, mode, 0.05, threshold_mode, 2, 0.5, 1), strict=True):
+    for result, expected in zip(
+        results, torch_plateau(results, mode, 0.05, threshold_mode, 2, 0.5, 1), strict=True
+    ):
         opt.tell(result)
         assert opt.lr == expected
     assert opt.lr < 0.1
@@ -361,4 +395,5 @@ def test_a_schedule_that_passes_through_zero_is_no_convergence(lr):
 
 def test_a_rate_that_is_always_zero_goes_nowhere():
     result = sc.minimize(bowl, np.zeros(3), jac=True, optimizer=sc.SGD(lr=0.0), max_steps=200)
-    assert result.reason == "converged" and result.nit == 0
+    assert result.reason == "converged"
+    assert result.nit == 0

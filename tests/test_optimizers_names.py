@@ -1,7 +1,5 @@
 """A state finds its arrays by name: in another order it is the same state, of other arrays it is refused."""
 
-# ruff: noqa: E501
-
 import itertools
 
 import numpy as np
@@ -65,7 +63,12 @@ def test_groups_move_with_their_names():
     one, other = groups("abc"), groups("cba")
     one.step(grads("abc", 0))
     other.load_state_dict(one.state_dict())
-    assert [np.array_equal(x, y) for x, y in zip(other.state_dict()["state"]["velocity"], one.state_dict()["state"]["velocity"][::-1], strict=True)] == [True] * 3
+    assert [
+        np.array_equal(x, y)
+        for x, y in zip(
+            other.state_dict()["state"]["velocity"], one.state_dict()["state"]["velocity"][::-1], strict=True
+        )
+    ] == [True] * 3
     wrong = sc.SGD([{"params": "c*", "lr": 0.5}], lr=0.1, momentum=0.9).bind(make("abc")[0])
     with pytest.raises(ValueError, match=r'^state_dict\["group_of"\] must be'):
         wrong.load_state_dict(one.state_dict())
@@ -77,11 +80,15 @@ def test_other_names_are_refused():
     for names in ("ac", "xy"):
         _, other = make(names)
         before = repr(other.state_dict())
-        with pytest.raises(ValueError, match=r'^state_dict\["names"\] must be those of the arrays, "\w", "\w", got "a", "b"'):
+        with pytest.raises(
+            ValueError, match=r'^state_dict\["names"\] must be those of the arrays, "\w", "\w", got "a", "b"'
+        ):
             other.load_state_dict(one.state_dict())
         assert repr(other.state_dict()) == before
     _, more = make("abc")
-    with pytest.raises(ValueError, match=r'^state_dict\["names"\] must be 3, one for each array, got 2 names'):
+    with pytest.raises(
+        ValueError, match=r'^state_dict\["names"\] must be 3, one for each array, got 2 names'
+    ):
         more.load_state_dict(one.state_dict())
 
 
@@ -106,7 +113,22 @@ def test_a_state_of_old_has_no_names_and_goes_by_order():
     assert np.array_equal(other.state_dict()["state"]["m"][0], old["state"]["m"][0])
 
 
-NUMBERS = [float("nan"), float("inf"), -1, 0.5, 2**64, -(2**70), 1e300, "1", None, True, [1], np.nan, 1j, object()]
+NUMBERS = [
+    float("nan"),
+    float("inf"),
+    -1,
+    0.5,
+    2**64,
+    -(2**70),
+    1e300,
+    "1",
+    None,
+    True,
+    [1],
+    np.nan,
+    1j,
+    object(),
+]
 
 
 @pytest.mark.parametrize("value", NUMBERS, ids=str)
@@ -114,7 +136,9 @@ NUMBERS = [float("nan"), float("inf"), -1, 0.5, 2**64, -(2**70), 1e300, "1", Non
 def test_counts_of_a_state_are_whole_numbers(key, value):
     _, opt = make("ab")
     state = opt.state_dict() | {key: value}
-    with pytest.raises(ValueError, match=rf'^state_dict\["{key}"\] must be a whole number from 0 to \d+, got'):
+    with pytest.raises(
+        ValueError, match=rf'^state_dict\["{key}"\] must be a whole number from 0 to \d+, got'
+    ):
         opt.load_state_dict(state)
 
 
@@ -125,7 +149,9 @@ def test_numbers_of_a_state_are_finite(value):
     if isinstance(value, int):
         return
     state["memory"][0]["momentum_product"] = value
-    with pytest.raises(ValueError, match=r'^state_dict\["memory"\]\[0\]\["momentum_product"\] must be a finite number, got'):
+    with pytest.raises(
+        ValueError, match=r'^state_dict\["memory"\]\[0\]\["momentum_product"\] must be a finite number, got'
+    ):
         opt.load_state_dict(state)
 
 
@@ -133,7 +159,9 @@ def test_arrays_of_a_state_have_numbers_in_them():
     opt = sc.Adam([np.ones(2), np.ones((2, 2))])
     state = opt.state_dict()
     state["state"]["v"][1][1, 0] = np.nan
-    with pytest.raises(ValueError, match=r'^state_dict\["state"\]\["v"\]\[1\] must be an array of numbers, got NaN in it'):
+    with pytest.raises(
+        ValueError, match=r'^state_dict\["state"\]\["v"\]\[1\] must be an array of numbers, got NaN in it'
+    ):
         opt.load_state_dict(state)
     opt.param_groups[0]["nonfinite"] = "ignore"
     opt.load_state_dict(state | {"param_groups": opt.state_dict()["param_groups"]})
@@ -160,7 +188,9 @@ THREE = 3
 
 
 @pytest.mark.parametrize("key", list(sc.Adam([np.ones(2)]).state_dict()))
-@pytest.mark.parametrize("value", [None, THREE, "x", [], [None], [3], {}, {"m": 3}, object(), np.ones(3), (np.nan,)], ids=str)
+@pytest.mark.parametrize(
+    "value", [None, THREE, "x", [], [None], [3], {}, {"m": 3}, object(), np.ones(3), (np.nan,)], ids=str
+)
 def test_parts_of_a_state_of_another_kind_are_refused_by_name(key, value):
     opt = sc.Adam([np.ones(2), np.ones(2)], lr=sc.schedules.plateau(0.1))
     before = repr(opt.state_dict())
@@ -171,7 +201,19 @@ def test_parts_of_a_state_of_another_kind_are_refused_by_name(key, value):
     assert repr(opt.state_dict()) == before
 
 
-@pytest.mark.parametrize("memory", [[0.1, np.nan, 0, 0], [np.nan, 1, 0, 0], [-0.1, 1, 0, 0], [0.1, 1, -1, 0], [0.1, 1], ["a"] * 4, 3, [np.inf, 1, 0, 0]])
+@pytest.mark.parametrize(
+    "memory",
+    [
+        [0.1, np.nan, 0, 0],
+        [np.nan, 1, 0, 0],
+        [-0.1, 1, 0, 0],
+        [0.1, 1, -1, 0],
+        [0.1, 1],
+        ["a"] * 4,
+        3,
+        [np.inf, 1, 0, 0],
+    ],
+)
 def test_what_a_plateau_remembers_is_looked_at(memory):
     opt = sc.SGD([np.ones(2)], lr=sc.schedules.plateau(0.1))
     state = opt.state_dict()

@@ -78,7 +78,8 @@ impl PyOptimizer {
     /// Updates the parameters by one step.
     ///
     /// All or nothing: whatever is wrong with an argument is reported before anything changes. Large steps run on
-    /// several threads and let other Python threads run meanwhile, which must not touch parameters or gradients.
+    /// several threads and let other Python threads run meanwhile, which must not touch parameters or gradients; NumPy
+    /// refuses to resize them then.
     ///
     /// Parameters
     /// ----------
@@ -172,10 +173,11 @@ impl PyOptimizer {
     /// -------
     /// dict
     ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
-    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``), ``group_of`` (the number of each
-    ///     array's group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
+    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``), ``names`` and ``group_of`` (each
+    ///     array's name, and the number of its group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
     ///     dtype); ``gathered`` (gradients since the last step, with `accumulate`) and ``memory`` (for each group the
-    ///     numbers that its rule remembers, and the steps in which it was frozen, where there were any).
+    ///     numbers that its rule remembers; ``frozen_steps``, in which it was frozen, and ``averaged_since``, the steps
+    ///     before its average was asked for, where there were any).
     fn state_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         state::saved(&reading(slf)?.inner, slf.py())
     }
@@ -185,8 +187,9 @@ impl PyOptimizer {
     /// Parameters
     /// ----------
     /// state_dict : dict
-    ///     Of an optimizer of the same class with parameters of the same shapes and dtype. Where its ``lr`` is None
-    ///     the present learning rate or schedule stays.
+    ///     Of an optimizer of the same class with parameters of the same names, shapes and dtype. Where its ``lr`` is None
+    ///     the present learning rate or schedule stays. Arrays are found by name, or by their order where names are only
+    ///     places in a list.
     ///
     /// Raises
     /// ------
