@@ -97,6 +97,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         batch_size: Some(batch),
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
+        epochs_before: 0,
         start: Position::default(),
         shuffle: true,
         seed: 0,

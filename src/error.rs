@@ -16,6 +16,8 @@ pub enum Error {
         place: String,
         /// The step it would have been, counted from 1.
         step: u64,
+        /// The epoch, counted from 1, where there are epochs.
+        epoch: Option<u64>,
     },
     /// Memory that cannot be had: `MemoryError`.
     Memory {
@@ -74,8 +76,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Value(fault) | Error::Type(fault) => fault.fmt(f),
-            Error::NonFinite { place, step } => {
-                write!(f, "{place} has NaN or infinite values at step {step}; nothing was changed by that step")
+            Error::NonFinite { place, step, epoch } => {
+                write!(f, "{place} has NaN or infinite values at step {step}")?;
+                epoch.map_or(Ok(()), |epoch| write!(f, " (epoch {epoch})"))?;
+                write!(f, "; nothing was changed by that step")
             }
             Error::Memory { what, bytes } => {
                 let unit = (0..3).rev().find(|unit| *bytes >= 1024 << (10 * unit)).unwrap_or(0);

@@ -40,6 +40,8 @@ pub trait Scalar:
     const INFINITY: Self;
     /// The largest finite number.
     const MAX: Self;
+    /// The smallest positive number that is not denormal.
+    const MIN_POSITIVE: Self;
 
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
@@ -75,6 +77,7 @@ macro_rules! scalar {
             const ONE: Self = 1.0;
             const INFINITY: Self = $t::INFINITY;
             const MAX: Self = $t::MAX;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {

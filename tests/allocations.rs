@@ -70,6 +70,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         batch_size: Some(64),
         epochs,
         first_epoch: 0,
+        epochs_before: 0,
         start: Position::default(),
         shuffle: true,
         seed: 0,

@@ -142,6 +142,8 @@ def fingerprint(*arrays: Any) -> str:
             words.append("none")
         elif isinstance(array, np.ndarray):
             words.append(f"{array.dtype}{list(array.shape)}:{_checksum(array):08x}".replace(" ", ""))
+        elif isinstance(array, tuple):  # weights in a unit of their own
+            words.append(f"{fingerprint(array[0])}*{array[1]:g}")
         else:
             parts = fingerprint(array.data, array.indices, array.indptr)
             words.append(f"sparse{list(array.shape)}:{zlib.crc32(parts.encode()):08x}".replace(" ", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,26 @@ class Takes:
     dtype: np.dtype[Any]
 
 
+Weights: TypeAlias = "tuple[NDArray[Any], float]"
+"""Weights of rows in a unit: what the dtype of the network may not hold."""
+
+
+def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
+    """Weights in a dtype, in a unit of their own where it might not hold them."""
+    exponent = int(np.frexp(weights.max())[1])
+    if abs(exponent) <= (60 if dtype == np.float32 else 900):
+        return np.ascontiguousarray(weights, dtype=dtype)
+    # A power of two: nothing is rounded but what is far below the largest weight.
+    unit = float(np.ldexp(1.0, max(min(exponent, 1023), -1021)))
+    return np.ascontiguousarray(weights / unit, dtype=dtype), unit
+
+
+def total(weights: NDArray[Any] | Weights) -> float:
+    """The sum of weights, in no unit."""
+    values, unit = weights if isinstance(weights, tuple) else (weights, 1.0)
+    return float(values.sum(dtype=np.float64) * unit)
+
+
 class Rows(NamedTuple):
     """Inputs, targets and weights: C-contiguous, of the network's dtype (classes: uint32).
 
@@ -48,27 +68,39 @@ class Rows(NamedTuple):
 
     x: NDArray[Any] | Sparse
     targets: NDArray[Any]
-    weights: NDArray[Any] | None = None
+    weights: NDArray[Any] | Weights | None = None
     flat: bool = True
 
     @property
-    def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any], NDArray[Any] | None]:
+    def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any], NDArray[Any] | Weights | None]:
         """As the core takes them."""
         return self[:3]
 
     @property
     def total_weight(self) -> float:
         """The sum of the weights."""
-        return float(self.x.shape[0] if self.weights is None else self.weights.sum(dtype=np.float64))
+        if self.weights is None:
+            return float(self.x.shape[0])
+        return total(self.weights)
 
     def explain(self, error: BaseException) -> None:
-        """Add to an error of the arithmetic what is wrong with the rows, if anything is."""
-        if isinstance(error, ArithmeticError):
-            for name, array in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
-                numbers = array.data if isinstance(array, Sparse) else array
-                if numbers is not None and not np.isfinite(numbers).all():
-                    error.args = (f"{error}: {name} has NaN or infinity in it",)
-                    return
+        """Add to an error of the arithmetic what is wrong with the rows, or what may be."""
+        if not isinstance(error, ArithmeticError):
+            return
+        advice = ["lr may be too large"] if " at step " in str(error) else []
+        for name, array in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
+            numbers = array.data if isinstance(array, Sparse) else array
+            numbers = numbers[0] if isinstance(numbers, tuple) else numbers
+            if numbers is None or not numbers.size:
+                continue
+            largest = max(abs(float(numbers.min())), abs(float(numbers.max())))
+            if not np.isfinite(largest):
+                error.args = (f"{error}: {name} has NaN or infinity in it",)
+                return
+            if largest > 1e3 and name != "sample_weight":
+                advice.append(f"scale {name}, whose numbers go up to {largest:.0e}")
+        if advice:
+            error.args = (f"{error}: {', or '.join(advice)}",)
 
 
 def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Sparse:
@@ -189,13 +221,13 @@ def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    weights = _numbers(name, given, dtype)
+def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
+    weights = _numbers(name, given, dtype if getattr(given, "dtype", None) == dtype else np.dtype(np.float64))
     if weights.shape != (rows,):
         raise ValueError(f"{name} must be of shape ({rows},), got {weights.shape}")
-    if not (weights >= 0).all() or not weights.any():
+    if not (weights >= 0).all() or not 0 < weights.max() < np.inf:
         raise ValueError(f"{name} must be finite, not negative and not all zero")
-    return weights
+    return in_unit(weights, dtype)
 
 
 def _values(takes: Takes, y: Any, name: str) -> NDArray[Any]:

@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ._function import Function
+from ._function import Function, length
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, LbfgsRun
+from ._schuss import LBFGS, LbfgsRun, NonFiniteError
 from ._stop import Stop
 
 Array: TypeAlias = NDArray[Any]
@@ -48,8 +48,8 @@ class Descent(Protocol):
     rule: str
     resumed_after: Progress | None
 
-    def propose(self) -> Array:
-        """Where to evaluate next."""
+    def propose(self) -> Array | Stop:
+        """Where to evaluate next; a Stop where there is no such point."""
 
     def tell(self, value: float, gradient: Array) -> Progress | Stop:
         """Take in the function there and its gradient; a Stop is the end."""
@@ -89,7 +89,10 @@ def descend(
     progress: Progress | Stop | None = descent.resumed_after
     while True:
         if progress is None:
-            progress = descent.tell(*evaluate(descent.propose()))
+            point = descent.propose()
+            if isinstance(point, Stop):
+                return point
+            progress = descent.tell(*evaluate(point))
             if isinstance(progress, Stop):
                 return progress
             if progress is Progress.STEPPED and (stop := stepped(descent)):
@@ -121,10 +124,14 @@ class FirstOrder:
         self.function = function
         self.min_step = min_step
 
-    def propose(self) -> Array:
+    def propose(self) -> Array | Stop:
         """The start, then the point after one more step."""
         if self.evaluated:
-            self.optimizer.step(self.gradient)
+            try:
+                self.optimizer.step(self.gradient)
+            except NonFiniteError:
+                # `x` is where it was.
+                return Stop.NOT_FINITE
             self.function.project(self.x, out=self.x)
             self.evaluated = False
         return self.x
@@ -236,7 +243,7 @@ class QuasiNewton:
         x, self.gradient = x.reshape(self.x.shape), gradient.reshape(self.x.shape)
         moved = not np.array_equal(x, self.accepted)
         if self.min_step is not None:
-            self.size = float(np.linalg.norm(x - self.accepted))
+            self.size = length(x - self.accepted)
         self.accepted = x
         self.x[...] = x
         # Nothing has moved where the start is the answer already.

@@ -41,6 +41,16 @@ def bounds_of(bounds: Any, x: Array) -> Bounds | None:
     return low.astype(x.dtype), high.astype(x.dtype)
 
 
+def length(vector: NDArray[Any]) -> float:
+    """The 2-norm, also where squares overflow."""
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(vector))
+    if norm == np.inf and np.isfinite(vector).all():
+        largest = float(np.abs(vector).max())
+        return largest * float(np.linalg.norm(vector / largest))
+    return norm
+
+
 class Function:
     """A function of x with its gradient, from whichever of SciPy's forms it came."""
 
@@ -79,8 +89,8 @@ class Function:
     def step_size(self, x: Array, gradient: Array, lr: float) -> float:
         """Length of the gradient step: lr * |g|, less what the bounds cut off."""
         if self._bounds is None:
-            return lr * float(np.linalg.norm(gradient))
-        return float(np.linalg.norm(x - self.project(x - x.dtype.type(lr) * gradient)))
+            return lr * length(gradient)
+        return length(x - self.project(x - x.dtype.type(lr) * gradient))
 
     def _value(self, x: Array) -> float:
         self.nfev += 1

@@ -16,7 +16,7 @@ ENDINGS = {
     Stop.EPOCHS: (1, "The maximum number of steps, {max_steps}, was reached."),
     Stop.CALLBACK: (2, "The callback asked to stop."),
     Stop.MAX_TIME: (3, "The time was over after {nit} steps."),
-    Stop.NOT_FINITE: (4, "The function or its gradient is not finite after step {nit}."),
+    Stop.NOT_FINITE: (4, "The function, its gradient or the next update is not finite after step {nit}."),
     Stop.NO_DESCENT: (5, "No lower point was found along the negative gradient."),
     Stop.INTERRUPTED: (6, "Interrupted; this is the best point so far."),
 }

@@ -299,7 +299,13 @@ class Run:
             optimizer,
             rows.arrays,
             None if validation is None else validation.arrays,
-            {**self.settings, **options, "max_seconds": left, "start": self.progress.position},
+            {
+                **self.settings,
+                **options,
+                "epochs_before": self.progress.epochs,
+                "max_seconds": left,
+                "start": self.progress.position,
+            },
             on_epoch,
         )
         self.progress.position = position if position[0] else None

@@ -149,7 +149,8 @@ def loss_table() -> list[dict[str, Any]]: ...
 
 # An array, or data, indices, indptr and columns of compressed sparse rows.
 _Inputs: TypeAlias = NDArray[Any] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]
-_Rows: TypeAlias = tuple[_Inputs, NDArray[Any] | None, NDArray[Any] | None]
+# Weights may come with their unit.
+_Rows: TypeAlias = tuple[_Inputs, NDArray[Any] | None, NDArray[Any] | tuple[NDArray[Any], float] | None]
 
 class _NetworkSpec(TypedDict, total=False):
     widths: Required[list[int]]
@@ -168,6 +169,7 @@ _Position: TypeAlias = tuple[int, float, float, float, float]
 class _FitOptions(TypedDict, total=False):
     epochs: Required[int]
     first_epoch: Required[int]
+    epochs_before: int
     start: _Position | None
     shuffle: Required[bool]
     seed: Required[int]

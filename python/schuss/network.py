@@ -248,8 +248,8 @@ class MLP(Saved):
             If an argument is not accepted, or `checkpoint` is damaged or of another training; nothing has
             changed then.
         NonFiniteError
-            If a loss or a gradient has NaN or infinity in it; the parameters are those of the last finished
-            step.
+            If a loss or a gradient has NaN or infinity in it, or an update would leave them; the parameters
+            are those of the last finished step. It names step, epoch and layer.
         KeyboardInterrupt
             On Ctrl-C, within a tenth of a second (with `LBFGS` after the present pass over the rows);
             parameters and optimizer are those of the last finished step, and `history` has the finished
@@ -419,7 +419,7 @@ class MLP(Saved):
         grads = np.empty(self.theta.size, self.dtype)
         seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
         threads = None if n_threads is None else check_threads(n_threads)
-        loss = self._core.loss_and_grads(self.theta, rows[:3], grads, seed, threads)
+        loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
         return loss, views(grads, self._places)
 
     def summary(self) -> Summary:

@@ -64,7 +64,16 @@ pub struct Data<'a, T> {
     /// What to predict.
     pub targets: Targets<'a, T>,
     /// Weights of the rows, or 1 for all.
-    pub weights: Option<&'a [T]>,
+    pub weights: Option<Weights<'a, T>>,
+}
+
+/// Weights of rows. Those that the type of the inputs cannot hold come in another unit.
+#[derive(Clone, Copy)]
+pub struct Weights<'a, T> {
+    /// In that unit.
+    pub values: &'a [T],
+    /// What it is.
+    pub unit: f64,
 }
 
 impl<T: Scalar> Data<'_, T> {
@@ -92,20 +101,25 @@ impl<T: Scalar> Data<'_, T> {
         }
     }
 
-    /// The sum of the weights of some rows, in that order.
+    /// The sum of the weights of some rows, in that order, in the unit of the weights.
     pub fn weight_of(&self, order: &[u32]) -> f64 {
         match self.weights {
             None => order.len() as f64,
-            Some(weights) => order.iter().map(|&row| weights[row as usize].to_f64()).sum(),
+            Some(Weights { values, .. }) => order.iter().map(|&row| values[row as usize].to_f64()).sum(),
         }
     }
 
-    /// The sum of the weights of all rows.
+    /// The sum of the weights of all rows, in their unit.
     pub fn weight(&self) -> f64 {
         match self.weights {
             None => self.len() as f64,
-            Some(weights) => weights.iter().map(|weight| weight.to_f64()).sum(),
+            Some(Weights { values, .. }) => values.iter().map(|weight| weight.to_f64()).sum(),
         }
+    }
+
+    /// The unit of the weights.
+    pub fn unit(&self) -> f64 {
+        self.weights.map_or(1.0, |weights| weights.unit)
     }
 
     /// The targets of consecutive rows.

@@ -45,6 +45,27 @@ impl Figures {
     }
 }
 
+/// Where something was found in a step, by any worker: the first tensor in which it was. What was marked before a meeting is read
+/// after it.
+#[derive(Default)]
+pub struct Finding(AtomicU64);
+
+impl Finding {
+    /// The bits of a tensor's number, which is stored from the end: of several that are found, the first one stays.
+    const TENSORS: u64 = (1 << 24) - 1;
+
+    /// Found in a tensor, in the step of that number, from 1.
+    pub fn mark(&self, step: u64, tensor: usize) {
+        self.0.fetch_max(step << 24 | (Self::TENSORS - tensor as u64), Ordering::Relaxed);
+    }
+
+    /// The tensor where it was found in that step, the last one, if it was.
+    pub fn of(&self, step: u64) -> Option<usize> {
+        let found = self.0.load(Ordering::Relaxed);
+        (found >> 24 == step).then_some((Self::TENSORS - (found & Self::TENSORS)) as usize)
+    }
+}
+
 /// What one worker writes and all read, with a meeting in between.
 pub struct Published<T>(UnsafeCell<T>);
 

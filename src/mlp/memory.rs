@@ -12,8 +12,8 @@ use crate::team::Shared;
 use super::data::Data;
 use super::slots::{INPUTS, Matrices, MatrixPlan};
 
-/// The most rows that are held at once. A larger batch passes through in pieces of this size, its gradient summed in
-/// the same order as in one piece.
+/// The most rows that are held at once. A larger batch passes through in pieces of this size, their gradients summed in
+/// double precision.
 pub const MAX_ROWS: usize = 4096;
 
 /// A row-major matrix with padded rows, shared by a team.

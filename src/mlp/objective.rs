@@ -7,13 +7,14 @@ use super::memory::Workspace;
 use super::network::Network;
 use super::plan::Plan;
 use super::stages::{Pass, Sink};
-use super::tensors::Piece;
+use super::tensors::{Piece, Tile};
 use super::{predict, random};
 use std::sync::PoisonError;
 
 use crate::buffer::filled;
 use crate::cores::cores;
 use crate::error::Result;
+use crate::kernels::matmul::Scratch;
 use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
@@ -22,19 +23,21 @@ use crate::team;
 /// Floating-point operations of a step that pay for one more worker, where the team is woken for one call.
 const FLOPS_PER_WORKER: f64 = 2e6;
 
-/// What multiplies the sum of a batch's weighted losses; a batch that weighs nothing asks for nothing.
-pub fn scale(network: &Network, weight: f64) -> f64 {
+/// What multiplies the sum of a batch's weighted losses, for a batch of that total weight in that unit; a batch that weighs
+/// nothing asks for nothing.
+pub fn scale(network: &Network, weight: f64, unit: f64) -> f64 {
     match network.loss.mean() {
         true if weight > 0.0 => 1.0 / weight,
         true => 0.0,
-        false => 1.0,
+        false => unit,
     }
 }
 
-/// The factor of the penalty's gradient, for a batch of that total weight; a batch that weighs nothing asks for nothing.
-pub fn penalty_strength(network: &Network, weight: f64) -> f64 {
+/// The factor of the penalty's gradient, for a batch of that total weight in that unit; a batch that weighs nothing asks for
+/// nothing.
+pub fn penalty_strength(network: &Network, weight: f64, unit: f64) -> f64 {
     match network.l2_per_weight {
-        true if weight > 0.0 => network.l2 / weight,
+        true if weight > 0.0 => network.l2 / weight / unit,
         true => 0.0,
         false => network.l2,
     }
@@ -42,7 +45,7 @@ pub fn penalty_strength(network: &Network, weight: f64) -> f64 {
 
 /// The batch loss of `data`, the sum of whose weighted losses is given.
 pub fn reduced<T: Scalar>(network: &Network, data: &Data<'_, T>, total: f64) -> f64 {
-    if network.loss.mean() { total / data.weight() } else { total }
+    if network.loss.mean() { total / data.weight() } else { total * data.unit() }
 }
 
 /// The penalty that belongs to the loss on `data`.
@@ -55,7 +58,7 @@ pub fn penalty<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>) -
         dispatch(RowSquares { x, width: x.len(), squares: &mut squares });
         squares[0]
     });
-    0.5 * penalty_strength(network, data.weight()) * squares.sum::<f64>()
+    0.5 * penalty_strength(network, data.weight(), data.unit()) * squares.sum::<f64>()
 }
 
 /// The sum of the squares of each row of the parameters that is penalised; 0 for the others.
@@ -79,11 +82,8 @@ pub fn row_squares<T: Scalar>(network: &Network, params: &[T]) -> Result<Figures
 const ROWS_TOGETHER: usize = 512;
 
 /// The penalty's share of some rows of weights: adds `strength * weights` to the gradient and writes each row's squared sum.
-/// False where that may have made an element of the gradient infinite or NaN.
-pub fn penalise<T: Scalar>(grads: &mut [T], weights: &[T], strength: f64, width: usize, squares: &mut [f64]) -> bool {
+pub fn penalise<T: Scalar>(grads: &mut [T], weights: &[T], strength: f64, width: usize, squares: &mut [f64]) {
     dispatch(AddPenalty { grads, weights, strength: T::from_f64(strength), width, squares });
-    let largest = T::MAX.to_f64() / 4.0;
-    squares.iter().all(|squares| squares.sqrt() < largest && squares.sqrt() * strength < largest)
 }
 
 struct AddPenalty<'a, T> {
@@ -123,10 +123,58 @@ pub fn forward_and_backward<T: Scalar>(
     finite
 }
 
-/// The gradient of a piece of a tensor, from the first rows of a batch.
+/// The gradient of a piece of a tensor, from some rows of a batch.
 #[inline]
-pub fn gradient<T: Scalar>(network: &Network, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+pub fn gradient<T: Scalar>(network: &Network, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
     network.training.stage_of(piece.tensor).gradient(piece, rows, sink);
+}
+
+/// Rows whose gradient is summed in one chain, where a batch has more than are held at once: chains of all rows would lose a
+/// digit for each tenfold.
+const CHAINED: usize = 512;
+/// Elements of a gradient that are summed together.
+const SUMMED_TOGETHER: usize = 48 * 1024;
+
+/// The gradient of a piece of a tensor and its sums in double precision, from rows of a batch that has more than these; `first`
+/// is whether they are its first ones.
+pub fn add_gradient<T: Scalar>(
+    network: &Network,
+    piece: &Piece,
+    rows: &AllRows<'_, '_, T>,
+    ((grads, sums), scratch): ((&mut [T], &mut [f64]), &mut Scratch<T>),
+    first: bool,
+) {
+    if first {
+        sums.fill(0.0);
+    }
+    let Tile { rows: lines, cols } = &piece.tile;
+    // What stays in the second-level cache while all rows pass.
+    let height = (SUMMED_TOGETHER / cols.len()).max(48);
+    let parts = grads.chunks_mut(height * cols.len()).zip(sums.chunks_mut(height * cols.len()));
+    for (first, (grads, sums)) in lines.clone().step_by(height).zip(parts) {
+        let tile = Tile { rows: first..lines.end.min(first + height), cols: cols.clone() };
+        let piece = Piece { tensor: piece.tensor, tile };
+        for start in (0..rows.count()).step_by(CHAINED) {
+            let rows = rows.part(start..rows.count().min(start + CHAINED));
+            gradient(network, &piece, &rows, Sink { grads, scratch });
+            dispatch(Add { sums, grads });
+        }
+        grads.iter_mut().zip(sums).for_each(|(g, &mut sum)| *g = T::from_f64(sum));
+    }
+}
+
+/// `sums += grads`.
+struct Add<'a, T> {
+    sums: &'a mut [f64],
+    grads: &'a [T],
+}
+
+impl<T: Scalar> Kernel for Add<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.sums.iter_mut().zip(self.grads).for_each(|(sum, g)| *sum += g.to_f64());
+    }
 }
 
 /// The objective on `data`, without dropout.
@@ -159,13 +207,15 @@ pub fn value_and_grads<T: Scalar>(
     let mut order = filled(0, data.len(), "the order of the rows")?;
     random::in_order(&mut order);
     let weight = data.weight_of(&order);
-    let (scale, strength) = (scale(network, weight), penalty_strength(network, weight));
+    let unit = data.unit();
+    let (scale, strength) = (scale(network, weight, unit), penalty_strength(network, weight, unit));
     let workers =
         how.threads.unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores()));
     let scratches = workspace.take_scratches(workers, network.max_terms())?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
-    let (shared, total) = (Gradient::new(grads), Figures::zeros(1)?);
+    let mut sums = filled(0.0, if data.len() > rows_held { grads.len() } else { 0 }, "the sums of the gradient")?;
+    let (shared, total) = (Gradient::new(grads, &mut sums), Figures::zeros(1)?);
     team::run(workers, |worker| {
         let tensors = &network.tensors;
         let mut scratch = scratches[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,8 +234,15 @@ pub fn value_and_grads<T: Scalar>(
                 total.set(0, total.get(0) + rows.losses().iter().sum::<f64>());
             }
             for piece in mine.pieces() {
+                let range = tensors.range(piece);
+                if data.len() > rows_held {
+                    let sums = mine.part_and_sums_mut(range);
+                    add_gradient(network, piece, &rows, (sums, &mut scratch), start == 0);
+                } else {
+                    let sink = Sink { grads: mine.part_mut(range), scratch: &mut scratch };
+                    gradient(network, piece, &rows, sink);
+                }
                 let grads = mine.part_mut(tensors.range(piece));
-                gradient(network, piece, rows, Sink { grads, fresh: start == 0, scratch: &mut scratch });
                 if strength != 0.0 && held.end == data.len() && tensors.get(piece.tensor).kind.decays() {
                     add_penalty(grads, &params[tensors.range(piece)], strength, piece.tile.cols.len());
                 }

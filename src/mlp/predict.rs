@@ -102,7 +102,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         let (network, outputs) = (self.network, self.network.outputs());
         self.run(params, data.x, rows, |block, logits, stride, losses| {
             let targets = data.targets_of(block.clone());
-            let weights = data.weights.map(|weights| &weights[block.clone()]);
+            let weights = data.weights.map(|weights| &weights.values[block.clone()]);
             let output_weights = network.output_weights.as_deref();
             let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
             network.loss.value(logits, given);

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-use super::claims::{Parameters, Share};
-use super::data::{Data, Inputs};
+use super::claims::{Gradient, Parameters, Share};
+use super::data::{Data, Inputs, Weights};
 use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
@@ -76,13 +76,14 @@ fn trained<T: Scalar>(
     let classes: Vec<u32> = (0..rows).map(|i| (i * 7 % outputs) as u32).collect();
     let targets = if network.loss.takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
     let weights: Vec<T> = numbers::<T>(rows, 3).into_iter().map(|w| w + T::ONE).collect();
-    let data = Data { x, targets, weights: Some(&weights) };
+    let data = Data { x, targets, weights: Some(Weights { values: &weights, unit: 1.0 }) };
     let mut params = numbers::<T>(network.tensors.len(), 4);
     let mut optimizer = Optimizer::new(config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(batch),
         epochs: 3,
         first_epoch: 0,
+        epochs_before: 0,
         start: Position::default(),
         shuffle: true,
         seed: 5,
@@ -243,7 +244,7 @@ fn nobody_waits_for_a_worker_that_has_left() {
 }
 
 #[test]
-fn a_gradient_that_is_found_late_ends_the_training_of_all_workers() {
+fn a_weight_that_only_the_penalty_sees_is_found_before_any_worker_updates() {
     // A column without entries, so that the loss does not see its weight; the penalty does.
     let mut described = described(&[3, 8, 1], Activation::Relu, "mse");
     described.l2 = 0.1;
@@ -259,10 +260,15 @@ fn a_gradient_that_is_found_late_ends_the_training_of_all_workers() {
         for _ in 0..300 {
             let mut params = numbers::<f32>(network.tensors.len(), 3);
             params[2 * 8] = f32::NAN;
+            let before: Vec<u32> = params.iter().map(|p| p.to_bits()).collect();
             let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
             let (stopped, _) =
                 fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default());
             assert!(matches!(stopped, Err(crate::error::Error::NonFinite { .. })), "{batch} {threads}: {stopped:?}");
+            assert!(
+                before.iter().eq(params.iter().map(|p| p.to_bits()).collect::<Vec<_>>().iter()),
+                "{batch} {threads}"
+            );
         }
     }
 }
@@ -299,6 +305,7 @@ fn brief_options() -> Options {
         batch_size: Some(4),
         epochs: 2,
         first_epoch: 0,
+        epochs_before: 0,
         start: Position::default(),
         shuffle: true,
         seed: 0,
@@ -322,7 +329,7 @@ fn a_claim_refuses_what_it_does_not_cover() {
         *outcome.expect_err("it must be refused").downcast::<&str>().expect("a message")
     };
     let (mut params, mut grads) = (vec![0.0f32; len], vec![0.0; len]);
-    let parameters = Parameters::new(&mut params, &mut grads, vec![]);
+    let parameters = Parameters::new(&mut params, Gradient::new(&mut grads, &mut []), vec![]);
     let share = Share::new(tensors, tensors.share(0, 2, |_| true));
     // SAFETY (of all these claims): there is one worker, and each claim is the only one.
     let beyond = refused(&|worker| unsafe { parameters.mine(worker, &share) }.grads_mut(0..len).len());

@@ -5,6 +5,7 @@ use super::group_step::{AfterRule, GroupStep};
 use super::options::{Convention, Decay, Options, Spec, Value};
 use super::registry::{AnyRule, SPECS, spec};
 use super::rule::StepContext;
+use super::scale::Scale;
 use super::schedule::Schedule;
 use super::slot::{Slot, SlotMap};
 use super::surroundings::Surroundings;
@@ -113,7 +114,7 @@ impl Config {
     pub(super) fn begin<T: Scalar>(
         &self,
         context: StepContext,
-        clip: f64,
+        clip: Scale,
         memory: &mut [f64],
         slots: SlotMap,
         books: GroupBooks,
@@ -130,7 +131,7 @@ impl Config {
         GroupStep {
             lr,
             frozen: self.is_frozen(),
-            scale: of(if self.surroundings.maximize { -clip } else { clip }),
+            scale: if self.surroundings.maximize { -clip } else { clip },
             limit: self.surroundings.clip_value.map_or(T::INFINITY, of),
             own_decay: of(own),
             coupled: of(coupled),
@@ -145,6 +146,7 @@ impl Config {
                 average: self.surroundings.average.map(|average| of(average.share(t, books.averaged_since))),
                 gathers: self.surroundings.accumulate > 1,
             },
+            grown: None,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The fused update of a run of elements: clipping, decay, rule and what follows it in one pass over memory.
 
+use std::sync::atomic::Ordering;
+
+use super::calm::large;
 use super::group_step::GroupStep;
 use super::rule::{Rule, StepVisitor};
 use super::run::{RuleSums, Run};
+use super::scale::Scale;
 use super::slot::MAX_SLOTS;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, dispatch};
+use crate::simd::{Careful, Isa, Kernel, dispatch};
 
 /// Elements that are prepared and updated together where a step has more than the rule to do: they stay in the first-level
 /// cache in between.
@@ -28,10 +32,12 @@ pub(super) enum Pass {
 pub(super) struct FusedUpdate<'a, 's, T: Scalar> {
     pub group: &'a GroupStep<T>,
     /// Factor of the gradient.
-    pub scale: T,
+    pub scale: Scale,
     /// Whether the tensor decays.
     pub decays: bool,
     pub pass: Pass,
+    /// Whether intermediate results may overflow.
+    pub careful: bool,
     pub params: &'a mut [T],
     pub grads: &'a [T],
     /// The run's part of the optimizer's state arrays.
@@ -44,8 +50,15 @@ impl<T: Scalar> StepVisitor<T> for FusedUpdate<'_, '_, T> {
     type Output = ();
 
     fn visit<R: Rule>(self, step: &R::Step<T>) {
-        dispatch(ByRule::<R, T> { step, update: self });
+        let kernel = ByRule::<R, T> { step, update: self };
+        if kernel.update.careful { careful(kernel) } else { dispatch(kernel) }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn careful<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Careful>()
 }
 
 /// An update by one rule: compiled for each by itself.
@@ -59,16 +72,16 @@ impl<R: Rule, T: Scalar> Kernel for ByRule<'_, '_, R, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let FusedUpdate { group, scale, decays, pass, params, grads, slots, mut sums } = self.update;
+        let FusedUpdate { group, scale, decays, pass, params, grads, slots, mut sums, .. } = self.update;
         let if_decays = |strength| if decays { strength } else { T::ZERO };
         let (coupled, shrink, own_decay) =
             (if_decays(group.coupled), if_decays(group.shrink), if_decays(group.own_decay));
         let (begins, ends) = (pass != Pass::Rest, pass != Pass::Measure);
         let limited = group.limit < T::INFINITY;
-        let prepares = begins && (scale != T::ONE || coupled != T::ZERO || limited || group.after.gathers);
+        let prepares = begins && (scale != Scale::ONE || coupled != T::ZERO || limited || group.after.gathers);
         let shrinks = begins && shrink != T::ZERO;
         let starting = if begins { group.starting } else { 0 };
-        let follows = ends && group.after.follows();
+        let follows = ends && (group.after.follows() || group.grown.is_some());
         let n = params.len();
         let width = if prepares || shrinks || follows || starting != 0 { CHUNK } else { n.max(1) };
         let (mut few, mut many);
@@ -108,6 +121,12 @@ impl<R: Rule, T: Scalar> Kernel for ByRule<'_, '_, R, T> {
             }
             if follows {
                 group.after.follow::<I>(params, behind);
+                if let Some(grown) = &group.grown {
+                    let largest = params.iter().fold(T::ZERO, |largest, p| largest.max(p.abs()));
+                    if largest.to_f64() >= large::<T>() {
+                        grown.store(true, Ordering::Relaxed);
+                    }
+                }
             }
         }
     }
@@ -129,7 +148,8 @@ impl<T: Scalar> GroupStep<T> {
 
 /// Clipping and coupled decay.
 #[inline(always)]
-fn prepare<T: Scalar, I: Isa>(grads: &mut [T], params: &[T], scale: T, limit: Option<T>, coupled: T) {
+fn prepare<T: Scalar, I: Isa>(grads: &mut [T], params: &[T], scale: Scale, limit: Option<T>, coupled: T) {
+    let scale = scale.prepare(grads);
     match limit {
         None => grads.iter_mut().zip(params).for_each(|(g, &p)| *g = I::fma(coupled, p, scale * *g)),
         Some(limit) => grads.iter_mut().zip(params).for_each(|(g, &p)| {

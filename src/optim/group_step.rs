@@ -1,7 +1,11 @@
 //! The scalars of one step for one parameter group.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use super::registry::AnyStep;
 use super::rule::SumScope;
+use super::scale::Scale;
 use super::slot::SlotMap;
 use crate::scalar::Scalar;
 use crate::simd::Isa;
@@ -13,7 +17,7 @@ pub(super) struct GroupStep<T: Scalar> {
     /// Whether nothing is done.
     pub frozen: bool,
     /// Factor of the gradient: sign and clipping.
-    pub scale: T,
+    pub scale: Scale,
     /// Largest magnitude of an element of the gradient.
     pub limit: T,
     /// Weight decay that is left to the rule.
@@ -30,6 +34,8 @@ pub(super) struct GroupStep<T: Scalar> {
     /// The places of the state arrays that are to start as copies of the parameters in this step: bit i for place i.
     pub starting: u32,
     pub after: AfterRule<T>,
+    /// To be set where a parameter becomes large, if that matters.
+    pub grown: Option<Arc<AtomicBool>>,
 }
 
 /// What comes after the rule, in the order of the state arrays behind the rule's.

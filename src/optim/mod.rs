@@ -6,6 +6,7 @@
 
 mod averages;
 mod books;
+mod calm;
 mod config;
 pub mod driver;
 pub mod ewa;
@@ -18,9 +19,11 @@ mod optimizer;
 pub mod options;
 pub mod plateau;
 pub mod registry;
+mod rehearsal;
 pub mod rule;
 mod rules;
 mod run;
+mod scale;
 pub mod schedule;
 mod slices;
 mod slot;
@@ -30,6 +33,7 @@ mod surroundings;
 mod tests;
 
 pub use books::Counts;
+pub use calm::{Care, Peaks};
 pub use config::Config;
 pub use optimizer::{Optimizer, Rates};
 pub use slices::Slices;

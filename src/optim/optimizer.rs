@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::books::{Books, Counts, GroupBooks};
+use super::calm::{Calm, Peaks};
 use super::config::Config;
 use super::group_step::GroupStep;
 use super::layout::Layout;
 use super::options::NonFinite;
 use super::rule::{StepContext, SumScope};
+use super::scale::Scale;
 use super::slot::{Initial, Slot, SlotMap};
 use super::step::Step;
 use super::surroundings::{AVERAGE, GATHERED, Surroundings};
@@ -50,6 +52,8 @@ pub struct Optimizer<T: Scalar> {
     books: Books,
     /// The books before the last step.
     before: Books,
+    /// For each group, which steps are calm.
+    calm: Vec<Calm>,
 }
 
 impl<T: Scalar> Optimizer<T> {
@@ -81,6 +85,7 @@ impl<T: Scalar> Optimizer<T> {
             slot_maps: vec![SlotMap::EMPTY; groups.len()],
             books: Books::new(groups.iter().map(start_of_memory).collect()),
             before: Books::default(),
+            calm: groups.iter().map(|group| Calm::new(group, true)).collect(),
             groups,
             names: vec![],
             slots: vec![],
@@ -151,6 +156,7 @@ impl<T: Scalar> Optimizer<T> {
         self.extend_slots(missing);
         for (index, config) in changes {
             let averaged = self.has_averaged(index);
+            self.calm[index] = Calm::new(&config, false);
             let old = std::mem::replace(&mut self.groups[index], config);
             let (steps, group) = (self.books.steps_of(index), &mut self.books.groups[index]);
             if !averaged && old.surroundings().average != self.groups[index].surroundings().average {
@@ -282,6 +288,7 @@ impl<T: Scalar> Optimizer<T> {
         assert_eq!(of_groups.len(), self.groups.len(), "numbers for each group");
         let within = |&(frozen, since): &(u64, u64)| frozen <= counts.steps && since <= counts.steps - frozen;
         assert!(of_groups.iter().all(within), "a frozen step is one of the steps");
+        self.calm.iter_mut().for_each(Calm::forget);
         self.books.counts = counts;
         for (group, &(frozen, since)) in self.books.groups.iter_mut().zip(of_groups) {
             (group.frozen_steps, group.averaged_since) = (frozen, since);
@@ -300,6 +307,16 @@ impl<T: Scalar> Optimizer<T> {
     /// Those numbers, to be changed.
     pub fn memory_mut(&mut self, group: usize) -> &mut [f64] {
         &mut self.books.memory[group]
+    }
+
+    /// The numbers that the groups' rules remember.
+    pub(super) fn memories(&self) -> &[Vec<f64>] {
+        &self.books.memory
+    }
+
+    /// Puts others in their place.
+    pub(super) fn set_memories(&mut self, memories: Vec<Vec<f64>>) {
+        self.books.memory = memories;
     }
 
     /// The learning rate that the next step will have in a group.
@@ -327,7 +344,19 @@ impl<T: Scalar> Optimizer<T> {
     /// Whether something about all gradients must be known before any element can be updated: their norm, or whether they are
     /// finite.
     pub fn needs_norm(&self) -> bool {
-        self.clips() || self.surroundings().nonfinite != NonFinite::Ignore
+        self.clips() || self.checks()
+    }
+
+    /// Whether losses, gradients and updates must be finite.
+    pub fn checks(&self) -> bool {
+        self.surroundings().nonfinite != NonFinite::Ignore
+    }
+
+    /// A bound on how far a step moves an element with the learning rates so far, where no gradient so far, and nothing in the
+    /// state, is larger than `gradient`.
+    pub fn reach(&self, gradient: f64) -> f64 {
+        let of_groups = self.calm.iter().zip(&self.groups).zip(&self.books.memory);
+        of_groups.map(|((calm, config), memory)| calm.reach::<T>(config, gradient, memory)).fold(0.0, f64::max)
     }
 
     /// Whether the norm itself is needed, or only whether it is finite.
@@ -357,10 +386,11 @@ impl<T: Scalar> Optimizer<T> {
         Ok(())
     }
 
-    /// What happens where a gradient, or the loss that it belongs to, is not finite: an error, or a step that is left out.
-    pub fn refuse(&mut self) -> Result<()> {
+    /// What happens where a gradient, the loss that it belongs to or an update is not finite: an error, or a step that is left out.
+    /// `place` is where it was found.
+    pub fn refuse(&mut self, place: String) -> Result<()> {
         if self.surroundings().nonfinite == NonFinite::Raise {
-            return Err(Error::NonFinite { place: "the gradient".into(), step: self.books.counts.steps + 1 });
+            return Err(Error::NonFinite { place, step: self.books.counts.steps + 1, epoch: None });
         }
         self.books.counts.skipped += 1;
         Ok(())
@@ -392,12 +422,12 @@ impl<T: Scalar> Optimizer<T> {
         let finite = norm.is_none_or(f64::is_finite);
         let number = self.books.counts.steps + 1;
         if !finite && surroundings.nonfinite == NonFinite::Raise {
-            return Err(Error::NonFinite { place: "the gradient".into(), step: number });
+            return Err(Error::NonFinite { place: "the gradient".into(), step: number, epoch: None });
         }
         let skipped = !finite && surroundings.nonfinite == NonFinite::Skip;
         let clip = match (surroundings.clip_norm, norm) {
             (Some(max), Some(norm)) => surroundings.clip_factor(max, norm),
-            _ => 1.0,
+            _ => Scale::ONE,
         };
         self.before.copy_from(&self.books);
         let first = self.begin_group(0, rates.first, clip);
@@ -410,10 +440,34 @@ impl<T: Scalar> Optimizer<T> {
         }
         self.books.counts.gathered = 0;
         let (group_of, selected) = (self.layout.group_of.clone(), self.layout.selected.clone());
-        Ok(Step { first, rest, group_of, selected, factors: vec![], concluded: vec![], skipped })
+        let mut step = Step {
+            first,
+            rest,
+            group_of,
+            selected,
+            factors: vec![],
+            concluded: vec![],
+            skipped,
+            calm: 0.0,
+            careful: false,
+        };
+        step.calm = self.calm(&step);
+        Ok(step)
     }
 
-    fn begin_group(&mut self, group: usize, lr: f64, clip: f64) -> GroupStep<T> {
+    /// Up to which gradient a step is calm.
+    fn calm(&mut self, step: &Step<T>) -> f64 {
+        let groups = self.calm.iter_mut().zip(&self.groups).zip(&self.books.memory).enumerate();
+        let of_groups = groups.map(|(index, ((calm, config), memory))| calm.begin(config, step.group(index), memory));
+        of_groups.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Takes in what a rehearsal of the last step has seen.
+    pub fn learn(&mut self, peaks: Peaks) {
+        self.calm.iter_mut().for_each(|calm| calm.learn::<T>(peaks));
+    }
+
+    fn begin_group(&mut self, group: usize, lr: f64, clip: Scale) -> GroupStep<T> {
         let context = StepContext { t: self.books.steps_of(group) + 1, lr };
         let (config, slots) = (&self.groups[group], self.slot_maps[group]);
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
@@ -423,7 +477,8 @@ impl<T: Scalar> Optimizer<T> {
         }
         let before = *books;
         books.starting = 0;
-        config.begin(context, clip, memory, slots, before)
+        let begun = config.begin(context, clip, memory, slots, before);
+        GroupStep { grown: self.calm[group].grown.clone(), ..begun }
     }
 
     /// Takes the last `begin_step` back, where no element was updated after it.

@@ -1,7 +1,7 @@
 //! The list of all rules: a rule is registered by one line here.
 
 use super::options::{Options, Spec};
-use super::rule::{Rule, StepContext, StepVisitor, SumScope};
+use super::rule::{Most, Rule, StepContext, StepVisitor, SumScope};
 use super::rules::{
     adabelief, adadelta, adagrad, adam, adamax, adan, lamb, lion, nadam, prodigy, radam, rmsprop, rprop, schedule_free,
     sgd, yogi,
@@ -85,6 +85,20 @@ macro_rules! rules {
             pub fn takes_rows(&self) -> bool {
                 match self {
                     $(AnyRule::$rule(_) => <$module::$rule as Rule>::TAKES_ROWS,)+
+                }
+            }
+
+            /// See [`Rule::needs_params`].
+            pub fn needs_params(&self) -> bool {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.needs_params(),)+
+                }
+            }
+
+            /// See [`Rule::reach`].
+            pub fn reach(&self, most: &Most, memory: &[f64]) -> f64 {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.reach(most, memory),)+
                 }
             }
 

@@ -44,6 +44,14 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// Those averaged parameters of one tensor, from its parameters and state.
     fn averaged<T: Scalar>(&self, _params: &[T], _slots: &[&[T]], _to: &mut [T]) {}
 
+    /// Whether a step may be as large as parameters are: [`Rule::reach`] then asks for them.
+    fn needs_params(&self) -> bool {
+        false
+    }
+
+    /// A bound on how far a step moves an element, with the numbers that the rule remembers.
+    fn reach(&self, most: &Most, memory: &[f64]) -> f64;
+
     /// Fixes the scalars of one step.
     fn begin<T: Scalar>(&self, context: StepContext, memory: &mut [f64]) -> Self::Step<T>;
 
@@ -59,6 +67,28 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
 
     /// Updates parameters and state of one run, in one pass. Must be `#[inline(always)]`.
     fn update<T: Scalar, I: Isa>(step: &Self::Step<T>, run: Run<'_, '_, T>);
+}
+
+/// The largest magnitudes that a rule has met so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Of elements of gradients, and of state.
+    pub gradient: f64,
+    /// Of learning rates.
+    pub lr: f64,
+    /// Of parameters.
+    pub params: f64,
+    /// The strength of weight decay, for a rule that decays itself.
+    pub decay: f64,
+    /// The root of the smallest number that is not denormal: no denominator that is a root is less.
+    pub floor: f64,
+}
+
+impl Most {
+    /// `lr * gradient / denominator`, for denominators from `least` on.
+    pub fn over(&self, least: f64) -> f64 {
+        self.lr * self.gradient / least.max(self.floor)
+    }
 }
 
 /// Something that is done with the step of whichever rule.

@@ -8,7 +8,11 @@ use crate::scalar::Scalar;
 /// Tensors for `driver::step` that are slices: one pair of parameters and gradients for each.
 pub struct Slices<'a, T> {
     runs: Vec<SliceRun<'a, T>>,
+    /// What errors call a tensor.
+    names: Option<&'a Names<'a>>,
 }
+
+type Names<'a> = dyn Fn(usize) -> String + Send + Sync + 'a;
 
 struct SliceRun<'a, T> {
     tensor: usize,
@@ -26,7 +30,12 @@ impl<'a, T: Scalar> Slices<'a, T> {
             position += params.len();
             SliceRun { tensor, position: position - params.len(), params, grads }
         });
-        Slices { runs: runs.collect() }
+        Slices { runs: runs.collect(), names: None }
+    }
+
+    /// The same, with names for errors.
+    pub fn named(self, names: &'a Names<'a>) -> Self {
+        Slices { names: Some(names), ..self }
     }
 }
 
@@ -40,7 +49,7 @@ impl<T: Scalar> Tensors<T> for Slices<'_, T> {
             left.push(SliceRun { tensor, position: start, params, grads });
             right.push(SliceRun { tensor, position: start + cut, params: later_params, grads: later_grads });
         }
-        (Slices { runs: left }, Slices { runs: right })
+        (Slices { runs: left, names: self.names }, Slices { runs: right, names: self.names })
     }
 
     fn for_each(&mut self, mut visit: impl FnMut(usize, usize, &mut [T], &[T])) {
@@ -59,5 +68,13 @@ impl<T: Scalar> Gradients<T> for Slices<'_, T> {
                 visit(run.tensor, &run.grads[start..end]);
             }
         }
+    }
+
+    fn gradient_name(&self, tensor: usize) -> String {
+        self.names.map_or_else(|| format!("gradient {tensor}"), |names| format!("the gradient of {}", names(tensor)))
+    }
+
+    fn param_name(&self, tensor: usize) -> String {
+        self.names.map_or_else(|| format!("parameter {tensor}"), |names| names(tensor))
     }
 }

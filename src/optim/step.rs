@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::calm::{Care, Peaks};
 use super::fused_update::{FusedUpdate, Pass};
 use super::group_step::GroupStep;
 use super::registry::AnyStep;
+use super::rehearsal::{Stage, peaks};
 use super::rule::SumScope;
 use super::run::RuleSums;
+use super::scale::Scale;
 use crate::scalar::Scalar;
 
 /// Everything that is fixed before the first element of a step is touched. Can be shared between threads.
@@ -20,10 +23,14 @@ pub struct Step<T: Scalar> {
     /// Which tensors decay in groups where not all do; all of them where that is not known.
     pub(super) selected: Option<Arc<[bool]>>,
     /// What multiplies each tensor's gradient, where they are clipped one by one.
-    pub(super) factors: Vec<T>,
+    pub(super) factors: Vec<Scale>,
     /// The rule's scalars for each tensor, where they depend on sums over it.
     pub(super) concluded: Vec<AnyStep<T>>,
     pub(super) skipped: bool,
+    /// Up to which gradient it surely leaves all finite; negative where that is not known.
+    pub(super) calm: f64,
+    /// Whether its kernels keep intermediate results from overflowing.
+    pub(super) careful: bool,
 }
 
 impl<T: Scalar> Step<T> {
@@ -41,6 +48,41 @@ impl<T: Scalar> Step<T> {
     /// Whether the step is left out, because of NaN or infinity in a gradient. [`Step::apply`] then does nothing.
     pub fn skipped(&self) -> bool {
         self.skipped
+    }
+
+    /// Up to which gradient it surely leaves all finite; negative where that is not known.
+    pub fn calm(&self) -> f64 {
+        self.calm
+    }
+
+    /// How it must be made, with gradients whose largest element is `largest`, or no larger.
+    #[inline]
+    pub fn care(&self, largest: f64) -> Care {
+        Care::of::<T>(self.calm, largest)
+    }
+
+    /// The same step, made with that care.
+    pub fn with(&self, care: Care) -> Self {
+        Step { careful: care == Care::Careful, ..self.clone() }
+    }
+
+    /// Finds out what [`Step::apply`] would leave, without changing anything: the largest magnitudes of parameters and state, or
+    /// None where it would leave NaN or infinity. `limit` is what parameters can hold.
+    pub fn rehearse(&self, tensor: usize, params: &[T], grads: &[T], slots: &[&mut [T]], limit: f64) -> Option<Peaks> {
+        let mut all = Peaks::default();
+        let mut stage = Stage::new(params.len());
+        for start in (0..params.len()).step_by(stage.len()) {
+            let range = start..params.len().min(start + stage.len());
+            stage.set(params, slots, range.clone());
+            let (params, mut copies) = stage.arrays(range.len());
+            let slots = &mut copies[..slots.len()];
+            if self.first.sum_scope != SumScope::Nothing {
+                self.measure(tensor, params, &grads[range.clone()], slots, &mut RuleSums::at(0));
+            }
+            self.apply(tensor, params, &grads[range], slots);
+            all = all.and(peaks(params, slots, limit)?);
+        }
+        Some(all)
     }
 
     /// Over what the rule needs sums before [`Step::apply`]: all elements are then to be passed to [`Step::measure`] and the
@@ -108,6 +150,7 @@ impl<T: Scalar> Step<T> {
         FusedUpdate {
             group,
             scale: self.factors.get(tensor).map_or(group.scale, |&factor| group.scale * factor),
+            careful: self.careful,
             decays: !group.selective || self.selected.as_ref().is_none_or(|selected| selected[tensor]),
             pass: Pass::Whole,
             params,

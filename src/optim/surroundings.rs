@@ -1,6 +1,7 @@
 //! What surrounds any rule: clipping, weight decay, averages of gradients and of parameters.
 
 use super::options::{Decay, DecayWhere, EmaStart, NonFinite, Options};
+use super::scale::Scale;
 use super::slot::{Initial, Slot};
 use crate::error::{Error, Result};
 
@@ -115,9 +116,9 @@ impl Surroundings {
     }
 
     /// What multiplies a gradient of that norm so that it has at most the norm `max`.
-    pub fn clip_factor(&self, max: f64, norm: f64) -> f64 {
+    pub fn clip_factor(&self, max: f64, norm: f64) -> Scale {
         let norm = norm + self.clip_eps;
-        if norm.is_finite() && norm > max { max / norm } else { 1.0 }
+        if norm.is_finite() && norm > max { Scale::quotient(max, norm) } else { Scale::ONE }
     }
 
     /// The state arrays that they need.

@@ -103,7 +103,7 @@ fn a_gradient_that_is_not_finite_changes_nothing_or_is_counted() {
             let mut optimizer = Optimizer::new(&config, &[2, 3]).unwrap();
             let (a, b) = p.split_at_mut(2);
             let refused = step(&mut optimizer, Slices::new([(a, &g[..2]), (b, &g[2..])]), 1);
-            assert_eq!(refused, Err(Error::NonFinite { place: "gradient 1".into(), step: 1 }));
+            assert_eq!(refused, Err(Error::NonFinite { place: "gradient 1".into(), step: 1, epoch: None }));
             assert_eq!((optimizer.step_count(), &p[..]), (0, &[1.0; 5][..]));
 
             optimizer.set_group(0, config.clone().with("nonfinite", Value::Choice("skip")).unwrap()).unwrap();

@@ -9,7 +9,7 @@ pyo3::create_exception!(
     schuss,
     NonFiniteError,
     PyArithmeticError,
-    "NaN or infinity in a gradient or a loss. Nothing was changed by the step that met it."
+    "NaN or infinity in a gradient or a loss, or in what a step would leave. Nothing was changed by that step."
 );
 
 impl From<Error> for PyErr {

@@ -14,6 +14,7 @@ use super::foreign::{items, number as number_of, numbers, shown};
 use crate::error::{Error, Result};
 use crate::optim::plateau::{Plateau, Settings};
 use crate::optim::schedule::{Custom, Function, Schedule};
+use crate::simd::FlushDenormals;
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
 ///
@@ -172,7 +173,7 @@ impl Function for Callable {
                 PyTypeError::new_err(format!("lr must be a function that returns numbers, got one that returns {got}"))
             })
         };
-        Python::attach(value).map_err(foreign)
+        FlushDenormals::pause(|| Python::attach(value)).map_err(foreign)
     }
 
     fn copied(&self) -> Box<dyn Function> {

@@ -6,5 +6,5 @@ mod finite;
 mod positional;
 
 pub use dot::{RowSquares, dot};
-pub use finite::AllFinite;
+pub use finite::{AllFinite, Squares, largest};
 pub use positional::PositionalSums;

@@ -21,6 +21,13 @@ impl FlushDenormals {
         FlushDenormals { before }
     }
 
+    /// Calls somebody else's code as if nothing flushed: a function of the user may need these numbers.
+    pub fn pause<R>(work: impl FnOnce() -> R) -> R {
+        let _flushing = FlushDenormals { before: Self::get() };
+        Self::set(Self::get() & !Self::BITS);
+        work()
+    }
+
     fn get() -> u64 {
         #[cfg(target_arch = "x86_64")]
         {
@@ -60,5 +67,36 @@ impl FlushDenormals {
 impl Drop for FlushDenormals {
     fn drop(&mut self) {
         Self::set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    fn halved() -> f64 {
+        black_box(f64::MIN_POSITIVE) * black_box(0.5)
+    }
+
+    #[test]
+    fn a_pause_ends_with_the_work_and_flushing_with_the_call_also_by_panic() {
+        let before = halved();
+        assert!(before > 0.0);
+        let flushed = FlushDenormals::new();
+        assert_eq!(halved(), 0.0);
+        assert_eq!(FlushDenormals::pause(halved), before);
+        assert_eq!(halved(), 0.0);
+        assert!(catch_unwind(|| FlushDenormals::pause(|| panic!("on purpose"))).is_err());
+        assert_eq!(halved(), 0.0);
+        drop(flushed);
+        assert_eq!(halved(), before);
+        let panicked = catch_unwind(|| {
+            let _flushed = FlushDenormals::new();
+            panic!("on purpose");
+        });
+        assert!(panicked.is_err() && halved() == before);
     }
 }

@@ -11,6 +11,8 @@ pub trait Isa: 'static {
     type F64: Vector<Elem = f64>;
     /// Whether it has fused multiply-add.
     const FMA: bool;
+    /// Whether kernels take the longer way that keeps intermediate results from overflowing: see [`Careful`](super::Careful).
+    const CAREFUL: bool = false;
     /// Rows of a register tile of a matrix product, two registers across: as many as the register file holds.
     const TILE_ROWS: usize;
 

@@ -16,6 +16,18 @@ impl Isa for Portable {
     const TILE_ROWS: usize = 4;
 }
 
+/// For numbers near the largest one: kernels that ask for it keep intermediate results from overflowing where the final one
+/// would not. Its registers have one lane.
+pub struct Careful;
+
+impl Isa for Careful {
+    type F32 = Lanes<f32, 1>;
+    type F64 = Lanes<f64, 1>;
+    const FMA: bool = true;
+    const CAREFUL: bool = true;
+    const TILE_ROWS: usize = 1;
+}
+
 /// A register as a plain array.
 #[derive(Clone, Copy)]
 pub struct Lanes<T, const N: usize>([T; N]);

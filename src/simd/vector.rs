@@ -15,6 +15,8 @@ pub trait Vector:
     type Elem: Scalar;
     /// How many.
     const LANES: usize;
+    /// As [`Isa::CAREFUL`](super::isa::Isa::CAREFUL).
+    const CAREFUL: bool = Self::LANES == 1;
 
     /// All lanes the same.
     fn splat(x: Self::Elem) -> Self;

@@ -230,7 +230,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         weights = self._weights(y, sample_weight, incremental)
-        return None if weights is None else np.ascontiguousarray(weights, dtype=X.dtype)
+        return None if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
 
     def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Samples | None:
         if X is None and y is None:
@@ -319,7 +319,14 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        return data.take(train), data.take(held_out)
+        parts = data.take(train), data.take(held_out)
+        for part, name in zip(parts, ("that are learnt", "that early_stopping holds out"), strict=True):
+            if part.sample_weight is not None and not part.sample_weight.any():
+                raise ValueError(
+                    f"sample_weight must leave some weight to the rows {name}, got zero for all of them: "
+                    "change validation_fraction or random_state, or give rows to validate with"
+                )
+        return parts
 
     def _train(self, setup: Setup, epochs: int, warn: bool) -> None:
         """Mini-batches; ends where scikit-learn's training does, and warns where that does."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._data import total
 from .._descent import Descent, QuasiNewton, descend
 from .._schuss import LBFGS, NonFiniteError
 from .._stop import Stop
@@ -51,7 +52,7 @@ class FullBatch(Training):
         self.least_gain = least_gain
         self.threads = threads
         of_rows = self.rows[2]
-        self._weight = len(self.rows[1]) if of_rows is None else float(of_rows.sum(dtype=np.float64))
+        self._weight = len(self.rows[1]) if of_rows is None else total(of_rows)
         self._loss_before = np.inf
         self._gradient = np.empty_like(self.theta)
         self._evaluations = 0

@@ -117,6 +117,7 @@ class MiniBatches(Training):
             "batch_size": self.batch_size,
             "epochs": epochs,
             "first_epoch": self.record.all_epochs,
+            "epochs_before": self._run_began,
             "shuffle": self.settings.shuffle,
             "seed": self.settings.seed,
             "threads": self.threads,

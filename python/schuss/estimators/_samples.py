@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._data import Weights, in_unit
 from .._sparse import compressed, is_sparse
 
 Array = NDArray[Any]
@@ -25,8 +26,8 @@ class Samples(NamedTuple):
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Samples(self.X[rows], self.targets[rows], self.y[rows], weight)
 
-    def for_core(self) -> tuple[Any, Array, Array | None]:
+    def for_core(self) -> tuple[Any, Array, Array | Weights | None]:
         """Inputs, targets and weights as the core wants them."""
         X, weight = self.X, self.sample_weight
         x = compressed("X", X, X.dtype) if is_sparse(X) else np.ascontiguousarray(X)
-        return x, self.targets, None if weight is None else np.ascontiguousarray(weight, dtype=X.dtype)
+        return x, self.targets, None if weight is None else in_unit(weight, X.dtype)

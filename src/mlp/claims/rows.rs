@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
-use super::super::data::{Data, Inputs};
+use super::super::data::{Data, Inputs, Weights};
 use super::super::memory::{Batch, Matrix};
 use super::super::slots::{INPUTS, Slot};
 use super::vouched::Vouched;
@@ -32,7 +32,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// Until the team meets next nobody writes to them.
     #[inline]
     pub unsafe fn all_rows<'b>(&'b self, _until_meeting: &'b Worker<'_>, rows: usize) -> AllRows<'b, 'a, T> {
-        AllRows { batch: self, rows, vouched: Vouched::by_caller() }
+        AllRows { batch: self, rows: 0..rows, vouched: Vouched::by_caller() }
     }
 
     /// The first rows of a batch that nobody else knows, whose inputs lie elsewhere.
@@ -226,38 +226,50 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
                 }
             }
         }
-        if let Some(weights) = data.weights {
+        if let Some(Weights { values: weights, .. }) = data.weights {
             let to = vouched.write(batch.weights, rows);
             to.iter_mut().zip(from).for_each(|(to, &row)| *to = weights[row as usize]);
         }
     }
 }
 
-/// All rows of the batch, to read.
-#[derive(Clone, Copy)]
+/// All rows of the batch, or a part of them, to read.
+#[derive(Clone)]
 pub struct AllRows<'b, 'a, T> {
     batch: &'b Batch<'a, T>,
-    rows: usize,
+    rows: Range<usize>,
     vouched: Vouched,
 }
 
-impl<'b, T: Scalar> AllRows<'b, '_, T> {
+impl<'b, 'a, T: Scalar> AllRows<'b, 'a, T> {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Some of them.
+    pub fn part(&self, rows: Range<usize>) -> AllRows<'b, 'a, T> {
+        assert!(rows.start <= rows.end && rows.end <= self.count());
+        let rows = self.rows.start + rows.start..self.rows.start + rows.end;
+        AllRows { batch: self.batch, rows, vouched: self.vouched }
+    }
+
     /// Some columns of a matrix.
     #[inline]
     pub fn columns(&self, slot: Slot, cols: Range<usize>) -> ArrayView2<'b, T> {
-        let (data, range) = self.batch.place(slot, &(0..self.rows));
+        let (data, range) = self.batch.place(slot, &self.rows);
         self.batch.view(slot, self.vouched.read(data, range), cols)
     }
 
     /// What a layer takes in, some columns of it where it is not sparse.
     #[inline]
     pub fn inputs(&self, slot: Slot, cols: Range<usize>) -> Inputs<'b, T> {
-        let sparse = if slot == INPUTS { self.batch.sparse_rows(&(0..self.rows), self.vouched) } else { None };
+        let sparse = if slot == INPUTS { self.batch.sparse_rows(&self.rows, self.vouched) } else { None };
         sparse.unwrap_or_else(|| Inputs::Dense(self.columns(slot, cols)))
     }
 
     /// The weighted losses of the rows.
     pub fn losses(&self) -> &'b [f64] {
-        self.vouched.read(self.batch.row_loss, 0..self.rows)
+        self.vouched.read(self.batch.row_loss, self.rows.clone())
     }
 }

@@ -38,13 +38,16 @@ impl Share {
     }
 }
 
-/// The gradient, shared by a team.
-pub struct Gradient<'a, T>(Shared<'a, T>);
+/// The gradient, shared by a team, and its sums in double precision, where a batch passes through in pieces.
+pub struct Gradient<'a, T> {
+    grads: Shared<'a, T>,
+    sums: Shared<'a, f64>,
+}
 
 impl<'a, T: Scalar> Gradient<'a, T> {
     /// Shares it for as long as it is borrowed.
-    pub fn new(grads: &'a mut [T]) -> Self {
-        Gradient(Shared::new(grads))
+    pub fn new(grads: &'a mut [T], sums: &'a mut [f64]) -> Self {
+        Gradient { grads: Shared::new(grads), sums: Shared::new(sums) }
     }
 
     /// One worker's share.
@@ -75,14 +78,22 @@ impl<'b, T: Scalar> MyGradient<'b, '_, T> {
     #[inline]
     pub fn part(&self, range: Range<usize>) -> &[T] {
         self.share.check(&range);
-        self.vouched.read(self.all.0, range)
+        self.vouched.read(self.all.grads, range)
     }
 
     /// A part of it, to write to.
     #[inline]
     pub fn part_mut(&mut self, range: Range<usize>) -> &mut [T] {
         self.share.check(&range);
-        self.vouched.write(self.all.0, range)
+        self.vouched.write(self.all.grads, range)
+    }
+
+    /// A part of it and its sums, to write to.
+    #[inline]
+    pub fn part_and_sums_mut(&mut self, range: Range<usize>) -> (&mut [T], &mut [f64]) {
+        self.share.check(&range);
+        // Two different arrays.
+        (self.vouched.write(self.all.grads, range.clone()), self.vouched.write(self.all.sums, range))
     }
 }
 
@@ -95,9 +106,9 @@ pub struct Parameters<'a, T> {
 
 impl<'a, T: Scalar> Parameters<'a, T> {
     /// Shares three kinds of vectors, all of the same length.
-    pub fn new(params: &'a mut [T], grads: &'a mut [T], state: Vec<Shared<'a, T>>) -> Self {
-        assert!(params.len() == grads.len() && state.iter().all(|state| state.len() == params.len()));
-        Parameters { params: Shared::new(params), gradient: Gradient::new(grads), state }
+    pub fn new(params: &'a mut [T], gradient: Gradient<'a, T>, state: Vec<Shared<'a, T>>) -> Self {
+        assert!(params.len() == gradient.grads.len() && state.iter().all(|state| state.len() == params.len()));
+        Parameters { params: Shared::new(params), gradient, state }
     }
 
     /// All parameters.
@@ -116,7 +127,7 @@ impl<'a, T: Scalar> Parameters<'a, T> {
     #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
     pub unsafe fn all_mut<'b>(&'b self, _until_meeting: &'b Worker<'_>) -> (&'b mut [T], &'b [T]) {
         let all = 0..self.params.len();
-        (Vouched::by_caller().write(self.params, all.clone()), Vouched::by_caller().read(self.gradient.0, all))
+        (Vouched::by_caller().write(self.params, all.clone()), Vouched::by_caller().read(self.gradient.grads, all))
     }
 
     /// One worker's share of all of it.
@@ -153,6 +164,12 @@ impl<'b, T: Scalar> MyTensors<'b, '_, T> {
     #[inline]
     pub fn grads_mut(&mut self, range: Range<usize>) -> &mut [T] {
         self.gradient.part_mut(range)
+    }
+
+    /// A part of the gradient and its sums, to write to.
+    #[inline]
+    pub fn grads_and_sums_mut(&mut self, range: Range<usize>) -> (&mut [T], &mut [f64]) {
+        self.gradient.part_and_sums_mut(range)
     }
 
     /// A part of the parameters, and their gradient to write to.

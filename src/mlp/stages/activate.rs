@@ -40,7 +40,7 @@ impl Activate {
         self.activation.backward(saved, delta);
     }
 
-    pub(super) fn gradient<T: Scalar>(&self, _: &Piece, _: AllRows<'_, '_, T>, _: Sink<'_, T>) {
+    pub(super) fn gradient<T: Scalar>(&self, _: &Piece, _: &AllRows<'_, '_, T>, _: Sink<'_, T>) {
         unreachable!("an activation has no tensors")
     }
 

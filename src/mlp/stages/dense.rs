@@ -55,26 +55,21 @@ impl Dense {
         matmul(delta, Init::Zero, above, self.weights(pass).reversed_axes(), pass.scratch);
     }
 
-    pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
-        let Sink { grads, fresh, scratch } = sink;
+    pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+        let Sink { grads, scratch } = sink;
         let tile = &piece.tile;
         let delta = rows.columns(self.delta_output, tile.cols.clone());
         if piece.tensor == self.bias {
-            if fresh {
-                grads.fill(T::ZERO);
-            }
+            grads.fill(T::ZERO);
             return dispatch(AddRows { sums: grads, rows: delta });
         }
         match rows.inputs(self.input, tile.rows.clone()) {
             Inputs::Dense(x) => {
-                let init = if fresh { Init::Zero } else { Init::Keep };
                 let out = ArrayViewMut2::from_shape((tile.rows.len(), tile.cols.len()), grads);
-                matmul(out.expect("a piece of whole rows"), init, x.reversed_axes(), delta, scratch);
+                matmul(out.expect("a piece of whole rows"), Init::Zero, x.reversed_axes(), delta, scratch);
             }
             Inputs::Sparse(x) => {
-                if fresh {
-                    grads.fill(T::ZERO);
-                }
+                grads.fill(T::ZERO);
                 dispatch(AddTransposed { sums: grads, x, columns: tile.rows.clone(), b: delta });
             }
         }

@@ -57,7 +57,7 @@ impl Dropout {
         }
     }
 
-    pub(super) fn gradient<T: Scalar>(&self, _: &Piece, _: AllRows<'_, '_, T>, _: Sink<'_, T>) {
+    pub(super) fn gradient<T: Scalar>(&self, _: &Piece, _: &AllRows<'_, '_, T>, _: Sink<'_, T>) {
         unreachable!("dropout has no tensors")
     }
 

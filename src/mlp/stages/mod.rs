@@ -52,7 +52,7 @@ macro_rules! stages {
 
             /// The gradient of a piece of one of its tensors, from all rows.
             #[inline]
-            pub fn gradient<T: Scalar>(&self, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+            pub fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
                 match self {
                     $(Stage::$kind(stage) => stage.gradient(piece, rows, sink),)+
                 }

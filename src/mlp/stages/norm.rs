@@ -100,12 +100,10 @@ impl Norm {
         dispatch(NormaliseBack { normal, scales, delta, to, shape, gain });
     }
 
-    pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: AllRows<'_, '_, T>, sink: Sink<'_, T>) {
-        let Sink { grads, fresh, .. } = sink;
+    pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
+        let Sink { grads, .. } = sink;
         let cols = piece.tile.cols.clone();
-        if fresh {
-            grads.fill(T::ZERO);
-        }
+        grads.fill(T::ZERO);
         let delta = rows.columns(self.delta_output, cols.clone());
         if piece.tensor == self.gain {
             dispatch(AddProducts { sums: grads, a: rows.columns(self.input, cols), b: delta });

@@ -29,8 +29,6 @@ impl<'a, T> Pass<'a, T> {
 pub struct Sink<'a, T> {
     /// The piece's elements.
     pub grads: &'a mut [T],
-    /// Whether they begin at 0; else the gradient is added to what is there.
-    pub fresh: bool,
     /// Memory for products.
     pub scratch: &'a mut Scratch<T>,
 }

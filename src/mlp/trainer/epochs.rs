@@ -27,7 +27,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let epoch = self.options.first_epoch + number as u64;
             let begin = if number == 0 { self.options.start } else { Position::default() };
             if let Some(leader) = &mut leader {
-                leader.begin_epoch(begin);
+                leader.begin_epoch(self.options.epochs_before + number as u64 + 1, begin);
                 self.shuffle(epoch);
             }
             worker.meet();
@@ -49,10 +49,6 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 }
             }
             drop(order);
-            if self.late_gradient.load(Ordering::Relaxed) == steps && steps > 0 {
-                // Of the epoch's last step: no step after it would tell.
-                self.refuse(&mut leader, "the gradient");
-            }
             self.validate(worker, &mut predictor);
             worker.meet();
             if let Some(leader) = &mut leader
@@ -103,9 +99,11 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// Leader: the penalty of a step that was made, with a batch of that weight.
     fn add_penalty(&self, leader: &mut Leader<'_, T>, weight: f64) {
-        let strength = objective::penalty_strength(self.network, weight);
+        let strength = objective::penalty_strength(self.network, weight, self.data.unit());
         if strength != 0.0 {
-            leader.add_penalty(0.5 * strength * self.row_squares.sum(), weight);
+            let squares = self.row_squares.sum();
+            leader.add_penalty(0.5 * strength * squares, weight);
+            self.largest_weight.set(0, leader.largest_weight(squares.sqrt(), strength));
         }
     }
 

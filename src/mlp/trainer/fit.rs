@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::super::claims::Parameters;
+use super::super::claims::{Gradient, Parameters};
 use super::super::data::Data;
-use super::super::figures::{Figures, Published};
+use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
@@ -17,6 +17,7 @@ use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
 use crate::error::Result;
 use crate::optim::Optimizer;
+use crate::reductions::largest;
 use crate::scalar::Scalar;
 use crate::stop::Stop;
 use crate::team::{self, Shared};
@@ -51,6 +52,10 @@ struct Prepared<T> {
     grads: Buffer<T>,
     row_norms: Figures,
     row_squares: Figures,
+    largest_weight: Figures,
+    largest: Figures,
+    peaks: Figures,
+    sums: Vec<f64>,
     magnitudes: Figures,
     validation_losses: Figures,
     order: Vec<u32>,
@@ -68,14 +73,22 @@ impl<T: Scalar> Prepared<T> {
         let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
         let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
         let tensors = &network.tensors;
+        let workspace = network.workspace(batch_size, data.x.sparse().is_some())?;
+        let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
+        largest_weight.set(0, row_squares.sum().sqrt());
+        let summed = if batch_size > workspace.rows() { tensors.len() } else { 0 };
         Ok(Prepared {
             batch_size,
             workers,
-            workspace: network.workspace(batch_size, data.x.sparse().is_some())?,
+            workspace,
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
             row_norms: Figures::zeros(tensors.rows())?,
-            row_squares: objective::row_squares(network, params)?,
+            row_squares,
+            largest_weight,
+            largest: Figures::zeros(workers)?,
+            peaks: Figures::zeros(2 * workers)?,
+            sums: filled(0.0, summed, "the sums of the gradient")?,
             magnitudes: Figures::zeros(workers * 2 * network.training.stages.len())?,
             validation_losses: Figures::zeros(validation.map_or(0, Data::len))?,
             order: filled(0, data.len(), "the order of the rows")?,
@@ -93,11 +106,14 @@ fn run<'d, T: Scalar>(
     options: &Options,
     (prepared, monitor): (Prepared<T>, &mut dyn Monitor),
 ) -> (Result<Stop>, Position) {
-    let Prepared { batch_size, workers, mut workspace, mut grads, order, memories, .. } = prepared;
+    let Prepared { batch_size, workers, mut workspace, mut grads, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
+    // Asked for where steps depend on weights.
+    let state = optimizer.slots().iter().filter(|_| network.l2 != 0.0).map(|slot| largest(slot)).fold(0.0, f64::max);
     // Out of the optimizer for as long as the workers share them.
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
     let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
+    let state_arrays = slots.iter_mut().map(|slot| Shared::new(slot)).collect();
     let training = Training {
         network,
         data,
@@ -107,20 +123,22 @@ fn run<'d, T: Scalar>(
         rows_held: workspace.rows(),
         batch: workspace.share(&network.training.matrices, data),
         row_norms: prepared.row_norms,
+        largest_weight: prepared.largest_weight,
+        largest: prepared.largest,
+        peaks: prepared.peaks,
         row_squares: prepared.row_squares,
         magnitudes: prepared.magnitudes,
         validation_losses: prepared.validation_losses,
-        parameters: Parameters::new(params, &mut grads, slots.iter_mut().map(|slot| Shared::new(slot)).collect()),
+        parameters: Parameters::new(params, Gradient::new(&mut grads, &mut sums), state_arrays),
         policy,
         order: RwLock::new(order),
         step: Published::new(None),
         bad_loss: AtomicU64::new(0),
-        bad_gradient: AtomicU64::new(0),
-        // No number of a step: the first may be in the middle of an epoch.
-        late_gradient: AtomicU64::new(u64::MAX),
+        bad_gradient: Finding::default(),
+        bad_update: Finding::default(),
         stop: AtomicBool::new(false),
         memories,
-        leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size))),
+        leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size), state)),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +156,7 @@ fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
     let stages = &network.training.stages;
     let first_stage = network.training.first_wanted(|tensor| trained[tensor]).unwrap_or(stages.len());
     Policy {
-        checks: optimizer.needs_norm(),
+        checks: optimizer.checks(),
         clips: one_pass && optimizer.clips(),
         one_pass,
         first_stage,

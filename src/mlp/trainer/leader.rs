@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::tensors::Tensors;
 use super::options::{Epoch, Monitor, Position};
 use crate::error::{Error, Result};
-use crate::optim::{Optimizer, Slices, Step, driver};
+use crate::optim::{Optimizer, Peaks, Slices, Step, driver};
 use crate::scalar::Scalar;
 use crate::stop::Stop;
 
@@ -14,11 +15,33 @@ const TICK: Duration = Duration::from_millis(40);
 /// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
 const FLOPS_PER_LOOK: f64 = 1e7;
 
+/// What is known of the numbers of a step that was made.
+#[derive(Clone, Copy)]
+pub enum Largest {
+    /// That no element of the gradient was larger, but for the penalty's share.
+    Bound(f64),
+    /// What it has left.
+    Seen(Peaks),
+}
+
+/// The end of a step: its number, the weight of its batch, whether it is the epoch's last.
+pub struct StepEnd {
+    pub number: u64,
+    pub weight: f64,
+    pub is_last: bool,
+}
+
 /// What only worker 0 has.
 pub struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
     monitor: &'l mut dyn Monitor,
     outcome: Option<Result<Stop>>,
+    /// The number of the epoch, from 1.
+    epoch: u64,
+    /// Of the last step that was made.
+    largest: Largest,
+    /// A bound on every element of the gradients so far, and of the state.
+    largest_gradient: f64,
     /// The weighted losses of the step that is under way.
     pending: f64,
     position: Position,
@@ -27,12 +50,16 @@ pub struct Leader<'l, T: Scalar> {
 }
 
 impl<'l, T: Scalar> Leader<'l, T> {
-    /// Before the first epoch, of steps that take so many floating-point operations.
-    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor, flops: f64) -> Self {
+    /// Before the first epoch, of steps that take so many floating-point operations, with an optimizer whose state has no larger
+    /// element than `state`.
+    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor, flops: f64, state: f64) -> Self {
         Leader {
             optimizer,
             monitor,
             outcome: None,
+            epoch: 0,
+            largest: Largest::Bound(0.0),
+            largest_gradient: state,
             pending: 0.0,
             position: Position::default(),
             last_tick: Instant::now(),
@@ -54,9 +81,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.outcome = Some(outcome);
     }
 
-    /// An epoch goes on from here.
-    pub fn begin_epoch(&mut self, position: Position) {
-        self.position = position;
+    /// The epoch of that number, from 1, goes on from here.
+    pub fn begin_epoch(&mut self, epoch: u64, position: Position) {
+        (self.epoch, self.position) = (epoch, position);
     }
 
     /// Fixes the scalars of a step; None where it cannot be made, or is left out.
@@ -74,23 +101,33 @@ impl<'l, T: Scalar> Leader<'l, T> {
     }
 
     /// A step that the workers cannot make together, with the gradient that they have computed; tensors of these sizes.
-    pub fn step_alone(&mut self, sizes: &[usize], (params, grads): (&mut [T], &[T])) {
+    /// False where it was not made.
+    pub fn step_alone(&mut self, table: &Tensors, (params, grads): (&mut [T], &[T])) -> bool {
         let (mut params, mut grads) = (params, grads);
-        let tensors = sizes.iter().map(|&len| {
+        let tensors = table.sizes().into_iter().map(|len| {
             let (of_params, of_grads);
             (of_params, params) = std::mem::take(&mut params).split_at_mut(len);
             (of_grads, grads) = grads.split_at(len);
             (of_params, of_grads)
         });
+        let names = |tensor: usize| table.get(tensor).name.clone();
+        let tensors = Slices::new(tensors).named(&names);
         let lr = self.optimizer.lr(0);
-        match lr.and_then(|lr| driver::step(self.optimizer, Slices::new(tensors), 1).map(|_| lr)) {
-            Ok(lr) => self.position.lr = lr,
-            Err(error) => self.end(Err(error)),
+        let made = lr.and_then(|lr| driver::step(self.optimizer, tensors, 1).map(|skipped| (lr, !skipped)));
+        match made {
+            Ok((lr, true)) => {
+                self.position.lr = lr;
+                return true;
+            }
+            Ok((_, false)) => {}
+            Err(error) => self.end_with(error),
         }
+        self.pending = 0.0;
+        false
     }
 
     /// A step whose numbers are not finite: nothing is updated. `begun` is whether the optimizer has counted it already.
-    pub fn refuse(&mut self, place: &str, begun: bool) {
+    pub fn refuse(&mut self, place: String, begun: bool) {
         self.pending = 0.0;
         if matches!(self.outcome, Some(Err(_))) {
             return;
@@ -98,25 +135,49 @@ impl<'l, T: Scalar> Leader<'l, T> {
         if begun {
             self.optimizer.undo_step();
         }
-        match self.optimizer.refuse() {
-            Err(Error::NonFinite { step, .. }) => self.end(Err(Error::NonFinite { place: place.into(), step })),
-            Err(error) => self.end(Err(error)),
-            Ok(()) => {}
+        if let Err(error) = self.optimizer.refuse(place) {
+            self.end_with(error);
         }
     }
 
-    /// The losses of a batch, or of a piece of it.
-    pub fn add_losses(&mut self, losses: &[f64]) {
-        self.pending += losses.iter().sum::<f64>();
+    /// An error ends it, which says in which epoch.
+    fn end_with(&mut self, error: Error) {
+        self.end(Err(match error {
+            Error::NonFinite { place, step, .. } => Error::NonFinite { place, step, epoch: Some(self.epoch) },
+            error => error,
+        }));
+    }
+
+    /// The losses of a batch, or of a piece of it, in that unit.
+    pub fn add_losses(&mut self, losses: &[f64], unit: f64) {
+        self.pending += losses.iter().sum::<f64>() * unit;
     }
 
     /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
     /// epoch that is done would go without its record.
-    pub fn finish_step(&mut self, step: u64, weight: f64, is_last: bool) {
+    pub fn finish_step(&mut self, step: StepEnd, largest: Largest) {
         self.position.loss += std::mem::take(&mut self.pending);
-        self.position.weight += weight;
-        if step.is_multiple_of(self.steps_per_look) && !is_last {
+        self.position.weight += step.weight;
+        self.largest = largest;
+        if let Largest::Seen(peaks) = largest {
+            self.optimizer.learn(peaks);
+        }
+        if step.number.is_multiple_of(self.steps_per_look) && !step.is_last {
             self.look();
+        }
+    }
+
+    /// A bound on the penalised weights after the last step, which had the norm `before` and were penalised with that strength.
+    pub fn largest_weight(&mut self, before: f64, strength: f64) -> f64 {
+        match self.largest {
+            Largest::Bound(gradient) => {
+                self.largest_gradient = self.largest_gradient.max(gradient + strength * before);
+                before + self.optimizer.reach(self.largest_gradient)
+            }
+            Largest::Seen(peaks) => {
+                self.largest_gradient = self.largest_gradient.max(peaks.state);
+                peaks.params
+            }
         }
     }
 

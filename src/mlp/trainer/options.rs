@@ -11,6 +11,8 @@ pub struct Options {
     pub epochs: usize,
     /// The number of the first epoch, which tells its order of rows from that of the others.
     pub first_epoch: u64,
+    /// How many epochs of the same training are done already, for messages.
+    pub epochs_before: u64,
     /// Where in the first epoch to begin.
     pub start: Position,
     /// Whether each epoch takes the rows in a new order.

@@ -8,9 +8,10 @@ use super::super::objective;
 use super::super::stages::{Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
+use super::leader::{Largest, StepEnd};
 use super::training::{Block, Own, Training, TrainingStep};
-use crate::optim::Step;
-use crate::reductions::{AllFinite, RowSquares};
+use crate::optim::{Care, Peaks, Step};
+use crate::reductions::{RowSquares, largest};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 use crate::team::Worker;
@@ -27,11 +28,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         leader: &mut MaybeLeader<'_, 'l, T>,
         context: &TrainingStep<'_>,
     ) -> bool {
-        if self.late_gradient.load(Ordering::Relaxed) == context.number - 1 && context.rows.start > 0 {
-            // At the end of that step a slow worker may still look whether to stop.
-            worker.meet();
-            return self.refuse(leader, "the gradient");
-        }
+        let pieces = context.rows.len() > self.rows_held;
         for start in context.rows.clone().step_by(self.rows_held) {
             let held = start..context.rows.end.min(start + self.rows_held);
             let (first, last) = (start == context.rows.start, held.end == context.rows.end);
@@ -40,34 +37,49 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 && first
                 && self.policy.begins_early()
             {
-                self.publish_step(worker, leader.begin_step(self.policy.checks.then_some(0.0)));
+                let step = leader.begin_step(self.policy.checks.then_some(0.0));
+                self.publish_step(worker, step);
             }
             worker.meet();
             if self.bad_loss.load(Ordering::Relaxed) == context.number {
-                return self.refuse(leader, "the loss");
+                return self.refuse(leader, "the loss".into(), self.policy.begins_early());
             }
             // SAFETY: nobody writes to the batch before the next meeting.
             let rows = unsafe { self.batch.all_rows(worker, held.len()) };
             if let Some(leader) = leader {
-                leader.add_losses(rows.losses());
+                let unit = if self.network.loss.mean() { 1.0 } else { self.data.unit() };
+                leader.add_losses(rows.losses(), unit);
             }
-            if first && last && self.nothing_in_between(worker) {
-                self.descend(worker, own, rows, context);
-                return self.finish_step(leader, context);
+            if !pieces && let Some(largest) = self.nothing_in_between(worker, context) {
+                self.descend(worker, own, &rows, context);
+                return self.finish_step(leader, context, Largest::Bound(largest));
             }
-            // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
-            let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
-            for piece in mine.pieces() {
-                let grads = mine.grads_mut(self.network.tensors.range(piece));
-                let sink = Sink { grads, fresh: first, scratch: &mut own.scratch };
-                objective::gradient(self.network, piece, rows, sink);
-            }
+            self.gradient(worker, own, &rows, pieces.then_some(first));
             if !last {
                 worker.meet();
             }
         }
         self.look_at_gradient(worker, own, context);
         self.update_at_last(worker, own, leader, context)
+    }
+
+    /// This worker's gradient, of all rows of the batch or of a piece of it.
+    fn gradient(&self, worker: &Worker, own: &mut Own<T>, rows: &AllRows<'_, '_, T>, is_first_piece: Option<bool>) {
+        // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
+        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+        for piece in mine.pieces() {
+            let range = self.network.tensors.range(piece);
+            match is_first_piece {
+                None => {
+                    let sink = Sink { grads: mine.grads_mut(range), scratch: &mut own.scratch };
+                    objective::gradient(self.network, piece, rows, sink);
+                }
+                Some(first) => {
+                    let sums = mine.grads_and_sums_mut(range);
+                    objective::add_gradient(self.network, piece, rows, (sums, &mut own.scratch), first);
+                }
+            }
+        }
     }
 
     /// Some rows of the batch forward, and back.
@@ -88,7 +100,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             first_row: held.start - context.rows.start,
             scratch: &mut own.scratch,
         };
-        let (scale, first) = (objective::scale(self.network, context.weight), self.policy.first_stage);
+        let (scale, first) =
+            (objective::scale(self.network, context.weight, self.data.unit()), self.policy.first_stage);
         let finite = objective::forward_and_backward(self.network, &mut pass, &mut rows, scale, first);
         if self.policy.checks && !finite {
             self.bad_loss.store(context.number, Ordering::Relaxed);
@@ -110,37 +123,42 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         2 * (worker * self.policy.stages.len() + index)
     }
 
-    /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element that
-    /// might not be finite.
-    fn nothing_in_between(&self, worker: &Worker) -> bool {
+    /// Whether gradient and update can follow each other block by block: no norm to sum up in between, and no element of
+    /// gradient, parameters or state that might not be finite. What bounds the gradient, if so.
+    fn nothing_in_between(&self, worker: &Worker, context: &TrainingStep<'_>) -> Option<f64> {
+        if !self.policy.begins_early() || !self.policy.checks {
+            return self.policy.begins_early().then_some(0.0);
+        }
         let sum = |index: usize, which: usize| {
             (0..worker.count).map(|worker| self.magnitudes.get(self.place(worker, index) + which)).sum::<f64>()
         };
-        let largest = T::MAX.to_f64() / 4.0;
-        let bounded = |index: usize| {
+        // SAFETY: it was published before the last meeting.
+        let calm = unsafe { self.step.get(worker) }.as_ref().map_or(0.0, Step::calm);
+        let penalty = self.strength(context) * self.largest_weight.get(0);
+        let mut largest = 0.0f64;
+        for index in 0..self.policy.stages.len() {
             let (factors, deltas) = (sum(index, 0), sum(index, 1));
-            factors * deltas < largest && deltas < largest
-        };
-        let count = self.policy.stages.len();
-        self.policy.begins_early() && (!self.policy.checks || (0..count).all(bounded))
+            let bound = (factors * deltas).max(deltas);
+            // Also where one is NaN.
+            if !((factors * deltas).is_finite() && bound + penalty <= calm) {
+                return None;
+            }
+            largest = largest.max(bound);
+        }
+        Some(largest)
     }
 
     /// The gradient of this worker's parameters and their update, block by block: it never leaves the cache.
-    ///
-    /// With a penalty, weights that are not finite, or too large for their share of it, can still spoil the gradient. They
-    /// are met too late to hold back the other workers; this one leaves out its update, and the next step is refused.
-    fn descend(&self, worker: &Worker, own: &mut Own<T>, rows: AllRows<'_, '_, T>, context: &TrainingStep<'_>) {
-        let strength = objective::penalty_strength(self.network, context.weight);
+    fn descend(&self, worker: &Worker, own: &mut Own<T>, rows: &AllRows<'_, '_, T>, context: &TrainingStep<'_>) {
+        let strength = self.strength(context);
         // SAFETY: the shares of the workers are disjoint, and all have read what they need of the parameters; the step was
         // published before the last meeting.
         let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
         let mut ready = 0..0;
         for (index, Block { piece, range }) in own.blocks.iter().enumerate() {
-            let sink = Sink { grads: mine.grads_mut(range.clone()), fresh: true, scratch: &mut own.scratch };
+            let sink = Sink { grads: mine.grads_mut(range.clone()), scratch: &mut own.scratch };
             objective::gradient(self.network, piece, rows, sink);
-            if strength != 0.0 && !self.penalise(&mut mine, piece, strength, &mut own.squares) && self.policy.checks {
-                return self.late_gradient.store(context.number, Ordering::Relaxed);
-            }
+            self.penalise(&mut mine, piece, strength, &mut own.squares);
             if ready.end != range.start {
                 self.update(&mut mine, step, std::mem::replace(&mut ready, range.start..range.start));
             }
@@ -151,41 +169,45 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// The penalty's share of the gradient of a piece of this worker's. False where it may not be finite.
-    fn penalise(&self, mine: &mut MyTensors<'_, '_, T>, piece: &Piece, strength: f64, squares: &mut [f64]) -> bool {
+    /// The penalty's share of the gradient of a piece of this worker's.
+    fn penalise(&self, mine: &mut MyTensors<'_, '_, T>, piece: &Piece, strength: f64, squares: &mut [f64]) {
         let tensors = &self.network.tensors;
         if strength == 0.0 || !tensors.get(piece.tensor).kind.decays() {
-            return true;
+            return;
         }
         let (params, grads) = mine.params_and_grads(tensors.range(piece));
         let squares = &mut squares[..piece.tile.rows.len()];
-        let finite = objective::penalise(grads, params, strength, piece.tile.cols.len(), squares);
+        objective::penalise(grads, params, strength, piece.tile.cols.len(), squares);
         self.row_squares.set_all(tensors.rows_of(piece), squares);
-        finite
     }
 
     /// The penalty's share of this worker's gradient, and the figures that the step needs.
     fn look_at_gradient(&self, worker: &Worker, own: &mut Own<T>, context: &TrainingStep<'_>) {
-        let strength = objective::penalty_strength(self.network, context.weight);
+        let strength = self.strength(context);
         let tensors = &self.network.tensors;
         // SAFETY: the shares of the workers are disjoint.
         let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
-        let mut finite = true;
+        let mut most = 0.0f64;
         for piece in mine.pieces() {
-            finite &= self.penalise(&mut mine, piece, strength, &mut own.squares);
+            self.penalise(&mut mine, piece, strength, &mut own.squares);
             let x = mine.grads(tensors.range(piece));
+            let squares = &mut own.squares[..piece.tile.rows.len()];
             if self.policy.clips {
-                let squares = &mut own.squares[..piece.tile.rows.len()];
                 dispatch(RowSquares { x, width: piece.tile.cols.len(), squares });
-                finite &= squares.iter().all(|squares| squares.is_finite());
                 self.row_norms.set_all(tensors.rows_of(piece), squares);
-            } else if self.policy.checks {
-                finite &= dispatch(AllFinite(x));
+            }
+            if self.policy.checks {
+                let of_piece = match self.policy.clips && squares.iter().all(|squares| squares.is_finite()) {
+                    true => squares.iter().copied().fold(0.0, f64::max).sqrt(),
+                    false => largest(x),
+                };
+                if of_piece.is_nan() {
+                    self.bad_gradient.mark(context.number, piece.tensor);
+                }
+                most = most.max(of_piece);
             }
         }
-        if self.policy.checks && !finite {
-            self.bad_gradient.store(context.number, Ordering::Relaxed);
-        }
+        self.largest.set(worker.index, most);
     }
 
     /// The update, where the whole gradient had to be known first.
@@ -196,30 +218,94 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         leader: &mut MaybeLeader<'_, 'l, T>,
         context: &TrainingStep<'_>,
     ) -> bool {
-        let penalises = objective::penalty_strength(self.network, context.weight) != 0.0;
+        let penalises = self.strength(context) != 0.0;
         if self.policy.checks || penalises || !self.policy.one_pass {
             worker.meet();
         }
-        if self.bad_gradient.load(Ordering::Relaxed) == context.number {
-            return self.refuse(leader, "the gradient");
+        if let Some(tensor) = self.bad_gradient.of(context.number) {
+            return self.refuse(leader, self.place_of("the gradient", tensor), self.policy.begins_early());
         }
+        let largest = (0..worker.count).map(|worker| self.largest.get(worker)).fold(0.0, f64::max);
         if self.policy.clips {
             if let Some(leader) = leader {
-                self.publish_step(worker, leader.begin_step(Some(self.row_norms.sum().sqrt())));
+                let step = leader.begin_step(Some(self.norm(worker)));
+                self.publish_step(worker, step);
             }
             worker.meet();
         }
-        if self.policy.one_pass {
-            // SAFETY: the shares of the workers are disjoint; the step was published before the last meeting.
-            let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
-            for piece in mine.pieces() {
-                self.update(&mut mine, step, self.network.tensors.range(piece));
+        if !self.policy.one_pass {
+            if let Some(leader) = leader {
+                // SAFETY: the other workers wait for the meeting that ends the step.
+                let made = leader.step_alone(&self.network.tensors, unsafe { self.parameters.all_mut(worker) });
+                if made {
+                    leader.finish_step(self.end_of(context), Largest::Bound(largest));
+                }
+                return made;
             }
-        } else if let Some(leader) = leader {
-            // SAFETY: the other workers wait for the meeting that ends the step.
-            leader.step_alone(&self.network.tensors.sizes(), unsafe { self.parameters.all_mut(worker) });
+            return true;
         }
-        self.finish_step(leader, context)
+        // SAFETY: the step was published before the last meeting.
+        let begun = unsafe { self.step.get(worker) };
+        let care = begun.as_ref().filter(|step| self.policy.checks && !step.skipped()).map(|step| step.care(largest));
+        if let Some(care) = care.filter(|&care| care != Care::None) {
+            let step = begun.as_ref().map(|step| step.with(care));
+            self.rehearse(worker, own, &step, context);
+            worker.meet();
+            if let Some(tensor) = self.bad_update.of(context.number) {
+                return self.refuse(leader, self.place_of("the update", tensor), true);
+            }
+            self.update_all(worker, own, &step);
+            return self.finish_step(leader, context, Largest::Seen(self.peaks_seen(worker)));
+        }
+        self.update_all(worker, own, begun);
+        self.finish_step(leader, context, Largest::Bound(largest))
+    }
+
+    /// Updates all parameters of this worker's.
+    fn update_all(&self, worker: &Worker, own: &Own<T>, step: &Option<Step<T>>) {
+        // SAFETY: the shares of the workers are disjoint.
+        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+        for piece in mine.pieces() {
+            self.update(&mut mine, step, self.network.tensors.range(piece));
+        }
+    }
+
+    /// Whether the update of this worker's parameters would leave them finite, and their state.
+    fn rehearse(&self, worker: &Worker, own: &Own<T>, step: &Option<Step<T>>, context: &TrainingStep<'_>) {
+        // SAFETY: the shares of the workers are disjoint.
+        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+        let mut peaks = Peaks::default();
+        for piece in mine.pieces() {
+            let Some(step) = step else { return };
+            let ToUpdate { params, grads, state, count } = mine.to_update(self.network.tensors.range(piece));
+            match step.rehearse(piece.tensor, params, grads, &state[..count], f64::MAX) {
+                Some(of_piece) => peaks = peaks.and(of_piece),
+                None => self.bad_update.mark(context.number, piece.tensor),
+            }
+        }
+        self.peaks.set(2 * worker.index, peaks.params);
+        self.peaks.set(2 * worker.index + 1, peaks.state);
+    }
+
+    /// What the workers have seen in the rehearsal.
+    fn peaks_seen(&self, worker: &Worker) -> Peaks {
+        (0..worker.count).fold(Peaks::default(), |peaks, n| {
+            peaks.and(Peaks { params: self.peaks.get(2 * n), state: self.peaks.get(2 * n + 1) })
+        })
+    }
+
+    /// Leader: the norm of the gradient, while the other workers wait.
+    fn norm(&self, worker: &Worker) -> f64 {
+        let squares = self.row_norms.sum();
+        if squares.is_finite() || !self.policy.checks {
+            return squares.sqrt();
+        }
+        // Finite elements whose squares overflow.
+        // SAFETY: the other workers wait.
+        let (_, grads) = unsafe { self.parameters.all_mut(worker) };
+        let scale = 2f64.powi(-600);
+        let scaled: f64 = grads.iter().map(|g| (g.to_f64() * scale).powi(2)).sum();
+        (scaled.sqrt() / scale).min(f64::MAX)
     }
 
     /// Updates some parameters of this worker's.
@@ -245,20 +331,35 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         *unsafe { self.step.get_mut(worker) } = step;
     }
 
-    /// A step that is not made, because of what is not finite there. False, for `train` to return.
-    pub fn refuse(&self, leader: &mut MaybeLeader<'_, 'l, T>, place: &str) -> bool {
+    /// The factor of the penalty's gradient.
+    fn strength(&self, context: &TrainingStep<'_>) -> f64 {
+        objective::penalty_strength(self.network, context.weight, self.data.unit())
+    }
+
+    /// What errors say of a tensor.
+    fn place_of(&self, what: &str, tensor: usize) -> String {
+        format!("{what} of {}", self.network.tensors.get(tensor).name)
+    }
+
+    /// A step that is not made, because of what is not finite there; `begun` is whether the optimizer has counted it already.
+    /// False, for `train` to return.
+    fn refuse(&self, leader: &mut MaybeLeader<'_, 'l, T>, place: String, begun: bool) -> bool {
         if let Some(leader) = leader {
-            leader.refuse(place, self.policy.begins_early());
+            leader.refuse(place, begun);
         }
         false
     }
 
     /// A step that is made. True, for `train` to return.
-    fn finish_step(&self, leader: &mut MaybeLeader<'_, 'l, T>, context: &TrainingStep<'_>) -> bool {
+    fn finish_step(&self, leader: &mut MaybeLeader<'_, 'l, T>, context: &TrainingStep<'_>, largest: Largest) -> bool {
         if let Some(leader) = leader {
-            leader.finish_step(context.number, context.weight, context.rows.end == self.data.len());
+            leader.finish_step(self.end_of(context), largest);
         }
         true
+    }
+
+    fn end_of(&self, context: &TrainingStep<'_>) -> StepEnd {
+        StepEnd { number: context.number, weight: context.weight, is_last: context.rows.end == self.data.len() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, RwLock};
 
 use super::super::claims::{Parameters, Share};
 use super::super::data::Data;
-use super::super::figures::{Figures, Published};
+use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Batch;
 use super::super::network::Network;
 use super::super::predict;
@@ -44,12 +44,17 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     /// Written when an epoch begins; read by all until it ends.
     pub order: RwLock<Vec<u32>>,
     pub step: Published<Option<Step<T>>>,
-    /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient. Two numbers: a slow
-    /// worker may still read the first when a quick one sets the second.
+    /// A bound on every weight that is penalised, before the step.
+    pub largest_weight: Figures,
+    /// Of each worker: the largest element of its gradient.
+    pub largest: Figures,
+    /// Of each worker: what a rehearsal of its update has seen.
+    pub peaks: Figures,
+    /// The number of the step in which somebody found NaN or infinity in the losses, or in the gradient, or in what the update
+    /// would leave. Several: a slow worker may still read one when a quick one sets the next.
     pub bad_loss: AtomicU64,
-    pub bad_gradient: AtomicU64,
-    /// The same for a gradient that was found when other workers had updated already: the next step is refused.
-    pub late_gradient: AtomicU64,
+    pub bad_gradient: Finding,
+    pub bad_update: Finding,
     pub stop: AtomicBool,
     /// Of each worker, which takes it when it begins.
     pub memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
@@ -131,11 +136,13 @@ impl<T: Scalar> Own<T> {
     ) -> Self {
         let tensors = &training.network.tensors;
         let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
+        let share = Share::new(tensors, pieces);
+        let pieces = &share.pieces;
         Own {
             scratch,
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
             squares,
-            share: Share::new(tensors, pieces),
+            share,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::active::Active;
 use super::begin::begin;
 use super::norms::first_nonfinite;
+use super::rehearse::rehearse;
 use super::tensors::{Gradients, Tensors};
 use super::update::update;
 use crate::buffer::Buffer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::optim::optimizer::{Optimizer, Rates};
 use crate::optim::options::NonFinite;
 use crate::scalar::Scalar;
@@ -17,30 +18,19 @@ use crate::scalar::Scalar;
 pub(super) fn gather<T: Scalar>(
     optimizer: &mut Optimizer<T>,
     rates: &Rates,
-    tensors: impl Tensors<T>,
+    mut tensors: impl Tensors<T>,
     active: &Active,
     threads: usize,
 ) -> Result<bool> {
     let looks = optimizer.surroundings().nonfinite != NonFinite::Ignore;
     if let Some(tensor) = looks.then(|| first_nonfinite(&tensors, active)).flatten() {
-        return match optimizer.refuse() {
-            Err(Error::NonFinite { step, .. }) => Err(Error::NonFinite { place: tensors.gradient_name(tensor), step }),
-            other => other.map(|()| true),
-        };
+        return optimizer.refuse(tensors.gradient_name(tensor)).map(|()| true);
     }
     let Some(slot) = optimizer.gathered() else { return Ok(false) };
     let accumulate = optimizer.surroundings().accumulate;
     let last = optimizer.counts().gathered + 1 >= accumulate;
     let share = T::from_f64(1.0 / accumulate as f64);
-    let sums = &mut optimizer.slots_mut()[slot];
-    for range in active.ranges() {
-        let mut rest = &mut sums[range.clone()];
-        tensors.for_each_gradient(range, |_, grads| {
-            let (run, later) = std::mem::take(&mut rest).split_at_mut(grads.len());
-            run.iter_mut().zip(grads).for_each(|(sum, &g)| *sum += share * g);
-            rest = later;
-        });
-    }
+    add(&tensors, active, share, &mut optimizer.slots_mut()[slot]);
     optimizer.count_gathered();
     if !last {
         return Ok(false);
@@ -50,14 +40,18 @@ pub(super) fn gather<T: Scalar>(
     let gathered = Gathered { values, offsets: optimizer.offsets().to_vec() };
     let begun = begin(optimizer, rates, &gathered, active, threads);
     optimizer.slots_mut()[slot] = gathered.values;
-    match begun {
-        Ok(mut step) if !step.skipped() => {
+    let ready = begun.and_then(|(mut step, care)| {
+        let made = rehearse(optimizer, &mut tensors, &mut step, care)? && !step.skipped();
+        Ok(made.then_some(step))
+    });
+    match ready {
+        Ok(Some(mut step)) => {
             update(optimizer, tensors, active, &mut step, threads);
             clear_frozen(optimizer, slot);
             Ok(false)
         }
         unused => {
-            // What was gathered is not finite, and was not looked at then: the round begins anew.
+            // No step can be made of what was gathered: the round begins anew.
             optimizer.slots_mut()[slot].fill(T::ZERO);
             optimizer.count_none_gathered();
             unused.map(|_| true)
@@ -72,6 +66,22 @@ fn clear_frozen<T: Scalar>(optimizer: &mut Optimizer<T>, slot: usize) {
             let range = optimizer.range(tensor);
             optimizer.slots_mut()[slot][range].fill(T::ZERO);
         }
+    }
+}
+
+/// Adds a share of the gradients to sums.
+fn add<T: Scalar>(tensors: &impl Tensors<T>, active: &Active, share: T, sums: &mut [T]) {
+    for range in active.ranges() {
+        let mut rest = &mut sums[range.clone()];
+        tensors.for_each_gradient(range, |_, grads| {
+            let (run, later) = std::mem::take(&mut rest).split_at_mut(grads.len());
+            for (sum, &g) in run.iter_mut().zip(grads) {
+                let added = *sum + share * g;
+                // An average is no larger than what it is of, but for roundings.
+                *sum = if added.is_finite() || !g.is_finite() { added } else { T::MAX.copysign(added) };
+            }
+            rest = later;
+        });
     }
 }
 

@@ -8,6 +8,7 @@ mod measure;
 mod norms;
 mod parallel;
 mod part;
+mod rehearse;
 mod step;
 mod tensors;
 mod update;

@@ -6,7 +6,7 @@ use super::active::Active;
 use super::parallel::{Direction, in_parallel};
 use super::tensors::Gradients;
 use crate::buffer::filled;
-use crate::reductions::{AllFinite, PositionalSums};
+use crate::reductions::{AllFinite, PositionalSums, Squares, largest};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -62,16 +62,23 @@ impl<T, G: Gradients<T>> Gradients<T> for Alone<'_, G> {
     }
 }
 
-/// 0 where every gradient is finite, else NaN: cheaper than the norm.
-pub(super) fn zero_if_finite<T: Scalar>(grads: &impl Gradients<T>, look: Look<'_>) -> f64 {
-    let finite = by_block(look, |range| {
-        let mut finite = true;
-        for range in look.active.within(range) {
-            grads.for_each_gradient(range, |_, grads| finite &= dispatch(AllFinite(grads)));
-        }
-        if finite { 0.0 } else { f64::NAN }
-    });
-    if finite == 0.0 { 0.0 } else { f64::NAN }
+/// A bound on every element, no larger than their norm by more than roundings; NaN where one is not finite. Cheaper than the
+/// norm.
+pub(super) fn bound<T: Scalar>(grads: &impl Gradients<T>, look: Look<'_>) -> f64 {
+    let squares = of_active(grads, look, |grads| dispatch(Squares(grads)));
+    if squares.is_finite() {
+        // What underflows is not counted.
+        return squares.sqrt().max(T::MIN_POSITIVE.to_f64().sqrt());
+    }
+    // Some are not finite, or their squares overflow.
+    let mut most = 0.0f64;
+    for range in look.active.ranges() {
+        grads.for_each_gradient(range, |_, grads| {
+            let of_run = largest(grads);
+            most = if most.is_nan() || of_run <= most { most } else { of_run };
+        });
+    }
+    most
 }
 
 /// The first tensor whose gradient has NaN or infinity in it.
@@ -85,6 +92,17 @@ pub(super) fn first_nonfinite<T: Scalar>(grads: &impl Gradients<T>, active: &Act
         });
     }
     found
+}
+
+/// The sum over runs of active gradients, block by block.
+fn of_active<T: Scalar>(grads: &impl Gradients<T>, look: Look<'_>, of_run: impl Fn(&[T]) -> f64 + Sync) -> f64 {
+    by_block(look, |range| {
+        let mut sum = 0.0;
+        for range in look.active.within(range) {
+            grads.for_each_gradient(range, |_, grads| sum += of_run(grads));
+        }
+        sum
+    })
 }
 
 fn sum_of_squares<T: Scalar>(grads: &impl Gradients<T>, look: Look<'_>, scale: f64) -> f64 {

@@ -3,6 +3,7 @@
 use super::accumulate::gather;
 use super::active::Active;
 use super::begin::begin;
+use super::rehearse::rehearse;
 use super::tensors::Tensors;
 use super::update::update;
 use crate::error::Result;
@@ -27,7 +28,7 @@ pub fn step<T: Scalar>(optimizer: &mut Optimizer<T>, tensors: impl Tensors<T>, t
 pub fn step_at<T: Scalar>(
     optimizer: &mut Optimizer<T>,
     rates: &Rates,
-    tensors: impl Tensors<T>,
+    mut tensors: impl Tensors<T>,
     threads: usize,
 ) -> Result<bool> {
     let _flushed = FlushDenormals::new();
@@ -36,7 +37,10 @@ pub fn step_at<T: Scalar>(
     if optimizer.surroundings().accumulate > 1 {
         return gather(optimizer, rates, tensors, &active, threads);
     }
-    let mut step = begin(optimizer, rates, &tensors, &active, threads)?;
+    let (mut step, care) = begin(optimizer, rates, &tensors, &active, threads)?;
+    if !rehearse(optimizer, &mut tensors, &mut step, care)? {
+        return Ok(true);
+    }
     update(optimizer, tensors, &active, &mut step, threads);
     Ok(step.skipped())
 }

@@ -17,6 +17,21 @@ pub trait Gradients<T>: Send + Sync {
     fn gradient_name(&self, tensor: usize) -> String {
         format!("gradient {tensor}")
     }
+
+    /// What errors call the tensor itself.
+    fn param_name(&self, tensor: usize) -> String {
+        format!("parameter {tensor}")
+    }
+
+    /// Whether some parameters are of a type that holds less than what they are computed with.
+    fn has_narrow(&self) -> bool {
+        false
+    }
+
+    /// The largest number that a tensor's parameters can hold, where that is less than what they are computed with can.
+    fn limit(&self, _tensor: usize) -> Option<f64> {
+        None
+    }
 }
 
 /// Parameters and their gradients, which can be divided among threads.

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::wolfe::{Probe, Search, Verdict};
 use crate::buffer::{copied, filled};
 use crate::error::Result;
-use crate::reductions::{AllFinite, dot};
+use crate::reductions::{AllFinite, dot, largest};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -153,7 +153,9 @@ impl<T: Scalar> Lbfgs<T> {
             return Progress::Stopped(reason);
         }
         let Some(search) = self.search.as_mut() else { return self.start(value, gradient) };
-        let slope = if dispatch(AllFinite(gradient)) { dot(gradient, &self.direction) } else { f64::NAN };
+        // A loss may be finite where a parameter is not.
+        let sound = dispatch(AllFinite(gradient)) && dispatch(AllFinite(&self.point));
+        let slope = if sound { dot(gradient, &self.direction) } else { f64::NAN };
         match search.update(Probe { step: self.step, value, slope }) {
             Verdict::Accept => self.accept(value, gradient),
             Verdict::Try { step, best } => {
@@ -189,7 +191,7 @@ impl<T: Scalar> Lbfgs<T> {
     fn start(&mut self, value: f64, gradient: &[T]) -> Progress {
         self.value = value;
         self.gradient.copy_from_slice(gradient);
-        if !value.is_finite() || !dispatch(AllFinite(gradient)) {
+        if !value.is_finite() || !dispatch(AllFinite(gradient)) || !dispatch(AllFinite(&self.x)) {
             return self.stop(Reason::NonFinite);
         }
         if self.flat() {
@@ -238,7 +240,14 @@ impl<T: Scalar> Lbfgs<T> {
             self.history.direct(&self.gradient, &mut self.direction);
             slope = dot(&self.direction, &self.gradient);
         }
-        let first = if self.history.is_empty() { (1.0 / (-slope).sqrt()).min(1.0) } else { 1.0 };
+        let mut first = if self.history.is_empty() { (1.0 / (-slope).sqrt()).min(1.0) } else { 1.0 };
+        if slope.is_infinite() {
+            // The squares overflow: the same direction, in another length.
+            let length = T::from_f64(1.0 / largest(&self.direction));
+            self.direction.iter_mut().for_each(|d| *d *= length);
+            slope = dot(&self.direction, &self.gradient);
+            first = 1.0;
+        }
         let noise = 4.0 * epsilon::<T>() * self.value.abs();
         self.search = Some(Search::new(self.settings.wolfe, self.value, slope, noise));
         self.probe(first);

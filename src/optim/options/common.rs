@@ -114,6 +114,6 @@ const NONFINITE: Opt = Opt::choice(
     "nonfinite",
     NonFinite::NAMES,
     [NonFinite::Raise.name(); 4],
-    "NaN or infinity in a gradient: \"raise\" `NonFiniteError` and change nothing, \"skip\" the step and count \
+    "NaN or infinity in a gradient, or in what a step would leave: \"raise\" `NonFiniteError` and change nothing, \"skip\" the step and count \
      it in `skipped_steps`, or \"ignore\" (which saves one look at the gradients).",
 );

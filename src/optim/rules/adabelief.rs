@@ -1,8 +1,8 @@
 //! AdaBelief.
 
-use super::moments::{Shares, average, average_square};
+use super::moments::{Shares, at_least, average, average_square, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -58,6 +58,10 @@ impl Rule for AdaBelief {
         vec![Slot::zeros("m"), Slot::zeros("s")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.over(self.eps_root.sqrt() + self.eps)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let ((b1, b2), of) = (self.betas, T::from_f64);
         Step {
@@ -65,7 +69,7 @@ impl Rule for AdaBelief {
             rate: of(context.lr / context.bias_correction(b1)),
             scale: of(1.0 / context.bias_correction(b2)),
             eps: of(self.eps),
-            eps_root: of(self.eps_root),
+            eps_root: of(at_least::<T>(self.eps_root, self.eps)),
         }
     }
 
@@ -76,7 +80,7 @@ impl Rule for AdaBelief {
             average::<T, I>(shares.first, g, m);
             average_square::<T, I>(shares.second, g - *m, s);
             *s += eps_root;
-            *p -= rate * *m / ((*s * scale).sqrt() + eps);
+            *p -= rate * *m / (root::<T, I>(*s, scale, T::ZERO) + eps);
         });
     }
 }

@@ -1,8 +1,8 @@
 //! Adadelta.
 
-use super::moments::{average_square, share};
+use super::moments::{at_least, average_square, share};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -57,9 +57,14 @@ impl Rule for Adadelta {
         vec![Slot::zeros("square_average"), Slot::zeros("update_average")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        // Updates are averaged in the place of what they are divided by: at most the size of gradients.
+        most.over(self.eps.sqrt()) * (most.gradient.max(1.0) + self.eps.sqrt())
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
-        Step { share: share(self.rho), eps: of(self.eps), lr: of(context.lr) }
+        Step { share: share(self.rho), eps: of(at_least::<T>(self.eps, 0.0)), lr: of(context.lr) }
     }
 
     #[inline(always)]

@@ -1,7 +1,8 @@
 //! Adagrad.
 
+use super::moments::at_least;
 use crate::optim::options::{LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::{Run, splat};
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -72,9 +73,14 @@ impl Rule for Adagrad {
         vec![Slot::filled("square_sum", self.initial)]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.over(if self.eps_in_sqrt { self.eps.sqrt() } else { self.eps })
+    }
+
     fn begin<T: Scalar>(&self, StepContext { t, lr }: StepContext, _memory: &mut [f64]) -> Step<T> {
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
         let of = T::from_f64;
+        let inside = at_least::<T>(inside, outside);
         Step { rate: of(lr / (1.0 + (t - 1) as f64 * self.lr_decay)), inside: of(inside), outside: of(outside) }
     }
 

@@ -1,8 +1,8 @@
 //! Adam and AdamW.
 
-use super::moments::Shares;
+use super::moments::{Shares, at_least};
 use crate::optim::options::{DECAY_RATE, Decay, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::{Run, splat};
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -125,6 +125,11 @@ impl Rule for Adam {
         slots
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        let root = self.eps_root.sqrt();
+        most.over(if self.eps_in_sqrt { (self.eps_root + self.eps).sqrt() } else { root + self.eps })
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let (b1, b2) = self.betas;
         let (bc1, bc2) =
@@ -144,7 +149,7 @@ impl Rule for Adam {
             shares: Shares::new(self.betas),
             rate: of(rate / root),
             scale: of(scale),
-            inside: of(inside / (root * root)),
+            inside: of(at_least::<T>(inside / (root * root), outside / root)),
             outside: of(outside / root),
             largest: self.largest,
         }

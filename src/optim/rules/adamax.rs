@@ -2,7 +2,7 @@
 
 use super::moments::{average, share};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -62,6 +62,10 @@ impl Rule for Adamax {
         vec![Slot::zeros("m"), Slot::zeros("u")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.over(self.eps)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let (b1, b2) = self.betas;
         let (inside, outside) = if self.eps_in_max { (self.eps, 0.0) } else { (0.0, self.eps) };
@@ -71,7 +75,8 @@ impl Rule for Adamax {
             keep: of(b2),
             rate: of(context.lr / context.bias_correction(b1)),
             inside: of(inside),
-            outside: of(outside),
+            // Nothing is divided by 0.
+            outside: of(outside.max(if inside == 0.0 { T::MIN_POSITIVE.to_f64() } else { 0.0 })),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Adan.
 
-use super::moments::{average, average_square, share};
+use super::moments::{at_least, average, average_square, root, share};
 use crate::optim::options::{DECAY_RATE, Decay, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -75,6 +75,11 @@ impl Rule for Adan {
         vec![Slot::zeros("m"), Slot::zeros("v"), Slot::zeros("n"), Slot::zeros("previous")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        // The change of a gradient is up to twice as large as one.
+        3.0 * most.over(self.eps_root.sqrt() + self.eps)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let ((b1, b2), b3, of) = (self.betas, self.beta3, T::from_f64);
         Step {
@@ -85,7 +90,7 @@ impl Rule for Adan {
             rate_ahead: of(context.lr * self.ahead / context.bias_correction(b2)),
             scale: of(1.0 / context.bias_correction(b3)),
             eps: of(self.eps),
-            eps_root: of(self.eps_root),
+            eps_root: of(at_least::<T>(self.eps_root, self.eps)),
         }
     }
 
@@ -98,7 +103,7 @@ impl Rule for Adan {
             average::<T, I>(share1, g, m);
             average::<T, I>(share2, change, v);
             average_square::<T, I>(share3, I::fma(ahead, change, g), n);
-            *p -= I::fma(rate, *m, rate_ahead * *v) / ((*n * scale + eps_root).sqrt() + eps);
+            *p -= I::fma(rate, *m, rate_ahead * *v) / (root::<T, I>(*n, scale, eps_root) + eps);
         });
     }
 }

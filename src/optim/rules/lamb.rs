@@ -1,8 +1,8 @@
 //! LAMB.
 
-use super::moments::Shares;
+use super::moments::{Shares, at_least, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext, SumScope};
+use crate::optim::rule::{Most, Rule, StepContext, SumScope};
 use crate::optim::run::{RuleSums, Run};
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -59,7 +59,7 @@ pub struct Step<T> {
 impl<T: Scalar> Step<T> {
     #[inline(always)]
     fn update<I: Isa>(&self, p: T, m: T, v: T, decay: T) -> T {
-        I::fma(decay, p, self.first * m / ((v * self.scale + self.inside).sqrt() + self.eps))
+        I::fma(decay, p, self.first * m / (root::<T, I>(v, self.scale, self.inside) + self.eps))
     }
 }
 
@@ -85,6 +85,16 @@ impl Rule for Lamb {
         self.decays
     }
 
+    fn needs_params(&self) -> bool {
+        true
+    }
+
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        // The ratio of the norms is that of up to 2^32 elements.
+        let update = most.over(self.eps_root.sqrt() + self.eps) + most.lr * most.decay * most.params;
+        update + most.lr * most.params * 65536.0
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let ((b1, b2), of) = (self.betas, T::from_f64);
         Step {
@@ -92,7 +102,7 @@ impl Rule for Lamb {
             shares: Shares::new(self.betas),
             first: of(1.0 / context.bias_correction(b1)),
             scale: of(1.0 / context.bias_correction(b2)),
-            inside: of(self.eps_root),
+            inside: of(at_least::<T>(self.eps_root, self.eps)),
             eps: of(self.eps),
             rate: T::ZERO,
         }

@@ -2,7 +2,7 @@
 
 use super::moments::{Shares, average};
 use crate::optim::options::{DECAY_RATE, Decay, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -54,6 +54,10 @@ impl Rule for Lion {
 
     fn slots(&self) -> Vec<Slot> {
         vec![Slot::zeros("m")]
+    }
+
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.lr
     }
 
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {

@@ -1,8 +1,8 @@
 //! NAdam.
 
-use super::moments::Shares;
+use super::moments::{Shares, at_least, root};
 use crate::optim::options::{DECAY_RATE, Kind, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec, Value};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -53,13 +53,14 @@ impl NAdam {
     }
 }
 
-/// `p -= (of_gradient * g + of_average * m) / (sqrt(v * scale) + eps)`.
+/// `p -= (of_gradient * g + of_average * m) / (sqrt(v * scale + inside) + eps)`.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
     shares: Shares<T>,
     of_gradient: T,
     of_average: T,
     scale: T,
+    inside: T,
     eps: T,
 }
 
@@ -82,6 +83,11 @@ impl Rule for NAdam {
         vec![("momentum_product", 1.0)]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        // The momentum of the next step, and the product of all so far, are not far from 1.
+        most.over(self.eps) * 2.0 / (1.0 - self.betas.0)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, memory: &mut [f64]) -> Step<T> {
         let (momentum, next) = (self.momentum(context.t), self.momentum(context.t + 1));
         memory[0] *= momentum;
@@ -92,16 +98,17 @@ impl Rule for NAdam {
             of_gradient: of(context.lr * (1.0 - momentum) / (1.0 - product)),
             of_average: of(context.lr * next / (1.0 - product * next)),
             scale: of(1.0 / context.bias_correction(self.betas.1)),
+            inside: of(at_least::<T>(0.0, self.eps)),
             eps: of(self.eps),
         }
     }
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
-        let Step { shares, of_gradient, of_average, scale, eps } = *step;
+        let Step { shares, of_gradient, of_average, scale, inside, eps } = *step;
         run.each(|p, g, [m, v]| {
             shares.update::<I>(g, m, v);
-            *p -= I::fma(of_gradient, g, of_average * *m) / ((*v * scale).sqrt() + eps);
+            *p -= I::fma(of_gradient, g, of_average * *m) / (root::<T, I>(*v, scale, inside) + eps);
         });
     }
 }

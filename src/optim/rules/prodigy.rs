@@ -1,8 +1,8 @@
 //! Prodigy.
 
-use super::moments::Shares;
+use super::moments::{Shares, at_least};
 use crate::optim::options::{DECAY_RATE, Decay, NO_DECAY, NON_NEGATIVE, Opt, Options, POSITIVE, Spec};
-use crate::optim::rule::{Rule, StepContext, SumScope};
+use crate::optim::rule::{Most, Rule, StepContext, SumScope};
 use crate::optim::run::{RuleSums, Run};
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -62,6 +62,7 @@ pub struct Step<T> {
     /// Factor of the gradient in s.
     fresh3: T,
     lr: T,
+    inside: T,
     eps: T,
 }
 
@@ -95,6 +96,15 @@ impl Rule for Prodigy {
         true
     }
 
+    fn needs_params(&self) -> bool {
+        true
+    }
+
+    fn reach(&self, most: &Most, memory: &[f64]) -> f64 {
+        let (d, lr) = (memory[0], most.lr * memory[0] / (1.0 - self.betas.0));
+        Most { lr, gradient: d * most.gradient, ..*most }.over(d * self.eps) + lr * most.decay * most.params
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, memory: &mut [f64]) -> Step<T> {
         let ((b1, b2), d, of) = (self.betas, memory[0], T::from_f64);
         let c = if self.corrected { context.bias_correction(b2).sqrt() / context.bias_correction(b1) } else { 1.0 };
@@ -106,6 +116,7 @@ impl Rule for Prodigy {
             keep3: of(self.beta3),
             fresh3: of(d / self.d0 * if self.safeguard { d } else { rate }),
             lr: of(rate),
+            inside: T::ZERO,
             eps: T::ZERO,
         }
     }
@@ -126,16 +137,17 @@ impl Rule for Prodigy {
         if total > 0.0 {
             memory[0] = d.max(self.d_coef * memory[1] / total);
         }
-        Step { eps: T::from_f64(memory[0] * self.eps), ..step.clone() }
+        let eps = memory[0] * self.eps;
+        Step { inside: T::from_f64(at_least::<T>(0.0, eps)), eps: T::from_f64(eps), ..step.clone() }
     }
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
-        let Step { lr, eps, .. } = *step;
+        let Step { lr, inside, eps, .. } = *step;
         let decay = run.decay;
         run.each(|p, _, [m, v]| {
             // Nothing has moved an element yet whose gradients were all zero.
-            let update = if *m == T::ZERO { T::ZERO } else { *m / (v.sqrt() + eps) };
+            let update = if *m == T::ZERO { T::ZERO } else { *m / ((*v + inside).sqrt() + eps) };
             *p = I::fma(-lr, I::fma(decay, *p, update), *p);
         });
     }

@@ -1,8 +1,8 @@
 //! RAdam.
 
-use super::moments::Shares;
+use super::moments::{Shares, at_least, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -74,6 +74,11 @@ impl Rule for RAdam {
         vec![Slot::zeros("m"), Slot::zeros("v")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        // Where the step does not adapt, nothing is divided.
+        most.over((self.eps_root.sqrt() + self.eps).min(1.0))
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let (b1, b2) = self.betas;
         let (bc1, bc2) = (context.bias_correction(b1), context.bias_correction(b2));
@@ -87,7 +92,7 @@ impl Rule for RAdam {
             shares: Shares::new(self.betas),
             rate: of(context.lr / bc1 * if adapts { trust * factor } else { 1.0 }),
             scale: of(scale),
-            inside: of(self.eps_root),
+            inside: of(at_least::<T>(self.eps_root, self.eps)),
             eps: of(self.eps),
             adapts,
         }
@@ -99,7 +104,7 @@ impl Rule for RAdam {
         if adapts {
             run.each(|p, g, [m, v]| {
                 shares.update::<I>(g, m, v);
-                *p -= rate * *m / ((*v * scale + inside).sqrt() + eps);
+                *p -= rate * *m / (root::<T, I>(*v, scale, inside) + eps);
             });
         } else {
             run.each(|p, g, [m, v]| {

@@ -1,9 +1,9 @@
 //! RMSprop, plain, centered, with momentum.
 
-use super::moments::{average_lanes, average_square_lanes, share};
+use super::moments::{at_least, average_lanes, average_square_lanes, scaling, share};
 use super::sgd::lr_inside;
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::{Run, splat};
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -107,6 +107,11 @@ impl Rule for RmsProp {
         slots
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        let least = if self.eps_in_sqrt { self.eps.sqrt() } else { self.eps };
+        most.over(least) * 2.0 / (1.0 - self.momentum)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
@@ -114,7 +119,7 @@ impl Rule for RmsProp {
         Step {
             share: share(self.beta),
             scale: of(if self.bias_correction { 1.0 / context.bias_correction(self.beta) } else { 1.0 }),
-            inside: of(inside),
+            inside: of(at_least::<T>(inside, outside)),
             outside: of(outside),
             fresh: of(fresh),
             along: of(along),
@@ -178,6 +183,9 @@ impl<V: Vector> Step<V> {
     #[inline(always)]
     fn plain(&self, g: V, v: &mut V) -> V {
         average_square_lanes(self.share, g, v);
+        if V::CAREFUL {
+            return self.fresh * g / (self.root_of(*v, V::splat(V::Elem::ZERO)) + self.outside);
+        }
         self.fresh * g / (self.scale.fma(*v, self.inside).sqrt() + self.outside)
     }
 
@@ -186,9 +194,22 @@ impl<V: Vector> Step<V> {
         average_square_lanes(self.share, g, v);
         average_lanes(self.share, g, a);
         let mean = *a * self.scale;
+        if V::CAREFUL {
+            return self.fresh * g / (self.root_of(*v, mean) + self.outside);
+        }
         // A variance that rounding has made negative is none.
         let variance = (*v * self.scale - mean * mean).max(V::splat(V::Elem::ZERO));
         self.fresh * g / ((variance + self.inside).sqrt() + self.outside)
+    }
+
+    /// The root of the variance of gradients with this average square and this mean, where their squares may overflow.
+    #[inline(always)]
+    fn root_of(&self, square: V, mean: V) -> V {
+        let (down, up) = scaling::<V::Elem>();
+        let (down, up) = (V::splat(down), V::splat(up));
+        let mean = mean / up;
+        let variance = (square * down * self.scale - mean * mean).max(V::splat(V::Elem::ZERO));
+        (variance + self.inside * down).sqrt() * up
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Rprop.
 
 use crate::optim::options::{LIBRARY_DECAY, NO_DECAY, Opt, Options, POSITIVE, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -12,14 +12,14 @@ pub static RPROP: Spec = Spec {
     name: "Rprop",
     summary: "Resilient propagation: step sizes from the signs of successive gradients. For full batches.",
     notes: "\
-With s starting at lr and q at zero, and low, high = step_sizes::
+With low, high = step_sizes, s starting at clip(lr, low, high) and q at zero::
 
     s <- clip(s * etas[1], low, high)  where g * q > 0
     s <- clip(s * etas[0], low, high)  where g * q < 0, and g <- 0 there
     p <- p - s * sign(g)
     q <- g
 
-The learning rate is only the first step size. With `late` (\"optax\") each update is made one step later, and not at all
+The learning rate is only the first step size (which \"optax\" does not clip). With `late` (\"optax\") each update is made one step later, and not at all
 where the sign has changed meanwhile.",
     reference: "Riedmiller and Braun, A direct adaptive method for faster backpropagation learning: the RPROP algorithm \
 (1993).",
@@ -64,10 +64,15 @@ impl Rule for Rprop {
         vec![Slot::zeros("step_size"), Slot::zeros("previous")]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.lr.max(self.step_sizes.1)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
+        let first = if self.late { context.lr } else { context.lr.max(self.step_sizes.0).min(self.step_sizes.1) };
         Step {
-            first: (context.t == 1).then_some(of(context.lr)),
+            first: (context.t == 1).then_some(of(first)),
             shrink: of(self.etas.0),
             grow: of(self.etas.1),
             low: of(self.step_sizes.0),

@@ -1,8 +1,8 @@
 //! Schedule-free gradient descent and AdamW.
 
-use super::moments::{average_square, share};
+use super::moments::{at_least, average_square, root, share};
 use crate::optim::options::{COUNT, Decay, INSIDE_UNIT, NO_DECAY, NON_NEGATIVE, Opt, Options, Range, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -108,8 +108,8 @@ pub struct Step<T> {
     keep: T,
     rest: T,
     of_z: T,
-    /// Share of the squared gradient, scale of v, eps.
-    second: Option<(T, T, T)>,
+    /// Share of the squared gradient, scale of v, what is added inside the root, eps.
+    second: Option<(T, T, T, T)>,
 }
 
 impl Rule for ScheduleFree {
@@ -160,6 +160,16 @@ impl Rule for ScheduleFree {
         }
     }
 
+    fn needs_params(&self) -> bool {
+        true
+    }
+
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        let step = most.over(self.second.map_or(1.0, |second| second.eps.min(1.0)));
+        // Averages of parameters, of which there are two.
+        4.0 * (step + most.lr * most.decay * most.params + most.params)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, memory: &mut [f64]) -> Step<T> {
         let warmed = |steps: u64| context.lr * self.warmup.map_or(1.0, |warmup| (steps as f64 / warmup).min(1.0));
         let lr = warmed(if self.warmup_from_one { context.t } else { context.t - 1 });
@@ -174,7 +184,9 @@ impl Rule for ScheduleFree {
             keep: of(1.0 - c),
             rest: of(1.0 - b),
             of_z: of(b * c + 1.0 - b),
-            second: self.second.map(|s| (share(s.b2), of(1.0 / context.bias_correction(s.b2)), of(s.eps))),
+            second: self.second.map(|Second { b2, eps }| {
+                (share(b2), of(1.0 / context.bias_correction(b2)), of(at_least::<T>(0.0, eps)), of(eps))
+            }),
         }
     }
 
@@ -189,9 +201,9 @@ impl Rule for ScheduleFree {
         };
         match second {
             None => run.each(|y, g, [z]| follow(y, z, g)),
-            Some((share, scale, eps)) => run.each(|y, g, [z, v]| {
+            Some((share, scale, inside, eps)) => run.each(|y, g, [z, v]| {
                 average_square::<T, I>(share, g, v);
-                follow(y, z, g / ((*v * scale).sqrt() + eps));
+                follow(y, z, g / (root::<T, I>(*v, scale, inside) + eps));
             }),
         }
     }

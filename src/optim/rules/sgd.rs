@@ -1,7 +1,7 @@
 //! Gradient descent: plain, with momentum in four dialects, Nesterov.
 
 use crate::optim::options::{Choice, DECAY_RATE, LIBRARY_DECAY, NO_DECAY, Opt, Options, Spec, UNIT, Value, choice};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -133,6 +133,10 @@ impl Rule for Sgd {
 
     fn slots(&self) -> Vec<Slot> {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros("velocity")] }
+    }
+
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.over(1.0) * 2.0 / (1.0 - self.momentum)
     }
 
     fn begin<T: Scalar>(&self, StepContext { t, lr }: StepContext, _memory: &mut [f64]) -> Step<T> {

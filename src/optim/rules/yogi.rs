@@ -1,8 +1,8 @@
 //! Yogi.
 
-use super::moments::{Shares, average};
+use super::moments::{Shares, at_least, average, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
-use crate::optim::rule::{Rule, StepContext};
+use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
 use crate::scalar::Scalar;
@@ -65,13 +65,17 @@ impl Rule for Yogi {
         vec![Slot::filled("m", self.initial), Slot::filled("v", self.initial)]
     }
 
+    fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
+        most.over(self.eps_root.sqrt() + self.eps)
+    }
+
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let ((b1, b2), of) = (self.betas, T::from_f64);
         Step {
             shares: Shares::new(self.betas),
             rate: of(context.lr / context.bias_correction(b1)),
             scale: of(1.0 / context.bias_correction(b2)),
-            inside: of(self.eps_root),
+            inside: of(at_least::<T>(self.eps_root, self.eps)),
             eps: of(self.eps),
         }
     }
@@ -83,7 +87,7 @@ impl Rule for Yogi {
             average::<T, I>(shares.first, g, m);
             let (square, change) = (g * g, shares.second * g * g);
             *v += if *v < square { change } else { -change };
-            *p -= rate * *m / ((*v * scale + inside).sqrt() + eps);
+            *p -= rate * *m / (root::<T, I>(*v, scale, inside) + eps);
         });
     }
 }

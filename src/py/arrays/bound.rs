@@ -23,6 +23,8 @@ pub struct Arrays<T> {
     grads: Vec<Walk>,
     /// Where each tensor begins among all elements, then their number.
     offsets: Vec<usize>,
+    /// Whether some parameters are of `float16`.
+    narrow: bool,
     /// The addresses that parameters take.
     extents: Extents,
     /// Copies of gradients that share memory with parameters.
@@ -51,7 +53,8 @@ impl<T: Scalar> Arrays<T> {
         }
         let extents = Extents::disjoint(arrays)?;
         let grads = vec![Walk::empty(); params.len()];
-        Ok(Arrays { params, grads, offsets, extents, copies: vec![], rows: vec![], positions: vec![] })
+        let narrow = params.iter().any(|param| param.element == Element::F16);
+        Ok(Arrays { params, grads, offsets, narrow, extents, copies: vec![], rows: vec![], positions: vec![] })
     }
 
     /// Number of arrays.
@@ -187,8 +190,8 @@ impl<T: Scalar> Arrays<T> {
     /// for all others. Between `verify` and the end of the views no Python may run in this thread; every gradient must be kept
     /// alive, and nobody may write to gradients or touch parameters.
     pub unsafe fn views(&mut self) -> Views<'_, T> {
-        let Arrays { params, grads, offsets, rows, positions, .. } = &*self;
-        Views::new(params, grads, rows, offsets, if rows.is_empty() { offsets } else { positions })
+        let Arrays { params, grads, offsets, narrow, rows, positions, .. } = &*self;
+        Views::new(params, grads, rows, offsets, if rows.is_empty() { offsets } else { positions }, *narrow)
     }
 
     /// Has NumPy refuse to resize parameters and gradients for as long as the pins are there.

@@ -2,6 +2,9 @@
 //!
 //! Both directions work without denormal `f32` numbers, which are flushed while a step is made.
 
+/// Numbers up to this are rounded to a finite `float16`.
+pub const LARGEST_HALF: f64 = 65519.0;
+
 /// The same number.
 #[inline]
 pub fn widened(half: u16) -> f32 {

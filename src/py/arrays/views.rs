@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::fields::Element;
+use super::half::LARGEST_HALF;
 use super::param::Param;
 use super::row_gradient::RowGradient;
 use super::walk::Walk;
@@ -19,6 +21,8 @@ pub struct Views<'a, T> {
     rows: &'a [Option<RowGradient<T>>],
     offsets: &'a [usize],
     positions: &'a [usize],
+    /// Whether some parameters are of `float16`.
+    narrow: bool,
     range: Range<usize>,
     element: PhantomData<&'a mut [T]>,
 }
@@ -31,16 +35,17 @@ unsafe impl<T: Sync> Sync for Views<'_, T> {}
 
 impl<'a, T: Scalar> Views<'a, T> {
     /// All of them: for each parameter where it and its gradient are, or the gradient of some rows; where each tensor begins
-    /// among all elements (`offsets`) and its gradient among all gradients (`positions`).
+    /// among all elements (`offsets`) and its gradient among all gradients (`positions`). `narrow` is whether some are of `float16`.
     pub fn new(
         params: &'a [Param],
         grads: &'a [Walk],
         rows: &'a [Option<RowGradient<T>>],
         offsets: &'a [usize],
         positions: &'a [usize],
+        narrow: bool,
     ) -> Self {
         let range = 0..positions[positions.len() - 1];
-        Views { params, grads, rows, offsets, positions, range, element: PhantomData }
+        Views { params, grads, rows, offsets, positions, narrow, range, element: PhantomData }
     }
 
     /// A tensor's gradient, where it has only some rows.
@@ -68,8 +73,8 @@ impl<'a, T: Scalar> Views<'a, T> {
 impl<T: Scalar> Tensors<T> for Views<'_, T> {
     fn split_at(self, position: usize) -> (Self, Self) {
         assert!(self.range.start <= position && position <= self.range.end);
-        let Views { params, grads, rows, offsets, positions, range, element } = self;
-        let view = |range| Views { params, grads, rows, offsets, positions, range, element };
+        let Views { params, grads, rows, offsets, positions, narrow, range, element } = self;
+        let view = |range| Views { params, grads, rows, offsets, positions, narrow, range, element };
         (view(range.start..position), view(position..range.end))
     }
 
@@ -180,5 +185,17 @@ impl<T: Scalar> Gradients<T> for Views<'_, T> {
 
     fn gradient_name(&self, tensor: usize) -> String {
         format!("grads{}", self.params[tensor].path)
+    }
+
+    fn param_name(&self, tensor: usize) -> String {
+        format!("params{}", self.params[tensor].path)
+    }
+
+    fn has_narrow(&self) -> bool {
+        self.narrow
+    }
+
+    fn limit(&self, tensor: usize) -> Option<f64> {
+        (self.params[tensor].element == Element::F16).then_some(LARGEST_HALF)
     }
 }

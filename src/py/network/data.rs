@@ -2,20 +2,21 @@
 
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::inputs::BorrowedInputs;
 use crate::cores::cores;
 use crate::error::Error;
 use crate::kernels::loss::Targets;
 use crate::mlp::Network;
-use crate::mlp::data::Data;
+use crate::mlp::data::{Data, Weights};
 use crate::pool;
 use crate::py::precision::Precision;
 
 /// Classes that a thread checks together, in about 0.1 ms.
 const CHECKED_TOGETHER: usize = 256 * 1024;
 
-/// Rows as they come from Python, all checked and converted there: inputs, targets, weights.
+/// Rows as they come from Python, all checked and converted there: inputs, targets, weights, which may come with their unit.
 pub type GivenRows<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Their borrowed arrays.
@@ -24,7 +25,8 @@ pub struct BorrowedRows<'py, T: Precision> {
     /// How many threads may check them; None for as many as there are cores.
     threads: Option<usize>,
     targets: BorrowedTargets<'py, T>,
-    weights: Option<PyReadonlyArray1<'py, T>>,
+    /// With their unit.
+    weights: Option<(PyReadonlyArray1<'py, T>, f64)>,
 }
 
 enum BorrowedTargets<'py, T: Precision> {
@@ -45,19 +47,22 @@ impl<'py, T: Precision> BorrowedRows<'py, T> {
             return Err(Error::value("X", format!("{rows} rows"), "of fewer than 2^32 rows").into());
         }
         let targets = BorrowedTargets::new(network, targets, rows, threads)?;
-        let weights: Option<PyReadonlyArray1<T>> = weights.as_ref().map(|weights| weights.extract()).transpose()?;
-        if let Some(weights) = &weights {
+        let weights = weights.as_ref().map(weights_in_unit::<T>).transpose()?;
+        if let Some((weights, _)) = &weights {
             check_shape("sample_weight", weights.shape(), &[rows])?;
         }
         Ok(BorrowedRows { x, threads, targets, weights })
     }
 
-    pub fn data(&self) -> PyResult<Data<'_, T>> {
+    pub fn data<'a>(&'a self) -> PyResult<Data<'a, T>> {
         let targets = match &self.targets {
             BorrowedTargets::Classes(classes) => Targets::Classes(classes.as_slice()?),
             BorrowedTargets::Values(values) => Targets::Values(values.as_slice()?),
         };
-        let weights = self.weights.as_ref().map(|weights| weights.as_slice()).transpose()?;
+        let in_unit = |(values, unit): &'a (PyReadonlyArray1<'py, T>, f64)| {
+            PyResult::Ok(Weights { values: values.as_slice()?, unit: *unit })
+        };
+        let weights = self.weights.as_ref().map(in_unit).transpose()?;
         Ok(Data { x: self.x.view(self.threads)?, targets, weights })
     }
 }
@@ -80,6 +85,14 @@ impl<'py, T: Precision> BorrowedTargets<'py, T> {
         }
         check_shape("y", classes.shape(), &[rows])?;
         Ok(BorrowedTargets::Classes(classes))
+    }
+}
+
+/// Weights, and their unit: 1 where they come alone.
+fn weights_in_unit<'py, T: Precision>(given: &Bound<'py, PyAny>) -> PyResult<(PyReadonlyArray1<'py, T>, f64)> {
+    match given.cast::<PyTuple>() {
+        Ok(pair) => Ok(pair.extract()?),
+        Err(_) => Ok((given.extract()?, 1.0)),
     }
 }
 

@@ -28,6 +28,7 @@ impl FitOptions {
             batch_size: given.optional("batch_size")?,
             epochs: given.required("epochs")?,
             first_epoch: given.required("first_epoch")?,
+            epochs_before: given.optional("epochs_before")?.unwrap_or(0),
             start: given.optional("start")?.map_or_else(Position::default, position),
             shuffle: given.required("shuffle")?,
             seed: given.required("seed")?,

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::error::Result;
 use crate::mlp::trainer::{Epoch, Monitor, Position};
+use crate::simd::FlushDenormals;
 use crate::stop::Stop;
 
 /// What an epoch brought.
@@ -94,7 +95,8 @@ fn reason(py: Python<'_>, raised: &PyErr) -> Stop {
 impl Monitor for Watch {
     fn tick(&mut self) -> Option<Stop> {
         let late = self.start.elapsed().as_secs_f64() >= self.max_seconds;
-        Python::attach(|py| self.heed(py, py.check_signals().map(|()| late.then_some(Stop::MaxTime))))
+        let look = |py: Python<'_>| self.heed(py, py.check_signals().map(|()| late.then_some(Stop::MaxTime)));
+        FlushDenormals::pause(|| Python::attach(look))
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
@@ -104,9 +106,10 @@ impl Monitor for Watch {
         self.records.push(record);
         // Without a callback there is no need to wait for the GIL.
         self.on_epoch.as_ref()?;
-        Python::attach(|py| {
+        let show = |py: Python<'_>| {
             let wish = self.call_back(py, record);
             self.heed(py, wish)
-        })
+        };
+        FlushDenormals::pause(|| Python::attach(show))
     }
 }
