@@ -5,6 +5,7 @@
 //! step together with the fused update of a run of elements, and [`driver`] makes a whole step.
 
 mod averages;
+mod begun;
 mod books;
 mod calm;
 mod config;
