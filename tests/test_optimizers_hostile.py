@@ -1,6 +1,7 @@
 """What an optimizer is given may be code of the user's: it may do anything to arrays, fail, or look back."""
 
 import collections.abc
+import contextlib
 import copy
 import gc
 import pickle
@@ -480,3 +481,105 @@ def test_numpy_resizes_nothing_that_a_training_works_on():
     net.fit(X, y, optimizer=sc.SGD(lr=lr), batch_size=4, epochs=1)
     assert len(refused) == 4
     assert X.shape == (8, 3)
+
+
+def test_a_group_that_is_no_longer_there_says_so():
+    opt = sc.SGD([{"params": np.ones(1)}, {"params": np.ones(2)}], lr=0.1)
+    group = opt.param_groups[1]
+    opt.__setstate__(sc.SGD(np.ones(1)).__reduce__()[2])
+    for use in (
+        lambda: group["lr"],
+        lambda: group.keys(),
+        lambda: group["params"],
+        lambda: repr(group),
+        lambda: len(group),
+    ):
+        with pytest.raises(RuntimeError, match="this parameter group is no longer one of its optimizer's"):
+            use()
+    with pytest.raises(RuntimeError, match="this parameter group is no longer one of its optimizer's"):
+        group["lr"] = 0.5
+
+
+JUNK = [
+    None,
+    -1,
+    3,
+    2.5,
+    float("nan"),
+    "x",
+    b"x",
+    [],
+    [[]],
+    (),
+    {},
+    {"a": 1},
+    object(),
+    2**70,
+    True,
+    [0, 5],
+    [0, 0, 1],
+]
+JUNK += [
+    np.ones(3),
+    np.ones((2, 2)),
+    [np.ones(2)],
+    {"w": np.ones(2)},
+    lambda *_: True,
+    [{}],
+    [{}, {}],
+    ["*"],
+    [None, None],
+]
+
+
+def made():
+    """One optimizer of each kind."""
+    a, b = np.ones((2, 2)), np.ones(3)
+    yield sc.Adam(lr=0.1)
+    yield sc.Adam([{"params": "*.b", "lr": 0.5}, {"params": ["c", "d"]}])
+    yield sc.Adam({"a": a, "b": b}, ema=0.9, lr=sc.schedules.plateau(0.1))
+    yield sc.NAdam([{"params": [a]}, {"params": {"x": b}, "lr": 0.0}])
+    yield sc.SGD([{"params": "b*"}], momentum=0.9).bind({"a": a, "b": b})
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_no_state_of_a_pickle_brings_a_panic(kind):
+    rng, outcomes = random.Random(kind), collections.Counter()
+    for _ in range(2000):
+        opt = list(made())[kind]
+        parts = dict(opt.__reduce__()[2])
+        for name in rng.sample(sorted(parts), rng.choice([1, 1, 2])):
+            change(parts, name, rng)
+        before = repr(opt)
+        try:
+            opt.__setstate__(parts)
+        except Exception:
+            outcomes["refused"] += 1
+            assert repr(opt) == before
+            continue
+        outcomes["taken"] += 1
+        # Whatever it is now, it does not crash.
+        for use in (
+            repr,
+            lambda o: o.step([np.ones(2)]),
+            lambda o: [dict(g) for g in o.param_groups],
+            copy.deepcopy,
+        ):
+            with contextlib.suppress(Exception):
+                use(opt)
+    assert outcomes["refused"] > 100
+
+
+def change(tree, key, rng):
+    """Replace something in a tree by something else, or take it out."""
+    inner = tree[key]
+    if isinstance(inner, dict) and inner and rng.random() < 0.6:
+        tree[key] = dict(inner)
+        change(tree[key], rng.choice(sorted(inner)), rng)
+    elif isinstance(inner, list | tuple) and inner and rng.random() < 0.6:
+        tree[key] = list(inner)
+        change(tree[key], rng.randrange(len(inner)), rng)
+    elif rng.random() < 0.2:
+        del tree[key]
+    else:
+        tree[key] = rng.choice(JUNK)

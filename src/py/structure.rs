@@ -87,6 +87,15 @@ impl Structure {
         }
     }
 
+    /// The number of arrays.
+    pub fn count(&self) -> usize {
+        match self {
+            Structure::Leaf => 1,
+            Structure::Sequence(items) => items.iter().map(Structure::count).sum(),
+            Structure::Mapping(items) => items.iter().map(|(_, item)| item.count()).sum(),
+        }
+    }
+
     /// The names of the arrays, such as "encoder.w" and "0"; of one array alone, "".
     pub fn names(&self, py: Python<'_>, path: &str, names: &mut Vec<String>) -> PyResult<()> {
         let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };

@@ -231,12 +231,23 @@ impl RecipeOrBinding {
     }
 }
 
+impl PyOptimizer {
+    /// Refuses a group that was there once: the optimizer has been given another state since.
+    pub fn expect_group(&self, group: usize) -> PyResult<()> {
+        match group < self.inner.len() {
+            true => Ok(()),
+            false => Err(PyRuntimeError::new_err("this parameter group is no longer one of its optimizer's")),
+        }
+    }
+}
+
 /// The learning rate of a group's next step, before its factor. A function that gives it may look at the optimizer, and
 /// change it.
 pub fn next_lr(optimizer: &Bound<'_, PyOptimizer>, group: usize) -> PyResult<f64> {
     let (schedule, steps);
     {
         let this = reading(optimizer)?;
+        this.expect_group(group)?;
         (schedule, steps) = (this.inner.config(group).schedule().clone(), this.inner.counts().steps);
     }
     Ok(schedule.value(steps as f64)?)

@@ -20,7 +20,8 @@ impl ParamGroup {
         if key == "lr" {
             return Ok(next_lr(self.optimizer.bind(py), self.index)?.into_pyobject(py)?.into_any());
         }
-        let inner = &reading(self.optimizer.bind(py))?.inner;
+        let this = self.optimizer(py)?;
+        let inner = &this.inner;
         let name = inner.extras(self.index).name.as_ref();
         match key {
             "params" => self.params(py, inner),
@@ -38,12 +39,15 @@ impl ParamGroup {
             let message = format!("{key} of a group cannot be replaced: make a new optimizer");
             return Err(PyValueError::new_err(message));
         }
-        writing(self.optimizer.bind(value.py()))?.inner.set(self.index, key, value)
+        let mut this = writing(self.optimizer.bind(value.py()))?;
+        this.expect_group(self.index)?;
+        this.inner.set(self.index, key, value)
     }
 
     /// The keys: "params", "name" where the group has one, "lr" and the options.
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<&'static str>> {
-        let inner = &reading(self.optimizer.bind(py))?.inner;
+        let this = self.optimizer(py)?;
+        let inner = &this.inner;
         let name = inner.extras(self.index).name.as_ref().map(|_| "name");
         let options = inner.config(self.index).options().iter().map(|(option, _)| option.name);
         Ok(["params"].into_iter().chain(name).chain(["lr"]).chain(options).collect())
@@ -74,6 +78,13 @@ impl ParamGroup {
     /// The group of that number.
     pub fn new(optimizer: &Bound<'_, PyOptimizer>, index: usize) -> Self {
         ParamGroup { optimizer: optimizer.clone().unbind(), index }
+    }
+
+    /// The optimizer, to be looked at.
+    fn optimizer<'py>(&self, py: Python<'py>) -> PyResult<PyRef<'py, PyOptimizer>> {
+        let this = reading(self.optimizer.bind(py))?;
+        this.expect_group(self.index)?;
+        Ok(this)
     }
 
     /// Its arrays; of a recipe, what selects them.

@@ -72,13 +72,19 @@ impl<'py> Plan<'py> {
         let mut arrays = vec![];
         let structure = Structure::of("params", params, "", &mut arrays)?;
         let names = names_of(params.py(), &structure, arrays.len(), Some(names))?;
-        let parts = match &structure {
-            _ if grouping != Grouping::Parts => groups.len(),
-            Structure::Leaf => 0,
-            Structure::Sequence(parts) => parts.len(),
-            Structure::Mapping(parts) => parts.len(),
+        let parts: Vec<&Structure> = match &structure {
+            _ if grouping != Grouping::Parts => vec![],
+            Structure::Leaf => vec![],
+            Structure::Sequence(parts) => parts.iter().collect(),
+            Structure::Mapping(parts) => parts.iter().map(|(_, part)| part).collect(),
         };
-        if parts != groups.len() || group_of.len() != arrays.len() || group_of.iter().any(|&group| group >= parts) {
+        let of_parts = (0..).zip(&parts).flat_map(|(group, part)| std::iter::repeat_n(group, part.count()));
+        let fits = match grouping {
+            Grouping::One => groups.len() == 1 && group_of.iter().all(|&group| group == 0),
+            Grouping::Parts => groups.len() == parts.len() && of_parts.eq(group_of.iter().copied()),
+            Grouping::Selections => group_of.iter().all(|&group| group < groups.len()),
+        };
+        if !fits || group_of.len() != arrays.len() {
             let expected = format!("the groups of {} arrays, below {}", arrays.len(), groups.len());
             return Err(Error::value("group_of", format!("{group_of:?}"), expected).into());
         }
