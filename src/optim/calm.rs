@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::config::Config;
 use super::group_step::GroupStep;
 use super::options::Decay;
-use super::rule::{Most, SumScope};
+use super::rule::Most;
 use super::slot::Initial;
 use crate::scalar::Scalar;
 
@@ -31,13 +31,12 @@ pub enum Care {
 impl Care {
     /// Of a step that is calm up to a gradient, for one whose largest element is `largest`.
     pub fn of<T: Scalar>(calm: f64, largest: f64) -> Care {
+        if largest <= calm {
+            return Care::None;
+        }
         // Below, no square of a gradient and no correction of its average overflows.
         let careful = T::MAX.to_f64().sqrt() / 4.0;
-        match largest {
-            _ if largest <= calm => Care::None,
-            _ if largest <= careful => Care::Rehearse,
-            _ => Care::Careful,
-        }
+        if largest <= careful { Care::Rehearse } else { Care::Careful }
     }
 }
 
@@ -58,8 +57,10 @@ impl Peaks {
 }
 
 /// The largest parameters beside which a step can be calm that depends on them.
+#[inline]
 pub(super) fn large<T: Scalar>() -> f64 {
-    (T::MAX.to_f64().log2() * 7.0 / 16.0).exp2()
+    // 7 sixteenths of the exponents.
+    if T::SIGNIFICAND_BITS == f32::MANTISSA_DIGITS { 7.205_759_403_792_794e16 } else { 7.268_387_242_956_069e134 }
 }
 
 /// What is known of a group's next steps.
@@ -69,6 +70,8 @@ pub(super) struct Calm {
     known: bool,
     /// The largest learning rate for which `gradient` holds; negative where it is not known yet.
     lr: f64,
+    /// The first number that the rule remembers, if any, when it was asked.
+    memory: f64,
     /// Up to which gradient steps are calm.
     gradient: f64,
     /// Set by an update that leaves a parameter that is [`large`], where steps depend on parameters.
@@ -88,6 +91,7 @@ impl Calm {
         Calm {
             known: fresh && !needs_params && config.slots().iter().all(small),
             lr: -1.0,
+            memory: 0.0,
             gradient: 0.0,
             grown: needs_params.then(Arc::default),
         }
@@ -105,7 +109,7 @@ impl Calm {
             grown.store(false, Ordering::Relaxed);
             self.known = false;
         }
-        if step.lr > self.lr || step.sum_scope != SumScope::Nothing {
+        if step.lr > self.lr || memory.first().is_some_and(|&number| number > 2.0 * self.memory) {
             self.ask(config, step, memory);
         }
         // Decay that turns parameters round may make them larger.
@@ -125,7 +129,7 @@ impl Calm {
         let gradient = (1..=15).rev().map(|n| (bits * f64::from(n) / 32.0).exp2()).find(is_calm).unwrap_or(-1.0);
         // State that older steps have left may be too large now.
         self.known &= self.lr < 0.0 || gradient >= self.gradient;
-        (self.lr, self.gradient) = (lr, gradient);
+        (self.lr, self.memory, self.gradient) = (lr, memory.first().copied().unwrap_or(0.0), gradient);
     }
 
     /// How far a step moves an element at most, with learning rates up to `lr`.
@@ -145,5 +149,32 @@ impl Calm {
     /// Nothing is known of the state any more.
     pub fn forget(&mut self) {
         self.known = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_finite_number_becomes_infinite_by_a_calm_step() {
+        fn check<T: Scalar>() {
+            let limit = T::MAX.to_f64().log2() - f64::from(T::SIGNIFICAND_BITS) - 24.0;
+            let most = T::from_f64(limit.exp2());
+            assert!(most > T::ZERO && T::MAX + most == T::MAX && -T::MAX - most == -T::MAX);
+            // Products of parameters are far from the largest number.
+            assert!(large::<T>() < (T::MAX.to_f64().log2() / 2.0).exp2() && large::<T>().log2().fract() == 0.0);
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn how_careful_a_step_must_be_follows_from_its_gradient() {
+        assert_eq!(Care::of::<f32>(1e10, 1e10), Care::None);
+        assert_eq!(Care::of::<f32>(1e10, 2e10), Care::Rehearse);
+        assert_eq!(Care::of::<f32>(1e10, 1e19), Care::Careful);
+        assert_eq!(Care::of::<f32>(-1.0, 0.0), Care::Rehearse);
+        assert_eq!(Care::of::<f32>(1e10, f64::NAN), Care::Careful);
     }
 }

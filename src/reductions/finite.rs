@@ -54,7 +54,11 @@ impl<T: Scalar> Kernel for Squares<'_, T> {
         }
         let mut sum = [T::ZERO; MOST_LANES];
         ((sums[0] + sums[1]) + (sums[2] + sums[3])).put(&mut sum);
-        sum[..lanes].iter().map(|sum| sum.to_f64()).sum()
+        for half in [8, 4, 2, 1] {
+            let (low, high) = sum.split_at_mut(half);
+            low.iter_mut().zip(high).for_each(|(low, &mut high)| *low += high);
+        }
+        sum[0].to_f64()
     }
 }
 
