@@ -31,7 +31,7 @@ def weights_of(model):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden_layer_sizes": (8.5,)}, "hidden_layer_sizes must be integers, got 8.5"),
+        ({"hidden_layer_sizes": (8.5,)}, "hidden_layer_sizes must be an integer, got 8.5"),
         ({"hidden_layer_sizes": "8"}, "hidden_layer_sizes"),
         ({"scoring": "acuracy"}, "acuracy"),
         ({"callbacks": ["print"]}, "callbacks must be functions, got 'print'"),

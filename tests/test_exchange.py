@@ -78,7 +78,7 @@ class TestTorch:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda state: state.pop("2.weight"), "there must be weights of 3 layers, got 2"),
+            (lambda state: state.pop("2.weight"), "must have weights of 3 layers, got 2"),
             (
                 lambda state: state.update({"2.weight": np.ones((8, 6))}),
                 r"weights of layer 2 must be of shape \(8, 6\), got \(6, 8\)",

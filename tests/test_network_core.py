@@ -15,7 +15,7 @@ def fit(on_epoch=None, validation=None, **options):
     net = sc.MLP([2, 3, 1], activation="tanh")
     optimizer = sc.SGD(lr=0.05).bind(net.params)
     core = _schuss.Network(**SPEC)
-    return core.fit(net.theta, optimizer, (X, Y, None), validation, {**OPTIONS, **options}, on_epoch)
+    return core.fit(net.theta, optimizer, (X, Y, None), validation, {**OPTIONS, **options}, on_epoch)[:3]
 
 
 def test_each_epoch_is_one_record_for_the_callback_and_in_the_result():

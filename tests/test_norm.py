@@ -211,7 +211,7 @@ def test_a_norm_of_torch_without_bias_is_that_of_the_root_mean_square():
     before = other.theta.copy()
     with pytest.raises(ValueError, match="biases of module '1' must be None: it has none, got an array"):
         sc.exchange.load_torch(other, {**state, "1.bias": np.ones(5)})
-    with pytest.raises(ValueError, match="there must be weights of 2 layers, got 3"):
+    with pytest.raises(ValueError, match="must have weights of 2 layers, got 3"):
         sc.exchange.load_torch(sc.MLP([3, 5, 2]), state)
     np.testing.assert_array_equal(other.theta, before)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_sequence
+from ._checks import check_sequence, shown
 
 if TYPE_CHECKING:
     from .history import History
@@ -51,7 +51,7 @@ def as_list(callbacks: Callable[..., Any] | Iterable[Callable[..., Any]] | None)
     every = check_sequence("callbacks", () if callbacks is None else callbacks, "functions")
     for callback in every:
         if not callable(callback):
-            raise TypeError(f"callbacks must be functions, got {callback!r}")
+            raise TypeError(f"callbacks must be functions, got {shown(callback)}")
     return every
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_count, check_number
+from ._checks import check_count, check_number, shown
 from ._files import read_tree, write_tree
 
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ class Checkpoint:
 def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | None:
     """What the arguments `checkpoint`, `checkpoint_every` and `resume` ask for; None without a file."""
     if not isinstance(resume, bool | np.bool_):
-        raise TypeError(f"resume must be True or False, got {resume!r}")
+        raise TypeError(f"resume must be True or False, got {shown(resume)}")
     if path is None:
         if resume:
             raise ValueError("resume must be False without a checkpoint to resume from, got True")
         if every is not None:
-            raise ValueError(f"checkpoint_every must be None without a checkpoint, got {every!r}")
+            raise ValueError(f"checkpoint_every must be None without a checkpoint, got {shown(every)}")
         return None
     if not isinstance(path, str | PathLike):
-        raise TypeError(f"checkpoint must be a path or None, got {path!r}")
+        raise TypeError(f"checkpoint must be a path or None, got {shown(path)}")
     path = os.path.abspath(os.fsdecode(path))
     folder = os.path.dirname(path)
     if os.path.isdir(path):
@@ -119,13 +119,13 @@ def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | N
         raise PermissionError(f"checkpoint must be a file that can be written, got {path}")
     seconds, epochs = 60.0, None
     if isinstance(every, bool | np.bool_):
-        raise TypeError(f"checkpoint_every must be seconds (float) or epochs (int), got {every!r}")
+        raise TypeError(f"checkpoint_every must be seconds (float) or epochs (int), got {shown(every)}")
     if isinstance(every, int | np.integer):
         seconds, epochs = float("inf"), check_count("checkpoint_every", every)
     elif every is not None:
         seconds = check_number("checkpoint_every", every)
         if not seconds > 0:
-            raise ValueError(f"checkpoint_every must be a positive number of seconds, got {every!r}")
+            raise ValueError(f"checkpoint_every must be a positive number of seconds, got {shown(every)}")
     return Checkpoint(path, seconds, epochs, bool(resume))
 
 

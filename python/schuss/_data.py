@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._arrays import array, numbers
 from ._checks import check_count
 from ._registry import Loss
 from ._sparse import Sparse, compressed, is_sparse
@@ -110,7 +111,7 @@ def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Spars
         ready: NDArray[Any] = X
         if ready.shape[1] == takes.inputs:
             return ready
-    convert = compressed if is_sparse(X) else _numbers
+    convert = compressed if is_sparse(X) else numbers
     x = convert(f"{prefix}X", X, takes.dtype)
     if len(x.shape) != 2 or x.shape[1] != takes.inputs:
         raise ValueError(f"{prefix}X must be of shape (n_samples, {takes.inputs}), got {x.shape}")
@@ -204,62 +205,67 @@ def _reads(source: Any) -> bool:
     return hasattr(source, "read") and hasattr(source, "n_blocks")
 
 
-def _array(name: str, given: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(given)
-    except ValueError as error:  # of rows of unequal length
-        raise ValueError(f"{name} must be an array, got {type(given).__name__}: {error}") from None
-
-
-def _numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    # As it is in most loops: the rest takes longer than a small network.
-    if type(given) is np.ndarray and given.dtype == dtype and given.ndim and given.flags.c_contiguous:
-        return given
-    array = _array(name, given)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
-    return np.ascontiguousarray(array, dtype=dtype)
-
-
 def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
-    weights = _numbers(name, given, dtype if getattr(given, "dtype", None) == dtype else np.dtype(np.float64))
+    wide = dtype if getattr(given, "dtype", None) == dtype else np.dtype(np.float64)
+    weights = numbers(name, given, wide)
     if weights.shape != (rows,):
-        raise ValueError(f"{name} must be of shape ({rows},), got {weights.shape}")
-    if not (weights >= 0).all() or not 0 < weights.max() < np.inf:
-        raise ValueError(f"{name} must be finite, not negative and not all zero")
+        raise ValueError(f"{name} must be of shape ({rows},), got {np.shape(given)}")
+    # NaN is not at least 0 either.
+    if not (weights.min() >= 0 and 0 < weights.max() < np.inf):
+        got = f"numbers from {weights.min()} to {weights.max()}"
+        raise ValueError(f"{name} must be finite, not negative and not all zero, got {got}")
     return in_unit(weights, dtype)
 
 
 def _values(takes: Takes, y: Any, name: str) -> NDArray[Any]:
-    outputs = takes.outputs
-    targets = _numbers(name, y, takes.dtype)
+    outputs, loss = takes.outputs, takes.loss
+    try:
+        targets = numbers(name, y, takes.dtype)
+    except TypeError as error:
+        hint = "for classes the loss is 'cross_entropy', and y their indices from 0 on"
+        raise TypeError(f"{error}; the loss is {loss.name!r}: {hint}") from None
     if targets.ndim == 1 and outputs == 1:
         targets = targets[:, None]
     if targets.ndim != 2 or targets.shape[1] != outputs:
         also = " or (n_samples,)" if outputs == 1 else ""
-        raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}")
-    loss = takes.loss
-    if loss.targets == "numbers":
+        hint = (
+            f": for class indices the loss is 'cross_entropy', not {loss.name!r}" if targets.ndim == 1 else ""
+        )
+        raise ValueError(f"{name} must be of shape (n_samples, {outputs}){also}, got {np.shape(y)}{hint}")
+    if loss.targets == "numbers" or not targets.size:
         return targets
-    if loss.targets == "unit" and not ((targets >= 0) & (targets <= 1)).all():
-        raise ValueError(f"{name} must be from 0 to 1 for {loss.name}, got other numbers")
-    if loss.targets == "counts" and not (targets >= 0).all():
-        raise ValueError(f"{name} must not be negative for {loss.name}, got negative numbers")
+    low, high = targets.min(), targets.max()
+    # NaN is in no range.
+    if loss.targets == "unit" and not (low >= 0 and high <= 1):
+        raise ValueError(f"{name} must be from 0 to 1 for {loss.name}, got numbers from {low} to {high}")
+    if loss.targets == "counts" and not low >= 0:
+        raise ValueError(f"{name} must not be negative for {loss.name}, got numbers from {low} to {high}")
     return targets
 
 
 def _classes(takes: Takes, y: Any, name: str) -> NDArray[Any]:
-    outputs = takes.outputs
-    classes = _array(name, y)
+    expected = f"{name} must be class indices, whole numbers from 0 to {takes.outputs - 1}"
+    classes = array(name, y)
     if classes.ndim == 2 and classes.shape[1] == 1:
         classes = classes[:, 0]
     if classes.ndim != 1:
-        raise ValueError(f"{name} must be of shape (n_samples,): class indices; got {classes.shape}")
-    if classes.dtype.kind not in "iub" and not (
-        classes.dtype.kind == "f" and (classes == np.trunc(classes)).all()
-    ):
-        raise TypeError(f"{name} must be class indices, whole numbers; got dtype {classes.dtype}")
-    if classes.size and not (classes.min() >= 0 and classes.max() < outputs):
-        low, high = classes.min(), classes.max()
-        raise ValueError(f"{name} must be class indices from 0 to {outputs - 1}, got {low} to {high}")
+        got = type(y).__name__ if classes.ndim == 0 else f"shape {classes.shape}"
+        raise ValueError(f"{expected}, of shape (n_samples,), got {got}")
+    kind = classes.dtype.kind
+    if kind not in "iubf":
+        hint = "; np.unique(y, return_inverse=True) numbers labels" if kind in "OUS" else ""
+        raise TypeError(f"{expected}, got dtype {classes.dtype}{hint}")
+    if classes.size and not (classes.min() >= 0 and classes.max() < takes.outputs):
+        # NaN is the least and the largest of what it is among.
+        raise ValueError(f"{expected}, got numbers from {classes.min()} to {classes.max()}")
+    if kind == "f" and not (classes == np.trunc(classes)).all():
+        raise ValueError(f"{expected}, got {classes[classes != np.trunc(classes)][0]}")
     return np.ascontiguousarray(classes, dtype=np.uint32)
+
+
+def check_finite(rows: Rows, name: str) -> None:
+    """Refuse rows whose loss could not be looked at: it would be NaN after every epoch."""
+    for part, given in zip(("X", "y"), rows.arrays, strict=False):
+        numbers: Any = given.data if isinstance(given, Sparse) else given
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name}: {part} must be finite, got NaN or infinite numbers")

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import shown
+
 Array = NDArray[Any]
 
 
@@ -23,9 +25,9 @@ def numbers_of(place: str, value: Any, kinds: str = "f") -> Array:
         array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
     except Exception as error:  # whatever a foreign object raises
         expected = "an array or a tensor on the CPU"
-        raise TypeError(f"{place} must be {expected}, got {_short(value)}: {error}") from error
+        raise TypeError(f"{place} must be {expected}, got {shown(value)}: {error}") from error
     if array.dtype.kind not in kinds:
-        got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else _short(value)
+        got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else shown(value)
         raise TypeError(f"{place} must be an array of floating-point numbers, got {got}")
     if not np.isfinite(array).all():
         raise ValueError(f"{place} must be finite, got NaN or infinity")
@@ -39,8 +41,3 @@ def converted(place: str, array: Array, dtype: np.dtype[Any]) -> Array:
     if not np.isfinite(new).all():
         raise ValueError(f"{place} must fit into {dtype}, got {np.abs(array).max()}")
     return new
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -8,17 +8,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arrays import array as as_array
+from ._arrays import numbers
+from ._checks import check_number, check_sequence, shown
+
 Array: TypeAlias = NDArray[Any]
 Bounds: TypeAlias = tuple[Array, Array]
 
 
 def start_of(x0: ArrayLike, name: str) -> Array:
     """A fresh float array of the starting point."""
-    x = np.asarray(x0)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, got dtype {x.dtype}")
+    single = getattr(x0, "dtype", None) == np.float32
     # In C order, so that it can be handed on as a flat vector.
-    x = np.array(x, dtype=np.float32 if x.dtype == np.float32 else np.float64, order="C")
+    x = np.array(numbers(name, x0, np.dtype(np.float32 if single else np.float64))).reshape(np.shape(x0))
     if not np.isfinite(x).all():
         raise ValueError(f"{name} must be finite, got {x}")
     return x
@@ -29,9 +31,9 @@ def bounds_of(bounds: Any, x: Array) -> Bounds | None:
     if bounds is None:
         return None
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        low, high = (np.broadcast_to(np.asarray(end, dtype=float), x.shape) for end in (bounds.lb, bounds.ub))
+        low, high = (_bound(end, x) for end in (bounds.lb, bounds.ub))
     else:
-        pairs = [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds]
+        pairs = [_pair(pair) for pair in check_sequence("bounds", bounds, "pairs (min, max)")]
         if len(pairs) != x.size:
             raise ValueError(f"bounds must be {x.size} pairs, one for each variable, got {len(pairs)}")
         low, high = np.array(pairs, dtype=float).reshape(*x.shape, 2).transpose(-1, *range(x.ndim))
@@ -51,14 +53,31 @@ def length(vector: NDArray[Any]) -> float:
     return norm
 
 
+def _bound(end: Any, x: Array) -> Array:
+    array = numbers("bounds", end, np.dtype(np.float64)).reshape(np.shape(end))
+    try:
+        return np.broadcast_to(array, x.shape)
+    except ValueError:
+        raise ValueError(f"bounds must be of shape {x.shape} as x0 is, got {array.shape}") from None
+
+
+def _pair(pair: Any) -> tuple[float, float]:
+    ends = check_sequence("bounds", pair, "pairs (min, max)")
+    if len(ends) != 2:
+        raise ValueError(f"bounds must be pairs (min, max), got {shown(pair)}")
+    low, high = (None if end is None else check_number("bounds", end) for end in ends)
+    return -np.inf if low is None else low, np.inf if high is None else high
+
+
 class Function:
     """A function of x with its gradient, from whichever of SciPy's forms it came."""
 
     def __init__(self, fun: Any, jac: Any, args: tuple[Any, ...], bounds: Bounds | None) -> None:
         if not callable(fun):
             raise TypeError(f"fun must be callable, got {type(fun).__name__}")
-        if not (callable(jac) or jac in (None, True, False, "2-point", "3-point")):
-            raise ValueError(f"jac must be callable, True, None, '2-point' or '3-point', got {jac!r}")
+        named = isinstance(jac, str) and jac in ("2-point", "3-point")
+        if not (callable(jac) or jac is None or isinstance(jac, bool) or named):
+            raise ValueError(f"jac must be callable, True, None, '2-point' or '3-point', got {shown(jac)}")
         self._fun: Callable[..., Any] = fun
         self._jac = jac
         self._args = args if isinstance(args, tuple) else (args,)
@@ -119,15 +138,16 @@ class Function:
 
 def _number(value: Any) -> float:
     if isinstance(value, (tuple, list)) or np.size(value) != 1:
-        raise ValueError(f"fun must return one number, got {value!r}; with its gradient only where jac=True")
+        got = shown(value)
+        raise ValueError(f"fun must return one number, got {got}; with its gradient only where jac=True")
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"fun must return a real number, got {value!r}")
+        raise TypeError(f"fun must return a real number, got {shown(value)}")
     return float(array.reshape(()))
 
 
 def _gradient(gradient: Any, x: Array, name: str) -> Array:
-    array = np.asarray(gradient)
+    array = as_array(name, gradient)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     if array.shape != x.shape:

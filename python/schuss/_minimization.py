@@ -210,7 +210,7 @@ def together(
     runs: list[Minimization], recipe: Optimizer | LBFGS, n_threads: int | None
 ) -> list[OptimizeResult]:
     """All runs at once. An error ends all of them; so does Ctrl-C, which reaches the main thread only."""
-    with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(min(n_threads or os.cpu_count() or 1, len(runs))) as pool:
         futures = [pool.submit(run.result, recipe) for run in runs]
         with suppress(KeyboardInterrupt):
             wait(futures, return_when=FIRST_EXCEPTION)

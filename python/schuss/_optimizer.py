@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _schuss, _torch_state
 from ._files import File, describe, read_tree, write_tree
+from ._meant import did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,6 +21,25 @@ class Optimizer(_schuss.Optimizer):
     """The base of all optimizers, which update NumPy arrays in place: `SGD`, `Adam` and all others."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(self._refusal(name))
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                super().__setattr__(name, value)
+            except AttributeError:
+                if name == "lr" or not hasattr(type(self), name):
+                    raise AttributeError(self._refusal(name)) from None
+                raise
+
+    def _refusal(self, name: str) -> str:
+        options = [key for key in self.param_groups[0] if key not in ("params", "name", "lr")]
+        if name in options:
+            return f"{name!r} is an option of each group: opt.param_groups[0][{name!r}]"
+        return f"{type(self).__name__} has no attribute {name!r}{did_you_mean(name, ['lr', *options])}"
 
     def save(self, file: File) -> None:
         """Write the state to a ``.npz`` file: what `state_dict` gives, without the parameters.

@@ -53,6 +53,10 @@ class OptimizeResult(dict[str, Any]):
         Only with several starts: the result of each, in their order; the best of them is this result.
     """
 
+    # As SciPy's: an attribute and an item are one thing, so that none hides the other.
+    __setattr__ = dict.__setitem__
+    __delattr__ = dict.__delitem__
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]

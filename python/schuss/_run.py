@@ -37,6 +37,8 @@ class Trainee(Protocol):
     @property
     def optimizer(self) -> _schuss.Optimizer | LBFGS | None: ...
 
+    def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None: ...
+
 
 @dataclass
 class Progress:
@@ -211,17 +213,23 @@ class Run:
         def stepped(descent: Descent) -> Stop | None:
             net._epochs_done += 1
             progress.end_epoch()
+            core = net._core
             stop = self._after_epoch(progress.epochs, descent.value, None)
+            if net._core is not core:
+                # A callback has set `l2` or `dropout`: what is known of the old objective is of no use.
+                net._check_lbfgs(rows, None)
+                search.begin()
             self._save_if_due(progress.epochs)
             return Stop.EPOCHS if stop is None and progress.epochs == epochs else stop
 
         if self.resumed is not None:
-            self.descent = QuasiNewton.resume(recipe, net.theta, self.resumed["optimizer"])
+            search = QuasiNewton.resume(recipe, net.theta, self.resumed["optimizer"])
         else:
-            self.descent = QuasiNewton(recipe, net.theta)
-        stop = descend(self.descent, evaluate, stepped)
+            search = QuasiNewton(recipe, net.theta)
+        self.descent = search
+        stop = descend(search, evaluate, stepped)
         if stop is Stop.NOT_FINITE:
-            what = f"the loss or its gradient is not finite at the start: the loss is {self.descent.value}"
+            what = f"the loss or its gradient is not finite at the start: the loss is {search.value}"
             error = _schuss.NonFiniteError(what)
             rows.explain(error)
             raise error

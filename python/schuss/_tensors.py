@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._checks import check_sequence
+from ._checks import SHOWN, check_sequence, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +50,15 @@ def initialise(
 def per_layer(name: str, given: Any, hidden: int, kind: type) -> list[Any]:
     """One value for each hidden layer, where one for all or a sequence is given."""
     one, many = ("a name", "names") if kind is str else ("a number", "numbers")
-    if isinstance(given, kind):
+    if isinstance(given, kind) and not isinstance(given, bool):
         values = [given] * hidden
     else:
         values = check_sequence(name, given, f"{one}, or {many} for the hidden layers")
     if len(values) != hidden:
-        raise ValueError(f"{name} must be one value or {hidden}, one for each hidden layer, got {given!r}")
+        raise ValueError(
+            f"{name} must be one value or {hidden}, one for each hidden layer, got {shown(given)}"
+        )
     for value in values:
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be {many} for the hidden layers, got {value!r}")
+        if not isinstance(value, kind) or (isinstance(value, str) and len(value) > SHOWN):
+            raise TypeError(f"{name} must be {many} for the hidden layers, got {shown(value)}")
     return values

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import shown
 from ._foreign import numbers_of
 
 # Whole numbers that a float tells apart.
@@ -79,14 +80,14 @@ def parts_of(state: Any) -> tuple[list[Mapping[str, Any]], list[Entry]]:
         members = group.get("params")
         if not isinstance(members, Sequence) or not all(isinstance(index, int) for index in members):
             raise TypeError(
-                f"state['param_groups'][{number}]['params'] must be a list of numbers, got {members!r}"
+                f"state['param_groups'][{number}]['params'] must be a list of numbers, got {shown(members)}"
             )
         indices += members
     if len(set(indices)) != len(indices):
         raise ValueError("state['param_groups'] must name each parameter once")
     if others := [index for index in entries if index not in indices]:
         raise ValueError(
-            f"state['state'] must be of the parameters in the groups, {indices}, got {others[0]!r}"
+            f"state['state'] must be of the parameters in the groups, {indices}, got {shown(others[0])}"
         )
 
     def entry(index: int) -> Entry:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ._checks import check_sequence, shown
 from .history import History
-from .plots import draw_curves, new_axes
+from .plots import axes_of, check_history, draw_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,13 +150,20 @@ class TrainingCurveDisplay:
         TrainingCurveDisplay
             This one.
         """
+        check_history(self.history)
+        columns = check_sequence("columns", self.columns, "names of columns")
         name = self.name if name is None else name
+        if not isinstance(name, str | None):
+            raise TypeError(f"name must be text or None, got {shown(name)}")
         epochs = range(1, self.history.epochs + 1)
-        shown = [column for column in self.columns if column in self.history]
-        labels = {column: f"{name}: {column}" if name else column for column in shown}
-        curves = {labels[column]: (epochs, self.history[column]) for column in shown}
-        ylabel = "loss" if all(column.endswith("loss") for column in shown) else ", ".join(shown)
-        ax = ax or new_axes()
+        for column in columns:
+            if not isinstance(column, str):
+                raise TypeError(f"columns must be names of columns, got {shown(column)}")
+        there = [column for column in columns if column in self.history]
+        labels = {column: f"{name}: {column}" if name else column for column in there}
+        curves = {labels[column]: (epochs, self.history[column]) for column in there}
+        ylabel = "loss" if all(column.endswith("loss") for column in there) else ", ".join(there)
+        ax = axes_of(ax)
         before = len(ax.lines)
         draw_curves(curves, "epoch", ax, ylabel, **line_kw)
         self.ax_, self.figure_, self.lines_ = ax, ax.figure, list(ax.lines)[before:]
@@ -172,4 +180,5 @@ def _history_of(model: Any) -> History:
             return _history_of(found)
     if hasattr(model, "steps"):
         return _history_of(model.steps[-1][1])
-    raise TypeError(f"estimator must be a fitted MLPClassifier, MLPRegressor or MLP of schuss, got {model!r}")
+    expected = "a fitted MLPClassifier, MLPRegressor or MLP of schuss"
+    raise TypeError(f"estimator must be {expected}, got {shown(model)}")

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _schuss
+from ._arrays import numbers
+from ._checks import check_flag, check_number
 
 __all__ = ["ewa"]
 
@@ -43,8 +45,8 @@ def ewa(series: ArrayLike, beta: float = 0.9, bias_correction: bool = False) -> 
     >>> ewa([10.0, 10.0, 10.0], bias_correction=True)
     array([10., 10., 10.])
     """
-    averages = np.array(series, dtype=np.float64)
-    if averages.ndim != 1:
-        raise ValueError(f"series must have one dimension, got shape {averages.shape}")
-    _schuss.ewa_in_place(averages, beta, bias_correction)
+    averages = np.array(numbers("series", series, np.dtype(np.float64)))
+    if np.ndim(series) != 1:
+        raise ValueError(f"series must have one dimension, got shape {np.shape(series)}")
+    _schuss.ewa_in_place(averages, check_number("beta", beta), check_flag("bias_correction", bias_correction))
     return averages

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from ._checks import check_number, shown
+from ._extras import needed
 from ._html import history_html
 from ._stop import Stop
 
@@ -54,6 +56,11 @@ class History(Mapping[str, list[float]]):
         self._epochs = 0
         self.stopped = None
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "stopped" and not name.startswith("_"):
+            raise AttributeError(f"a History has no attribute {name!r} to set: append(...) adds to columns")
+        super().__setattr__(name, value)
+
     def append(self, **values: float | None) -> None:
         """Add an epoch.
 
@@ -63,12 +70,14 @@ class History(Mapping[str, list[float]]):
             A value per column. A column exists from its first value that is not None on; an
             epoch without one has NaN there.
         """
-        for name, value in values.items():
-            if value is not None and name not in self._columns:
+        numbers = {
+            name: check_number(name, value, nan=True) for name, value in values.items() if value is not None
+        }
+        for name in numbers:
+            if name not in self._columns:
                 self._columns[name] = [float("nan")] * self._epochs
         for name, column in self._columns.items():
-            value = values.get(name)
-            column.append(float("nan") if value is None else float(value))
+            column.append(numbers.get(name, float("nan")))
         self._epochs += 1
 
     def _restore(self, columns: Mapping[str, list[float]]) -> None:
@@ -90,8 +99,9 @@ class History(Mapping[str, list[float]]):
     def __getitem__(self, name: str) -> list[float]:
         try:
             return self._columns[name]
-        except KeyError:
-            raise KeyError(f"no column {name!r} in this history; it has {list(self._columns)}") from None
+        except (KeyError, TypeError):
+            names = list(self._columns)
+            raise KeyError(f"no column {shown(name)} in this history; it has {names}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -121,7 +131,8 @@ class History(Mapping[str, list[float]]):
         ImportError
             If pandas is not installed.
         """
-        import pandas
+        with needed("History.to_frame", "pandas", "notebook"):
+            import pandas
 
         return pandas.DataFrame(self._columns, index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
 

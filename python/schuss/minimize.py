@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from . import optimizers
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
+from ._checks import check_count, check_flag, check_number, check_sequence, check_threads
 from ._function import Array, Function, bounds_of, start_of
 from ._minimization import Minimization, Rules, Saved, together
 from ._optimizer import Optimizer
@@ -135,8 +136,8 @@ def minimize(
     >>> result.message
     'The step size 0.000893 is no larger than min_step = 0.001.'
     """
-    for name, value in (("hess", hess), ("hessp", hessp), ("constraints", constraints or None)):
-        if value is not None:
+    for name, value in (("hess", hess), ("hessp", hessp), ("constraints", constraints)):
+        if value is not None and not (isinstance(value, (tuple, list, dict)) and not value):
             raise ValueError(f"{name} must be None or empty: these methods use the gradient only")
     recipe = _recipe(optimizer)
     if tol is not None and min_step is not None:
@@ -144,15 +145,13 @@ def minimize(
     min_step = tol if min_step is None else min_step
     if min_step is None:
         min_step = 0.0 if isinstance(recipe, LBFGS) else 1e-3
-    max_steps = max_steps if maxiter is None else maxiter
-    for name, number, least in (
-        ("min_step", min_step, 0),
-        ("max_steps", max_steps, 0),
-        ("max_time", 0 if max_time is None else max_time, 0),
-        ("n_threads", 1 if n_threads is None else n_threads, 1),
-    ):
-        if not number >= least:
-            raise ValueError(f"{name} must be at least {least}, got {number}")
+    min_step = check_number("min_step" if tol is None else "tol", min_step, least=0)
+    max_steps = (
+        check_count("max_steps", max_steps, 0) if maxiter is None else check_count("maxiter", maxiter, 0)
+    )
+    if max_time is not None:
+        max_time = check_number("max_time", max_time, least=0)
+    n_threads, record = check_threads(n_threads), check_flag("record", record)
     if isinstance(recipe, LBFGS) and bounds is not None:
         raise ValueError(
             "bounds must be None with LBFGS, whose line search and curvature a projection would break: use "
@@ -161,6 +160,7 @@ def minimize(
 
     deadline = None if max_time is None else time.monotonic() + max_time
     rules = Rules(max_steps, min_step, deadline, _callbacks(callback), record)
+    starts = check_sequence("starts", starts, "starting points")
     points = [start_of(x0, "x0"), *(start_of(start, f"starts[{i}]") for i, start in enumerate(starts))]
     saved = None
     if (saving := checkpoint_of(checkpoint, checkpoint_every, resume)) is not None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
-from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from . import _schuss
+from ._attributes import Attributes, check_outputs, rates_of, zeros_for
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
-from ._checks import check_count, check_dtype, check_name, check_number, check_sequence, check_threads
-from ._data import Blocks, Rows, Takes, inputs_of, rows_of, rows_of_parts, source_of
+from ._checks import (
+    check_count,
+    check_dtype,
+    check_flag,
+    check_name,
+    check_number,
+    check_seed,
+    check_sequence,
+    check_threads,
+    shown,
+)
+from ._data import Blocks, Rows, check_finite, inputs_of, rows_of, rows_of_parts, source_of
 from ._network_file import Saved, expect_state, expect_theta
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import LOSSES
@@ -22,7 +32,7 @@ from ._run import Run
 from ._schuss import LBFGS
 from ._stop import Stop
 from ._summary import LayerRow, Summary, summary_of
-from ._tensors import initialise, per_layer, places, views
+from ._tensors import initialise, per_layer, views
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
@@ -38,7 +48,7 @@ __all__ = ["MLP", "TrainingInfo"]
 Callback = Callable[[TrainingInfo], object]
 
 
-class MLP(Saved):
+class MLP(Attributes, Saved):
     """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
 
     Parameters
@@ -72,13 +82,18 @@ class MLP(Saved):
     Attributes
     ----------
     theta : ndarray of shape (n_params,)
-        All parameters, one contiguous vector.
+        All parameters, one contiguous vector; what it is set to is copied into it.
     params : list of ndarray
-        ``[W1, b1, W2, b2, ...]``, views of `theta`; W is (inputs, outputs). With `norm` each hidden layer's
+        ``[W1, b1, W2, b2, ...]``, views of `theta`, to be written into: ``net.params[0][:] = W``. W is
+        (inputs, outputs). With `norm` each hidden layer's
         gains, and with ``"layer"`` its shifts, follow its biases.
     named_params : dict of str to ndarray
         The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
         ``"1.weight"`` and so on.
+    l2, dropout : float, list of float
+        As given; what they are set to holds from the next epoch on.
+    layers, activations, norm, objective, dtype, seed
+        What the network was made with; they stay.
     optimizer : Optimizer, LBFGS or None
         The optimizer of the last `fit`, with its state.
     history : History or None
@@ -118,43 +133,28 @@ class MLP(Saved):
         _l2_per_weight: bool = False,
     ) -> None:
         widths = check_sequence("layers", layers, "integers, the widths from inputs to outputs")
-        self.layers = [check_count("layers", width) for width in widths]
-        hidden = max(len(self.layers) - 2, 0)
-        self.activations = per_layer("activation", activation, hidden, str)
-        self.dropout = [check_number("dropout", rate) for rate in per_layer("dropout", dropout, hidden, Real)]
-        self.norm = None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS])
-        self.objective = check_name("loss", loss, LOSSES)
-        self.l2 = check_number("l2", l2)
-        self.dtype = check_dtype(dtype)
-        self.seed = check_count("seed", seed, least=0)
-        self._l2_per_weight = _l2_per_weight
+        widths = [check_count("layers", width) for width in widths]
+        check_outputs(loss, widths)
+        hidden = max(len(widths) - 2, 0)
+        self.__dict__.update(
+            layers=widths,
+            activations=per_layer("activation", activation, hidden, str),
+            dropout=rates_of(dropout, hidden),
+            norm=None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS]),
+            objective=check_name("loss", loss, LOSSES),
+            l2=check_number("l2", l2),
+            dtype=check_dtype(dtype),
+            seed=check_seed("seed", seed),
+            _l2_per_weight=_l2_per_weight,
+            optimizer=None,
+            history=None,
+            _epochs_done=0,
+            _flat_targets=True,
+        )
         self._core = self._make_core()
-        self.theta = np.zeros(self._core.n_params, self.dtype)
+        self.__dict__["theta"] = zeros_for("layers", widths, self._core.n_params, self.dtype)
         self._derive()
         initialise(self.named_params, self._core.tensors(), np.random.default_rng(self.seed))
-        self.optimizer: Optimizer | LBFGS | None = None
-        self.history: History | None = None
-        self._epochs_done = 0
-        self._flat_targets = True
-
-    def _make_core(self) -> _schuss.Network:
-        return _schuss.Network(
-            widths=self.layers,
-            activations=self.activations,
-            loss=self.objective,
-            l2=self.l2,
-            l2_per_weight=self._l2_per_weight,
-            dropout=self.dropout,
-            norm=self.norm,
-        )
-
-    def _derive(self) -> None:
-        """What follows from the core and the vector of parameters: loops ask for it at every step."""
-        self._takes = Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
-        self._places = places(self._core.tensors())
-        self.params = views(self.theta, self._places)
-        names = (place.name for place in self._places)
-        self.named_params = dict(zip(names, self.params, strict=True))
 
     def fit(
         self,
@@ -255,12 +255,13 @@ class MLP(Saved):
             parameters and optimizer are those of the last finished step, and `history` has the finished
             epochs.
         """
-        check_count("epochs", epochs, least=0)
+        epochs = check_count("epochs", epochs, least=0)
         settings = self._settings(batch_size, shuffle, seed, n_threads)
-        if max_time is not None and not check_number("max_time", max_time) > 0:
-            raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}")
+        check_flag("progress", progress)
+        if max_time is not None:
+            max_time = check_number("max_time", max_time, above=0)
         if target_loss is not None:
-            check_number("target_loss", target_loss)
+            target_loss = check_number("target_loss", target_loss)
         if not self.theta.flags.writeable:
             hint = "copy.deepcopy(net) has one of its own"
             raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
@@ -270,6 +271,7 @@ class MLP(Saved):
         validation = None
         if validation_data is not None:
             validation = rows_of_parts(self._takes, "validation_data", validation_data)
+            check_finite(validation, "validation_data")
         saving = checkpoint_of(checkpoint, checkpoint_every, resume)
         chosen = self._chosen(optimizer)
         if isinstance(chosen, LBFGS):
@@ -297,12 +299,14 @@ class MLP(Saved):
         self, batch_size: int | str | None, shuffle: bool, seed: int | None, n_threads: int | None
     ) -> dict[str, Any]:
         """Options of a training that all its epochs share, checked."""
-        if batch_size not in (None, "auto"):
-            check_count("batch_size", batch_size)
-        seed = self.seed if seed is None else check_count("seed", seed, least=0)
+        if isinstance(batch_size, str) and batch_size == "auto":
+            batch_size = 128
+        elif batch_size is not None:
+            batch_size = check_count("batch_size", batch_size)
+        seed = self.seed if seed is None else check_seed("seed", seed)
         return {
-            "batch_size": 128 if batch_size == "auto" else batch_size,
-            "shuffle": bool(shuffle),
+            "batch_size": batch_size,
+            "shuffle": check_flag("shuffle", shuffle),
             "seed": seed % 2**64,
             "threads": check_threads(n_threads),
         }
@@ -417,7 +421,7 @@ class MLP(Saved):
         """
         rows = rows_of(self._takes, X, y, sample_weight)
         grads = np.empty(self.theta.size, self.dtype)
-        seed = None if dropout_seed is None else check_count("dropout_seed", dropout_seed, least=0) % 2**64
+        seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
         threads = None if n_threads is None else check_threads(n_threads)
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
         return loss, views(grads, self._places)
@@ -436,10 +440,8 @@ class MLP(Saved):
             counts[tensor.layer] += prod(tensor.shape)
         activations = [*self.activations, LOSSES[self.objective].link]
         norms = [self.norm] * len(self.activations) + [None]
-        rows = [
-            LayerRow(*shape, *rest)
-            for shape, *rest in zip(shapes, norms, activations, [*self.dropout, 0.0], counts, strict=True)
-        ]
+        columns = zip(shapes, norms, activations, [*self.dropout, 0.0], counts, strict=True)
+        rows = [LayerRow(*shape, norm, name, rate, count) for shape, norm, name, rate, count in columns]
         return summary_of(rows, self.dtype, loss=self.objective, l2=self.l2)
 
     def __repr__(self) -> str:
@@ -474,8 +476,9 @@ class MLP(Saved):
         return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params, self.named_params)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
-        if batch_size not in (None, "auto"):
-            raise ValueError(f'batch_size must be None or "auto" with LBFGS: all rows, got {batch_size!r}')
+        if batch_size is not None and batch_size != "auto":
+            got = shown(batch_size)
+            raise ValueError(f'batch_size must be None or "auto" with LBFGS: all rows, got {got}')
         if not isinstance(source, Rows):
             raise TypeError("X must be an array with LBFGS, which takes all rows at once; got blocks")
         if any(self.dropout):

@@ -10,6 +10,7 @@ import inspect
 import textwrap
 from typing import Any
 
+from ._checks import shown
 from ._optimizer import Optimizer
 from ._schuss import LBFGS, NonFiniteError, ParamGroup, rules
 
@@ -105,5 +106,5 @@ def _named(name: object, classes: dict[str, Any]) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"optimizer must be an optimizer or its name, got {type(name).__name__}")
     if name.lower() not in classes:
-        raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {name!r}")
+        raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {shown(name)}")
     return classes[name.lower()]()

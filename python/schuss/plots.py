@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arrays import numbers
+from ._checks import check_number, check_sequence, shown
+from ._extras import needed
+from .history import History
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from .history import History
 
 __all__ = ["learning_curve", "loss_by_step", "loss_curve", "loss_surface"]
 
@@ -39,6 +42,7 @@ def learning_curve(history: History, ax: Axes | None = None) -> Axes:
         The axes drawn on. The loss has a logarithmic scale if it is positive and fell below a
         tenth of its largest value.
     """
+    check_history(history)
     names = [name for name in ("loss", "val_loss") if name in history]
     epochs = range(1, history.epochs + 1)
     return draw_curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
@@ -61,7 +65,9 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         The axes drawn on; the scale is chosen as in `learning_curve`.
     """
-    curves = {name: [_value(fun, point) for point in _points(path)] for name, path in paths.items()}
+    check_fun(fun)
+    points = _points(paths)
+    curves = {name: [_value(fun, point) for point in of_name] for name, of_name in points.items()}
     return draw_curves({name: (range(len(losses)), losses) for name, losses in curves.items()}, "step", ax)
 
 
@@ -85,14 +91,15 @@ def loss_curve(
     -------
     matplotlib.axes.Axes
     """
-    ax = ax or new_axes()
-    grid = np.linspace(*bounds, 401)
+    check_fun(fun)
+    all_points = _points(paths, 1)
+    grid = np.linspace(*_range("bounds", bounds), 401)
+    ax = axes_of(ax)
     ax.plot(grid, [_value(fun, np.array([p])) for p in grid], color="0.5")
-    for name, path in (paths or {}).items():
-        points = _points(path)
+    for name, points in all_points.items():
         ax.plot(points[:, 0], [_value(fun, p) for p in points], ".-", label=name, linewidth=1)
     ax.set(xlabel="parameter", ylabel="loss")
-    _legend(ax, paths)
+    _legend(ax, all_points)
     return ax
 
 
@@ -121,23 +128,60 @@ def loss_surface(
         The axes drawn on. Between neighbouring contour lines lies the same area, so that valleys
         show whatever the height of the walls around them.
     """
-    from matplotlib.colors import BoundaryNorm
+    with needed("schuss.plots", "matplotlib", "plot"):
+        from matplotlib.colors import BoundaryNorm
 
-    ax = ax or new_axes()
-    x, y = (np.linspace(*side, 101) for side in bounds)
+    check_fun(fun)
+    all_points = _points(paths, 2)
+    sides = check_sequence("bounds", bounds, "two ranges (low, high)")
+    if len(sides) != 2:
+        raise ValueError(f"bounds must be two ranges (low, high), got {shown(bounds)}")
+    ax = axes_of(ax)
+    x, y = (np.linspace(*_range("bounds", side), 101) for side in sides)
     z = np.array([[_value(fun, np.array([p, q])) for p in x] for q in y])
     levels = np.unique(np.quantile(z[np.isfinite(z)], np.linspace(0, 1, 25)))
     if len(levels) > 1:
         shades = BoundaryNorm(levels, 256)
         ax.contourf(x, y, z, levels=levels, cmap="Greys", norm=shades, alpha=0.5)
         ax.contour(x, y, z, levels=levels, colors="0.5", linewidths=0.5, linestyles="solid")
-    for name, path in (paths or {}).items():
-        points = _points(path)
+    for name, points in all_points.items():
         (line,) = ax.plot(points[:, 0], points[:, 1], ".-", label=name, linewidth=1, markersize=3)
         ax.plot(*points[-1], "*", color=line.get_color(), markersize=12)
     ax.set(xlabel="first parameter", ylabel="second parameter", xlim=bounds[0], ylim=bounds[1])
-    _legend(ax, paths)
+    _legend(ax, all_points)
     return ax
+
+
+def check_fun(fun: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(fun):
+        raise TypeError(f"fun must be a function of the parameters, got {shown(fun)}")
+
+
+def check_history(history: Any) -> None:
+    """Refuse what is no record of a training."""
+    if not isinstance(history, History):
+        raise TypeError(f"history must be a History, got {shown(history)}")
+
+
+def axes_of(ax: Any) -> Axes:
+    """The axes to draw on: those that are given, or those of a new figure."""
+    if ax is None:
+        return new_axes()
+    if not hasattr(ax, "plot") or not hasattr(ax, "set_yscale"):
+        raise TypeError(f"ax must be axes of matplotlib, got {shown(ax)}")
+    axes: Axes = ax
+    return axes
+
+
+def _range(name: str, ends: Any) -> tuple[float, float]:
+    pair = check_sequence(name, ends, "a range (low, high)")
+    if len(pair) != 2:
+        raise ValueError(f"{name} must be a range (low, high), got {shown(ends)}")
+    low, high = (check_number(name, end) for end in pair)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"{name} must be a finite range with low < high, got {shown(ends)}")
+    return low, high
 
 
 def _value(fun: Loss, point: NDArray[np.float64]) -> float:
@@ -145,9 +189,20 @@ def _value(fun: Loss, point: NDArray[np.float64]) -> float:
     return float(np.squeeze(value[0] if isinstance(value, tuple) else value))
 
 
-def _points(path: ArrayLike) -> NDArray[np.float64]:
-    points = np.asarray(path, dtype=np.float64)
-    return points.reshape(len(points), -1)
+def _points(paths: Any, columns: int | None = None) -> dict[str, NDArray[np.float64]]:
+    """The points of each path, a row each."""
+    if not isinstance(paths, Mapping | None):
+        raise TypeError(f"paths must be a dict of names and arrays, got {shown(paths)}")
+    every = {}
+    for name, path in (paths or {}).items():
+        points = numbers(f"paths[{shown(name)}]", path, np.dtype(np.float64))
+        if np.ndim(path) == 0 or not points.size:
+            raise ValueError(f"paths[{shown(name)}] must have a point in each row, got {shown(path)}")
+        every[name] = points.reshape(len(points), -1)
+        if columns is not None and every[name].shape[1] != columns:
+            got = every[name].shape
+            raise ValueError(f"paths[{shown(name)}] must have {columns} columns, got shape {got}")
+    return every
 
 
 def draw_curves(
@@ -158,7 +213,7 @@ def draw_curves(
     **line_kw: Any,
 ) -> Axes:
     """Draw curves by name, on a logarithmic scale where they are positive and far apart."""
-    ax = ax or new_axes()
+    ax = axes_of(ax)
     for name, (x, values) in curves.items():
         ax.plot(x, values, **({"label": name, "marker": "o" if len(values) == 1 else None} | line_kw))
     shown = [value for _, values in curves.values() for value in values]
@@ -177,7 +232,8 @@ def _legend(ax: Axes, names: Mapping[str, Any] | None) -> None:
 
 def new_axes() -> Axes:
     """The axes of a new figure."""
-    import matplotlib.pyplot as plt
+    with needed("schuss.plots", "matplotlib", "plot"):
+        import matplotlib.pyplot as plt
 
     axes: Axes = plt.figure().add_subplot()
     return axes

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._checks import check_number, check_sequence
 from ._schuss import Schedule
 from .typing import LearningRate
 
@@ -114,7 +115,7 @@ def multistep(
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("multistep", lr, factor, list(milestones)), warmup_steps, warmup_start)
+    return _after_warmup(Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
 
 
 def exponential(
@@ -332,7 +333,7 @@ def one_cycle(
     Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates
     (2018).
     """
-    start = lr / 25 if start is None else start
+    start = check_number("lr", lr) / 25 if start is None else check_number("start", start)
     return Schedule("one_cycle", lr, total_steps, rise, start, start / 1e4 if final is None else final)
 
 
@@ -449,7 +450,8 @@ def join(schedules: Sequence[LearningRate], boundaries: Sequence[int]) -> Schedu
     >>> schedule(0), schedule(50), schedule(100), schedule(150)
     (0.1, 0.1, 0.05, 0.0)
     """
-    return Schedule("join", list(schedules), list(boundaries))
+    parts = check_sequence("schedules", schedules, "numbers, schedules or functions of the step")
+    return Schedule("join", parts, boundaries)
 
 
 def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
@@ -473,13 +475,15 @@ def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
 
 
 def _after_warmup(schedule: Schedule, steps: int, start: float) -> Schedule:
-    return warmup(schedule, steps, start) if steps else schedule
+    return warmup(schedule, steps, start)
 
 
-def _steps_after_warmup(total_steps: int, warmup_steps: int) -> int:
-    if total_steps <= warmup_steps:
+def _steps_after_warmup(total_steps: int, warmup_steps: int) -> float:
+    warm = check_number("warmup_steps", warmup_steps, least=0)
+    total = check_number("total_steps", total_steps)
+    if not total > warm:
         raise ValueError(f"total_steps must be more than warmup_steps ({warmup_steps}), got {total_steps}")
-    return total_steps - warmup_steps
+    return total - warm
 
 
 def __dir__() -> list[str]:

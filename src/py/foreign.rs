@@ -1,9 +1,12 @@
 //! Objects that users give, asked what they are: whatever their own code raises meanwhile is raised.
 
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyTypeError};
+use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyMapping, PySequence, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyList, PyMapping, PyMemoryView, PySequence, PyString, PyTuple,
+    PyType,
+};
 
 use super::arrays::is_array;
 
@@ -45,14 +48,46 @@ pub fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>
     object.try_iter()?.collect()
 }
 
-/// A number; None for what is none. One that is too large for a float is infinite.
+/// A real number; None for what is none, though Python would convert it: switches, text, durations, what is masked.
 pub fn number(object: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    if let Ok(float) = object.cast_exact::<PyFloat>() {
+        return Ok(Some(float.value()));
+    }
+    if object.is_instance_of::<PyBool>() || is_text(object) || !is_scalar(object, "fiu")? {
+        return Ok(None);
+    }
     match object.extract::<f64>() {
         Ok(x) => Ok(Some(x)),
         Err(raised) if raised.is_instance_of::<PyTypeError>(object.py()) => Ok(None),
-        Err(raised) if raised.is_instance_of::<PyOverflowError>(object.py()) => Ok(Some(f64::INFINITY)),
+        Err(raised) if raised.is_instance_of::<PyOverflowError>(object.py()) => Ok(None),
         Err(raised) => Err(raised),
     }
+}
+
+/// Whether it is no array, or one without dimensions; of NumPy's kinds only those that are given.
+pub fn is_scalar(object: &Bound<'_, PyAny>, kinds: &str) -> PyResult<bool> {
+    let Some(dtype) = object.getattr_opt("dtype")? else { return Ok(true) };
+    let Some(Ok(kind)) = dtype.getattr_opt("kind")?.map(|kind| kind.extract::<String>()) else { return Ok(true) };
+    let is_flat = object.getattr_opt("ndim")?.is_some_and(|ndim| ndim.extract::<usize>().is_ok_and(|count| count == 0));
+    Ok(is_flat && kinds.contains(&kind) && !object.hasattr("mask")?)
+}
+
+/// Whether it is text, whose letters are numbers to Python where they are bytes.
+pub fn is_text(object: &Bound<'_, PyAny>) -> bool {
+    let is_bytes = object.is_instance_of::<PyBytes>()
+        || object.is_instance_of::<PyByteArray>()
+        || object.is_instance_of::<PyMemoryView>();
+    object.is_instance_of::<PyString>() || is_bytes
+}
+
+/// Whether its entries have an order and an end: not those of sets, mappings and generators.
+pub fn is_ordered(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let has_order = object.hasattr("__getitem__")? && object.hasattr("__len__")? && object.hasattr("__iter__")?;
+    Ok(has_order
+        && !is_text(object)
+        && !object.is_instance_of::<PyType>()
+        && as_mapping(object)?.is_none()
+        && object.len().is_ok())
 }
 
 /// What an iterable of numbers gives; None where something else is among them.
@@ -68,9 +103,9 @@ pub fn boolean(object: &Bound<'_, PyAny>) -> Option<bool> {
 /// An object as errors show it.
 pub fn shown(object: &Bound<'_, PyAny>) -> PyResult<String> {
     let text = match object.repr() {
-        Ok(text) => text.to_string(),
-        // Lists in lists without an end.
-        Err(raised) if raised.is_instance_of::<PyRecursionError>(object.py()) => kind(object)?,
+        Ok(text) => text.to_string_lossy().split_whitespace().collect::<Vec<_>>().join(" "),
+        // Lists in lists without an end, integers too long for text, classes that cannot be shown.
+        Err(raised) if raised.is_instance_of::<PyException>(object.py()) => format!("an object of {}", kind(object)?),
         Err(raised) => return Err(raised),
     };
     Ok(shortened(text))

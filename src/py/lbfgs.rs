@@ -2,9 +2,11 @@
 
 use ndarray::ArrayView1;
 use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::arguments::Given;
 use super::arrays::new::{vector, zeros};
 use super::precision::{Dtype, Either, Precision, dispatch};
 use crate::buffer::with_capacity;
@@ -69,17 +71,32 @@ pub struct PyLbfgs {
 #[pymethods]
 impl PyLbfgs {
     #[new]
-    #[pyo3(signature = (history_size=10, tolerance_grad=1e-8, tolerance_change=1e-14, max_line_search=25, c1=1e-4, c2=0.9))]
+    #[pyo3(
+        signature = (history_size=Given::Default, tolerance_grad=Given::Default, tolerance_change=Given::Default,
+                     max_line_search=Given::Default, c1=Given::Default, c2=Given::Default),
+        text_signature = "(history_size=10, tolerance_grad=1e-8, tolerance_change=1e-14, max_line_search=25, c1=0.0001, c2=0.9)"
+    )]
     fn new(
-        history_size: usize,
-        tolerance_grad: f64,
-        tolerance_change: f64,
-        max_line_search: usize,
-        c1: f64,
-        c2: f64,
+        py: Python<'_>,
+        history_size: Given,
+        tolerance_grad: Given,
+        tolerance_change: Given,
+        max_line_search: Given,
+        c1: Given,
+        c2: Given,
     ) -> PyResult<Self> {
-        let wolfe = Wolfe { c1, c2, max_probes: max_line_search };
-        let settings = Settings { history_size, tolerance_grad, tolerance_change, wolfe };
+        let Settings { history_size: size, tolerance_grad: grad, tolerance_change: change, wolfe } =
+            Settings::default();
+        let settings = Settings {
+            history_size: history_size.count(py, "history_size", size).map_err(|error| no_parameters(py, error))?,
+            tolerance_grad: tolerance_grad.number(py, "tolerance_grad", grad)?,
+            tolerance_change: tolerance_change.number(py, "tolerance_change", change)?,
+            wolfe: Wolfe {
+                c1: c1.number(py, "c1", wolfe.c1)?,
+                c2: c2.number(py, "c2", wolfe.c2)?,
+                max_probes: max_line_search.count(py, "max_line_search", wolfe.max_probes)?,
+            },
+        };
         settings.check()?;
         Ok(PyLbfgs { settings })
     }
@@ -192,6 +209,14 @@ impl LbfgsRun {
 
 /// What errors call its memory.
 const WHAT: &str = "the search by L-BFGS";
+/// The same error, for those who give it parameters as the other optimizers take them.
+fn no_parameters(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyTypeError>(py) {
+        return error;
+    }
+    let hint = "LBFGS is a recipe for minimize, MLP.fit and the estimators, and takes no parameters";
+    PyTypeError::new_err(format!("{}: {hint}", error.value(py)))
+}
 
 /// The numbers of a vector.
 fn numbers<T: Precision>(array: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {

@@ -1,5 +1,6 @@
 //! The bridge to Python: converts, releases the GIL, delegates.
 
+mod arguments;
 mod arrays;
 mod errors;
 mod ewa;

@@ -3,34 +3,34 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::foreign::{as_list, as_mapping, boolean, number, numbers, shown};
+use super::foreign::{as_list, as_mapping, boolean, is_text, number, numbers, shown};
 use crate::error::Error;
 use crate::optim::options::{Kind, Opt, Value, one_of};
 use crate::optim::registry::SPECS;
 
 /// An option's value; its range is not looked at.
 pub fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let is_bool = boolean(value).is_some();
     let parsed = match option.kind {
         Kind::OptionalNumber(_) | Kind::OptionalCount(_) if value.is_none() => Some(Value::Nothing),
-        Kind::Number(_) | Kind::OptionalNumber(_) if !is_bool => number(value)?.map(Value::Number),
-        Kind::Count(_) | Kind::OptionalCount(_) if !is_bool => {
-            number(value)?.map(|x| count(option, value, x)).transpose()?
-        }
+        Kind::Number(_) | Kind::OptionalNumber(_) => number(value)?.map(Value::Number),
+        Kind::Count(_) | Kind::OptionalCount(_) => number(value)?.map(|x| count(option, value, x)).transpose()?,
         Kind::Flag => boolean(value).map(Value::Flag),
         Kind::Choice(_) => match value.extract::<String>() {
+            Ok(name) if name.len() > 80 => None,
             Ok(name) => Some(option.chosen(&name)?),
             Err(_) => None,
         },
         Kind::Mask(_) => match value.extract::<String>() {
+            Ok(name) if name.len() > 80 => None,
             Ok(name) => Some(option.chosen(&name)?),
+            Err(_) if is_text(value) => None,
             Err(_) => is_mask(value)?.then_some(Value::Mask),
         },
+        Kind::Pair(_) if is_text(value) => None,
         Kind::Pair(_) => match as_list(value)?.map(|pair| numbers(&pair)).transpose()?.flatten().as_deref() {
             Some(&[a, b]) => Some(Value::Pair(a, b)),
             _ => None,
         },
-        _ => None,
     };
     match parsed {
         Some(parsed) => Ok(parsed),

@@ -6,14 +6,15 @@ use numpy::PyReadwriteArrayDyn;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::arguments::{flag, number, numbers, wrong_count};
 use super::errors::foreign;
-use super::foreign::{items, number as number_of, numbers, shown};
-use crate::error::{Error, Result};
+use super::foreign::{items, number as real, shown};
+use crate::error::{Error, Fault, Result};
 use crate::optim::plateau::{Plateau, Settings};
-use crate::optim::schedule::{Custom, Function, Schedule};
+use crate::optim::schedule::{Custom, FORMS, Function, Schedule};
 use crate::simd::FlushDenormals;
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
@@ -29,40 +30,50 @@ impl PySchedule {
     #[new]
     #[pyo3(signature = (form, *arguments))]
     fn new(form: &str, arguments: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let schedule = match form {
-            "warmup" => {
-                let (then, steps, start): (Bound<'_, PyAny>, f64, f64) = arguments.extract()?;
-                Schedule::warmup(steps, start, schedule_of(&then)?)?
+        let given: Vec<_> = arguments.iter().collect();
+        let schedule = match (form, given.as_slice()) {
+            ("warmup", [then, steps, start]) => {
+                let (steps, start) = (number("warmup_steps", steps)?, number("warmup_start", start)?);
+                Schedule::warmup(steps, start, schedule_named("schedule", then)?)?
             }
-            "join" => {
-                let (parts, boundaries): (Bound<'_, PyAny>, Bound<'_, PyAny>) = arguments.extract()?;
-                let parts = items(&parts)?.iter().map(schedule_of).collect::<PyResult<_>>()?;
-                Schedule::join(parts, numbers_of("boundaries", &boundaries)?)?
+            ("join", [schedules, boundaries]) => {
+                let schedules = items(schedules)?.into_iter().enumerate();
+                let part = |(index, part)| schedule_named(&format!("schedules[{index}]"), &part);
+                let parts = schedules.map(part).collect::<PyResult<_>>()?;
+                Schedule::join(parts, numbers("boundaries", boundaries)?)?
             }
-            "plateau" => {
-                let (lr, factor, patience, threshold, relative, maximize, cooldown, min_lr) = arguments.extract()?;
-                let settings = Settings { lr, factor, patience, threshold, relative, maximize, cooldown, min_lr };
-                Schedule::Plateau(Plateau::new(settings)?)
+            ("plateau", [lr, factor, patience, threshold, relative, maximize, cooldown, min_lr]) => {
+                Schedule::Plateau(Plateau::new(Settings {
+                    lr: number("lr", lr)?,
+                    factor: number("factor", factor)?,
+                    patience: number("patience", patience)?,
+                    threshold: number("threshold", threshold)?,
+                    relative: flag("relative", relative)?,
+                    maximize: flag("maximize", maximize)?,
+                    cooldown: number("cooldown", cooldown)?,
+                    min_lr: number("min_lr", min_lr)?,
+                })?)
             }
-            _ => {
-                let mut numbers = vec![];
-                for argument in arguments {
-                    match number_of(&argument)? {
-                        Some(x) => numbers.push(x),
-                        None => numbers.extend(numbers_of(form, &argument)?),
-                    }
-                }
-                Schedule::form(form, &numbers)?
-            }
+            ("warmup", _) => return Err(wrong_count(form, given.len(), 3)),
+            ("join", _) => return Err(wrong_count(form, given.len(), 2)),
+            ("plateau", _) => return Err(wrong_count(form, given.len(), 8)),
+            _ => Schedule::form(form, &numbers_of_form(form, &given)?)?,
         };
         Ok(PySchedule { schedule })
     }
 
     fn __call__<'py>(&self, py: Python<'py>, step: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(step) = number_of(step)? {
+        if let Some(step) = real(step)? {
             return Ok(self.at(step)?.into_pyobject(py)?.into_any());
         }
-        let values = py.import("numpy")?.call_method1("array", (step, "float64"))?;
+        let got = shown(step)?;
+        let refused = || Error::type_("step", &got, "a number or an array of numbers");
+        let values = py.import("numpy")?.call_method1("array", (step,)).map_err(|_| refused())?;
+        let kind = values.getattr("dtype")?.getattr("kind")?.extract::<String>()?;
+        if !"fiu".contains(&kind) {
+            return Err(refused().into());
+        }
+        let values = values.call_method1("astype", ("float64",))?;
         for value in values.extract::<PyReadwriteArrayDyn<'py, f64>>()?.as_array_mut() {
             *value = self.at(*value)?;
         }
@@ -114,11 +125,11 @@ type Arguments<'py> = Vec<(&'static str, Bound<'py, PyAny>)>;
 /// The name of the function that makes a schedule, and its arguments.
 fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, Arguments<'py>)> {
     let numbers =
-        |values: &[f64]| PyTuple::new(py, values.iter().map(|&x| number(py, x)).collect::<PyResult<Vec<_>>>()?);
+        |values: &[f64]| PyTuple::new(py, values.iter().map(|&x| plain(py, x)).collect::<PyResult<Vec<_>>>()?);
     Ok(match schedule {
         Schedule::Form(form, values) => {
             let (values, steps) = values.split_at(form.fields.len());
-            let named = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, number(py, value)?)));
+            let named = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, plain(py, value)?)));
             let mut arguments = named.collect::<PyResult<Arguments<'_>>>()?;
             if let Some(name) = form.steps {
                 arguments.push((name, numbers(steps)?.into_any()));
@@ -127,7 +138,7 @@ fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, A
         }
         Schedule::Warmup { steps, start, then } => {
             let then = learning_rate(py, then)?;
-            ("warmup", vec![("schedule", then), ("steps", number(py, *steps)?), ("start", number(py, *start)?)])
+            ("warmup", vec![("schedule", then), ("steps", plain(py, *steps)?), ("start", plain(py, *start)?)])
         }
         Schedule::Join { parts, boundaries } => {
             let parts = parts.iter().map(|part| learning_rate(py, part)).collect::<PyResult<Vec<_>>>()?;
@@ -138,14 +149,14 @@ fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, A
             let s = plateau.settings;
             let flag = |on: bool| on.into_bound_py_any(py);
             let arguments = vec![
-                ("lr", number(py, s.lr)?),
-                ("factor", number(py, s.factor)?),
-                ("patience", number(py, s.patience)?),
-                ("threshold", number(py, s.threshold)?),
+                ("lr", plain(py, s.lr)?),
+                ("factor", plain(py, s.factor)?),
+                ("patience", plain(py, s.patience)?),
+                ("threshold", plain(py, s.threshold)?),
                 ("relative", flag(s.relative)?),
                 ("maximize", flag(s.maximize)?),
-                ("cooldown", number(py, s.cooldown)?),
-                ("min_lr", number(py, s.min_lr)?),
+                ("cooldown", plain(py, s.cooldown)?),
+                ("min_lr", plain(py, s.min_lr)?),
             ];
             ("plateau", arguments)
         }
@@ -154,7 +165,7 @@ fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, A
 }
 
 /// A number as users write it: 100 rather than 100.0.
-fn number(py: Python<'_>, x: f64) -> PyResult<Bound<'_, PyAny>> {
+fn plain(py: Python<'_>, x: f64) -> PyResult<Bound<'_, PyAny>> {
     match x.fract() == 0.0 && x.abs() < 1e15 {
         true => Ok((x as i64).into_pyobject(py)?.into_any()),
         false => Ok(x.into_pyobject(py)?.into_any()),
@@ -169,7 +180,7 @@ impl Function for Callable {
         let value = |py: Python<'_>| {
             let value = self.0.bind(py).call1((step as u64,))?;
             let got = value.get_type().qualname()?;
-            number_of(&value)?.ok_or_else(|| {
+            real(&value)?.ok_or_else(|| {
                 PyTypeError::new_err(format!("lr must be a function that returns numbers, got one that returns {got}"))
             })
         };
@@ -193,28 +204,39 @@ pub fn visited(schedule: &Schedule, visit: &PyVisit<'_>) -> std::result::Result<
     result
 }
 
-/// The numbers of an iterable.
-fn numbers_of(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-    let numbers = if object.hasattr("__iter__")? { numbers(object)? } else { None };
-    match numbers {
-        Some(numbers) => Ok(numbers),
-        None => Err(Error::type_(name, shown(object)?, "of numbers").into()),
+/// The numbers of one of the forms, each named; the last argument may be a list of steps.
+fn numbers_of_form(form: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Vec<f64>> {
+    let Some(form) = FORMS.iter().find(|known| known.name == form) else { return Ok(vec![]) };
+    let (fields, rest) = given.split_at(form.fields.len().min(given.len()));
+    let mut all = vec![];
+    for ((name, _), value) in form.fields.iter().zip(fields) {
+        all.push(number(name, value)?);
     }
+    for value in rest {
+        all.extend(numbers(form.steps.unwrap_or("schedule"), value)?);
+    }
+    Ok(all)
 }
 
 /// The schedule that a number, a schedule or any callable of the step stands for.
 pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
+    schedule_named("lr", object)
+}
+
+/// The same, for an argument of that name.
+fn schedule_named(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
     if let Ok(schedule) = object.cast::<PySchedule>() {
         return Ok(schedule.get().schedule.clone());
     }
-    if let Some(lr) = number_of(object)? {
-        return Ok(Schedule::constant(lr)?);
+    if let Some(lr) = real(object)? {
+        return match Schedule::constant(lr) {
+            Err(Error::Value(fault)) => Err(Error::Value(Fault { argument: name.to_owned(), ..fault }).into()),
+            schedule => Ok(schedule?),
+        };
     }
-    if !object.is_callable() {
-        let got = object.get_type().qualname()?;
-        return Err(PyTypeError::new_err(format!(
-            "lr must be a number, a schedule or a callable of the step, got {got}"
-        )));
+    // A class is called to make an object, not for a number.
+    if !object.is_callable() || object.is_instance_of::<PyType>() {
+        return Err(Error::type_(name, shown(object)?, "a number, a schedule or a callable of the step").into());
     }
     Ok(Schedule::Custom(Custom(Box::new(Callable(object.clone().unbind())))))
 }

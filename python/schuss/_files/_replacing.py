@@ -13,6 +13,8 @@ from itertools import count
 from os import PathLike
 from typing import IO, Any, TypeAlias
 
+from .._checks import shown
+
 try:
     import fcntl
 except ImportError:
@@ -90,7 +92,7 @@ def reading(file: File) -> Iterator[IO[bytes]]:
     else:
         stream = _stream(file, "read")
         if not stream.seekable():
-            raise TypeError(f"file must be a path or a binary file that can seek, got {file!r}")
+            raise TypeError(f"file must be a path or a binary file that can seek, got {shown(file)}")
         yield stream
 
 
@@ -104,7 +106,7 @@ def describe(file: File) -> str:
 
 def _stream(file: Any, method: str) -> IO[bytes]:
     if isinstance(file, io.TextIOBase) or not hasattr(file, method):
-        raise TypeError(f"file must be a path or a binary file, got {file!r}")
+        raise TypeError(f"file must be a path or a binary file, got {shown(file)}")
     stream: IO[bytes] = file
     return stream
 

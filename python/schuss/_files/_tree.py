@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from . import _npy
 from ._archive import read_archive, write_archive
 from ._replacing import File, describe
@@ -85,7 +86,7 @@ def _encoded(value: Any, path: tuple[str, ...], arrays: dict[str, Any]) -> Any:
         return {_TAG: ["array", _name(path)]}
     if isinstance(value, np.generic):
         if value.dtype.kind not in _npy.KINDS:
-            raise TypeError(f"{_name(path)} must be a number or text, got {value!r}")
+            raise TypeError(f"{_name(path)} must be a number or text, got {shown(value)}")
         return {_TAG: ["scalar", [value.dtype.str, value.tobytes().hex()]]}
     if isinstance(value, int):
         return int(value) if value in _JSON_INTEGERS else {_TAG: ["int", hex(value)]}
@@ -93,7 +94,7 @@ def _encoded(value: Any, path: tuple[str, ...], arrays: dict[str, Any]) -> Any:
         return value
     if not isinstance(value, Mapping | list | tuple):
         accepted = "an array, a number, a string, a boolean, None, a dict, a list or a tuple"
-        raise TypeError(f"{_name(path)} must be {accepted}, got {value!r}")
+        raise TypeError(f"{_name(path)} must be {accepted}, got {shown(value)}")
     if len(path) >= _DEPTH:
         raise ValueError(f"{_name(path[:3])} must be nested at most {_DEPTH} deep")
     parts = [_encoded(item, (*path, step), arrays) for step, item in _steps(value)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
-from typing import Any, TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,24 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .. import _schuss
+from .. import _schuss, optimizers
+from .._arrays import numbers
+from .._attributes import zeros_for
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of, fingerprint, without_addresses
+from .._checks import MOST, check_count, check_sequence
 from .._schuss import LBFGS
-from .._sparse import check_sound, compressed, is_sparse
+from .._sparse import compressed, is_sparse
 from .._stop import Stop
 from .._tensors import per_layer
 from ..history import History
+from ..typing import SolverName
 from . import _losses, _parameters, _threads
 from ._full_batch import FullBatch
+from ._given import check_given, check_parameter, naming, naming_rows, weights_of
 from ._held_out import HeldOut
 from ._hyperparameters import Hyperparameters
 from ._listeners import Listeners
@@ -56,6 +62,11 @@ FREE_TO_CHANGE = {
     "verbose",
     "warm_start",
 }
+# What a fit says that ends with the best of its epochs, since a later one was of no use.
+DIVERGED = (
+    "Training diverged after {} epoch(s): the loss is not finite any more. The parameters of the best epoch "
+    "are kept; scale X, or lower the learning rate."
+)
 # Why L-BFGS may stop before it has converged.
 UNFINISHED = {
     Stop.EPOCHS: "max_iter is reached",
@@ -85,6 +96,17 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     n_features_in_: int
     feature_names_in_: Array
 
+    def _validate_params(self) -> None:
+        for name, value in self.get_params(deep=False).items():
+            check_parameter(self, name, value, self._parameter_constraints.get(name, ()))
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            solver = self.solver.lower() if isinstance(self.solver, str) else ""
+            if solver not in {name.lower() for name in optimizers.__all__} - set(get_args(SolverName)):
+                raise
+            raise InvalidParameterError(f"{error} For this one give optimizer={self.solver!r}.") from None
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -107,6 +129,10 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
         """What `score` returns, from outputs and targets as the core has them: no checks in each epoch."""
+
+    def _score_is_defined(self, held_out: Samples) -> bool:
+        """Whether that says anything about these rows."""
+        return True
 
     # Fitting.
 
@@ -155,7 +181,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         if lbfgs is not None:
             self._descend(setup, lbfgs)
         else:
-            self._train(setup, 1 if incremental else self.max_iter, warn=not incremental)
+            self._train(setup, 1 if incremental else min(self.max_iter, MOST), warn=not incremental)
         if tasks is not None:
             tasks.end()
         if not np.isfinite(theta).all():
@@ -173,11 +199,12 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     ) -> Setup:
         """What a training works with in place of this estimator."""
         settings = Settings.of(self, stops_early)
+        decides = settings.stops_early or settings.restores_best
         return Setup(
             core=core,
             theta=theta,
             samples=samples,
-            held_out=None if held_out is None else HeldOut(self, held_out),
+            held_out=None if held_out is None else HeldOut(self, held_out, decides),
             settings=settings,
             record=Record(self, samples.X.shape[0], watches=held_out is not None),
             listeners=Listeners(self, settings.callbacks, tasks),
@@ -207,19 +234,20 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         """Rows as they must be: in their own precision at first, in the model's when its training goes on."""
         if dtype is None:
             dtype = (np.float64, np.float32) if first else _parameters.precision(self.coefs_)
-        if is_sparse(X):
-            check_sound("X", X)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr"],
-            multi_output=True,
-            y_numeric=not is_classifier(self),
-            dtype=dtype,
-            order="C",
-            reset=first,
-        )
+        check_given(X=X)
+        check_given(y=y, dates=is_classifier(self))
+        with naming_rows(X, None if is_classifier(self) else y):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr"],
+                multi_output=True,
+                y_numeric=not is_classifier(self),
+                dtype=dtype,
+                order="C",
+                reset=first,
+            )
         y, targets = self._check_targets(y, incremental)
         if targets.dtype != np.uint32:
             targets = np.ascontiguousarray(targets, dtype=X.dtype)
@@ -228,9 +256,9 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _check_weights(self, sample_weight: Any, X: Any, y: Any, incremental: bool) -> Array | None:
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = weights_of("sample_weight", sample_weight, X)
         weights = self._weights(y, sample_weight, incremental)
-        return None if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+        return None if weights is None else numbers("sample_weight", weights, np.dtype(np.float64))
 
     def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Samples | None:
         if X is None and y is None:
@@ -239,9 +267,10 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val must be given both, or neither")
-        X, y, targets = self._check_rows(X, y, True, False, dtype)
+        with naming("X_val and y_val"):
+            X, y, targets = self._check_rows(X, y, True, False, dtype)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = weights_of("sample_weight_val", sample_weight, X)
         return Samples(X, targets, y, sample_weight)
 
     def _n_outputs(self, targets: Array) -> int:
@@ -249,17 +278,24 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _layers(self, inputs: int) -> list[int]:
         sizes = self.hidden_layer_sizes
-        hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        for width in hidden:
-            if not isinstance(width, Integral):
-                raise TypeError(f"hidden_layer_sizes must be integers, got {width!r}")
-            if width <= 0:
-                raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(width) for width in (inputs, *hidden, self.n_outputs_)]
+        if hasattr(sizes, "__iter__"):
+            hidden = check_sequence("hidden_layer_sizes", sizes, "integers, the widths of the hidden layers")
+        else:
+            hidden = [sizes]
+        hidden = [check_count("hidden_layer_sizes", width, least=-MOST) for width in hidden]
+        if min(hidden, default=1) <= 0:
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        return [int(inputs), *hidden, int(self.n_outputs_)]
 
     def _hidden_activations(self, hidden: int) -> list[str]:
         names = per_layer("activation", self.activation, hidden, str)
         return ["sigmoid" if name == "logistic" else name for name in names]
+
+    def _fitted_activations(self) -> list[str]:
+        """Of the hidden layers, as they were fitted; as they are set, where `coefs_` came from elsewhere."""
+        hidden = len(self.coefs_) - 1
+        fitted: list[str] | None = getattr(self, "_activations", None)
+        return fitted if fitted and len(fitted) == hidden else self._hidden_activations(hidden)
 
     def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
         """The network that is trained, or one that only looks: without penalty and dropout."""
@@ -286,6 +322,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             random = check_random_state(self.random_state)
             self._random_state = random
             if first:
+                zeros_for("hidden_layer_sizes", layers[1:-1], core.n_params, np.dtype(np.float64))
                 names = self._hidden_activations(len(layers) - 2)
                 theta = _parameters.initial(core.tensors(), names, random, dtype)
             self._split_state = copy.deepcopy(random)
@@ -297,13 +334,15 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         for name, value in fresh_attributes(stops_early).items():
             if first or not hasattr(self, name):
                 setattr(self, name, value)
+        # A fit that continues does so with the options of now.
+        self.out_activation_ = self._objective().link
+        self._activations = self._hidden_activations(len(layers) - 2)
         if not first:
             old = _parameters.layers(self.coefs_)
             if old != layers:
                 raise ValueError(f"a fit that continues must have the layers {old} as before, got {layers}")
             return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
         self.n_layers_ = len(layers)
-        self.out_activation_ = self._objective().link
         return theta
 
     def _split(self, data: Samples) -> tuple[Samples, Samples]:
@@ -347,6 +386,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         training.run(epochs)
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
+        elif training.stopped is Stop.NOT_FINITE and np.isfinite(setup.theta).all():
+            warnings.warn(DIVERGED.format(self.n_iter_), ConvergenceWarning, stacklevel=USER)
         elif training.stopped is Stop.EPOCHS and warn:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
@@ -374,22 +415,22 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _threads(self, core: Any, batch_size: int) -> int:
         if self.n_threads is not None:
-            return int(self.n_threads)
+            return min(int(self.n_threads), MOST)
         return min(core.workers(batch_size), _threads.limit())
 
     def _most_threads(self) -> int:
-        return int(self.n_threads or _threads.limit())
+        return min(int(self.n_threads or _threads.limit()), MOST)
 
     # Using what was fitted.
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for rows that may be anything that scikit-learn accepts."""
         check_is_fitted(self)
-        if is_sparse(X):
-            check_sound("X", X)
-        X = validate_data(
-            self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
-        )
+        check_given(X=X)
+        with naming_rows(X):
+            X = validate_data(
+                self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
+            )
         return self._forward(X)
 
     def _forward(self, X: Any) -> Array:
@@ -399,7 +440,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         # Of what was fitted: parameters that were set since are for the next fit.
         core = _schuss.Network(
             widths=layers,
-            activations=self._hidden_activations(len(layers) - 2),
+            activations=self._fitted_activations(),
             loss=_losses.WITH_LINK[self.out_activation_],
         )
         threads = self._most_threads()

@@ -19,12 +19,14 @@ from sklearn.utils.multiclass import (
 )
 
 from .. import optimizers
+from .._checks import shown
 from .._schuss import LBFGS, Schedule
 from ..typing import LearningRateName, OptimizerName, SolverName
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
+from ._given import naming
 from ._hyperparameters import Activation, Callback
 
 if TYPE_CHECKING:
@@ -237,6 +239,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             try:
                 self._label_binarizer = LabelBinarizer().fit(y)
+            except TypeError as error:
+                raise TypeError(f"y must be labels of one kind, which can be sorted: {error}") from error
             except ValueError:
                 # It says the same, with all of y.
                 check_classification_targets(y)
@@ -290,12 +294,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         several = y.ndim == 2
         if several != isinstance(given, list) or (several and len(given) != y.shape[1]):
             expected = f"a list of {y.shape[1]} dicts, one for each column of y" if several else "a dict"
-            raise ValueError(f'class_weight must be {expected}, or "balanced", got {given!r}')
+            raise ValueError(f'class_weight must be {expected}, or "balanced", got {shown(given)}')
         classes = np.array([0, 1]) if several else self.classes_
         weights = np.ones(len(y))
         columns = zip(y.T, given, strict=True) if several else [(y, given)]
         for column, of_column in columns:
-            of_classes = compute_class_weight(of_column, classes=classes, y=column)
+            with naming("class_weight"):
+                of_classes = compute_class_weight(of_column, classes=classes, y=column)
             weights *= of_classes[np.searchsorted(classes, column)]
         return weights
 

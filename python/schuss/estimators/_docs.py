@@ -60,7 +60,8 @@ THIRD = """\
 clip_norm : float, optional
         The largest norm of the gradient; larger ones are scaled down.
     scoring : str, callable or None, default None
-        What is watched on held-out rows: a scorer of scikit-learn, ``"loss"``, or None for `score`.
+        What is watched on held-out rows: a scorer of scikit-learn, ``"loss"`` (negative, as more is better),
+        or None for `score`; where that says nothing, since all their targets are the same, the loss.
     restore_best : bool, optional
         Whether to end with the parameters of the best epoch. None: with `early_stopping`.
     max_time : float, optional

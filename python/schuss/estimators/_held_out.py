@@ -18,7 +18,7 @@ Array = NDArray[Any]
 class HeldOut:
     """Held-out rows, and what an estimator has to look at them with."""
 
-    def __init__(self, estimator: Any, samples: Samples) -> None:
+    def __init__(self, estimator: Any, samples: Samples, decides: bool) -> None:
         self._estimator = estimator
         self._samples = samples
         self._rows = samples.for_core()
@@ -27,7 +27,11 @@ class HeldOut:
         self._objective = estimator._objective()
         self._constant = _losses.constant(self._objective, samples.targets, samples.sample_weight)
         scoring = estimator.scoring
-        self._scorer = scoring if scoring in (None, "loss") else check_scoring(estimator, scoring)
+        self._scorer = check_scoring(estimator, scoring) if scoring not in (None, "loss") else scoring
+        self._decides = decides
+        if scoring is None and decides and not estimator._score_is_defined(samples):
+            # Where all targets are the same, R^2 says nothing.
+            self._scorer = "loss"
 
     def look(self, theta: Array) -> tuple[float, float]:
         """The loss and the score with these parameters, which are the estimator's too."""
@@ -36,7 +40,11 @@ class HeldOut:
             return loss, self._own_score(theta)
         if self._scorer == "loss":
             return loss, -loss
-        return loss, float(self._scorers_score())
+        score = float(self._scorers_score())
+        if self._decides and np.isnan(score) and np.isfinite(loss):
+            scoring = self._estimator.scoring
+            raise ValueError(f"scoring must give a number on the held-out rows, got nan from {scoring!r}")
+        return loss, score
 
     def _own_score(self, theta: Array) -> float:
         out = self._core.predict(theta, self._rows[0], False, self._threads)

@@ -48,13 +48,14 @@ class Best(NamedTuple):
             if epoch.loss < before:
                 loss = epoch.loss
                 better = better or epoch.score is None
-        if settings.restores_best and (better or best is None):
+        if settings.restores_best and better:
             best = theta.copy()
         return Best(loss, score, best, self.stalled + 1 if stalls else 0)
 
 
 def _is_below(score: float | None, best: float | None, tol: float) -> bool:
-    return score is not None and best is not None and score < best + tol
+    # NaN is no improvement.
+    return score is not None and best is not None and not score >= best + tol
 
 
 def fresh_attributes(stops_early: bool) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import optimizers
+from .._arrays import array
+from .._checks import shown
 from .._schuss import LBFGS, Schedule
 from ..typing import LearningRateName, OptimizerName, RegressionLossName, SolverName
 from . import _losses
@@ -20,6 +22,7 @@ from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
 from ._hyperparameters import Activation, Callback
+from ._samples import Samples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -191,6 +194,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         unexplained = np.divide(left, spread, out=(left > 0).astype(np.float64), where=spread > 0)
         return float(np.mean(1.0 - unexplained)) if len(targets) > 1 else np.nan
 
+    def _score_is_defined(self, held_out: Samples) -> bool:
+        weight, targets = held_out.sample_weight, held_out.targets
+        counted = targets if weight is None else targets[weight > 0]
+        return bool((counted != counted[:1]).any())
+
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -201,12 +209,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _objective(self) -> _losses.Objective:
         weights = np.ones(self.n_outputs_)
         if self.target_weights is not None:
-            weights = np.asarray(self.target_weights)
+            weights = array("target_weights", self.target_weights)
             sound = weights.dtype.kind in "fiu" and ((weights >= 0) & np.isfinite(weights)).all()
             if weights.shape != (self.n_outputs_,) or not sound:
                 raise ValueError(
                     f"target_weights must be {self.n_outputs_} numbers, finite and not negative, one for "
-                    f"each column of y; got {self.target_weights!r}"
+                    f"each column of y; got {shown(self.target_weights)}"
                 )
         parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss)
         return _losses.regression(self.loss, parameter, weights)

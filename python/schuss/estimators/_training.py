@@ -143,8 +143,10 @@ class Training(ABC):
                     self._enter(loss, lr, penalty)
                 self.stopped = Stop.INTERRUPTED
             except _schuss.NonFiniteError as error:
-                self.record.close(Stop.NOT_FINITE)
-                raise ValueError(NOT_FINITE) from error
+                self.stopped = Stop.NOT_FINITE
+                if not self._has_best():
+                    self.record.close(Stop.NOT_FINITE)
+                    raise ValueError(f"{NOT_FINITE} ({error})") from error
             except BaseException:
                 self.record.close(Stop.ERROR)
                 raise
@@ -152,8 +154,13 @@ class Training(ABC):
         self.record.close(self.stopped)
         if self.at_rest:
             self.save(self.stopped)
-        if self.settings.restores_best and self.record.best.theta is not None:
+        if self._has_best():
             self.theta[:] = self.record.best.theta
+
+    def _has_best(self) -> bool:
+        """Whether there are parameters of an earlier epoch to end with."""
+        best = self.record.best.theta
+        return self.settings.restores_best and best is not None and bool(np.isfinite(best).all())
 
     def _after_epoch(self, loss: float, lr: float | None, penalty: float) -> bool:
         """Enter an epoch, let everybody look, and decide what follows. Whether the core must come to rest."""

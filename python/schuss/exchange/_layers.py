@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from .._foreign import converted
 from .._registry import LOSSES, loss_with_link
 from ..network import MLP
@@ -92,10 +93,12 @@ def layers_of_estimator(model: Any, others: str = "") -> Layers:
     """The layers of a fitted estimator, where that or `others` are accepted."""
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
-        raise TypeError(f"model must be {others}a fitted MLPClassifier or MLPRegressor, got {model!r}{hint}")
+        expected = f"{others}a fitted MLPClassifier or MLPRegressor"
+        raise TypeError(f"model must be {expected}, got {shown(model)}{hint}")
     _expect_chain(model.coefs_, model.intercepts_)
     hidden = len(model.coefs_) - 1
-    names = [model.activation] * hidden if isinstance(model.activation, str) else list(model.activation)
+    fitted = getattr(model, "_activations", model.activation)
+    names = [fitted] * hidden if isinstance(fitted, str) else list(fitted)
     activations = [*map(_core_name, names), None]
     parts = zip(model.coefs_, model.intercepts_, activations, strict=True)
     layers = [Layer({"weight": weight, "bias": bias}, None, name) for weight, bias, name in parts]
@@ -145,7 +148,7 @@ def expect_number(layers: Layers, names: list[str]) -> None:
     if len(names) != count:
         of = "modules (linear layers and norms)" if layers.is_normed else "layers"
         got = f"{len(names)}: {', '.join(names)}" if layers.is_normed else len(names)
-        raise ValueError(f"there must be weights of {count} {of}, got {got}")
+        raise ValueError(f"state and names must have weights of {count} {of}, got {got}")
 
 
 def replace(layers: Layers, names: list[str], given: list[tuple[Array, Array | None]]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._extras import needed
 from .._files import File, describe, writing
 from .._foreign import converted
 from .._registry import ACTIVATIONS, LINKS, Expression
@@ -49,8 +50,9 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     ValueError
         If a parameter is not finite in float32, or if ONNX has not the classes' dtype.
     """
-    import onnx
-    from onnx import TensorProto, helper
+    with needed("exchange.to_onnx", "onnx", "exchange"):
+        import onnx
+        from onnx import TensorProto, helper
 
     layers = layers_of(model)
     graph = _Graph()

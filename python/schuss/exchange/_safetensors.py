@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._extras import needed
 from .._files import File, checksum, describe, reading, writing
 from ..network import MLP
 from ._layers import layers_of
@@ -42,7 +43,8 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
     OSError
         If it cannot be written; the old file is as it was then.
     """
-    from safetensors.numpy import save
+    with needed("exchange.save_safetensors", "safetensors", "exchange"):
+        from safetensors.numpy import save
 
     layers = layers_of(model)
     tensors = to_torch(model, names)
@@ -101,7 +103,8 @@ def load_safetensors(path: File, model: Any = None, names: Sequence[str] | None 
 
 def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The tensors of a file, and what it says about the network."""
-    from safetensors.numpy import load
+    with needed("exchange.load_safetensors", "safetensors", "exchange"):
+        from safetensors.numpy import load
 
     with reading(path) as stream:
         content = stream.read()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import shown
+from .._extras import needed
 from ..history import History
 from ._layers import layers_of_estimator
 
@@ -28,7 +30,8 @@ def from_sklearn(model: Any) -> Any:
         One with the same parameters that predicts the same, in arrays of its own. Training can go on
         (`partial_fit`, `warm_start`), with a fresh optimizer.
     """
-    from .. import estimators
+    with needed("exchange.from_sklearn", "scikit-learn", "sklearn"):
+        from .. import estimators
 
     layers_of_estimator(model)  # refuses what is not fitted
     ours = getattr(estimators, _kind(model))(**model.get_params(deep=False))
@@ -64,18 +67,18 @@ def to_sklearn(model: Any) -> Any:
     ValueError
         If the network has an activation or a loss that scikit-learn does not have.
     """
-    from sklearn import neural_network
+    with needed("exchange.to_sklearn", "scikit-learn", "sklearn"):
+        from sklearn import neural_network
 
     layers = layers_of_estimator(model)
     theirs = getattr(neural_network, _kind(model))()
     known = theirs.get_params()
     names = {"logistic" if name == "sigmoid" else name for name in layers.activations}
     if len(names) > 1 or not names <= {"identity", "logistic", "tanh", "relu"}:
-        raise ValueError(
-            f"activation must be one that scikit-learn has, the same everywhere; got {model.activation!r}"
-        )
+        got = shown(model.activation)
+        raise ValueError(f"activation must be one that scikit-learn has, the same everywhere; got {got}")
     if model.loss not in ("log_loss", "squared_error") and not (model.loss == "poisson" and "loss" in known):
-        raise ValueError(f"loss must be one that scikit-learn has, got {model.loss!r}")
+        raise ValueError(f"loss must be one that scikit-learn has, got {shown(model.loss)}")
     options = {name: value for name, value in model.get_params(deep=False).items() if name in known}
     options["activation"] = names.pop() if names else "identity"
     theirs.set_params(**options)

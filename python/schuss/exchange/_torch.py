@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from .._foreign import numbers_of
 from ._layers import Layers, expect_number, layers_of, replace
 from ._order import in_order
@@ -110,7 +111,7 @@ def _checked(names: Any) -> list[str]:
         or not isinstance(names, Sequence)
         or not all(isinstance(n, str) for n in names)
     ):
-        raise TypeError(f"names must be a sequence of strings, one for each layer, got {names!r}")
+        raise TypeError(f"names must be a sequence of strings, one for each layer, got {shown(names)}")
     if len(set(names)) != len(names):
         raise ValueError(f"names must be different for all layers, got {list(names)}")
     return list(names)

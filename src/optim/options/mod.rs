@@ -5,6 +5,7 @@
 
 mod choices;
 mod common;
+mod meant;
 mod ranges;
 mod schema;
 mod values;

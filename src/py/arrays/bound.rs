@@ -4,7 +4,8 @@ use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::fields::{Element, Fields};
+use super::check::unmasked;
+use super::fields::Element;
 use super::overlap::Extents;
 use super::param::{Param, equal};
 use super::pins::Pins;
@@ -123,7 +124,7 @@ impl<T: Scalar> Arrays<T> {
     #[inline]
     pub fn set_gradient(&mut self, index: usize, gradient: Borrowed<'_, '_, PyAny>) -> Result<()> {
         let param = &self.params[index];
-        let Some(fields) = Fields::of(gradient) else { return Err(param.refuse_gradient(gradient)) };
+        let Some(fields) = unmasked(gradient) else { return Err(param.refuse_gradient(gradient)) };
         let element = match param.has_descr(fields) {
             true => Some(param.element),
             false => fields.element().filter(|&element| param.element.takes(element)),

@@ -1,17 +1,51 @@
 //! Whether an object is an array of a dtype that is taken.
 
-use pyo3::Borrowed;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+use pyo3::{Borrowed, intern};
 
 use super::fields::{Element, Fields};
 use crate::error::{Error, Result};
 
 /// The fields of an array; refuses everything else.
+#[inline]
 pub fn expect_array<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> Result<Fields<'a>> {
-    Fields::of(object).ok_or_else(|| {
-        let got = object.get_type().qualname().map_or_else(|_| "another object".into(), |name| name.to_string());
-        Error::type_(name, got, "a NumPy array")
-    })
+    match unmasked(object) {
+        Some(fields) => Ok(fields),
+        None => Err(refused(object, name)),
+    }
+}
+
+/// The fields of an array without a mask, which would not be heeded; None for everything else.
+#[inline]
+pub fn unmasked<'a>(object: Borrowed<'a, '_, PyAny>) -> Option<Fields<'a>> {
+    Fields::of_plain(object).or_else(|| of_subclass(object))
+}
+
+#[cold]
+fn of_subclass<'a>(object: Borrowed<'a, '_, PyAny>) -> Option<Fields<'a>> {
+    Fields::of(object).filter(|_| !is_masked(object))
+}
+
+#[cold]
+fn refused(object: Borrowed<'_, '_, PyAny>, name: &str) -> Error {
+    if is_array(object) {
+        return Error::type_(name, "a masked array", "an array without a mask: fill it, or take its data");
+    }
+    let got = object.get_type().qualname().map_or_else(|_| "another object".into(), |name| name.to_string());
+    Error::type_(name, got, "a NumPy array")
+}
+
+/// Whether it is one of NumPy's masked arrays. Nothing of the caller's runs here: where their module has not been imported
+/// there are none, and a module gives its classes by itself.
+fn is_masked(object: Borrowed<'_, '_, PyAny>) -> bool {
+    let py = object.py();
+    // SAFETY: the interpreter is attached; the dict of modules is borrowed from it.
+    let modules = unsafe { Borrowed::from_ptr(py, pyo3::ffi::PyImport_GetModuleDict()) };
+    let Ok(modules) = modules.cast::<PyDict>() else { return false };
+    let Ok(Some(module)) = modules.get_item(intern!(py, "numpy.ma")) else { return false };
+    let Ok(class) = module.getattr(intern!(py, "MaskedArray")) else { return false };
+    class.cast::<PyType>().is_ok_and(|class| object.get_type().is_subclass(class).unwrap_or(false))
 }
 
 /// Refuses an array of another dtype than a parameter of `element` takes.

@@ -88,6 +88,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The same for what is of NumPy's own class; None for arrays of other classes, too.
+    #[inline]
+    pub fn of_plain(object: Borrowed<'a, '_, PyAny>) -> Option<Self> {
+        // SAFETY: as for `Fields::of`.
+        unsafe {
+            let array_type = numpy::npyffi::get_type_object(object.py(), NpyTypes::PyArray_Type);
+            (ffi::Py_TYPE(object.as_ptr()) == array_type).then(|| Fields::of_array(object))
+        }
+    }
+
     /// The fields of an object that [`Fields::of`] has found to be an array: it stays one.
     #[inline]
     pub fn of_array(array: Borrowed<'a, '_, PyAny>) -> Self {

@@ -4,7 +4,7 @@ use numpy::npyffi::npy_intp;
 use pyo3::Borrowed;
 use pyo3::prelude::*;
 
-use super::check::{element, expect_array, expect_element};
+use super::check::{element, expect_array, expect_element, unmasked};
 use super::fields::{Element, Fields, shape_text};
 use super::walk::{Order, Walk};
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ impl Param {
 
     /// The fields of an array of this parameter's shape, and its dtype where that is right for a gradient or state.
     pub fn accepted<'a>(&self, array: Borrowed<'a, '_, PyAny>) -> Option<(Fields<'a>, Element)> {
-        let fields = Fields::of(array).filter(|fields| fields.shape() == self.shape)?;
+        let fields = unmasked(array).filter(|fields| fields.shape() == self.shape)?;
         Some((fields, fields.element().filter(|&element| self.element.takes(element))?))
     }
 

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::binding::Binding;
@@ -10,25 +10,36 @@ use super::object::{PyOptimizer, RecipeOrBinding, next_lr, reading, writing};
 use super::param_group::ParamGroup;
 use super::recipe::{Group, Recipe};
 use super::{pickle, references, state, stepping, value};
-use crate::optim::options::Convention;
+use crate::error::Error;
+use crate::optim::options::{Convention, one_of};
+use crate::py::arguments::number;
+use crate::py::foreign::shown;
 use crate::py::precision::dispatch;
+
+/// The convention of that name.
+fn convention_of(name: &Bound<'_, PyAny>) -> PyResult<Convention> {
+    match name.cast::<PyString>() {
+        Ok(name) if name.len()? <= 80 => Ok(Convention::from_name(name.to_str()?)?),
+        _ => Err(Error::type_("convention", shown(name)?, one_of(&Convention::NAMES)).into()),
+    }
+}
 
 #[pymethods]
 impl PyOptimizer {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (params=None, lr=None, *, convention="lecture", **options))]
+    #[pyo3(signature = (params=None, lr=None, *, convention=None, **options))]
     fn new(
         cls: &Bound<'_, PyType>,
         params: Option<&Bound<'_, PyAny>>,
         lr: Option<&Bound<'_, PyAny>>,
-        convention: &str,
+        convention: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let Ok(rule) = cls.getattr("_rule").and_then(|rule| rule.extract::<String>()) else {
             return Err(PyTypeError::new_err("Optimizer is the base of the optimizers: use one of them, such as Adam"));
         };
-        let mut group = Group::new(&rule, Convention::from_name(convention)?)?;
+        let mut group = Group::new(&rule, convention.map_or(Ok(Convention::Lecture), convention_of)?)?;
         if let Some(lr) = lr {
             group.set("lr", lr)?;
         }
@@ -121,7 +132,8 @@ impl PyOptimizer {
     /// ----------
     /// result : float
     ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
-    fn tell(slf: &Bound<'_, Self>, result: f64) -> PyResult<()> {
+    fn tell(slf: &Bound<'_, Self>, result: &Bound<'_, PyAny>) -> PyResult<()> {
+        let result = number("result", result)?;
         dispatch!(&mut writing(slf)?.inner.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
         Ok(())
     }
@@ -195,7 +207,10 @@ impl PyOptimizer {
     /// ------
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
-    fn load_state_dict(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn load_state_dict(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(state_dict) = state_dict.cast::<PyDict>() else {
+            return Err(Error::type_("state_dict", shown(state_dict)?, "a dict, as state_dict() gives it").into());
+        };
         let mut this = writing(slf)?;
         this.expect_idle()?;
         state::load(&mut this.inner, state_dict)

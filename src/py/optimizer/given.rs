@@ -7,7 +7,7 @@ use pyo3::types::PyMapping;
 use super::recipe::{Group, is_of_whole_step};
 use super::selector::Selector;
 use crate::error::Error;
-use crate::py::foreign::{as_list, as_mapping};
+use crate::py::foreign::{as_list, as_mapping, shown};
 
 /// What "params" of an optimizer are.
 pub enum Given<'py> {
@@ -90,7 +90,11 @@ fn read_options(base: &Group, key: Option<&Bound<'_, PyAny>>, mapping: &Bound<'_
         let (option, value): (String, Bound<'_, PyAny>) = item.extract()?;
         match option.as_str() {
             "params" => (),
-            "name" if key.is_none() => group.extras.name = value.extract()?,
+            "name" if key.is_none() => {
+                let got = shown(&value)?;
+                let refused = |_| PyErr::from(Error::type_("name", got, "text, or None"));
+                group.extras.name = value.extract().map_err(refused)?;
+            }
             option if is_of_whole_step(option) => {
                 let message = format!("{option} is about all groups together: give it to the optimizer");
                 return Err(PyValueError::new_err(message));

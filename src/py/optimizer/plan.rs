@@ -6,6 +6,7 @@ use pyo3::types::PyString;
 use super::given::Part;
 use super::recipe::{Group, Recipe};
 use crate::error::Error;
+use crate::py::arrays::is_array;
 use crate::py::foreign::{items, kind};
 use crate::py::structure::{Placed, Structure};
 
@@ -118,7 +119,9 @@ fn strings(given: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let refuse = |got: &Bound<'_, PyAny>| -> PyResult<PyErr> {
         Ok(Error::type_("names", kind(got)?, "strings, one for each array").into())
     };
-    if given.is_instance_of::<PyString>() || !given.hasattr("__iter__")? {
+    // An array without dimensions has what is needed to look at each entry, but refuses it.
+    let is_scalar = is_array(given.as_borrowed()) && given.len().is_err();
+    if given.is_instance_of::<PyString>() || !given.hasattr("__iter__")? || is_scalar {
         return Err(refuse(given)?);
     }
     let mut names = vec![];

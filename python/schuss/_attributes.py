@@ -1,0 +1,179 @@
+"""The public attributes of a network: which of them stay, and what those that may be set take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _schuss
+from ._arrays import numbers
+from ._checks import check_number, shown
+from ._data import Takes
+from ._guard import FixedDict, FixedList, Guarded
+from ._registry import LOSSES
+from ._tensors import Place, per_layer, places, views
+from .history import History
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._optimizer import Optimizer
+
+_STRUCTURE = "a network keeps its structure; make a new MLP"
+_ARRAYS = "it is made of views of theta; write into them, net.params[0][:] = W"
+
+FIXED = {
+    "params": _ARRAYS,
+    "named_params": _ARRAYS,
+    "layers": _STRUCTURE,
+    "activations": _STRUCTURE,
+    "norm": _STRUCTURE,
+    "objective": "a network keeps its loss; make a new MLP(loss=...) and give it theta",
+    "dtype": "a network keeps its precision; make a new MLP(dtype=...) and give it theta",
+    "seed": "the initial weights were drawn with it; give fit(seed=...) another for shuffling",
+}
+
+ELSEWHERE = {
+    "lr": "the learning rate is that of the optimizer, net.optimizer.lr",
+    "learning_rate": "the learning rate is that of the optimizer, net.optimizer.lr",
+    "weights": "write into net.params, [W1, b1, W2, b2, ...]",
+    "activation": _STRUCTURE,
+    "weight_decay": "it is the optimizer's; the penalty of the objective is net.l2",
+    "alpha": "the penalty of the objective is net.l2",
+    "batch_size": "give it to fit",
+    "epochs": "give it to fit",
+    "n_threads": "give it to fit, predict and loss",
+}
+
+
+def rates_of(dropout: Any, hidden: int) -> list[float]:
+    """The rate of each hidden layer; the core knows their range."""
+    return [check_number("dropout", rate) for rate in per_layer("dropout", dropout, hidden, Real)]
+
+
+def check_outputs(loss: Any, widths: Sequence[int]) -> None:
+    """Refuse a softmax of one output, which is 1 whatever is learnt."""
+    if isinstance(loss, str) and loss == "cross_entropy" and widths and widths[-1] == 1:
+        hint = "for two classes and one output the loss is 'binary_cross_entropy'"
+        raise ValueError(f"layers must end with at least 2 outputs for 'cross_entropy', got {widths}: {hint}")
+
+
+def zeros_for(name: str, given: Any, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Zeros for that many parameters, whose number follows from an argument."""
+    try:
+        return np.zeros(count, dtype)
+    except (MemoryError, ValueError):
+        size = count * dtype.itemsize / 2**30
+        raise MemoryError(f"{name} must fit in memory, got {given}: {size:,.0f} GiB of parameters") from None
+
+
+def _set_theta(net: Attributes, value: Any) -> None:
+    theta = net.theta
+    # `theta *= 0.5` writes into the array, and then puts it where it is already.
+    if value is theta:
+        return
+    new = numbers("theta", value, theta.dtype)
+    if new.shape != theta.shape:
+        raise ValueError(f"theta must be of shape {theta.shape}, got {new.shape}")
+    if not np.isfinite(new).all():
+        raise ValueError("theta must be finite, got NaN or infinite numbers")
+    if not theta.flags.writeable:
+        raise ValueError("theta must be writable to be set, got a read-only array")
+    theta[:] = new
+
+
+def _set_l2(net: Attributes, value: Any) -> None:
+    l2 = check_number("l2", value)
+    net._core = net._make_core(l2=l2)
+    net.__dict__["l2"] = l2
+
+
+def _set_dropout(net: Attributes, value: Any) -> None:
+    rates = rates_of(value, len(net.activations))
+    net._core = net._make_core(dropout=rates)
+    net.__dict__["dropout"] = _fixed_rates(rates)
+
+
+def _set_optimizer(net: Attributes, value: Any) -> None:
+    if not isinstance(value, _schuss.Optimizer | _schuss.LBFGS | None):
+        expected = "an optimizer of net.params, LBFGS or None; fit(optimizer=...) takes names too"
+        raise TypeError(f"optimizer must be {expected}, got {shown(value)}")
+    net.__dict__["optimizer"] = value
+
+
+def _set_history(net: Attributes, value: Any) -> None:
+    if not isinstance(value, History | None):
+        raise TypeError(f"history must be a History or None, got {shown(value)}")
+    net.__dict__["history"] = value
+
+
+SETTABLE = {
+    "theta": _set_theta,
+    "l2": _set_l2,
+    "dropout": _set_dropout,
+    "optimizer": _set_optimizer,
+    "history": _set_history,
+}
+
+
+def _fix(net: Attributes, params: Sequence[NDArray[Any]], names: Sequence[str]) -> None:
+    """Give a network its lists and dicts, whose entries stay."""
+    advice = "of a network are views of theta: write into them, net.params[0][:] = W"
+    net.__dict__.update(
+        params=FixedList(params, f"params {advice}"),
+        named_params=FixedDict(zip(names, params, strict=True), f"named_params {advice}"),
+        layers=FixedList(net.layers, f"layers cannot be changed: {_STRUCTURE}"),
+        activations=FixedList(net.activations, f"activations cannot be changed: {_STRUCTURE}"),
+        dropout=_fixed_rates(net.dropout),
+    )
+
+
+def _fixed_rates(rates: Sequence[float]) -> FixedList[float]:
+    return FixedList(rates, "dropout cannot be changed in part: set all of it, net.dropout = [0.1, 0.2]")
+
+
+class Attributes(Guarded):
+    """What a network consists of; see `schuss.MLP`."""
+
+    _fixed, _settable, _elsewhere = FIXED, SETTABLE, ELSEWHERE
+
+    theta: NDArray[Any]
+    params: list[NDArray[Any]]
+    named_params: dict[str, NDArray[Any]]
+    layers: list[int]
+    activations: list[str]
+    norm: str | None
+    objective: str
+    l2: float
+    dropout: list[float]
+    dtype: np.dtype[Any]
+    seed: int
+    optimizer: Optimizer | _schuss.LBFGS | None
+    history: History | None
+    _core: _schuss.Network
+    _takes: Takes
+    _places: list[Place]
+    _l2_per_weight: bool
+    _epochs_done: int
+    _flat_targets: bool
+
+    def _make_core(self, **changed: Any) -> _schuss.Network:
+        as_it_is: dict[str, Any] = {
+            "widths": self.layers,
+            "activations": self.activations,
+            "loss": self.objective,
+            "l2": self.l2,
+            "l2_per_weight": self._l2_per_weight,
+            "dropout": self.dropout,
+            "norm": self.norm,
+        }
+        return _schuss.Network(**(as_it_is | changed))
+
+    def _derive(self) -> None:
+        """What follows from the core and the vector of parameters: loops ask for it at every step."""
+        self._takes = Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
+        self._places = places(self._core.tensors())
+        _fix(self, views(self.theta, self._places), [place.name for place in self._places])

@@ -1,0 +1,143 @@
+"""What scikit-learn would convert without a word, and what its words leave out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, InvalidParameterError
+from sklearn.utils.validation import _check_sample_weight
+
+from .._checks import SHOWN, kind_of, shown
+from .._sparse import check_sound, is_sparse
+
+# What NumPy would make numbers of.
+ODD = {"M": "dates", "m": "durations", "V": "records"}
+# Real numbers that NumPy and scikit-learn compute with.
+_MACHINES: tuple[type, ...] = (float, np.number, np.bool_)
+# How much is shown of an error that is not one of ours.
+LONGEST = 300
+
+
+def check_given(*, dates: bool = False, **given: Any) -> None:
+    """Refuse masked arrays, whose mask would be dropped, and dates, which would be nanoseconds since 1970."""
+    for name, value in given.items():
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            masked = np.ma.getmaskarray(value).sum()
+            raise ValueError(f"{name} must be an array without masked elements, got {masked} of them")
+        if is_sparse(value):
+            check_sound(name, value)
+        is_number = name.startswith("sample_weight") and _is_real(value)
+        if not (value is None or is_number or _is_sequence(value)):
+            raise TypeError(f"{name} must be array-like, with a row for each sample, got {shown(value)}")
+        for place, kind in _kinds(value):
+            if kind == "c":
+                raise ValueError(f"Complex data not supported: {name} must be real numbers{place}")
+            if kind in ODD and not dates:
+                raise TypeError(f"{name} must be numbers, got {ODD[kind]}{place}")
+
+
+def check_parameter(estimator: Any, name: str, value: Any, constraints: Any) -> None:
+    """Refuse what scikit-learn takes for a number though it is none, and what its words cannot show."""
+    accepted = None
+    of_numbers = [each.type for each in constraints if isinstance(each, Interval)]
+    if isinstance(value, str | bytes) and len(value) > SHOWN:
+        accepted = "text that is shorter"
+    elif of_numbers and isinstance(value, bool | np.bool_):
+        accepted = None if {"boolean", "verbose"} & {*map(str, constraints)} else "a number"
+    elif isinstance(value, np.timedelta64):
+        accepted = "a number without a unit" if of_numbers else "of another type"
+    elif isinstance(value, int):
+        accepted = None if value.bit_length() < 1024 else "a number in the range of float"
+    elif isinstance(value, Real) and not isinstance(value, _MACHINES):
+        accepted = "an int or a float"
+    elif not callable(value):
+        try:
+            repr(value)
+        except Exception:
+            accepted = "something that can be shown"
+    if accepted is not None:
+        kind = type(estimator).__name__
+        got = shown(value)
+        words = f"The {name!r} parameter of {kind} must be {accepted}. Got {got} instead."
+        raise InvalidParameterError(words)
+
+
+def _kinds(value: Any) -> Iterator[tuple[str, str]]:
+    """The kinds of the dtypes of an array or a table."""
+    if getattr(value, "columns", None) is not None and hasattr(value, "dtypes"):
+        for label, dtype in zip(value.columns, value.dtypes, strict=False):
+            yield f" in column {label!r}", getattr(dtype, "kind", "O")
+    else:
+        yield "", kind_of(value)
+
+
+def _is_sequence(value: Any) -> bool:
+    """Whether it may be an array, or something to make one of."""
+    has_entries = any(hasattr(value, name) for name in ("__len__", "__array__", "shape"))
+    return has_entries and not isinstance(value, str | bytes)
+
+
+def _is_real(value: Any) -> bool:
+    """Whether it is a number that a float can be made of, the same for all rows."""
+    return value.bit_length() < 1024 if isinstance(value, int) else isinstance(value, Real)
+
+
+def weights_of(name: str, given: Any, X: Any) -> NDArray[Any]:
+    """The weights of rows, one for each: finite, not negative, and not all zero."""
+    check_given(**{name: given})
+    with naming(name):
+        weights: NDArray[Any] = _check_sample_weight(given, X, ensure_non_negative=True)
+    # Of one number for all rows, scikit-learn looks at nothing.
+    if not (weights.min() >= 0 and 0 < weights.max() < np.inf):
+        raise ValueError(f"{name} must be finite, not negative and not all zero, got {shown(given)}")
+    return weights
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Name the argument in errors of scikit-learn's that do not."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+
+
+@contextmanager
+def naming_rows(X: Any, y: Any = None) -> Iterator[None]:
+    """Name X, its column that holds text, or targets that must be numbers, in errors that do not."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        text = str(error)
+        column = _column_of_text(X)
+        if not column and re.search(r"\b[Xy]\b|sample|feature", text):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        name = f"X{column}" if y is None or _converts(y) else "y"
+        raise kind(f"{name}: {text[:LONGEST]}") from error
+
+
+def _converts(value: Any) -> bool:
+    try:
+        np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _column_of_text(value: Any) -> str:
+    if getattr(value, "columns", None) is None or not hasattr(value, "dtypes"):
+        return ""
+    for label, dtype in zip(value.columns, value.dtypes, strict=False):
+        if getattr(dtype, "kind", "") in ("O", "U") and not _converts(value[label]):
+            return f", column {label!r}"
+    return ""

@@ -1,0 +1,162 @@
+"""Files, other programs' models, pictures, and the arguments of checkpoints."""
+
+import os
+import warnings
+from functools import partial
+
+import numpy as np
+
+import schuss as sc
+
+from .accepts import ANYTHING, NOTHING, Number, Only
+from .entry import Subject, arguments
+from .of_network import X, Y, regression
+from .values import SCALARS
+
+try:
+    import matplotlib as pictures
+except ImportError:
+    pictures = None
+
+
+def _file(value):
+    """Whether it could be a file or a path: those that could are not tried, or they would be made."""
+    return isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "write")
+
+
+NO_FILES = {kind: make for kind, make in SCALARS.items() if not _file(make())}
+
+
+def _saving():
+    def net(method, _):
+        network = regression()
+        return Subject(getattr(network, method), (network,))
+
+    def optimizer(method, _):
+        made = sc.Adam([np.ones(3)])
+        return Subject(getattr(made, method), (made,))
+
+    entries = []
+    for of, subject in (("MLP", net), ("Optimizer", optimizer)):
+        for method in ("save", "load"):
+            make = partial(subject, method)
+            entries += arguments(f"{of}.{method}", {"file": (NOTHING, "path")}, make, values=NO_FILES)
+    return entries
+
+
+def _checkpoints():
+    def alone(name):
+        network = regression()
+        return Subject(lambda value: network.fit(X, Y, **{"epochs": 1, name: value}), (network,))
+
+    def of_checkpoint(value):
+        return None if value is None else False
+
+    table = {"checkpoint": (Only(of_checkpoint).or_none(), "file", "path")}
+    entries = arguments("MLP.fit", table, alone, values=NO_FILES)
+    table = {"checkpoint_every": Alone(Number(low=0, low_open=True)), "resume": ANYTHING}
+    return entries + arguments("MLP.fit alone", table, alone, values=NO_FILES)
+
+
+class Alone:
+    """What needs another argument beside it: refused, or none."""
+
+    def __init__(self, accepts):
+        self.accepts = accepts
+
+    def legal(self, value):
+        return None if value is None or self.accepts.legal(value) is not False else False
+
+
+def _exchange():
+    network = regression()
+
+    def model(function):
+        def subject(_):
+            return Subject(getattr(sc.exchange, function))
+
+        return subject
+
+    def names(function):
+        def subject(_):
+            return Subject(lambda value: getattr(sc.exchange, function)(network, names=value))
+
+        return subject
+
+    def loaded(name):
+        own = regression()
+        given = {"model": own, "state": sc.exchange.to_torch(network)}
+        return Subject(lambda value: sc.exchange.load_torch(**{**given, name: value}), (own,))
+
+    def tensor(_):
+        own = regression()
+        state = sc.exchange.to_torch(network)
+        return Subject(lambda value: sc.exchange.load_torch(own, {**state, "0.weight": value}), (own,))
+
+    entries = []
+    functions = ("to_torch", "to_onnx", "from_sklearn", "to_sklearn")
+    for function in functions:
+        entries += arguments(f"exchange.{function}", {"model": (NOTHING, "estimator")}, model(function))
+    entries += arguments("exchange.to_torch", {"names": ANYTHING}, names("to_torch"))
+    entries += arguments(
+        "exchange.load_torch", {"model": NOTHING, "state": NOTHING, "names": (ANYTHING, "state")}, loaded
+    )
+    bad = {kind: make for kind, make in SCALARS.items() if kind not in ("a frame", "a series")}
+    says = (ANYTHING, "weight", "layer")
+    return entries + arguments("exchange.load_torch of", {"0.weight": says}, tensor, values=bad)
+
+
+def _plots():
+    if pictures is None:
+        return []
+    pictures.use("Agg")
+    from matplotlib.figure import Figure
+
+    history = sc.History()
+    history.append(loss=1.0)
+
+    def axes():
+        return Figure().add_subplot()
+
+    def function(x):
+        return float((x**2).sum())
+
+    given = {
+        "learning_curve": {"history": history},
+        "loss_by_step": {"fun": function, "paths": {"a": [[0.0], [1.0]]}},
+        "loss_curve": {"fun": function, "bounds": (-1.0, 1.0), "paths": None},
+        "loss_surface": {"fun": function, "bounds": ((-1.0, 1.0), (-1.0, 1.0)), "paths": None},
+    }
+    fun = (Only(lambda value: None if callable(value) else False), "function")
+    accepts = {"history": NOTHING, "fun": fun, "paths": ANYTHING, "bounds": ANYTHING, "ax": ANYTHING}
+    entries = []
+    for name, stored in given.items():
+
+        def subject(argument, name=name, stored=stored):
+            def call(value):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)
+                    return getattr(sc.plots, name)(**{**stored, "ax": axes(), argument: value})
+
+            return Subject(call)
+
+        table = {argument: accepts[argument] for argument in (*stored, "ax")}
+        # A picture of 101 x 101 points takes its time: a few of them will do.
+        values = dict(list(SCALARS.items())[::3]) if name == "loss_surface" else SCALARS
+        entries += arguments(f"plots.{name}", table, subject, values=values)
+
+    def display(argument):
+        stored = {"history": history, "ax": axes(), "columns": ("loss",), "name": None}
+        make = sc.TrainingCurveDisplay.from_history
+        return Subject(lambda value: make(**{**stored, argument: value}))
+
+    def estimator(_):
+        return Subject(lambda value: sc.TrainingCurveDisplay.from_estimator(value, ax=axes()))
+
+    table = {"history": NOTHING, "ax": ANYTHING, "columns": ANYTHING, "name": ANYTHING}
+    entries += arguments("TrainingCurveDisplay.from_history", table, display)
+    return entries + arguments("TrainingCurveDisplay.from_estimator", {"estimator": NOTHING}, estimator)
+
+
+def entries():
+    return _saving() + _checkpoints() + _exchange() + _plots()
