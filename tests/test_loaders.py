@@ -14,6 +14,8 @@ FILES = {
     "safetensors into a network": lambda: damage.SafetensorsFile(is_new=False),
 }
 STATES = {
+    "state dict": damage.StateDict,
+    "network's pickle": damage.NetworkState,
     "optimizer's pickle": damage.OptimizerState,
     "torch's state": damage.TorchState,
     "torch's weights": damage.TorchWeights,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ._files import File, describe, read_tree, write_tree
+from ._network_state import expect_theta
 from ._recipe_data import data_of, optimizer_of
 from ._stop import Stop
 from .history import History
@@ -80,31 +79,6 @@ class Saved:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{describe(file)} has no network that this schuss knows: {error}") from error
         return net
-
-
-def expect_state(state: Any) -> None:
-    """Refuse what pickle brings where it is not all of a network."""
-    if not isinstance(state, dict):
-        raise TypeError(f"the state of an MLP must be a dict, got {type(state).__name__}")
-    expected = [
-        *_ARGUMENTS.values(),
-        "dtype",
-        "theta",
-        "optimizer",
-        "history",
-        "_epochs_done",
-        "_flat_targets",
-    ]
-    if missing := [name for name in expected if name not in state]:
-        raise ValueError(f"the state of an MLP must have {missing[0]!r}, got {', '.join(state) or 'nothing'}")
-
-
-def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
-    """Refuse a vector of parameters of another network."""
-    if not isinstance(theta, np.ndarray):
-        raise TypeError(f"theta must be an array, got {type(theta).__name__}")
-    if theta.shape != (size,) or theta.dtype != dtype or not theta.flags.c_contiguous:
-        raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")
 
 
 def _tree_of(net: Any) -> dict[str, Any]:

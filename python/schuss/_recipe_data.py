@@ -77,7 +77,11 @@ def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
 def with_arrays(saved: Any, params: Sequence[NDArray[Any]], names: Mapping[str, Any]) -> Any:
     """The inverse, for the new arrays."""
     if isinstance(saved, tuple):
+        if len(saved) != 2 or not (isinstance(saved[0], type) and issubclass(saved[0], Optimizer)):
+            raise TypeError(f"optimizer of an MLP must be a class and its parts, got {saved!r}")
         kind, parts = saved
+        if not isinstance(parts, dict):
+            raise TypeError(f"parts of the optimizer must be a dict, got {type(parts).__name__}")
         optimizer: Optimizer = kind.__new__(kind)
         optimizer.__setstate__({**parts, "params": list(params)})
         return optimizer

@@ -25,7 +25,8 @@ from ._checks import (
     shown,
 )
 from ._data import Blocks, Rows, check_finite, inputs_of, rows_of, rows_of_parts, source_of
-from ._network_file import Saved, expect_state, expect_theta
+from ._network_file import Saved
+from ._network_state import expect_state, expect_theta
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import LOSSES
 from ._run import Run

@@ -11,6 +11,7 @@ use super::recipe::{Group, Recipe};
 use super::saved::set_options;
 use super::selector::Selector;
 use super::state::{load, options_of, saved};
+use crate::error::Error;
 use crate::optim::options::Convention;
 use crate::py::schedule::learning_rate;
 
@@ -62,14 +63,18 @@ fn selector_of(py: Python<'_>, inner: &RecipeOrBinding, group: usize) -> Option<
 
 /// Makes a new optimizer what another one was.
 pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
-    let part = |name: &str| part_of(parts, name);
-    let convention = Convention::from_name(&part("convention")?.extract::<String>()?)?;
+    let convention = Convention::from_name(&part_as::<String>(parts, "convention", "a string")?)?;
     let base = Group::new(reading(slf)?.inner.config(0).spec().name, convention)?;
     let mut groups = vec![];
-    let selectors = part("selectors")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-    for (saved, selector) in part("param_groups")?.extract::<Vec<Bound<'_, PyDict>>>()?.iter().zip(selectors) {
+    let selectors: Vec<Bound<'_, PyAny>> = part_as(parts, "selectors", "a list")?;
+    let all_options: Vec<Bound<'_, PyDict>> = part_as(parts, "param_groups", "a list of dicts")?;
+    if selectors.len() != all_options.len() {
+        let expected = format!("{}, one for each group", all_options.len());
+        return Err(Error::value("selectors", selectors.len(), expected).into());
+    }
+    for (saved, selector) in all_options.iter().zip(selectors) {
         let mut group = base.copied(slf.py());
-        group.extras.name = saved.get_item("name")?.map(|name| name.extract()).transpose()?;
+        group.extras.name = part_or_none(saved, "name", "a string")?;
         group.extras.selector = Selector::parse(&selector, "selectors")?;
         set_options(&mut group, saved)?;
         groups.push(group);
@@ -98,17 +103,29 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
 }
 
 /// What a saved optimizer must have.
-fn part_of<'py>(parts: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    let part = parts.get_item(name)?;
+fn part_as<'py, T: FromPyObjectOwned<'py>>(parts: &Bound<'py, PyDict>, name: &str, expected: &str) -> PyResult<T> {
+    let part = part_or_none(parts, name, expected)?;
     part.ok_or_else(|| PyValueError::new_err(format!("the state of an optimizer must have {name:?}")))
+}
+
+fn part_or_none<'py, T: FromPyObjectOwned<'py>>(
+    parts: &Bound<'py, PyDict>,
+    name: &str,
+    expected: &str,
+) -> PyResult<Option<T>> {
+    let Some(part) = parts.get_item(name)? else { return Ok(None) };
+    match part.extract() {
+        Ok(value) => Ok(Some(value)),
+        Err(_) => Err(Error::type_(name, part.get_type().qualname()?, expected).into()),
+    }
 }
 
 /// The arrays and groups as they were bound. They may lie in memory that is read-only here: a step says so.
 fn again<'py>(params: &Bound<'py, PyAny>, parts: &Bound<'py, PyDict>, groups: Vec<Group>) -> PyResult<Plan<'py>> {
-    let part = |name: &str| part_of(parts, name);
-    let name = part("grouping")?.extract::<String>()?;
+    let name: String = part_as(parts, "grouping", "a string")?;
     let Some(&(_, grouping)) = GROUPINGS.iter().find(|(known, _)| *known == name) else {
         return Err(PyValueError::new_err(format!("grouping must be one of an optimizer's, got {name:?}")));
     };
-    Plan::again(params, &part("names")?, grouping, groups, part("group_of")?.extract()?)
+    let group_of = part_as(parts, "group_of", "the number of each array's group")?;
+    Plan::again(params, &part_as(parts, "names", "strings")?, grouping, groups, group_of)
 }

@@ -1,0 +1,72 @@
+"""What pickle gives back to a network, looked at before it is one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ._schuss import LBFGS, Optimizer
+from .history import History
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(of, value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_COUNT, _FLAG = "an integer of at least 0", "True or False"
+_PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "layers": (_is_list(_is_count), "a list of integers"),
+    "activations": (_is_list(_is_text), "a list of names"),
+    "objective": (_is_text, "the name of a loss"),
+    "seed": (_is_count, _COUNT),
+    "l2": (_is_number, "a number"),
+    "dropout": (_is_list(_is_number), "a list of numbers"),
+    "norm": (lambda v: v is None or _is_text(v), "the name of a norm or None"),
+    "_l2_per_weight": (lambda v: isinstance(v, bool), _FLAG),
+    "dtype": (lambda v: isinstance(v, np.dtype) and v in (np.float32, np.float64), "float32 or float64"),
+    "theta": (lambda v: isinstance(v, np.ndarray), "an array"),
+    "history": (lambda v: v is None or isinstance(v, History), "a History or None"),
+    "optimizer": (lambda v: v is None or isinstance(v, tuple | Optimizer | LBFGS), "an optimizer or None"),
+    "_epochs_done": (_is_count, _COUNT),
+    "_flat_targets": (lambda v: isinstance(v, bool), _FLAG),
+}
+
+
+def expect_state(state: Any) -> None:
+    """Refuse what is not all of a network."""
+    if not isinstance(state, dict):
+        raise TypeError(f"the state of an MLP must be a dict, got {type(state).__name__}")
+    for name, (is_right, expected) in _PARTS.items():
+        if name not in state:
+            got = ", ".join(map(str, state)) or "nothing"
+            raise ValueError(f"the state of an MLP must have {name!r}, got {got}")
+        if not is_right(state[name]):
+            raise TypeError(f"{name} of an MLP must be {expected}, got {state[name]!r}")
+    widths, size = state["layers"], state["theta"].size
+    # No memory is asked for that the parameters do not have already.
+    if sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths)) > size:
+        raise ValueError(f"theta must be the parameters of layers {widths}, got {size} numbers")
+
+
+def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
+    """Refuse a vector of parameters of another network."""
+    if not isinstance(theta, np.ndarray):
+        raise TypeError(f"theta must be an array, got {type(theta).__name__}")
+    if theta.shape != (size,) or theta.dtype != dtype or not theta.flags.c_contiguous:
+        raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")
