@@ -146,7 +146,7 @@ def test_a_network_with_the_parameters_of_another_is_refused():
         (state["theta"].astype(">f4"), ValueError),
         (None, TypeError),
     ):
-        with pytest.raises(error, match="theta (of an MLP )?must be"):
+        with pytest.raises(error, match=r"theta (of an MLP )?must be"):
             sc.MLP.__new__(sc.MLP).__setstate__(state | {"theta": theta})
 
 

@@ -89,8 +89,8 @@ class Rows(NamedTuple):
         if not isinstance(error, ArithmeticError):
             return
         advice = ["lr may be too large"] if " at step " in str(error) else []
-        for name, array in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
-            numbers = array.data if isinstance(array, Sparse) else array
+        for name, rows in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
+            numbers = rows.data if isinstance(rows, Sparse) else rows
             numbers = numbers[0] if isinstance(numbers, tuple) else numbers
             if numbers is None or not numbers.size:
                 continue
