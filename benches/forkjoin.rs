@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, s};
 use schuss::cores::cores;
+use schuss::interrupt::Interrupt;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::Loss;
 use schuss::kernels::sparse::{Csr, Indices};
@@ -177,7 +178,8 @@ fn predictions(name: &str, widths: &[usize], rows: usize, rounds: usize) {
     let parts: Vec<_> = (0..cores()).map(part).collect();
     let work = |(rows, out): &(Range<usize>, Mutex<Vec<f32>>)| {
         let x = Inputs::Dense(x.slice(s![rows.clone(), ..]));
-        predict(&network, &params, x, &mut out.lock().expect("no panic"), true, Some(1)).expect("memory");
+        predict(&network, &params, x, &mut out.lock().expect("no panic"), true, Some(1), &Interrupt::never())
+            .expect("memory");
     };
     for pause in [0, 200] {
         let name = format!("{rows} rows of {name}, {pause} us between");

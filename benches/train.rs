@@ -36,9 +36,6 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
 struct Clock(Vec<Instant>);
 
 impl Monitor for Clock {
-    fn tick(&mut self) -> Option<Stop> {
-        None
-    }
     fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         self.0.push(Instant::now());
         None
@@ -103,6 +100,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         seed: 0,
         threads: how.threads,
         target_loss: None,
+        rest: None,
         tells: false,
     };
     let mut clock = Clock(vec![]);

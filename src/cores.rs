@@ -26,6 +26,12 @@ pub fn cores() -> usize {
     cores
 }
 
+/// The most threads that one piece of work ever gets, whatever was asked for: a few for each core. More would only wait for each
+/// other, and take the system's threads from everybody else.
+pub fn most_threads() -> usize {
+    (4 * cores()).max(16)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +40,6 @@ mod tests {
     fn the_answer_is_the_systems_also_where_it_is_remembered() {
         let asked = thread::available_parallelism().unwrap().get();
         assert_eq!([cores(), cores()], [asked; 2]);
+        assert!((16..=16.max(4 * asked)).contains(&most_threads()));
     }
 }

@@ -4,9 +4,11 @@
 //! `optim` -> `mlp` -> `py`.
 //! `kernels` and `optim` never see each other; only `mlp` joins them; only `py` names pyo3 or numpy.
 
+mod affinity;
 pub mod buffer;
 pub mod cores;
 pub mod error;
+pub mod interrupt;
 pub mod kernels;
 pub mod mlp;
 pub mod optim;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::affinity::Affinity;
 use crate::cores::cores;
 use crate::per_process::PerProcess;
 use crate::simd::FlushDenormals;
@@ -21,22 +22,34 @@ use crate::simd::FlushDenormals;
 ///
 /// Denormals are flushed to zero meanwhile, in every thread. A panic in one of the parts becomes a panic of the caller.
 pub fn for_each<P: Send>(parts: Vec<P>, threads: usize, work: impl Fn(P) + Sync) {
+    share_out(parts, threads, |_, parts| parts.for_each(&work));
+}
+
+/// The same with one call of `work` for each thread, given whether it is the caller's and the parts that it takes, one after the
+/// other: for what a thread has to prepare.
+pub fn share_out<P: Send>(parts: Vec<P>, threads: usize, work: impl Fn(bool, &mut dyn Iterator<Item = P>) + Sync) {
     let pool = if threads.min(parts.len()) > 1 { pool() } else { None };
     let Some(pool) = pool else {
         let _flushed = FlushDenormals::new();
-        return parts.into_iter().for_each(work);
+        return work(true, &mut parts.into_iter());
     };
     let helpers = pool.current_num_threads().min(threads - 1).min(parts.len() - 1);
     let parts = Mutex::new(parts.into_iter());
     let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let task = || {
+    let task = |is_caller| {
         let _flushed = FlushDenormals::new();
-        std::iter::from_fn(next).for_each(&work);
+        work(is_caller, &mut std::iter::from_fn(next));
     };
+    let affinity = Affinity::current();
     // The caller begins at once: helpers that have to be woken first delay nobody.
     pool.in_place_scope(|scope| {
-        (0..helpers).for_each(|_| scope.spawn(|_| task()));
-        task();
+        for _ in 0..helpers {
+            scope.spawn(|_| {
+                affinity.iter().for_each(|affinity| affinity.adopt());
+                task(false);
+            });
+        }
+        task(true);
     });
 }
 

@@ -38,9 +38,6 @@ static ALLOCATOR: Counting = Counting;
 struct Silent;
 
 impl Monitor for Silent {
-    fn tick(&mut self) -> Option<Stop> {
-        None
-    }
     fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         None
     }
@@ -76,6 +73,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         seed: 0,
         threads: Some(threads),
         target_loss: None,
+        rest: None,
         tells: true,
     };
     let before = ALLOCATIONS.load(Ordering::SeqCst);

@@ -161,3 +161,108 @@ def test_predictions_of_several_python_threads_at_once_are_those_of_one_after_th
     with ThreadPoolExecutor(8) as threads:
         for result in threads.map(predicted, [None, 1, 2, 3] * 10):
             np.testing.assert_array_equal(result, expected)
+
+
+def threads_now():
+    return len(os.listdir("/proc/self/task"))
+
+
+def crew_threads():
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    return names.count("schuss-team")
+
+
+def fitted_with(n_threads):
+    net = sc.MLP([16, 64, 64, 1], seed=1)
+    net.fit(X[:512], X[:512, 0], batch_size=128, epochs=1, n_threads=n_threads)
+    return net.theta
+
+
+@pytest.mark.parametrize("n_threads", [1000, 10**13, 2**62])
+def test_a_number_of_threads_that_makes_no_sense_is_as_many_as_do(n_threads):
+    expected = fitted_with(1)
+    np.testing.assert_array_equal(fitted_with(n_threads), expected)
+    np.testing.assert_array_equal(predicted(n_threads), predicted(1))
+    assert NET.loss(X, X[:, 0], n_threads=n_threads) == NET.loss(X, X[:, 0], n_threads=1)
+    many, one = (NET.loss_and_grads(X, X[:, 0], n_threads=threads) for threads in (n_threads, 1))
+    assert many[0] == one[0]
+    np.testing.assert_array_equal(many[1][0], one[1][0])
+    result = sc.minimize(lambda x: (x**2).sum(), [1.0], starts=[[2.0]] * 50, n_threads=n_threads)
+    assert result.fun < 1e-2
+    pytest.importorskip("sklearn")
+    model = sc.MLPRegressor(hidden_layer_sizes=4, max_iter=2, n_iter_no_change=9, n_threads=n_threads)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        model.fit(X[:200], X[:200, 0])
+
+
+def many_numbers():
+    expected = fitted_with(1)
+    before = threads_now()
+    most = max(4 * CORES, 16)
+    for n_threads in range(2, 41):
+        np.testing.assert_array_equal(fitted_with(n_threads), expected)
+        assert crew_threads() <= min(n_threads, most) - 1
+    assert threads_now() <= before + most - 1
+    deadline = time.monotonic() + 60
+    while crew_threads() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert crew_threads() == 0
+    np.testing.assert_array_equal(fitted_with(3), expected)
+
+
+@linux
+def test_fits_with_many_numbers_of_threads_share_one_stock_which_ends_when_it_is_idle():
+    in_a_process(many_numbers)
+
+
+def few_threads_to_have():
+    import resource
+
+    everything()
+    expected = fitted_with(1)
+    time.sleep(7)  # until the stock has ended
+    os.setuid(54_321)  # whom nobody else is; the limit does not hold for root
+    limit = threads_now() + 4
+    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+    for n_threads in (16, 3, 2, None):
+        assert np.array_equal(fitted_with(n_threads), expected)
+        assert threads_now() < limit  # others get one, too
+    everything()
+
+
+@linux
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="becomes another user")
+def test_a_fit_with_more_threads_than_the_system_gives_leaves_some_to_others():
+    in_a_process(few_threads_to_have)
+
+
+def masks_of_crew():
+    tasks = Path("/proc/self/task").iterdir()
+    ours = [task.name for task in tasks if (task / "comm").read_text().strip() == "schuss-team"]
+    return [os.sched_getaffinity(int(task)) for task in ours]
+
+
+def started_while_confined():
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(everywhere)})
+    fitted_with(3)
+    assert masks_of_crew() == [{min(everywhere)}] * 2
+    os.sched_setaffinity(0, everywhere)
+    time.sleep(0.15)  # what is known of the cores may be a tenth of a second old
+    fitted_with(3)
+    assert masks_of_crew() == [everywhere] * 2
+
+
+@linux
+@several_cores
+def test_threads_that_were_started_on_one_core_run_where_their_next_caller_may():
+    in_a_process(started_while_confined)
+
+
+def test_the_module_says_that_it_needs_the_lock_of_python():
+    # Where nothing is said, pyo3 tells a free-threaded Python that it does not. Others have nobody to tell.
+    source = Path(__file__).parents[1] / "src/py/mod.rs"
+    if not source.exists():
+        pytest.skip("reads the sources")
+    assert "#[pymodule(gil_used = true)]" in source.read_text()
+    assert getattr(sys, "_is_gil_enabled", lambda: True)()

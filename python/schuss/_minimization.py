@@ -210,7 +210,10 @@ def together(
     runs: list[Minimization], recipe: Optimizer | LBFGS, n_threads: int | None
 ) -> list[OptimizeResult]:
     """All runs at once. An error ends all of them; so does Ctrl-C, which reaches the main thread only."""
-    with ThreadPoolExecutor(min(n_threads or os.cpu_count() or 1, len(runs))) as pool:
+    cores = os.cpu_count() or 1
+    # More threads than that would only wait for each other.
+    workers = min(n_threads or cores, len(runs), max(4 * cores, 16))
+    with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(run.result, recipe) for run in runs]
         with suppress(KeyboardInterrupt):
             wait(futures, return_when=FIRST_EXCEPTION)

@@ -204,7 +204,8 @@ class Run:
 
         def evaluate(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:
             try:
-                return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads), gradient
+                left = self._seconds_left()
+                return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads, left), gradient
             except KeyboardInterrupt:
                 # The last accepted point is in the parameters: the search from there is made again.
                 self.save(None)
@@ -227,7 +228,10 @@ class Run:
         else:
             search = QuasiNewton(recipe, net.theta)
         self.descent = search
-        stop = descend(search, evaluate, stepped)
+        try:
+            stop = descend(search, evaluate, stepped)
+        except _schuss.OutOfTime:
+            return Stop.MAX_TIME
         if stop is Stop.NOT_FINITE:
             what = f"the loss or its gradient is not finite at the start: the loss is {search.value}"
             error = _schuss.NonFiniteError(what)
@@ -299,9 +303,9 @@ class Run:
         """Train in the core: the records, why it stopped, and the exception to raise."""
         optimizer = self.net.optimizer
         assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        left = float("inf") if self.max_time is None else max(self.max_time - self._seconds(), 0.0)
+        limits = {"max_seconds": self._seconds_left()}
         if self.checkpoint is not None:
-            left = min(left, self.checkpoint.seconds_left())
+            limits["rest_seconds"] = self.checkpoint.seconds_left()
         records, stop, error, position = self.net._core.fit(
             self.net.theta,
             optimizer,
@@ -310,8 +314,8 @@ class Run:
             {
                 **self.settings,
                 **options,
+                **limits,
                 "epochs_before": self.progress.epochs,
-                "max_seconds": left,
                 "start": self.progress.position,
             },
             on_epoch,
@@ -325,7 +329,7 @@ class Run:
         """Record an epoch and let everybody look at it; why to stop, if so."""
         net, val_loss = self.net, None
         if self.validation is not None:
-            val_loss = net._core.loss(net.theta, self.validation.arrays, self.settings["threads"])
+            val_loss = self._val_loss(self.validation)
         if isinstance(net.optimizer, _schuss.Optimizer):
             net.optimizer.tell(loss if val_loss is None else val_loss)
         late = self._is_late()
@@ -337,6 +341,14 @@ class Run:
         if self.target_loss is not None and loss <= self.target_loss:
             return Stop.TARGET_LOSS
         return Stop.MAX_TIME if late else None
+
+    def _val_loss(self, rows: Rows) -> float:
+        """The objective on rows that are not learnt from; NaN where the time is over before it is known."""
+        net = self.net
+        try:
+            return net._core.loss(net.theta, rows.arrays, self.settings["threads"], self._seconds_left())
+        except _schuss.OutOfTime:
+            return float("nan")
 
     def _record(self, loss: float, val_loss: float | None, lr: float | None, seconds: float) -> None:
         extra = {} if self.validation is None else {"val_loss": val_loss}
@@ -354,6 +366,9 @@ class Run:
 
     def _seconds(self) -> float:
         return perf_counter() - self.start
+
+    def _seconds_left(self) -> float | None:
+        return None if self.max_time is None else max(self.max_time - self._seconds(), 0.0)
 
     def _is_late(self) -> bool:
         return self.max_time is not None and self._seconds() >= self.max_time

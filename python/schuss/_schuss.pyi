@@ -19,6 +19,7 @@ __all__ = [
     "Network",
     "NonFiniteError",
     "Optimizer",
+    "OutOfTime",
     "ParamGroup",
     "Schedule",
     "TensorInfo",
@@ -51,6 +52,7 @@ _Gradients: TypeAlias = (
 _Mask: TypeAlias = Callable[[str, NDArray[Any]], bool] | bool | Sequence["_Mask"] | Mapping[Any, "_Mask"]
 
 class NonFiniteError(ArithmeticError): ...
+class OutOfTime(Exception): ...
 
 @disjoint_base
 class Optimizer:
@@ -177,6 +179,7 @@ class _FitOptions(TypedDict, total=False):
     threads: int | None
     target_loss: float | None
     max_seconds: float | None
+    rest_seconds: float | None
     tells: bool
 
 @final
@@ -229,8 +232,17 @@ class Network:
         options: _FitOptions | dict[str, Any],
         on_epoch: Callable[[EpochRecord], bool | None] | None = None,
     ) -> tuple[list[EpochRecord], str, BaseException | None, _Position]: ...
-    def predict(self, theta: NDArray[Any], x: _Inputs, raw: bool, threads: int | None) -> NDArray[Any]: ...
-    def loss(self, theta: NDArray[Any], data: _Rows, threads: int | None) -> float: ...
+    def predict(
+        self,
+        theta: NDArray[Any],
+        x: _Inputs,
+        raw: bool,
+        threads: int | None,
+        max_seconds: float | None = None,
+    ) -> NDArray[Any]: ...
+    def loss(
+        self, theta: NDArray[Any], data: _Rows, threads: int | None, max_seconds: float | None = None
+    ) -> float: ...
     def loss_and_grads(
         self,
         theta: NDArray[Any],
@@ -238,4 +250,5 @@ class Network:
         grads: NDArray[Any],
         dropout_seed: int | None,
         threads: int | None,
+        max_seconds: float | None = None,
     ) -> float: ...

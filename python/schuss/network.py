@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _schuss
 from ._attributes import Attributes, check_outputs, rates_of, zeros_for
+from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import (
@@ -219,7 +220,7 @@ class MLP(Attributes, Saved):
         progress : bool, default False
             Show a progress bar.
         max_time : float, optional
-            Seconds after which training stops, be it within an epoch.
+            Seconds after which training stops, be it within an epoch, a step or a validation.
         n_threads : int, optional
             Workers; None for as many as the size of a step deserves and the process may use.
         seed : int, optional
@@ -252,9 +253,12 @@ class MLP(Attributes, Saved):
             If a loss or a gradient has NaN or infinity in it, or an update would leave them; the parameters
             are those of the last finished step. It names step, epoch and layer.
         KeyboardInterrupt
-            On Ctrl-C, within a tenth of a second (with `LBFGS` after the present pass over the rows);
+            On Ctrl-C, within about a tenth of a second, be it in the middle of a step or of a validation;
             parameters and optimizer are those of the last finished step, and `history` has the finished
             epochs.
+        RuntimeError
+            If it is training already, in another thread or in the `fit` whose callback this is; nothing has
+            changed then.
         """
         epochs = check_count("epochs", epochs, least=0)
         settings = self._settings(batch_size, shuffle, seed, n_threads)
@@ -273,28 +277,29 @@ class MLP(Attributes, Saved):
         if validation_data is not None:
             validation = rows_of_parts(self._takes, "validation_data", validation_data)
             check_finite(validation, "validation_data")
-        saving = checkpoint_of(checkpoint, checkpoint_every, resume)
-        chosen = self._chosen(optimizer)
-        if isinstance(chosen, LBFGS):
-            self._check_lbfgs(source, batch_size)
-        if saving is not None:
-            saving.kind = "MLP.fit"
-            saving.facts = self._facts(settings, source, validation, optimizer)
-        saved = None if saving is None else saving.load()
-        history = History()
-        run = Run(self, history, settings, validation, target_loss, max_time, checkpoint=saving)
-        run.call_back = teller(listeners, self, history) if listeners else None
-        ended = None if saved is None else run.restore(saved, chosen)
-        self.optimizer, self.history = chosen, history
-        try:
-            with progress_bar(epochs, progress) as update:
-                run.update = update if progress else None
-                history.stopped = ended or self._run(run, source, epochs)
-                run.save(history.stopped)
-        except BaseException as error:
-            history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
-            raise
-        return history
+        with in_training(self):
+            saving = checkpoint_of(checkpoint, checkpoint_every, resume)
+            chosen = self._chosen(optimizer)
+            if isinstance(chosen, LBFGS):
+                self._check_lbfgs(source, batch_size)
+            if saving is not None:
+                saving.kind = "MLP.fit"
+                saving.facts = self._facts(settings, source, validation, optimizer)
+            saved = None if saving is None else saving.load()
+            history = History()
+            run = Run(self, history, settings, validation, target_loss, max_time, checkpoint=saving)
+            run.call_back = teller(listeners, self, history) if listeners else None
+            ended = None if saved is None else run.restore(saved, chosen)
+            self.optimizer, self.history = chosen, history
+            try:
+                with progress_bar(epochs, progress) as update:
+                    run.update = update if progress else None
+                    history.stopped = ended or self._run(run, source, epochs)
+                    run.save(history.stopped)
+            except BaseException as error:
+                history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
+                raise
+            return history
 
     def _settings(
         self, batch_size: int | str | None, shuffle: bool, seed: int | None, n_threads: int | None
@@ -365,6 +370,8 @@ class MLP(Attributes, Saved):
         return self._outputs(X, True, n_threads)
 
     def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
+        if TRAINING:
+            refuse_elsewhere(self)
         if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
             X = inputs_of(self._takes, X)
         out: NDArray[Any] = self._core.predict(self.theta, X, raw, check_threads(n_threads))
@@ -391,6 +398,8 @@ class MLP(Attributes, Saved):
         -------
         float
         """
+        if TRAINING:
+            refuse_elsewhere(self)
         rows = rows_of(self._takes, X, y, sample_weight)
         return self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
 
@@ -420,6 +429,8 @@ class MLP(Attributes, Saved):
         grads : list of ndarray
             In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
         """
+        if TRAINING:
+            refuse_elsewhere(self)
         rows = rows_of(self._takes, X, y, sample_weight)
         grads = np.empty(self.theta.size, self.dtype)
         seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
@@ -455,6 +466,8 @@ class MLP(Attributes, Saved):
         return self.summary().html
 
     def __getstate__(self) -> dict[str, Any]:
+        if TRAINING:
+            refuse_elsewhere(self)
         made = ("_core", "_takes", "_places", "params", "named_params")
         state = {name: value for name, value in self.__dict__.items() if name not in made}
         return state | {"optimizer": without_arrays(self.optimizer, self.params)}

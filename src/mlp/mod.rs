@@ -1,6 +1,7 @@
 //! The multilayer perceptron and its trainer.
 
-pub mod architecture;
+pub mod agreement;
+mod architecture;
 pub mod claims;
 pub mod data;
 pub mod figures;

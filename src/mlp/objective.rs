@@ -1,5 +1,6 @@
 //! What is minimised: the loss of a batch and the penalty on weights, and their gradient.
 
+use super::agreement::Agreement;
 use super::claims::{AllRows, Gradient, MyRows, Share};
 use super::data::Data;
 use super::figures::Figures;
@@ -12,8 +13,9 @@ use super::{predict, random};
 use std::sync::PoisonError;
 
 use crate::buffer::filled;
-use crate::cores::cores;
+use crate::cores::{cores, most_threads};
 use crate::error::Result;
+use crate::interrupt::{Interrupt, Lookout};
 use crate::kernels::matmul::Scratch;
 use crate::reductions::RowSquares;
 use crate::scalar::Scalar;
@@ -22,6 +24,8 @@ use crate::team;
 
 /// Floating-point operations of a step that pay for one more worker, where the team is woken for one call.
 const FLOPS_PER_WORKER: f64 = 2e6;
+/// Floating-point operations between two meetings from which on they take long: some ten milliseconds.
+pub const LONG: f64 = 1e9;
 
 /// What multiplies the sum of a batch's weighted losses, for a batch of that total weight in that unit; a batch that weighs
 /// nothing asks for nothing.
@@ -141,7 +145,7 @@ pub fn add_gradient<T: Scalar>(
     network: &Network,
     piece: &Piece,
     rows: &AllRows<'_, '_, T>,
-    ((grads, sums), scratch): ((&mut [T], &mut [f64]), &mut Scratch<T>),
+    ((grads, sums), scratch, lookout): ((&mut [T], &mut [f64]), &mut Scratch<T>, &Lookout),
     first: bool,
 ) {
     if first {
@@ -152,11 +156,14 @@ pub fn add_gradient<T: Scalar>(
     let height = (SUMMED_TOGETHER / cols.len()).max(48);
     let parts = grads.chunks_mut(height * cols.len()).zip(sums.chunks_mut(height * cols.len()));
     for (first, (grads, sums)) in lines.clone().step_by(height).zip(parts) {
+        if lookout.says_stop() {
+            return;
+        }
         let tile = Tile { rows: first..lines.end.min(first + height), cols: cols.clone() };
         let piece = Piece { tensor: piece.tensor, tile };
         for start in (0..rows.count()).step_by(CHAINED) {
             let rows = rows.part(start..rows.count().min(start + CHAINED));
-            gradient(network, &piece, &rows, Sink { grads, scratch });
+            gradient(network, &piece, &rows, Sink { grads, scratch, lookout });
             dispatch(Add { sums, grads });
         }
         grads.iter_mut().zip(sums).for_each(|(g, &mut sum)| *g = T::from_f64(sum));
@@ -177,22 +184,36 @@ impl<T: Scalar> Kernel for Add<'_, T> {
     }
 }
 
-/// The objective on `data`, without dropout.
-pub fn value<T: Scalar>(network: &Network, params: &[T], data: &Data<'_, T>, threads: Option<usize>) -> Result<f64> {
-    let total = predict::row_losses(network, params, data, threads)?.iter().sum();
+/// The objective on `data`, without dropout; of no use where it is interrupted.
+pub fn value<T: Scalar>(
+    network: &Network,
+    params: &[T],
+    data: &Data<'_, T>,
+    threads: Option<usize>,
+    interrupt: &Interrupt,
+) -> Result<f64> {
+    let total = predict::row_losses(network, params, data, threads, interrupt)?.iter().sum();
     Ok(reduced(network, data, total) + penalty(network, params, data))
+}
+
+/// How many workers take part where so many are asked for: no more than there are pieces of work, or than make sense.
+pub fn workers_at_most(network: &Network, rows: usize, threads: usize) -> usize {
+    let pieces = rows.div_ceil(GRAIN).max(network.tensors.rows());
+    threads.min(most_threads()).min(pieces).max(1)
 }
 
 /// Rows of a batch that go to one worker together: multiples of the height of a product's tiles.
 pub const GRAIN: usize = 4;
 
 /// How the gradient of an objective is computed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct GradientOptions {
     /// The key of dropout's masks, None for no dropout.
     pub noise: Option<u64>,
     /// Workers; None for what the work deserves.
     pub threads: Option<usize>,
+    /// Ends it early: value and gradient are then of no use.
+    pub interrupt: Interrupt,
 }
 
 /// The objective on `data` and its gradient, written to `grads`.
@@ -209,14 +230,17 @@ pub fn value_and_grads<T: Scalar>(
     let weight = data.weight_of(&order);
     let unit = data.unit();
     let (scale, strength) = (scale(network, weight, unit), penalty_strength(network, weight, unit));
-    let workers =
-        how.threads.unwrap_or_else(|| ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores()));
+    let deserved = || ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores());
+    let workers = how.threads.map_or_else(deserved, |threads| workers_at_most(network, data.len(), threads));
     let scratches = workspace.take_scratches(workers, network.max_terms())?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
     let mut sums = filled(0.0, if data.len() > rows_held { grads.len() } else { 0 }, "the sums of the gradient")?;
     let (shared, total) = (Gradient::new(grads, &mut sums), Figures::zeros(1)?);
+    let long = network.step_flops(data.len()) >= LONG;
+    let agreement = Agreement::new(how.interrupt);
     team::run(workers, |worker| {
+        let lookout = agreement.interrupt().lookout(worker.index == 0);
         let tensors = &network.tensors;
         let mut scratch = scratches[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
         let share = Share::new(tensors, tensors.share(worker.index, worker.count, |_| true));
@@ -225,9 +249,12 @@ pub fn value_and_grads<T: Scalar>(
             // SAFETY: the shares of the workers are disjoint rows.
             let mut rows = unsafe { batch.my_rows(worker, worker.share(held.len(), GRAIN)) };
             rows.gather(data, &order[held.clone()]);
-            let mut pass = Pass { tensors, params, noise: how.noise, first_row: start, scratch: &mut scratch };
+            let (noise, lookout) = (how.noise, &lookout);
+            let mut pass = Pass { tensors, params, noise, first_row: start, scratch: &mut scratch, lookout };
             forward_and_backward(network, &mut pass, &mut rows, scale, 0);
-            worker.meet();
+            if agreement.meet(worker, long) {
+                return;
+            }
             // SAFETY: nobody writes to the batch before the next meeting, and the shares of the workers are disjoint.
             let (rows, mut mine) = unsafe { (batch.all_rows(worker, held.len()), shared.mine(worker, &share)) };
             if worker.index == 0 {
@@ -237,9 +264,9 @@ pub fn value_and_grads<T: Scalar>(
                 let range = tensors.range(piece);
                 if data.len() > rows_held {
                     let sums = mine.part_and_sums_mut(range);
-                    add_gradient(network, piece, &rows, (sums, &mut scratch), start == 0);
+                    add_gradient(network, piece, &rows, (sums, &mut scratch, lookout), start == 0);
                 } else {
-                    let sink = Sink { grads: mine.part_mut(range), scratch: &mut scratch };
+                    let sink = Sink { grads: mine.part_mut(range), scratch: &mut scratch, lookout };
                     gradient(network, piece, &rows, sink);
                 }
                 let grads = mine.part_mut(tensors.range(piece));
@@ -247,7 +274,9 @@ pub fn value_and_grads<T: Scalar>(
                     add_penalty(grads, &params[tensors.range(piece)], strength, piece.tile.cols.len());
                 }
             }
-            worker.meet();
+            if agreement.meet(worker, long) {
+                return;
+            }
         }
     });
     workspace.put_scratches(scratches);

@@ -1,14 +1,16 @@
 //! Predictions and losses of many rows, block by block. A row's result depends on that row alone.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
 use super::stages::Pass;
 use crate::buffer::filled;
-use crate::cores::cores;
+use crate::cores::{cores, most_threads};
 use crate::error::Result;
+use crate::interrupt::{Interrupt, Lookout};
 use crate::kernels::loss::LossRows;
 use crate::kernels::matmul::Scratch;
 use crate::pool;
@@ -21,6 +23,8 @@ const BLOCK_ROWS: usize = 96;
 pub const GRAIN: usize = 8;
 /// Floating-point operations that pay for waking one more worker.
 const FLOPS_PER_WORKER: f64 = 2e6;
+/// Floating-point operations of the parts that long work comes in: some milliseconds.
+const FLOPS_PER_PART: f64 = 1e8;
 
 /// One worker's memory.
 pub struct Memory<T> {
@@ -43,21 +47,24 @@ pub struct Predictor<'a, T> {
     rows: usize,
     scratch: &'a mut Scratch<T>,
     row_loss: [f64; BLOCK_ROWS],
+    lookout: Lookout,
 }
 
 impl<'a, T: Scalar> Predictor<'a, T> {
-    /// With its memory.
-    pub fn new(network: &'a Network, memory: &'a mut Memory<T>) -> Self {
+    /// With its memory; leaves off where the lookout says so.
+    pub fn new(network: &'a Network, memory: &'a mut Memory<T>, lookout: Lookout) -> Self {
         Predictor {
             network,
             rows: memory.batch.rows().max(1),
             batch: memory.batch.share_alone(&network.prediction.matrices),
             scratch: &mut memory.scratch,
             row_loss: [0.0; BLOCK_ROWS],
+            lookout,
         }
     }
 
     /// Calls `use_logits(rows, logits, stride, losses)` for each block of `rows` of `x`, with memory for as many losses.
+    /// Where it is interrupted the rest is left out.
     fn run(
         &mut self,
         params: &[T],
@@ -69,11 +76,15 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         for start in rows.clone().step_by(self.rows) {
             let block = start..rows.end.min(start + self.rows);
             let mut claim = self.batch.alone(x.slice(block.clone()));
-            let mut pass = Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch: self.scratch };
+            let (scratch, lookout) = (&mut *self.scratch, &self.lookout);
+            let mut pass = Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch, lookout };
             plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut claim));
             let stride = claim.stride(plan.matrices.logits);
             let losses = &mut self.row_loss[..block.len()];
             use_logits(block, claim.flat_mut(plan.matrices.logits), stride, losses);
+            if self.lookout.says_stop() {
+                return;
+            }
         }
     }
 
@@ -114,7 +125,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
 /// How many workers some rows deserve.
 fn workers(network: &Network, rows: usize, threads: Option<usize>) -> usize {
     let flops = network.step_flops(rows) / 3.0;
-    let most = threads.unwrap_or_else(cores).min(rows.div_ceil(GRAIN)).max(1);
+    let most = threads.map_or_else(cores, |threads| threads.min(most_threads())).min(rows.div_ceil(GRAIN)).max(1);
     ((flops / FLOPS_PER_WORKER) as usize).clamp(1, most)
 }
 
@@ -123,28 +134,60 @@ pub fn is_quick(network: &Network, rows: usize) -> bool {
     network.step_flops(rows) < FLOPS_PER_WORKER
 }
 
-/// What a worker works on: rows, its part of the results, its memory.
-type Part<'a, T, R> = (Range<usize>, &'a mut [R], Memory<T>);
-
-/// The rows of each worker, with its part of `out`, where a row has `width` elements.
-fn shares<'a, T: Scalar, R>(
-    network: &Network,
-    (rows, workers): (usize, usize),
-    width: usize,
-    mut out: &'a mut [R],
-) -> Result<Vec<Part<'a, T, R>>> {
-    assert_eq!(out.len(), rows * width);
-    let of_worker = |index| {
-        let rows = share(index, workers, rows, GRAIN);
-        let part;
-        (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
-        let memory = Memory::new(network, rows.len())?;
-        Ok((rows, part, memory))
-    };
-    (0..workers).map(of_worker).collect()
+/// Whether it may take so long that somebody may want to interrupt it.
+pub fn is_long(network: &Network, rows: usize) -> bool {
+    network.step_flops(rows) >= FLOPS_PER_PART || rows > 100_000
 }
 
-/// Predictions of the rows of `x`: outputs after the loss's link (softmax, sigmoid, exp), or the logits where `raw`.
+/// Rows in parts for `workers` workers, with their places in `out`, where a row has `width` elements. Work that takes long comes
+/// in many parts, so that a worker that is late keeps nobody waiting, and the caller, who is one of them, can look around.
+fn parts<'o, T>(
+    network: &Network,
+    rows: usize,
+    workers: usize,
+    width: usize,
+    mut out: &'o mut [T],
+) -> Vec<Part<'o, T>> {
+    assert_eq!(out.len(), rows * width);
+    let per_worker = (network.step_flops(rows) / 3.0 / FLOPS_PER_PART / workers as f64).ceil().max(1.0);
+    let count = if workers == 1 { 1 } else { workers * (per_worker as usize).min(rows.div_ceil(BLOCK_ROWS)) };
+    let part = |index| {
+        let rows = share(index, count, rows, if count == workers { GRAIN } else { BLOCK_ROWS });
+        let part;
+        (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
+        (rows, part)
+    };
+    (0..count).map(part).filter(|(rows, _)| !rows.is_empty()).collect()
+}
+
+/// Rows, and the places of their results.
+type Part<'o, T> = (Range<usize>, &'o mut [T]);
+
+/// Calls `work(predictor, part)` for all parts, with a predictor for each of `workers` threads.
+fn in_parallel<T: Scalar, R: Send>(
+    network: &Network,
+    parts: Vec<Part<'_, R>>,
+    workers: usize,
+    interrupt: &Interrupt,
+    work: impl Fn(&mut Predictor<'_, T>, Part<'_, R>) + Sync,
+) -> Result<()> {
+    let longest = parts.iter().map(|(rows, _)| rows.len()).max().unwrap_or(0);
+    let mut memories = vec![Memory::new(network, longest)?];
+    // Where there is no memory for more workers, there are fewer.
+    memories.extend((1..workers).map_while(|_| Memory::new(network, longest).ok()));
+    let workers = memories.len();
+    let memories = Mutex::new(memories);
+    pool::share_out(parts, workers, |is_caller, parts| {
+        let memory = memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (mut memory, lookout) = (memory.expect("memory for each thread"), interrupt.lookout(is_caller));
+        let mut predictor = Predictor::new(network, &mut memory, lookout.clone());
+        parts.take_while(|_| !lookout.says_stop()).for_each(|part| work(&mut predictor, part));
+    });
+    Ok(())
+}
+
+/// Predictions of the rows of `x`: outputs after the loss's link (softmax, sigmoid, exp), or the logits where `raw`. Where it is
+/// interrupted, some of them are missing.
 pub fn predict<T: Scalar>(
     network: &Network,
     params: &[T],
@@ -152,30 +195,31 @@ pub fn predict<T: Scalar>(
     out: &mut [T],
     raw: bool,
     threads: Option<usize>,
+    interrupt: &Interrupt,
 ) -> Result<()> {
     let workers = workers(network, x.nrows(), threads);
-    let parts = shares(network, (x.nrows(), workers), network.outputs(), out)?;
-    pool::for_each(parts, workers, |(rows, out, mut memory): Part<'_, T, T>| {
-        Predictor::new(network, &mut memory).outputs(params, x, rows, raw, out);
-    });
-    Ok(())
+    let parts = parts(network, x.nrows(), workers, network.outputs(), out);
+    in_parallel(network, parts, workers, interrupt, |predictor, (rows, out)| {
+        predictor.outputs(params, x, rows, raw, out);
+    })
 }
 
-/// The losses of all rows of `data`, times their weights.
+/// The losses of all rows of `data`, times their weights. Where it is interrupted, some of them are missing.
 pub fn row_losses<T: Scalar>(
     network: &Network,
     params: &[T],
     data: &Data<'_, T>,
     threads: Option<usize>,
+    interrupt: &Interrupt,
 ) -> Result<Vec<f64>> {
     let mut row_losses = filled(0.0, data.len(), "the losses of the rows")?;
     let workers = workers(network, data.len(), threads);
-    let parts = shares(network, (data.len(), workers), 1, &mut row_losses)?;
-    pool::for_each(parts, workers, |(rows, out, mut memory): Part<'_, T, f64>| {
+    let parts = parts(network, data.len(), workers, 1, &mut row_losses);
+    in_parallel(network, parts, workers, interrupt, |predictor, (rows, out)| {
         let first = rows.start;
-        Predictor::new(network, &mut memory).losses(params, data, rows, |block, losses| {
+        predictor.losses(params, data, rows, |block, losses| {
             out[block.start - first..block.end - first].copy_from_slice(losses);
         });
-    });
+    })?;
     Ok(row_losses)
 }

@@ -2,6 +2,9 @@
 //!
 //! SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
 
+/// Swaps of a permutation between two looks whether to go on.
+const SWAPS_PER_LOOK: usize = 1 << 19;
+
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The key of a stream: any numbers that tell it from all others.
@@ -24,8 +27,16 @@ fn mix(mut z: u64) -> u64 {
 
 /// Fills `order` with a permutation of its indices: Fisher-Yates, from the stream of `key`.
 pub fn permutation(order: &mut [u32], key: u64) {
+    permutation_unless(|| false, order, key);
+}
+
+/// The same, broken off where `stop` says so, which is asked every few milliseconds.
+pub fn permutation_unless(stop: impl Fn() -> bool, order: &mut [u32], key: u64) {
     in_order(order);
     for last in (1..order.len()).rev() {
+        if last.is_multiple_of(SWAPS_PER_LOOK) && stop() {
+            return;
+        }
         // The high bits of a product are uniform below `last + 1`, to 1 in 2^32 (Lemire 2019).
         let random = at(key, last as u64) >> 32;
         order.swap(last, ((random * (last as u64 + 1)) >> 32) as usize);

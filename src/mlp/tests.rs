@@ -9,6 +9,7 @@ use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, Position, fit};
 use super::{Architecture, Network, predict, random};
+use crate::interrupt::Interrupt;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
 use crate::kernels::sparse::{Csr, Indices};
@@ -36,9 +37,6 @@ fn numbers<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
 struct Losses(Vec<f64>);
 
 impl Monitor for Losses {
-    fn tick(&mut self) -> Option<Stop> {
-        None
-    }
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
         self.0.push(epoch.loss);
         None
@@ -89,6 +87,7 @@ fn trained<T: Scalar>(
         seed: 5,
         threads: Some(threads),
         target_loss: None,
+        rest: None,
         tells: true,
     };
     let mut losses = Losses::default();
@@ -150,7 +149,7 @@ fn check_gradient(network: &Network) {
     let mut workspace = network.workspace(10, false).unwrap();
     let mut grads = vec![0.0; params.len()];
     let mut ignored = grads.clone();
-    let how = |threads| GradientOptions { noise: Some(3), threads };
+    let how = |threads| GradientOptions { noise: Some(3), threads, ..GradientOptions::default() };
     value_and_grads(network, &params, &data, how(Some(2)), &mut workspace, &mut grads).unwrap();
     for i in 0..params.len() {
         let at = params[i];
@@ -179,7 +178,8 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
         let mut grads = vec![0.0; params.len()];
         let mut workspace = network.workspace(data.len(), false).unwrap();
         let loss = value_and_grads(&network, &params, &data, GradientOptions::default(), &mut workspace, &mut grads);
-        assert!((loss.unwrap() - objective::value(&network, &params, &data, Some(2)).unwrap()).abs() < 1e-12);
+        let value = objective::value(&network, &params, &data, Some(2), &Interrupt::never());
+        assert!((loss.unwrap() - value.unwrap()).abs() < 1e-12);
         halves.push((grads, part.len() as f64 / rows as f64));
     };
     gradient(0..rows);
@@ -203,7 +203,8 @@ fn a_prediction_does_not_depend_on_its_place() {
         let x = Array2::from_shape_vec((250, inputs), numbers::<f32>(250 * inputs, 2)).unwrap();
         let predicted = |x: ndarray::ArrayView2<'_, f32>, threads| {
             let mut out = vec![0.0; x.nrows() * outputs];
-            predict::predict(&network, &params, Inputs::Dense(x), &mut out, false, Some(threads)).unwrap();
+            let (x, never) = (Inputs::Dense(x), Interrupt::never());
+            predict::predict(&network, &params, x, &mut out, false, Some(threads), &never).unwrap();
             out
         };
         let all = predicted(x.view(), 3);
@@ -218,11 +219,78 @@ fn a_prediction_does_not_depend_on_its_place() {
 struct Brief;
 
 impl Monitor for Brief {
-    fn tick(&mut self) -> Option<Stop> {
-        None
-    }
     fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
         Some(Stop::Callback)
+    }
+}
+
+/// Interrupted when asked for so many times, and then never again.
+struct Impatient(Interrupt);
+
+impl Impatient {
+    fn new(asked: usize) -> Self {
+        let mut left = asked;
+        Impatient(Interrupt::new(move || {
+            left = left.saturating_sub(1);
+            (left == 0).then_some(Stop::Interrupted)
+        }))
+    }
+}
+
+impl Monitor for Impatient {
+    fn interrupt(&self) -> Interrupt {
+        self.0.clone()
+    }
+    fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
+        None
+    }
+}
+
+#[test]
+fn an_interrupted_step_leaves_no_trace() {
+    // Some products, some steps and some validations are longer than an interrupt takes.
+    let network = network(&[40, 700, 700, 3], Activation::Tanh, "mse");
+    let rows = 9000;
+    let x = Array2::from_shape_vec((rows, 40), numbers::<f32>(40 * rows, 1)).unwrap();
+    let y = numbers::<f32>(3 * rows, 2);
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let start = numbers::<f32>(network.tensors.len(), 3);
+    for rule in ["adam", "lamb"] {
+        let config = Config::new(rule, Convention::Torch).unwrap();
+        for (batch_size, clip) in [(None, false), (Some(2000), false), (None, true)] {
+            let config = match clip {
+                true => config.clone().with("clip_norm", Value::Number(1.0)).unwrap(),
+                false => config.clone(),
+            };
+            let trained = |epochs, monitor: &mut dyn Monitor| {
+                let mut params = start.clone();
+                let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+                let options = Options { epochs, batch_size, shuffle: false, ..brief_options() };
+                let rows = (&data, Some(&data));
+                let (stop, position) = fit(&network, &mut params, &mut optimizer, rows, &options, monitor);
+                (params, optimizer.step_count(), stop, position.row)
+            };
+            let per_epoch = rows.div_ceil(batch_size.unwrap_or(rows));
+            for asked in 1..6 {
+                let (params, steps, stop, row) = trained(1000, &mut Impatient::new(asked));
+                assert_eq!(stop, Ok(Stop::Interrupted));
+                assert_eq!(row % rows, steps as usize % per_epoch * batch_size.unwrap_or(0));
+                let mut expected = start.clone();
+                let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+                let whole = steps as usize / per_epoch;
+                let left = steps as usize % per_epoch * batch_size.unwrap_or(rows);
+                let options = Options { epochs: whole, batch_size, shuffle: false, ..brief_options() };
+                let _ = fit(&network, &mut expected, &mut optimizer, (&data, None), &options, &mut Losses::default());
+                if left > 0 {
+                    let x = x.slice(ndarray::s![..left, ..]);
+                    let data = Data { x: Inputs::Dense(x), targets: Targets::Values(&y[..3 * left]), weights: None };
+                    let options = Options { epochs: 1, ..options };
+                    let _ =
+                        fit(&network, &mut expected, &mut optimizer, (&data, None), &options, &mut Losses::default());
+                }
+                assert!(params == expected, "{rule} {batch_size:?} {clip} {asked}: {steps} steps");
+            }
+        }
     }
 }
 
@@ -311,6 +379,7 @@ fn brief_options() -> Options {
         seed: 0,
         threads: Some(3),
         target_loss: None,
+        rest: None,
         tells: true,
     }
 }

@@ -9,6 +9,7 @@ use pyo3::types::{
 };
 
 use super::arrays::is_array;
+use super::calls::Call;
 
 /// The most characters of an object that an error shows.
 const SHOWN: usize = 120;
@@ -19,7 +20,11 @@ pub fn as_mapping<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py,
     if !object.is_instance_of::<PyDict>() {
         // What is known at a glance, before a class is asked whether it is a mapping.
         let is_sequence = object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>();
-        if is_sequence || is_array(object.as_borrowed()) || !object.is_instance(&PyMapping::type_object(object.py()))? {
+        if is_sequence || is_array(object.as_borrowed()) {
+            return Ok(None);
+        }
+        let _call = Call::begin()?;
+        if !object.is_instance(&PyMapping::type_object(object.py()))? {
             return Ok(None);
         }
     }
@@ -37,7 +42,11 @@ pub fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
     if let Ok(tuple) = object.cast::<PyTuple>() {
         return Ok(Some(tuple.to_list()));
     }
-    if is_array(object.as_borrowed()) || !object.is_instance(&PySequence::type_object(object.py()))? {
+    if is_array(object.as_borrowed()) {
+        return Ok(None);
+    }
+    let _call = Call::begin()?;
+    if !object.is_instance(&PySequence::type_object(object.py()))? {
         return Ok(None);
     }
     object.cast::<PySequence>().ok().map(|sequence| sequence.to_list()).transpose()
@@ -45,6 +54,7 @@ pub fn as_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
 
 /// What an iterable gives, one after the other: no length that it claims is believed.
 pub fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let _call = Call::begin()?;
     object.try_iter()?.collect()
 }
 

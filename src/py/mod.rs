@@ -2,6 +2,7 @@
 
 mod arguments;
 mod arrays;
+mod calls;
 mod errors;
 mod ewa;
 mod foreign;
@@ -13,13 +14,17 @@ mod precision;
 mod registry;
 mod schedule;
 mod structure;
+mod vigil;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// It relies on the GIL: arrays of users are looked at while no other thread runs Python.
+#[pymodule(gil_used = true)]
 fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
+    module.add("OutOfTime", module.py().get_type::<vigil::OutOfTime>())?;
+    calls::register(module)?;
     module.add_class::<schedule::PySchedule>()?;
     module.add_class::<optimizer::PyOptimizer>()?;
     module.add_class::<optimizer::ParamGroup>()?;

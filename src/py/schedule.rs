@@ -10,6 +10,7 @@ use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::arguments::{flag, number, numbers, wrong_count};
+use super::calls::Call;
 use super::errors::foreign;
 use super::foreign::{items, number as real, shown};
 use crate::error::{Error, Fault, Result};
@@ -178,6 +179,8 @@ struct Callable(Py<PyAny>);
 impl Function for Callable {
     fn value(&self, step: f64) -> Result<f64> {
         let value = |py: Python<'_>| {
+            // At exit Python may end this thread within the function.
+            let _call = Call::begin()?;
             let value = self.0.bind(py).call1((step as u64,))?;
             let got = value.get_type().qualname()?;
             real(&value)?.ok_or_else(|| {

@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::calls::Call;
 use super::foreign::{as_list, as_mapping};
 use crate::error::Error;
 
@@ -167,6 +168,8 @@ impl Structure {
                 let Some(mapping) = as_mapping(&object)? else {
                     return Err(wrong_kind(object, "a mapping", path));
                 };
+                let of_user = !object.is_exact_instance_of::<PyDict>();
+                let _call = of_user.then(Call::begin).transpose()?;
                 expect_len(mapping.len()?, items.len(), path)?;
                 for (key, item) in items {
                     let key = key.bind(object.py());

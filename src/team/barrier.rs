@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How often a waiting worker looks before it sleeps: some 20 microseconds, longer than a step's imbalance, shorter than
 /// what a busy machine would miss.
 const LOOKS: usize = 1500;
+/// How long the leader of long work sleeps between two looks whether the others have come.
+const NAP: Duration = Duration::from_micros(200);
 
 /// Workers meet here, again and again: each time is a generation, counted from 1.
 pub struct Barrier {
@@ -51,6 +54,23 @@ impl Barrier {
             }
         }
         assert!(!self.broken.load(Ordering::Relaxed), "another worker of the team has panicked");
+    }
+
+    /// Waits until all but this one have come for the next time, without coming itself; calls `meanwhile` every now and then.
+    ///
+    /// For one and the same of the workers only, or two would wait for each other.
+    pub fn wait_for_others(&self, mut meanwhile: impl FnMut()) {
+        let here = || self.arrived.load(Ordering::Acquire) + 1 == self.count || self.broken.load(Ordering::Relaxed);
+        for _ in 0..LOOKS {
+            if here() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        while !here() {
+            meanwhile();
+            std::thread::sleep(NAP);
+        }
     }
 
     #[cold]

@@ -1,10 +1,16 @@
 //! The threads that a team rents.
+//!
+//! All of them are one stock, of which any number is rented at a time; the last ones that were given back are rented first, so
+//! that the same piece of work finds the same threads. What is missing is started, as far as the system has threads to give. A
+//! thread that nobody has rented for some seconds ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
+use crate::affinity::Affinity;
 use crate::per_process::PerProcess;
 
 /// Threads that do one piece of work together with whoever rents them.
@@ -14,7 +20,18 @@ pub struct Crew(Vec<Hand>);
 /// One of them.
 struct Hand {
     thread: Thread,
-    next: Arc<AtomicPtr<Task>>,
+    duty: Arc<Duty>,
+}
+
+/// What a hand is told.
+#[derive(Default)]
+struct Duty {
+    /// What to do next, if not null.
+    task: AtomicPtr<Task>,
+    /// As which worker: written before the task.
+    index: AtomicUsize,
+    /// Whether to end instead.
+    ends: AtomicBool,
 }
 
 /// A piece of work. It lives on the stack of the caller, who does not leave before `left` is 0.
@@ -24,6 +41,8 @@ struct Task {
     left: AtomicUsize,
     panic: Mutex<Option<Panic>>,
     caller: Thread,
+    /// Where the caller may run, and so the hands that work for it: they may have been started by somebody who was confined.
+    affinity: Option<Affinity>,
 }
 
 /// What a thread has panicked with.
@@ -31,6 +50,8 @@ pub type Panic = Box<dyn std::any::Any + Send>;
 
 /// How often a thread looks for something to happen before it sleeps: some 50 microseconds.
 const PATIENCE: usize = 4000;
+/// A hand that nobody has rented for so long ends.
+const IDLE_TIME: Duration = Duration::from_secs(5);
 
 /// Returns when `happened` does; whoever makes it happen has to unpark this thread.
 fn wait_until(mut happened: impl FnMut() -> bool) {
@@ -51,18 +72,24 @@ impl Crew {
         if threads == 0 {
             return Crew::default();
         }
-        let mut idle = idle();
-        if let Some(found) = idle.iter().position(|crew| crew.len() == threads) {
-            return idle.swap_remove(found);
+        let mut stock = idle();
+        let kept = stock.len().saturating_sub(threads);
+        let mut hands = stock.split_off(kept);
+        drop(stock);
+        let missing = threads - hands.len();
+        let mut started: Vec<_> = (0..missing).map_while(|_| Hand::start().ok()).collect();
+        if started.len() < missing {
+            // These were the last ones that the system had: others need some, too.
+            started.truncate(started.len() / 2);
         }
-        drop(idle);
-        Crew((1..=threads).map_while(|index| Hand::start(index).ok()).collect())
+        hands.append(&mut started);
+        Crew(hands)
     }
 
     /// Ends the rent.
-    pub fn give_back(self) {
+    pub fn give_back(mut self) {
         if self.len() > 0 {
-            idle().push(self);
+            idle().append(&mut self.0);
         }
     }
 
@@ -76,11 +103,13 @@ impl Crew {
         // SAFETY: only the lifetime changes, and this function outlives every use of the task.
         let work: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(work) };
         let left = AtomicUsize::new(self.0.len());
-        let mut task = Task { work, left, panic: Mutex::new(None), caller: thread::current() };
+        let (caller, affinity) = (thread::current(), Affinity::current());
+        let mut task = Task { work, left, panic: Mutex::new(None), caller, affinity };
         let shared: *mut Task = &mut task;
-        for hand in &self.0 {
-            hand.next.store(shared, Ordering::Release);
-            hand.thread.unpark();
+        for (index, Hand { thread, duty }) in self.0.iter().enumerate() {
+            duty.index.store(index + 1, Ordering::Relaxed);
+            duty.task.store(shared, Ordering::Release);
+            thread.unpark();
         }
         let own = catch_unwind(AssertUnwindSafe(|| work(0))).err();
         // SAFETY: it lives, and is only read until all hands have finished.
@@ -92,28 +121,33 @@ impl Crew {
 
 impl Hand {
     /// Starts a thread, or fails where the system has none to give.
-    fn start(index: usize) -> std::io::Result<Hand> {
-        let next = Arc::new(AtomicPtr::default());
-        let handle = thread::Builder::new().name(format!("schuss-{index}"));
+    fn start() -> std::io::Result<Hand> {
+        let duty = Arc::<Duty>::default();
+        let handle = thread::Builder::new().name("schuss-team".into());
         let handle = handle.spawn({
-            let next = Arc::clone(&next);
-            move || Self::serve(&next, index)
+            let duty = Arc::clone(&duty);
+            move || duty.serve()
         })?;
-        Ok(Hand { thread: handle.thread().clone(), next })
+        Ok(Hand { thread: handle.thread().clone(), duty })
     }
+}
 
-    /// One task after the other, for ever.
-    fn serve(next: &AtomicPtr<Task>, index: usize) {
-        loop {
-            let mut task = std::ptr::null_mut();
-            wait_until(|| {
-                task = next.load(Ordering::Acquire);
-                !task.is_null()
-            });
-            next.store(std::ptr::null_mut(), Ordering::Relaxed);
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.duty.ends.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl Duty {
+    /// One task after the other.
+    fn serve(self: Arc<Self>) {
+        while let Some(task) = self.next() {
             // SAFETY: the caller keeps the task until `left` is 0, which takes this thread.
             let task: &Task = unsafe { &*task };
             let caller = task.caller.clone();
+            task.affinity.iter().for_each(|affinity| affinity.adopt());
+            let index = self.index.load(Ordering::Relaxed);
             // SAFETY: as above.
             let done = catch_unwind(AssertUnwindSafe(|| unsafe { &*task.work }(index)));
             if let Err(payload) = done {
@@ -125,11 +159,84 @@ impl Hand {
             }
         }
     }
+
+    /// The next task, when there is one; None where this is the end.
+    fn next(self: &Arc<Self>) -> Option<*mut Task> {
+        for _ in 0..PATIENCE {
+            if let Some(task) = self.take() {
+                return Some(task);
+            }
+            std::hint::spin_loop();
+        }
+        let mut since = Instant::now();
+        loop {
+            if let Some(task) = self.take() {
+                return Some(task);
+            }
+            if self.ends.load(Ordering::Acquire) {
+                return None;
+            }
+            match IDLE_TIME.checked_sub(since.elapsed()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => {
+                    self.resign();
+                    since = Instant::now();
+                }
+            }
+        }
+    }
+
+    fn take(&self) -> Option<*mut Task> {
+        // Only looked at while there is nothing: others must not have to fetch the line back.
+        if self.task.load(Ordering::Acquire).is_null() {
+            return None;
+        }
+        Some(self.task.swap(std::ptr::null_mut(), Ordering::Acquire))
+    }
+
+    /// Leaves the stock, which makes this the end, unless it is rented just now.
+    fn resign(self: &Arc<Self>) {
+        let left = {
+            let mut stock = idle();
+            let place = stock.iter().position(|hand| Arc::ptr_eq(&hand.duty, self));
+            place.map(|place| stock.remove(place))
+        };
+        drop(left);
+    }
 }
 
-/// Crews that nobody rents.
-static IDLE: PerProcess<Mutex<Vec<Crew>>> = PerProcess::new();
+/// Hands that nobody rents, the last of them given back last.
+static IDLE: PerProcess<Mutex<Vec<Hand>>> = PerProcess::new();
 
-fn idle() -> MutexGuard<'static, Vec<Crew>> {
+fn idle() -> MutexGuard<'static, Vec<Hand>> {
     IDLE.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_is_rented_from_one_stock() {
+        let work = |_: usize| ();
+        for threads in [1, 5, 3, 2, 5, 4] {
+            let crew = Crew::rent(threads);
+            assert_eq!(crew.len(), threads);
+            assert!(crew.run(&work).is_none());
+            crew.give_back();
+        }
+        // Other tests may rent at the same time; without a common stock these would be 20.
+        assert!(idle().len() < 15);
+    }
+
+    #[test]
+    fn every_worker_has_its_own_number() {
+        let crew = Crew::rent(7);
+        let seen = Mutex::new(vec![]);
+        crew.run(&|index| seen.lock().unwrap().push(index));
+        crew.give_back();
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..8).collect::<Vec<_>>());
+    }
 }

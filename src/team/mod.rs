@@ -17,15 +17,18 @@ use std::panic::resume_unwind;
 use self::barrier::{Barrier, ReleaseOnPanic};
 use self::crew::Crew;
 pub use self::shared::Shared;
+use crate::cores::most_threads;
 use crate::share::share;
 use crate::simd::FlushDenormals;
 
 /// Runs `work` once on each of `count` workers, concurrently, and returns when all have.
 ///
 /// Denormals are flushed to zero meanwhile, in every worker. A panic of a worker becomes a panic of the caller. Where the
-/// system has no more threads to give, the team is smaller: `work` learns its size from [`Worker::count`].
+/// system has no more threads to give, or more than [`most_threads`] were asked for, the team is smaller: `work` learns its
+/// size from [`Worker::count`].
 pub fn run<F: Fn(&mut Worker) + Sync>(count: usize, work: F) {
-    let crew = Crew::rent(count.saturating_sub(1));
+    let wanted = if count > 1 { count.min(most_threads()) - 1 } else { 0 };
+    let crew = Crew::rent(wanted);
     let count = crew.len() + 1;
     let barrier = Barrier::new(count);
     let work = |index| {
@@ -59,9 +62,23 @@ impl Worker<'_> {
     /// What borrows the worker, such as a claim on what the team shares, ends before.
     #[inline]
     pub fn meet(&mut self) {
+        self.generation += 1;
         if self.count > 1 {
-            self.generation += 1;
             self.barrier.wait(self.generation);
+        }
+    }
+
+    /// How often it has met the others: the same for all of them.
+    #[inline]
+    pub fn meetings(&self) -> usize {
+        self.generation
+    }
+
+    /// Waits until all others have come to the next meeting, and calls `meanwhile` every now and then. For worker 0.
+    pub fn wait_for_others(&self, meanwhile: impl FnMut()) {
+        assert_eq!(self.index, 0, "only one worker may wait for all others");
+        if self.count > 1 {
+            self.barrier.wait_for_others(meanwhile);
         }
     }
 

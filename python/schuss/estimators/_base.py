@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import _schuss, optimizers
 from .._arrays import numbers
 from .._attributes import zeros_for
+from .._busy import TRAINING, in_training, refuse_elsewhere
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of, fingerprint, without_addresses
 from .._checks import MOST, check_count, check_sequence
@@ -145,48 +146,49 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         validation: Any = (None, None, None),
         saving: Any = (None, None, False),
     ) -> Any:
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        self._check_watchers()
-        X, y, targets = self._check_rows(X, y, incremental, first)
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        samples = Samples(X, targets, y, self._check_weights(sample_weight, X, y, incremental))
-        held_out = self._check_validation(X.dtype, *validation)
-        self.n_outputs_ = self._n_outputs(targets)
-        lbfgs = lbfgs_of(self)
-        layers = self._layers(X.shape[1])
-        core = self._make_core(layers)
-        checkpoint = checkpoint_of(*saving)
-        saved = None
-        if checkpoint is not None:
-            checkpoint.kind = f"{type(self).__name__}.fit"
-            checkpoint.facts = self._facts(layers, samples, held_out)
-            saved = checkpoint.load()
-        # The solver "lbfgs" learns from all rows, here as in scikit-learn.
-        stops_early = self.early_stopping and (
-            held_out is not None or lbfgs is None or self.optimizer is not None
-        )
-        theta = self._start(first, core, layers, X.dtype, stops_early)
-        if saved is not None:
-            self._seed = saved["randomness"]["seed"]
-            self._split_state.set_state(saved["randomness"]["split"])
-        self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
-        if stops_early and held_out is None:
-            samples, held_out = self._split(samples)
-        tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
-        setup = self._set_up(core, theta, samples, held_out, stops_early, tasks)
-        if checkpoint is not None:
-            randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
-            setup = setup._replace(checkpoint=checkpoint, saved=saved, randomness=randomness)
-        if lbfgs is not None:
-            self._descend(setup, lbfgs)
-        else:
-            self._train(setup, 1 if incremental else min(self.max_iter, MOST), warn=not incremental)
-        if tasks is not None:
-            tasks.end()
-        if not np.isfinite(theta).all():
-            raise ValueError(NOT_FINITE)
-        return self
+        with in_training(self):
+            first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+            self._check_watchers()
+            X, y, targets = self._check_rows(X, y, incremental, first)
+            if incremental and self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            samples = Samples(X, targets, y, self._check_weights(sample_weight, X, y, incremental))
+            held_out = self._check_validation(X.dtype, *validation)
+            self.n_outputs_ = self._n_outputs(targets)
+            lbfgs = lbfgs_of(self)
+            layers = self._layers(X.shape[1])
+            core = self._make_core(layers)
+            checkpoint = checkpoint_of(*saving)
+            saved = None
+            if checkpoint is not None:
+                checkpoint.kind = f"{type(self).__name__}.fit"
+                checkpoint.facts = self._facts(layers, samples, held_out)
+                saved = checkpoint.load()
+            # The solver "lbfgs" learns from all rows, here as in scikit-learn.
+            stops_early = self.early_stopping and (
+                held_out is not None or lbfgs is None or self.optimizer is not None
+            )
+            theta = self._start(first, core, layers, X.dtype, stops_early)
+            if saved is not None:
+                self._seed = saved["randomness"]["seed"]
+                self._split_state.set_state(saved["randomness"]["split"])
+            self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
+            if stops_early and held_out is None:
+                samples, held_out = self._split(samples)
+            tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
+            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks)
+            if checkpoint is not None:
+                randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
+                setup = setup._replace(checkpoint=checkpoint, saved=saved, randomness=randomness)
+            if lbfgs is not None:
+                self._descend(setup, lbfgs)
+            else:
+                self._train(setup, 1 if incremental else min(self.max_iter, MOST), warn=not incremental)
+            if tasks is not None:
+                tasks.end()
+            if not np.isfinite(theta).all():
+                raise ValueError(NOT_FINITE)
+            return self
 
     def _set_up(
         self,
@@ -425,6 +427,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for rows that may be anything that scikit-learn accepts."""
+        if TRAINING:
+            refuse_elsewhere(self)
         check_is_fitted(self)
         check_given(X=X)
         with naming_rows(X):

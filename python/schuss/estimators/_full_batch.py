@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._data import total
 from .._descent import Descent, QuasiNewton, descend
-from .._schuss import LBFGS, NonFiniteError
+from .._schuss import LBFGS, NonFiniteError, OutOfTime
 from .._stop import Stop
 from ._training import Setup, Training
 
@@ -78,7 +78,10 @@ class FullBatch(Training):
             return self._after_step(descent.value, epochs)
 
         self.listeners.begin_epoch()
-        end = descend(self._descent, self._evaluate, stepped, self._out_of_budget)
+        try:
+            end = descend(self._descent, self._evaluate, stepped, self._out_of_budget)
+        except OutOfTime:
+            end = Stop.MAX_TIME
         if end is Stop.NOT_FINITE:
             raise NonFiniteError("the loss or its gradient is not finite at the start")
         if end is Stop.CONVERGED and self.stopped is None:
@@ -89,7 +92,9 @@ class FullBatch(Training):
     def _evaluate(self, point: Array) -> tuple[float, Array]:
         # The last accepted point is in the parameters: the search from there can be made again.
         self.at_rest = True
-        value = self.core.loss_and_grads(point, self.rows, self._gradient, None, self.threads)
+        value = self.core.loss_and_grads(
+            point, self.rows, self._gradient, None, self.threads, self._seconds_left()
+        )
         self.at_rest = False
         self._evaluations += 1
         if not self._evaluations_of_steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,12 @@ class HeldOut:
             # Where all targets are the same, R^2 says nothing.
             self._scorer = "loss"
 
-    def look(self, theta: Array) -> tuple[float, float]:
+    def look(self, theta: Array, seconds_left: Callable[[], float]) -> tuple[float, float]:
         """The loss and the score with these parameters, which are the estimator's too."""
-        loss = self._objective.report(self._core.loss(theta, self._rows, self._threads), 0.0, self._constant)
+        loss = self._core.loss(theta, self._rows, self._threads, seconds_left())
+        loss = self._objective.report(loss, 0.0, self._constant)
         if self._scorer is None:
-            return loss, self._own_score(theta)
+            return loss, self._own_score(theta, seconds_left())
         if self._scorer == "loss":
             return loss, -loss
         score = float(self._scorers_score())
@@ -46,8 +48,8 @@ class HeldOut:
             raise ValueError(f"scoring must give a number on the held-out rows, got nan from {scoring!r}")
         return loss, score
 
-    def _own_score(self, theta: Array) -> float:
-        out = self._core.predict(theta, self._rows[0], False, self._threads)
+    def _own_score(self, theta: Array, seconds_left: float) -> float:
+        out = self._core.predict(theta, self._rows[0], False, self._threads, seconds_left)
         if not np.isfinite(out).all():
             return np.nan
         return float(self._estimator._score(out, self._samples.targets, self._samples.sample_weight))

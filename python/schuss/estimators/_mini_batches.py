@@ -90,7 +90,7 @@ class MiniBatches(Training):
             raise error
         if self.rests and self._core_records:
             self._within_core(self._core_records[0])
-            if self.held_out is not None:
+            if self.held_out is not None and self.stopped is None:
                 # Held-out rows say more to a schedule that depends on results than those that are learnt.
                 self.optimizer.tell(record.epochs[-1].val_loss)
         if self.stopped is None and stop == Stop.MAX_TIME and self._is_late():
@@ -110,9 +110,6 @@ class MiniBatches(Training):
     def _core_fit(
         self, epochs: int
     ) -> tuple[list[EpochRecord], str, BaseException | None, tuple[int, float, float, float, float]]:
-        left = self.settings.max_time - self._seconds()
-        if self.checkpoint is not None:
-            left = min(left, self.checkpoint.seconds_left())
         options: dict[str, Any] = {
             "batch_size": self.batch_size,
             "epochs": epochs,
@@ -122,7 +119,8 @@ class MiniBatches(Training):
             "seed": self.settings.seed,
             "threads": self.threads,
             "tells": self.held_out is None,
-            "max_seconds": left,
+            "max_seconds": self._seconds_left(),
+            "rest_seconds": None if self.checkpoint is None else self.checkpoint.seconds_left(),
             "start": self._position,
         }
         on_epoch = None if self.rests else self._within_core

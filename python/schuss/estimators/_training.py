@@ -81,6 +81,7 @@ class Training(ABC):
         )
         self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
         self.at_rest = False
+        self._looks = True
         self._start = perf_counter()
         self._seconds_before = self.record.seconds_before
         self._saved = setup.saved
@@ -139,6 +140,8 @@ class Training(ABC):
                     self._train(epochs)
                     self.at_rest = True
             except KeyboardInterrupt:
+                # Whoever has pressed Ctrl-C does not wait for held-out rows.
+                self._looks = False
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
                 self.stopped = Stop.INTERRUPTED
@@ -165,7 +168,8 @@ class Training(ABC):
     def _after_epoch(self, loss: float, lr: float | None, penalty: float) -> bool:
         """Enter an epoch, let everybody look, and decide what follows. Whether the core must come to rest."""
         epoch = self._enter(loss, lr, penalty)
-        self.record.best = self.record.best.after(epoch, self.theta, self.settings)
+        if self.stopped is None:
+            self.record.best = self.record.best.after(epoch, self.theta, self.settings)
         self.record.publish()
         self._show(epoch)
         wanted = self.listeners.end_epoch()
@@ -188,10 +192,19 @@ class Training(ABC):
 
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
         loss = self.settings.objective.report(loss, penalty, self._constant)
-        val_loss, score = (None, None) if self.held_out is None else self.held_out.look(self.theta)
+        val_loss, score = (None, None) if self.held_out is None else self._look(self.held_out)
         epoch = Epoch(loss, val_loss, score, lr, self._seconds_before + self._seconds())
         self.record.epochs.append(epoch)
         return epoch
+
+    def _look(self, held_out: HeldOut) -> tuple[float, float]:
+        """The loss and the score of held-out rows; NaN where there is no time for them."""
+        if self._looks:
+            try:
+                return held_out.look(self.theta, self._seconds_left)
+            except _schuss.OutOfTime:
+                self.stopped = Stop.MAX_TIME
+        return np.nan, np.nan
 
     def _show(self, epoch: Epoch) -> None:
         done = len(self.record.epochs)
@@ -212,6 +225,9 @@ class Training(ABC):
 
     def _seconds(self) -> float:
         return perf_counter() - self._start
+
+    def _seconds_left(self) -> float:
+        return max(self.settings.max_time - self._seconds(), 0.0)
 
     def _is_late(self) -> bool:
         return self._seconds() >= self.settings.max_time

@@ -18,4 +18,4 @@ mod tiles;
 
 pub(super) use narrow::add_in_pairs;
 pub use narrow::{CHAINS, NARROW};
-pub use product::{Init, Scratch, matmul};
+pub use product::{Init, Scratch, matmul, matmul_unless};

@@ -18,7 +18,7 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Task { out, init, a, b, rows, cols, depth, scratch } = self.0;
+        let Task { out, init, a, b, rows, cols, depth, scratch, .. } = self.0;
         // SAFETY: `matmul` has checked that all positions below `rows`, `cols` and `depth` lie in their matrices.
         unsafe {
             // The columns of `b`, each contiguous: as they are where they already lie so.

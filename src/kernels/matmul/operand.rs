@@ -2,6 +2,8 @@
 
 use ndarray::ArrayView2;
 
+use crate::interrupt::Lookout;
+
 /// Element (i, j) is at `ptr + i * row + j * col`; one of the two strides is 1.
 #[derive(Clone, Copy)]
 pub struct Operand<T> {
@@ -68,6 +70,8 @@ pub struct Task<'a, T> {
     pub depth: usize,
     /// Memory for parts of `b`.
     pub scratch: &'a mut [T],
+    /// Says whether to break off, where the product is a long one.
+    pub lookout: Option<&'a Lookout>,
 }
 
 impl<T> Task<'_, T> {

@@ -7,6 +7,7 @@ use super::operand::{Operand, Output, Start, Task};
 use super::tiles::{PANEL_LEN, Tiled};
 use crate::buffer::Buffer;
 use crate::error::Result;
+use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -20,6 +21,9 @@ pub enum Init<'a, T> {
     /// What the output already holds.
     Keep,
 }
+
+/// Multiplications from which on a product looks now and then whether to go on: some milliseconds.
+const LONG: f64 = 1e8;
 
 /// A worker's own memory for packed panels.
 pub struct Scratch<T> {
@@ -38,6 +42,18 @@ impl<T: Scalar> Scratch<T> {
 ///
 /// `b` and `out` are row-major, or have unit column stride; `a` and `b` may also be transposed views of such matrices.
 pub fn matmul<T: Scalar>(
+    out: ArrayViewMut2<'_, T>,
+    init: Init<'_, T>,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    scratch: &mut Scratch<T>,
+) {
+    matmul_unless(&Lookout::default(), out, init, a, b, scratch);
+}
+
+/// The same, broken off where the lookout says so: what `out` then holds is of no use.
+pub fn matmul_unless<T: Scalar>(
+    lookout: &Lookout,
     out: ArrayViewMut2<'_, T>,
     init: Init<'_, T>,
     a: ArrayView2<'_, T>,
@@ -64,7 +80,8 @@ pub fn matmul<T: Scalar>(
     };
     // A weight gradient with few columns: its transpose fills the lanes, with the same chains.
     let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
-    let task = Task { out, init, a, b, rows, cols, depth, scratch: &mut scratch.panel };
+    let lookout = (rows as f64 * depth as f64 * cols as f64 >= LONG).then_some(lookout);
+    let task = Task { out, init, a, b, rows, cols, depth, scratch: &mut scratch.panel, lookout };
     if cols <= NARROW && a.by_rows() {
         assert!(task.scratch.len() >= cols * depth, "the scratch of a product is too small");
         dispatch(Dots(task));

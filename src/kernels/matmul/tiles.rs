@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::operand::{Output, Start, Task};
 use super::pack::pack;
+use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, Vector, prefetch};
 
@@ -35,6 +36,9 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
             let count = DEPTH.min(depth - first);
             let mut col = 0;
             while col < cols {
+                if self.0.lookout.is_some_and(Lookout::says_stop) {
+                    return;
+                }
                 let width = (WIDE * lanes).min(cols - col);
                 let padded = if width <= lanes { lanes } else { WIDE * lanes };
                 // Packing pays for itself from several tiles on; an edge is packed to be padded with zeros.

@@ -127,8 +127,10 @@ impl<'a, T: Scalar> Csr<'a, T> {
 
     /// Consecutive rows of the whole matrix.
     pub fn slice(self, rows: Range<usize>) -> Self {
-        debug_assert!(self.order.is_none());
-        Csr { starts: self.starts.slice(rows.start..rows.end + 1), ..self }
+        match self.order {
+            Some(order) => Csr { order: Some(&order[rows]), ..self },
+            None => Csr { starts: self.starts.slice(rows.start..rows.end + 1), ..self },
+        }
     }
 
     /// Where a row's elements lie.

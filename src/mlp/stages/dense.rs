@@ -1,17 +1,20 @@
 //! A dense layer: y = x W + b.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use super::super::claims::{AllRows, MyRows};
 use super::super::data::Inputs;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
-use crate::kernels::matmul::{Init, matmul};
+use crate::kernels::matmul::{Init, matmul_unless};
 use crate::kernels::sparse::{AddTransposed, Product};
 use crate::kernels::sums::{AddRows, Magnitude};
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
+
+/// Rows of sparse inputs between two looks whether to go on.
+const ROWS_PER_LOOK: usize = 256;
 
 /// A product with weights, and biases.
 #[derive(Debug, Clone)]
@@ -41,22 +44,33 @@ impl Dense {
     }
 
     pub(super) fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
-        let (x, out) = rows.product(self.input, self.output);
+        let (x, mut out) = rows.product(self.input, self.output);
         let bias = pass.tensor(self.bias);
         match x {
-            Inputs::Dense(x) => matmul(out, Init::Row(bias), x, self.weights(pass), pass.scratch),
-            Inputs::Sparse(x) => dispatch(Product { out, bias, x, b: pass.tensor(self.weight) }),
+            Inputs::Dense(x) => {
+                matmul_unless(pass.lookout, out, Init::Row(bias), x, self.weights(pass), pass.scratch);
+            }
+            Inputs::Sparse(x) => {
+                let b = pass.tensor(self.weight);
+                for (index, out) in out.axis_chunks_iter_mut(Axis(0), ROWS_PER_LOOK).enumerate() {
+                    let first = index * ROWS_PER_LOOK;
+                    if index > 0 && pass.lookout.says_stop() {
+                        return;
+                    }
+                    dispatch(Product { x: x.slice(first..first + out.nrows()), out, bias, b });
+                }
+            }
         }
     }
 
     pub(super) fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         let Some(delta_input) = self.delta_input else { return };
         let (above, delta) = rows.pair(self.delta_output, delta_input);
-        matmul(delta, Init::Zero, above, self.weights(pass).reversed_axes(), pass.scratch);
+        matmul_unless(pass.lookout, delta, Init::Zero, above, self.weights(pass).reversed_axes(), pass.scratch);
     }
 
     pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
-        let Sink { grads, scratch } = sink;
+        let Sink { grads, scratch, lookout } = sink;
         let tile = &piece.tile;
         let delta = rows.columns(self.delta_output, tile.cols.clone());
         if piece.tensor == self.bias {
@@ -66,11 +80,19 @@ impl Dense {
         match rows.inputs(self.input, tile.rows.clone()) {
             Inputs::Dense(x) => {
                 let out = ArrayViewMut2::from_shape((tile.rows.len(), tile.cols.len()), grads);
-                matmul(out.expect("a piece of whole rows"), Init::Zero, x.reversed_axes(), delta, scratch);
+                let out = out.expect("a piece of whole rows");
+                matmul_unless(lookout, out, Init::Zero, x.reversed_axes(), delta, scratch);
             }
             Inputs::Sparse(x) => {
                 grads.fill(T::ZERO);
-                dispatch(AddTransposed { sums: grads, x, columns: tile.rows.clone(), b: delta });
+                for (index, b) in delta.axis_chunks_iter(Axis(0), ROWS_PER_LOOK).enumerate() {
+                    let first = index * ROWS_PER_LOOK;
+                    if index > 0 && lookout.says_stop() {
+                        return;
+                    }
+                    let x = x.slice(first..first + b.nrows());
+                    dispatch(AddTransposed { sums: &mut *grads, x, columns: tile.rows.clone(), b });
+                }
             }
         }
     }

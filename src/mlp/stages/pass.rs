@@ -1,6 +1,7 @@
 //! What stages are given besides rows.
 
 use super::super::tensors::Tensors;
+use crate::interrupt::Lookout;
 use crate::kernels::matmul::Scratch;
 
 /// One pass of rows through a network, or back.
@@ -15,6 +16,8 @@ pub struct Pass<'a, T> {
     pub first_row: usize,
     /// Memory for products.
     pub scratch: &'a mut Scratch<T>,
+    /// Says whether to break off: what the stages write is of no use then.
+    pub lookout: &'a Lookout,
 }
 
 impl<'a, T> Pass<'a, T> {
@@ -31,4 +34,6 @@ pub struct Sink<'a, T> {
     pub grads: &'a mut [T],
     /// Memory for products.
     pub scratch: &'a mut Scratch<T>,
+    /// Says whether to break off: the gradient is of no use then.
+    pub lookout: &'a Lookout,
 }

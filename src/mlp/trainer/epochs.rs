@@ -8,6 +8,7 @@ use super::super::{objective, random};
 use super::leader::Leader;
 use super::options::Position;
 use super::training::{Own, Training, TrainingStep, WorkerMemory};
+use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::team::Worker;
 
@@ -19,8 +20,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     pub fn work(&self, worker: &mut Worker) {
         let mut memory = self.memories[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
         let WorkerMemory { scratch, squares, mut validation } = memory.take().expect("memory for each worker");
-        let mut predictor = validation.as_mut().map(|memory| Predictor::new(self.network, memory));
         let mut own = Own::new(self, worker.index, worker.count, (scratch, squares));
+        let lookout = || own.lookout.clone();
+        let mut predictor = validation.as_mut().map(|memory| Predictor::new(self.network, memory, lookout()));
         let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
         let mut steps = 0;
         for number in 0..self.options.epochs {
@@ -28,9 +30,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let begin = if number == 0 { self.options.start } else { Position::default() };
             if let Some(leader) = &mut leader {
                 leader.begin_epoch(self.options.epochs_before + number as u64 + 1, begin);
-                self.shuffle(epoch);
+                self.shuffle(epoch, &own.lookout);
             }
-            worker.meet();
+            if self.agreement.meet(worker, false) {
+                self.abandon(&mut leader, false);
+                return;
+            }
             let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
             for start in (begin.row..self.data.len()).step_by(self.batch_size) {
                 steps += 1;
@@ -42,7 +47,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                     if made {
                         self.add_penalty(leader, context.weight);
                     }
-                    leader.pass(context.rows.end);
+                    if !leader.has_abandoned() {
+                        leader.pass(context.rows.end);
+                    }
                 }
                 if self.stop.load(Ordering::Relaxed) {
                     return;
@@ -50,7 +57,10 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             }
             drop(order);
             self.validate(worker, &mut predictor);
-            worker.meet();
+            if self.agreement.meet(worker, self.length.validates_long) {
+                self.abandon(&mut leader, false);
+                return;
+            }
             if let Some(leader) = &mut leader
                 && !leader.has_ended()
             {
@@ -64,10 +74,11 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    fn shuffle(&self, epoch: u64) {
+    fn shuffle(&self, epoch: u64, lookout: &Lookout) {
         let mut order = self.order.write().unwrap_or_else(PoisonError::into_inner);
         if self.options.shuffle {
-            random::permutation(&mut order, random::key(&[self.options.seed, 0, epoch]));
+            let key = random::key(&[self.options.seed, 0, epoch]);
+            random::permutation_unless(|| lookout.says_stop(), &mut order, key);
         } else {
             random::in_order(&mut order);
         }

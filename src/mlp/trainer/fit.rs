@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use super::super::agreement::Agreement;
 use super::super::claims::{Gradient, Parameters};
 use super::super::data::Data;
 use super::super::figures::{Figures, Finding, Published};
@@ -12,7 +13,7 @@ use super::super::network::Network;
 use super::super::objective;
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
-use super::training::{Policy, Training, WorkerMemory};
+use super::training::{Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
 use crate::error::Result;
@@ -25,6 +26,10 @@ use crate::team::{self, Shared};
 /// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond, and what one core
 /// has written and another one reads 30 ns for each cache line.
 const FLOPS_PER_WORKER: f64 = 1e6;
+
+/// Floating-point operations of a worker's share of a step from which on it takes so long that it must be possible to interrupt
+/// it in its second half too: a quarter of a second.
+const LONG_PER_WORKER: f64 = 1e10;
 
 /// Trains `params` on `data`, watched by `monitor`, and returns why it stopped, and where: a training with the same options
 /// that starts there goes on as if nothing had happened.
@@ -71,7 +76,10 @@ impl<T: Scalar> Prepared<T> {
         options: &Options,
     ) -> Result<Self> {
         let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
-        let workers = options.threads.unwrap_or_else(|| workers(network, batch_size));
+        let workers = match options.threads {
+            Some(threads) => objective::workers_at_most(network, batch_size, threads),
+            None => workers(network, batch_size),
+        };
         let tensors = &network.tensors;
         let workspace = network.workspace(batch_size, data.x.sparse().is_some())?;
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
@@ -110,6 +118,7 @@ fn run<'d, T: Scalar>(
     let policy = policy(network, optimizer);
     // Asked for where steps depend on weights.
     let state = optimizer.slots().iter().filter(|_| network.l2 != 0.0).map(|slot| largest(slot)).fold(0.0, f64::max);
+    let flops = network.step_flops(batch_size.min(workspace.rows()));
     // Out of the optimizer for as long as the workers share them.
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
     let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
@@ -138,7 +147,13 @@ fn run<'d, T: Scalar>(
         bad_update: Finding::default(),
         stop: AtomicBool::new(false),
         memories,
-        leader: Mutex::new(Leader::new(optimizer, monitor, network.step_flops(batch_size), state)),
+        agreement: Agreement::new(monitor.interrupt()),
+        length: Length {
+            meets_late: flops >= objective::LONG,
+            splits: flops >= workers as f64 * LONG_PER_WORKER,
+            validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
+        },
+        leader: Mutex::new(Leader::new(optimizer, monitor, options.rest, state)),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);

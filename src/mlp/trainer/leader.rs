@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use super::super::tensors::Tensors;
 use super::options::{Epoch, Monitor, Position};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::optim::{Optimizer, Peaks, Slices, Step, driver};
 use crate::scalar::Scalar;
 use crate::stop::Stop;
 
-/// How often the monitor is asked whether to go on.
-const TICK: Duration = Duration::from_millis(40);
-/// Floating-point operations between two looks at the clock, about a tenth of a millisecond.
-const FLOPS_PER_LOOK: f64 = 1e7;
+/// About how much time passes between two looks at the clock.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// What is known of the numbers of a step that was made.
 #[derive(Clone, Copy)]
@@ -24,9 +23,8 @@ pub enum Largest {
     Seen(Peaks),
 }
 
-/// The end of a step: its number, the weight of its batch, whether it is the epoch's last.
+/// The end of a step: the weight of its batch, whether it is the epoch's last.
 pub struct StepEnd {
-    pub number: u64,
     pub weight: f64,
     pub is_last: bool,
 }
@@ -42,28 +40,43 @@ pub struct Leader<'l, T: Scalar> {
     largest: Largest,
     /// A bound on every element of the gradients so far, and of the state.
     largest_gradient: f64,
+    abandoned: bool,
     /// The weighted losses of the step that is under way.
     pending: f64,
     position: Position,
-    last_tick: Instant,
+    interrupt: Interrupt,
+    begin: Instant,
+    rest: Option<Duration>,
+    last_look: Instant,
+    /// Steps from one look to the next, and how many of them are left.
     steps_per_look: u64,
+    steps_left: u64,
 }
 
 impl<'l, T: Scalar> Leader<'l, T> {
-    /// Before the first epoch, of steps that take so many floating-point operations, with an optimizer whose state has no larger
-    /// element than `state`.
-    pub fn new(optimizer: &'l mut Optimizer<T>, monitor: &'l mut dyn Monitor, flops: f64, state: f64) -> Self {
+    /// Before the first epoch, with an optimizer whose state has no larger element than `state`; comes to rest after that time.
+    pub fn new(
+        optimizer: &'l mut Optimizer<T>,
+        monitor: &'l mut dyn Monitor,
+        rest: Option<Duration>,
+        state: f64,
+    ) -> Self {
         Leader {
+            interrupt: monitor.interrupt(),
             optimizer,
             monitor,
             outcome: None,
             epoch: 0,
             largest: Largest::Bound(0.0),
             largest_gradient: state,
+            abandoned: false,
             pending: 0.0,
             position: Position::default(),
-            last_tick: Instant::now(),
-            steps_per_look: ((FLOPS_PER_LOOK / flops) as u64).max(1),
+            begin: Instant::now(),
+            rest,
+            last_look: Instant::now(),
+            steps_per_look: 1,
+            steps_left: 1,
         }
     }
 
@@ -75,6 +88,11 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// Whether this is the end.
     pub fn has_ended(&self) -> bool {
         self.outcome.is_some()
+    }
+
+    /// Whether the last step is not made, because of an interrupt.
+    pub fn has_abandoned(&self) -> bool {
+        self.abandoned
     }
 
     fn end(&mut self, outcome: Result<Stop>) {
@@ -162,7 +180,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
         if let Largest::Seen(peaks) = largest {
             self.optimizer.learn(peaks);
         }
-        if step.number.is_multiple_of(self.steps_per_look) && !step.is_last {
+        if self.steps_left > 1 {
+            self.steps_left -= 1;
+        } else if !step.is_last {
             self.look();
         }
     }
@@ -191,13 +211,42 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.position.penalty += penalty * weight;
     }
 
+    /// Looks around, and sets the time of the next look by how long the steps up to this one have taken: what a step takes is
+    /// more than its arithmetic.
     fn look(&mut self) {
-        if self.last_tick.elapsed() >= TICK {
-            self.last_tick = Instant::now();
-            if let Some(stop) = self.monitor.tick() {
-                self.end(Ok(stop));
-            }
+        let now = Instant::now();
+        let took = now.duration_since(self.last_look).as_secs_f64().max(1e-9);
+        let steps = self.steps_per_look as f64 * (BETWEEN_LOOKS.as_secs_f64() / took).min(4.0);
+        (self.last_look, self.steps_per_look) = (now, (steps as u64).max(1));
+        self.steps_left = self.steps_per_look;
+        self.look_around();
+    }
+
+    /// Whether this is the end, for reasons from outside.
+    fn look_around(&mut self) {
+        if self.interrupt.look() {
+            self.break_off();
+        } else if self.rest.is_some_and(|rest| self.begin.elapsed() >= rest) {
+            self.end(Ok(Stop::MaxTime));
         }
+    }
+
+    /// The training ends here, as the interrupt says.
+    fn break_off(&mut self) {
+        if self.outcome.is_none() {
+            self.outcome = self.interrupt.reason().map(Ok);
+        }
+    }
+
+    /// The step or the validation that is under way is given up. `begun` is whether the optimizer has counted the step already.
+    pub fn abandon(&mut self, begun: bool) {
+        self.abandoned = true;
+        self.pending = 0.0;
+        // A step that could not be begun has changed nothing.
+        if begun && self.outcome.is_none() {
+            self.optimizer.undo_step();
+        }
+        self.break_off();
     }
 
     /// The record of an epoch, shown to the monitor. `mean` is whether its loss is one.
@@ -218,7 +267,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
         } else if target_loss.is_some_and(|target| epoch.loss <= target) {
             self.end(Ok(Stop::TargetLoss));
         } else {
-            self.look();
+            self.look_around();
         }
     }
 }

@@ -1,5 +1,8 @@
 //! How to train, and who watches.
 
+use std::time::Duration;
+
+use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
 /// How to train.
@@ -23,6 +26,9 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Stop after an epoch whose loss is not above this.
     pub target_loss: Option<f64>,
+    /// Come to rest after the first step that ends so long after the beginning: the reason is [`Stop::MaxTime`]. Unlike an
+    /// interrupt this lets a step, and a validation, come to its end, however long that takes.
+    pub rest: Option<Duration>,
     /// Whether the optimizer's schedules are told the result of each epoch: they may depend on it.
     pub tells: bool,
 }
@@ -66,8 +72,10 @@ pub struct Epoch {
 
 /// Who watches the training, on the thread that called [`fit`](super::fit).
 pub trait Monitor: Send {
-    /// Called some twenty times a second, between steps; why to stop, if so.
-    fn tick(&mut self) -> Option<Stop>;
+    /// What ends the training before its end, also within a step, which then leaves no trace.
+    fn interrupt(&self) -> Interrupt {
+        Interrupt::never()
+    }
     /// Called after each epoch; why to stop, if so.
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop>;
 }

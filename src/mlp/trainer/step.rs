@@ -10,6 +10,7 @@ use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
 use super::leader::{Largest, StepEnd};
 use super::training::{Block, Own, Training, TrainingStep};
+use crate::interrupt::Lookout;
 use crate::optim::{Care, Peaks, Step};
 use crate::reductions::{RowSquares, largest};
 use crate::scalar::Scalar;
@@ -40,7 +41,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 let step = leader.begin_step(self.policy.checks.then_some(0.0));
                 self.publish_step(worker, step);
             }
-            worker.meet();
+            if self.agreement.meet(worker, self.length.meets_late) {
+                return self.abandon(leader, self.policy.begins_early());
+            }
             if self.bad_loss.load(Ordering::Relaxed) == context.number {
                 return self.refuse(leader, "the loss".into(), self.policy.begins_early());
             }
@@ -50,13 +53,14 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 let unit = if self.network.loss.mean() { 1.0 } else { self.data.unit() };
                 leader.add_losses(rows.losses(), unit);
             }
-            if !pieces && let Some(largest) = self.nothing_in_between(worker, context) {
+            let splits = pieces || self.length.splits;
+            if !splits && let Some(largest) = self.nothing_in_between(worker, context) {
                 self.descend(worker, own, &rows, context);
                 return self.finish_step(leader, context, Largest::Bound(largest));
             }
             self.gradient(worker, own, &rows, pieces.then_some(first));
-            if !last {
-                worker.meet();
+            if !last && self.agreement.meet(worker, self.length.meets_late) {
+                return self.abandon(leader, self.policy.begins_early());
             }
         }
         self.look_at_gradient(worker, own, context);
@@ -71,12 +75,14 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let range = self.network.tensors.range(piece);
             match is_first_piece {
                 None => {
-                    let sink = Sink { grads: mine.grads_mut(range), scratch: &mut own.scratch };
+                    let (grads, scratch) = (mine.grads_mut(range), &mut own.scratch);
+                    let sink = Sink { grads, scratch, lookout: &own.lookout };
                     objective::gradient(self.network, piece, rows, sink);
                 }
                 Some(first) => {
                     let sums = mine.grads_and_sums_mut(range);
-                    objective::add_gradient(self.network, piece, rows, (sums, &mut own.scratch), first);
+                    let with = (sums, &mut own.scratch, &own.lookout);
+                    objective::add_gradient(self.network, piece, rows, with, first);
                 }
             }
         }
@@ -99,6 +105,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             noise: context.noise,
             first_row: held.start - context.rows.start,
             scratch: &mut own.scratch,
+            lookout: &own.lookout,
         };
         let (scale, first) =
             (objective::scale(self.network, context.weight, self.data.unit()), self.policy.first_stage);
@@ -156,7 +163,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         let (mut mine, step) = unsafe { (self.parameters.mine(worker, &own.share), self.step.get(worker)) };
         let mut ready = 0..0;
         for (index, Block { piece, range }) in own.blocks.iter().enumerate() {
-            let sink = Sink { grads: mine.grads_mut(range.clone()), scratch: &mut own.scratch };
+            let (grads, scratch) = (mine.grads_mut(range.clone()), &mut own.scratch);
+            let sink = Sink { grads, scratch, lookout: &Lookout::default() };
             objective::gradient(self.network, piece, rows, sink);
             self.penalise(&mut mine, piece, strength, &mut own.squares);
             if ready.end != range.start {
@@ -218,9 +226,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         leader: &mut MaybeLeader<'_, 'l, T>,
         context: &TrainingStep<'_>,
     ) -> bool {
-        let penalises = self.strength(context) != 0.0;
-        if self.policy.checks || penalises || !self.policy.one_pass {
-            worker.meet();
+        if self.agreement.meet(worker, self.length.meets_late) {
+            return self.abandon(leader, self.policy.begins_early());
         }
         if let Some(tensor) = self.bad_gradient.of(context.number) {
             return self.refuse(leader, self.place_of("the gradient", tensor), self.policy.begins_early());
@@ -350,6 +357,14 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         false
     }
 
+    /// A step, or a validation, that is given up before anything was updated. False, for `train` to return.
+    pub fn abandon(&self, leader: &mut MaybeLeader<'_, 'l, T>, begun: bool) -> bool {
+        if let Some(leader) = leader {
+            leader.abandon(begun);
+        }
+        false
+    }
+
     /// A step that is made. True, for `train` to return.
     fn finish_step(&self, leader: &mut MaybeLeader<'_, 'l, T>, context: &TrainingStep<'_>, largest: Largest) -> bool {
         if let Some(leader) = leader {
@@ -359,7 +374,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     fn end_of(&self, context: &TrainingStep<'_>) -> StepEnd {
-        StepEnd { number: context.number, weight: context.weight, is_last: context.rows.end == self.data.len() }
+        StepEnd { weight: context.weight, is_last: context.rows.end == self.data.len() }
     }
 }
 

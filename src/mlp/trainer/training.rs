@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, RwLock};
 
+use super::super::agreement::Agreement;
 use super::super::claims::{Parameters, Share};
 use super::super::data::Data;
 use super::super::figures::{Figures, Finding, Published};
@@ -15,6 +16,7 @@ use super::leader::Leader;
 use super::options::Options;
 use crate::buffer::Buffer;
 use crate::error::Result;
+use crate::interrupt::Lookout;
 use crate::kernels::matmul::Scratch;
 use crate::optim::Step;
 use crate::scalar::Scalar;
@@ -58,7 +60,20 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub stop: AtomicBool,
     /// Of each worker, which takes it when it begins.
     pub memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
+    /// Where all go on, or all leave what they have begun.
+    pub agreement: Agreement,
+    pub length: Length,
     pub leader: Mutex<Leader<'l, T>>,
+}
+
+/// How much of a training takes so long that it must be possible to interrupt it.
+pub struct Length {
+    /// Whether a step takes some ten milliseconds: the leader then looks around while it waits for the others.
+    pub meets_late: bool,
+    /// Whether it takes so long that the gradient is computed apart from the update, which nothing may interrupt.
+    pub splits: bool,
+    /// The first of these, for the validation.
+    pub validates_long: bool,
 }
 
 /// What the optimizer asks of a step.
@@ -119,6 +134,7 @@ impl<T: Scalar> WorkerMemory<T> {
 /// What each worker has of its own.
 pub struct Own<T> {
     pub scratch: Scratch<T>,
+    pub lookout: Lookout,
     pub share: Share,
     /// Its share in pieces of about [`BLOCK_ELEMENTS`].
     pub blocks: Vec<Block>,
@@ -140,6 +156,7 @@ impl<T: Scalar> Own<T> {
         let pieces = &share.pieces;
         Own {
             scratch,
+            lookout: training.agreement.interrupt().lookout(worker == 0),
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
             squares,
             share,

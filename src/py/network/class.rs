@@ -14,14 +14,17 @@ use super::spec::NetworkSpec;
 use super::tensor::TensorInfo;
 use super::vector::{reading, writing};
 use super::watch::{EpochRecord, Fitted};
+use crate::interrupt::Interrupt;
 use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, predict, trainer};
 use crate::py::arrays::Pins;
 use crate::py::arrays::new::zeros;
+use crate::py::calls::Call;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::{Dtype, Precision, dispatch};
+use crate::py::vigil::interruptible;
 use crate::stop::Stop;
 
 /// Adds everything of this module to the extension.
@@ -40,6 +43,13 @@ pub struct PyNetwork {
     network: Network,
     /// The memory of the last batch, for a loop that asks for gradients again and again: a [`Workspace`].
     spare: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// With how many threads at most, and for how long.
+#[derive(Clone, Copy)]
+struct How {
+    threads: Option<usize>,
+    max_seconds: Option<f64>,
 }
 
 #[pymethods]
@@ -88,23 +98,34 @@ impl PyNetwork {
     }
 
     /// Predictions of the rows of `x`, or logits.
+    #[pyo3(signature = (theta, x, raw, threads, max_seconds=None))]
     fn predict<'py>(
         &self,
         theta: &Bound<'py, PyAny>,
         x: &Bound<'py, PyAny>,
         raw: bool,
         threads: Option<usize>,
+        max_seconds: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        dispatch!(Dtype::of(theta), <T> => self.predict_as::<T>(theta, x, raw, threads))
+        let how = How { threads, max_seconds };
+        dispatch!(Dtype::of(theta), <T> => self.predict_as::<T>(theta, x, raw, how))
     }
 
     /// The objective on some rows.
-    fn loss(&self, theta: &Bound<'_, PyAny>, data: GivenRows<'_>, threads: Option<usize>) -> PyResult<f64> {
-        dispatch!(Dtype::of(theta), <T> => self.loss_as::<T>(theta, data, threads))
+    #[pyo3(signature = (theta, data, threads, max_seconds=None))]
+    fn loss(
+        &self,
+        theta: &Bound<'_, PyAny>,
+        data: GivenRows<'_>,
+        threads: Option<usize>,
+        max_seconds: Option<f64>,
+    ) -> PyResult<f64> {
+        let how = How { threads, max_seconds };
+        dispatch!(Dtype::of(theta), <T> => self.loss_as::<T>(theta, data, how))
     }
 
     /// The objective on some rows; its gradient to `grads`.
-    #[pyo3(signature = (theta, data, grads, dropout_seed, threads))]
+    #[pyo3(signature = (theta, data, grads, dropout_seed, threads, max_seconds=None))]
     fn loss_and_grads(
         &self,
         theta: &Bound<'_, PyAny>,
@@ -112,8 +133,10 @@ impl PyNetwork {
         grads: &Bound<'_, PyAny>,
         dropout_seed: Option<u64>,
         threads: Option<usize>,
+        max_seconds: Option<f64>,
     ) -> PyResult<f64> {
-        dispatch!(Dtype::of(theta), <T> => self.loss_and_grads_as::<T>(theta, data, grads, dropout_seed, threads))
+        let how = How { threads, max_seconds };
+        dispatch!(Dtype::of(theta), <T> => self.loss_and_grads_as::<T>(theta, data, grads, dropout_seed, how))
     }
 }
 
@@ -140,34 +163,37 @@ impl PyNetwork {
         theta: &Bound<'py, PyAny>,
         x: &Bound<'py, PyAny>,
         raw: bool,
-        threads: Option<usize>,
+        how: How,
     ) -> PyResult<Bound<'py, PyAny>> {
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
-        let x = borrowed.view(threads)?;
+        let x = borrowed.view(how.threads)?;
         let out = zeros::<T>(theta.py(), (x.nrows(), self.network.outputs()))?;
         {
             let mut writable = out.readwrite();
             let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
-            let small = predict::is_quick(&self.network, x.nrows());
-            let mut run = || predict::predict(&self.network, params, x, to, raw, threads);
-            if small { run() } else { out.py().detach(run) }?;
+            let (network, rows) = (&self.network, x.nrows());
+            let mut run = |interrupt: &Interrupt| predict::predict(network, params, x, to, raw, how.threads, interrupt);
+            match predict::is_quick(network, rows) {
+                true => run(&Interrupt::never()),
+                false => {
+                    interruptible(&Call::begin()?, out.py(), predict::is_long(network, rows), how.max_seconds, run)?
+                }
+            }?;
         }
         Ok(out.into_any())
     }
 
-    fn loss_as<T: Precision>(
-        &self,
-        theta: &Bound<'_, PyAny>,
-        data: GivenRows<'_>,
-        threads: Option<usize>,
-    ) -> PyResult<f64> {
-        let py = theta.py();
-        let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
+    fn loss_as<T: Precision>(&self, theta: &Bound<'_, PyAny>, data: GivenRows<'_>, how: How) -> PyResult<f64> {
+        let (py, call) = (theta.py(), Call::begin()?);
+        let data = BorrowedRows::<T>::new(&self.network, &data, how.threads)?;
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
-        Ok(py.detach(|| objective::value(&self.network, params, &data, threads))?)
+        let is_long = predict::is_long(&self.network, data.len());
+        Ok(interruptible(&call, py, is_long, how.max_seconds, |interrupt| {
+            objective::value(&self.network, params, &data, how.threads, interrupt)
+        })??)
     }
 
     fn loss_and_grads_as<T: Precision>(
@@ -176,10 +202,10 @@ impl PyNetwork {
         data: GivenRows<'_>,
         grads: &Bound<'_, PyAny>,
         dropout_seed: Option<u64>,
-        threads: Option<usize>,
+        how: How,
     ) -> PyResult<f64> {
-        let py = theta.py();
-        let data = BorrowedRows::<T>::new(&self.network, &data, threads)?;
+        let (py, call) = (theta.py(), Call::begin()?);
+        let data = BorrowedRows::<T>::new(&self.network, &data, how.threads)?;
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
@@ -195,9 +221,12 @@ impl PyNetwork {
             Some(spare) => spare,
             None => Box::new(self.network.workspace(data.len(), sparse)?),
         };
-        let how = GradientOptions { noise, threads };
-        let loss = py.detach(|| objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads));
+        let is_long = predict::is_long(&self.network, data.len());
+        let loss = interruptible(&call, py, is_long, how.max_seconds, |interrupt| {
+            let how = GradientOptions { noise, threads: how.threads, interrupt: interrupt.clone() };
+            objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads)
+        });
         *locked() = Some(workspace);
-        Ok(loss?)
+        Ok(loss??)
     }
 }

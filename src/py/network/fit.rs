@@ -1,5 +1,7 @@
 //! One training: its options, and the arrays that it borrows.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -11,6 +13,7 @@ use crate::mlp::Network;
 use crate::mlp::data::Data;
 use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
+use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
 use crate::py::precision::Precision;
 
@@ -34,6 +37,7 @@ impl FitOptions {
             seed: given.required("seed")?,
             threads: given.optional("threads")?,
             target_loss: given.optional("target_loss")?,
+            rest: given.optional("rest_seconds")?.map(duration),
             tells: given.optional("tells")?.unwrap_or(true),
         };
         let max_seconds = given.optional("max_seconds")?;
@@ -44,6 +48,11 @@ impl FitOptions {
 
 fn position((row, loss, weight, penalty, lr): PlainPosition) -> Position {
     Position { row, loss, weight, penalty, lr }
+}
+
+/// Seconds that may be none, or more than there are.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 /// What learns, and how.
@@ -62,6 +71,7 @@ impl<'py> Fit<'_, 'py> {
         data: &GivenRows<'py>,
         validation: Option<&GivenRows<'py>>,
     ) -> PyResult<Fitted> {
+        let call = Call::begin()?;
         let (py, network, options) = (self.optimizer.py(), self.network, &self.options.core);
         let data = BorrowedRows::new(network, data, options.threads)?;
         let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
@@ -72,9 +82,10 @@ impl<'py> Fit<'_, 'py> {
         let expected = "bound to the parameters of this network, net.params";
         let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
         check_start(&options.start, options.batch_size, &data)?;
-        let mut watch = Watch::new(self.options.max_seconds, self.on_epoch);
+        let mut watch = Watch::new(py, self.options.max_seconds, self.on_epoch)?;
         let rows = (&data, validation.as_ref());
-        let (outcome, position) = py.detach(|| trainer::fit(network, params, optimizer, rows, options, &mut watch));
+        let (outcome, position) =
+            call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch));
         Ok(watch.conclude(py, outcome, position))
     }
 }
@@ -82,10 +93,10 @@ impl<'py> Fit<'_, 'py> {
 /// Refuses a start between the rows of a step.
 fn check_start<T: Precision>(start: &Position, batch_size: Option<usize>, data: &Data<'_, T>) -> Result<(), Error> {
     let batch_size = batch_size.unwrap_or(data.len()).max(1);
-    if start.row == 0 || start.row < data.len() && start.row.is_multiple_of(batch_size) {
+    if start.row == data.len() || start.row < data.len() && start.row.is_multiple_of(batch_size) {
         return Ok(());
     }
-    Err(Error::value("start", start.row, format!("a multiple of {batch_size} below {}", data.len())))
+    Err(Error::value("start", start.row, format!("a multiple of {batch_size}, or {}", data.len())))
 }
 
 /// Whether the optimizer's tensors are the network's: rules, masks and groups look at each of them.

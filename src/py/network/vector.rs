@@ -3,6 +3,7 @@
 use numpy::{
     BorrowError, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArray, PyUntypedArrayMethods,
 };
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::data::check_shape;
@@ -15,7 +16,7 @@ pub fn reading<'py, T: Precision>(
     given: &Bound<'py, PyAny>,
     len: usize,
 ) -> PyResult<PyReadonlyArray1<'py, T>> {
-    Ok(vector(name, given, len)?.try_readonly().map_err(|error| unavailable(name, error))?)
+    vector(name, given, len)?.try_readonly().map_err(|error| unavailable(name, error))
 }
 
 /// Borrows one to write.
@@ -24,7 +25,7 @@ pub fn writing<'py, T: Precision>(
     given: &Bound<'py, PyAny>,
     len: usize,
 ) -> PyResult<PyReadwriteArray1<'py, T>> {
-    Ok(vector(name, given, len)?.try_readwrite().map_err(|error| unavailable(name, error))?)
+    vector(name, given, len)?.try_readwrite().map_err(|error| unavailable(name, error))
 }
 
 fn vector<'a, 'py, T: Precision>(
@@ -50,9 +51,12 @@ fn described(given: &Bound<'_, PyAny>) -> String {
     }
 }
 
-fn unavailable(name: &str, error: BorrowError) -> Error {
+fn unavailable(name: &str, error: BorrowError) -> PyErr {
     match error {
-        BorrowError::NotWriteable => Error::value(name, "a read-only array", "writable"),
-        _ => Error::value(name, "one that is in use", "an array that nobody reads or writes meanwhile"),
+        BorrowError::NotWriteable => Error::value(name, "a read-only array", "writable").into(),
+        _ => PyRuntimeError::new_err(format!(
+            "{name} is in use by a call in another thread, or was when this process was forked: the parameters of a network that \
+             is already training are nobody else's"
+        )),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::mlp::trainer::{Epoch, Monitor, Position};
+use crate::py::vigil::{Vigil, reason};
 use crate::simd::FlushDenormals;
 use crate::stop::Stop;
 
@@ -44,26 +45,16 @@ pub type Fitted = (Vec<EpochRecord>, &'static str, Option<PyErr>, PlainPosition)
 /// The monitor.
 pub struct Watch {
     start: Instant,
-    max_seconds: f64,
+    vigil: Vigil,
     on_epoch: Option<Py<PyAny>>,
     records: Vec<EpochRecord>,
-    raised: Option<PyErr>,
 }
 
 impl Watch {
     /// Begins to watch. `on_epoch` gets each record, and stops the training where it returns something true.
-    pub fn new(max_seconds: Option<f64>, on_epoch: Option<Py<PyAny>>) -> Self {
-        let max_seconds = max_seconds.unwrap_or(f64::INFINITY);
-        Watch { start: Instant::now(), max_seconds, on_epoch, records: vec![], raised: None }
-    }
-
-    /// Why to stop, if so; an exception is a reason, and kept.
-    fn heed(&mut self, py: Python<'_>, wish: PyResult<Option<Stop>>) -> Option<Stop> {
-        wish.unwrap_or_else(|raised| {
-            let stop = reason(py, &raised);
-            self.raised = Some(raised);
-            Some(stop)
-        })
+    pub fn new(py: Python<'_>, max_seconds: Option<f64>, on_epoch: Option<Py<PyAny>>) -> PyResult<Self> {
+        let vigil = Vigil::new(py, max_seconds)?;
+        Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![] })
     }
 
     /// What the callback says to an epoch.
@@ -73,12 +64,13 @@ impl Watch {
     }
 
     /// The results of a training that has ended.
-    pub fn conclude(mut self, py: Python<'_>, outcome: Result<Stop>, position: Position) -> Fitted {
-        if outcome.is_ok() && self.raised.is_none() {
+    pub fn conclude(self, py: Python<'_>, outcome: Result<Stop>, position: Position) -> Fitted {
+        let mut raised = self.vigil.exception();
+        if outcome.is_ok() && raised.is_none() {
             // A signal since the last look: raised by Python after this call, it would take the records with it.
-            self.raised = py.check_signals().err();
+            raised = py.check_signals().err();
         }
-        let (stop, error) = match (outcome, self.raised) {
+        let (stop, error) = match (outcome, raised) {
             (Err(error), _) => (Stop::Error, Some(error.into())),
             (Ok(_), Some(raised)) => (reason(py, &raised), Some(raised)),
             (Ok(stop), None) => (stop, None),
@@ -88,15 +80,9 @@ impl Watch {
     }
 }
 
-fn reason(py: Python<'_>, raised: &PyErr) -> Stop {
-    if raised.is_instance_of::<PyKeyboardInterrupt>(py) { Stop::Interrupted } else { Stop::Error }
-}
-
 impl Monitor for Watch {
-    fn tick(&mut self) -> Option<Stop> {
-        let late = self.start.elapsed().as_secs_f64() >= self.max_seconds;
-        let look = |py: Python<'_>| self.heed(py, py.check_signals().map(|()| late.then_some(Stop::MaxTime)));
-        FlushDenormals::pause(|| Python::attach(look))
+    fn interrupt(&self) -> Interrupt {
+        self.vigil.interrupt.clone()
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
@@ -106,10 +92,7 @@ impl Monitor for Watch {
         self.records.push(record);
         // Without a callback there is no need to wait for the GIL.
         self.on_epoch.as_ref()?;
-        let show = |py: Python<'_>| {
-            let wish = self.call_back(py, record);
-            self.heed(py, wish)
-        };
-        FlushDenormals::pause(|| Python::attach(show))
+        let show = || Python::attach(|py| self.call_back(py, record));
+        FlushDenormals::pause(show).unwrap_or_else(|raised| Some(self.vigil.keep(raised)))
     }
 }

@@ -13,6 +13,7 @@ use super::{pickle, references, state, stepping, value};
 use crate::error::Error;
 use crate::optim::options::{Convention, one_of};
 use crate::py::arguments::number;
+use crate::py::calls::Call;
 use crate::py::foreign::shown;
 use crate::py::precision::dispatch;
 
@@ -36,6 +37,7 @@ impl PyOptimizer {
         convention: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
+        let _call = Call::begin()?;
         let Ok(rule) = cls.getattr("_rule").and_then(|rule| rule.extract::<String>()) else {
             return Err(PyTypeError::new_err("Optimizer is the base of the optimizers: use one of them, such as Adam"));
         };
@@ -79,6 +81,7 @@ impl PyOptimizer {
         params: &Bound<'py, PyAny>,
         names: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let _call = Call::begin()?;
         let recipe = reading(slf)?.inner.recipe(slf.py())?;
         let inner = RecipeOrBinding::bound_to(recipe, params, names)?;
         let new = slf.get_type().call0()?;
@@ -121,6 +124,7 @@ impl PyOptimizer {
 
     #[setter]
     fn set_lr(slf: &Bound<'_, Self>, lr: &Bound<'_, PyAny>) -> PyResult<()> {
+        let _call = Call::begin()?;
         writing(slf)?.inner.set_all("lr", lr)
     }
 
@@ -169,6 +173,7 @@ impl PyOptimizer {
     /// ValueError
     ///     If there is no average.
     fn averaged_params<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let _call = Call::begin()?;
         let (this, py) = (reading(slf)?, slf.py());
         let Binding { structure, stepper, .. } = this.inner.binding()?;
         let Some(averages) = dispatch!(stepper, stepper => stepper.averaged(py))? else {
@@ -191,6 +196,7 @@ impl PyOptimizer {
     ///     numbers that its rule remembers; ``frozen_steps``, in which it was frozen, and ``averaged_since``, the steps
     ///     before its average was asked for, where there were any).
     fn state_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let _call = Call::begin()?;
         state::saved(&reading(slf)?.inner, slf.py())
     }
 
@@ -208,6 +214,7 @@ impl PyOptimizer {
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
     fn load_state_dict(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyAny>) -> PyResult<()> {
+        let _call = Call::begin()?;
         let Ok(state_dict) = state_dict.cast::<PyDict>() else {
             return Err(Error::type_("state_dict", shown(state_dict)?, "a dict, as state_dict() gives it").into());
         };
@@ -217,10 +224,12 @@ impl PyOptimizer {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let _call = Call::begin()?;
         pickle::reduced(slf)
     }
 
     fn __setstate__(slf: &Bound<'_, Self>, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+        let _call = Call::begin()?;
         pickle::restore(slf, parts)
     }
 

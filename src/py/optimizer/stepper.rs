@@ -8,6 +8,7 @@ use crate::buffer::{copied, filled};
 use crate::cores::cores;
 use crate::optim::{Config, Optimizer, Rates, driver};
 use crate::py::arrays::{Arrays, is_array};
+use crate::py::calls::Call;
 use crate::py::structure::{Placed, Structure};
 use crate::scalar::Scalar;
 
@@ -67,7 +68,7 @@ impl<T: Scalar> Stepper<T> {
         // parameters and gradients for the step.
         let views = unsafe { arrays.views() };
         match large {
-            true => py.detach(|| driver::step_at(optimizer, rates, views, cores()))?,
+            true => Call::begin()?.detach(py, || driver::step_at(optimizer, rates, views, cores()))?,
             false => driver::step_at(optimizer, rates, views, 1)?,
         };
         drop(pins);

@@ -1,0 +1,180 @@
+"""Ctrl-C and `max_time` end work of any size within a moment, and what is left is the last finished step.
+
+The limits are several times what is promised, a tenth of a second: these machines do other work meanwhile.
+"""
+
+import os
+import signal
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+import schuss as sc
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+
+LIMIT = 1.0  # seconds
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60_000, 64), np.float32)
+y = X[:, 0].copy()
+FEW = slice(0, 256)
+WIDTHS = [64, 512, 512, 512, 1]
+
+
+def network(optimizer=None):
+    net = sc.MLP(WIDTHS)
+    if optimizer is not None:
+        net.fit(X[FEW], y[FEW], epochs=1, optimizer=optimizer)
+    return net
+
+
+class Blocks:
+    n_blocks = 3
+
+    def read(self, number):
+        return X, y
+
+
+def forever(work):
+    while True:
+        work()
+
+
+# Each would take many times longer than the limit.
+CALLS = {
+    "one step of all rows": lambda net: net.fit(X, y, batch_size=None, epochs=100),
+    "one step, one thread": lambda net: net.fit(X, y, batch_size=None, epochs=100, n_threads=1),
+    "a step that one worker makes": lambda net: net.fit(X, y, batch_size=None, epochs=100, optimizer="lamb"),
+    "a clipped step": lambda net: net.fit(
+        X, y, batch_size=None, epochs=100, optimizer=sc.Adam(clip_norm=1.0)
+    ),
+    "a validation": lambda net: net.fit(X[FEW], y[FEW], epochs=1000, validation_data=(X, y)),
+    "blocks": lambda net: net.fit(Blocks(), batch_size=None, epochs=100, optimizer="adam"),
+    "lbfgs": lambda net: net.fit(X, y, epochs=100, optimizer="lbfgs"),
+    "lbfgs, a validation": lambda net: net.fit(
+        X[FEW], y[FEW], epochs=1000, optimizer="lbfgs", validation_data=(X, y)
+    ),
+}
+OTHER_CALLS = {
+    "predict": lambda net: forever(lambda: net.predict(X)),
+    "loss": lambda net: forever(lambda: net.loss(X, y)),
+    "loss_and_grads": lambda net: forever(lambda: net.loss_and_grads(X, y)),
+    "steps that take no time": lambda net: sc.MLP([1, 1]).fit(X[:, :1], y, batch_size=1, epochs=10**6),
+}
+
+
+def seconds_after_ctrl_c(call, delay=0.3):
+    pressed = []
+
+    def press():
+        time.sleep(delay)
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        call()
+    except KeyboardInterrupt:
+        return time.perf_counter() - pressed[0]
+    finally:
+        thread.join()
+    raise AssertionError("it was not interrupted")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_ctrl_c_ends_a_training_in_the_middle_of_anything(name):
+    net = network()
+    assert seconds_after_ctrl_c(lambda: CALLS[name](net)) < LIMIT
+    assert net.history.stopped == "interrupted"
+    assert np.isfinite(net.theta).all()
+    net.fit(X[FEW], y[FEW], epochs=1)
+    assert net.history.epochs == 1
+
+
+@pytest.mark.parametrize("name", OTHER_CALLS)
+def test_ctrl_c_ends_other_calls_too(name):
+    net = network()
+    assert seconds_after_ctrl_c(lambda: OTHER_CALLS[name](net)) < LIMIT
+    assert net.predict(X[FEW]).shape == (256,)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_max_time_ends_a_training_in_the_middle_of_anything(name, monkeypatch):
+    net = network()
+    fit = net.fit
+    monkeypatch.setattr(net, "fit", lambda *args, **options: fit(*args, max_time=0.3, **options))
+    start = time.perf_counter()
+    history = CALLS[name](net)
+    assert time.perf_counter() - start < 0.3 + LIMIT
+    assert history.stopped == "max_time"
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_a_step_that_is_interrupted_leaves_no_trace(n_threads):
+    net = network("adam")
+    theta, state = net.theta.copy(), net.optimizer.state_dict()
+    history = net.fit(X, y, batch_size=None, epochs=1, max_time=0.1, n_threads=n_threads)
+    assert history.stopped == "max_time"
+    assert history.epochs == 0
+    np.testing.assert_array_equal(net.theta, theta)
+    after = net.optimizer.state_dict()
+    assert after["step_count"] == state["step_count"] == 2
+    for name, values in state["state"].items():
+        for before, now in zip(values, after["state"][name], strict=True):
+            np.testing.assert_array_equal(before, now)
+
+
+ESTIMATORS = {
+    "large batches": {"batch_size": 20_000},
+    "held-out rows": {"early_stopping": True, "validation_fraction": 0.99},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimator_ends_in_time_and_has_what_it_has_learnt(name):
+    pytest.importorskip("sklearn")
+    model = sc.MLPRegressor(hidden_layer_sizes=(512, 512, 512), max_iter=1000, **ESTIMATORS[name])
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.set_params(max_time=0.5).fit(X, y)
+        assert time.perf_counter() - start < 0.5 + 2 * LIMIT
+        assert model.history_.stopped == "max_time"
+        pressed = []
+
+        def press():
+            time.sleep(0.5)
+            pressed.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=press)
+        thread.start()
+        model.set_params(max_time=None).fit(X, y)
+        late = time.perf_counter() - pressed[0]
+        thread.join()
+    assert late < LIMIT
+    assert model.history_.stopped == "interrupted"
+    assert {len(model.loss_curve_), *map(len, model.history_.values())} == {model.n_iter_}
+    assert model.predict(X[FEW]).shape == (256,)
+
+
+def test_a_history_that_a_notebook_has_interrupted_has_its_epochs():
+    net = sc.MLP([64, 8, 1])
+    assert seconds_after_ctrl_c(lambda: net.fit(X[:2000], y[:2000], epochs=10**6)) < LIMIT
+    done = net.history.epochs
+    assert done > 0
+    assert {len(values) for values in net.history.values()} == {done}
+    assert net.optimizer.step_count // 16 == done
+
+
+def test_an_optimizers_step_is_made_whole_and_ctrl_c_comes_after_it():
+    params = [np.ones(10_000_000, np.float32)]
+    optimizer = sc.SGD(params, lr=1.0, momentum=0.0)
+    grads = [np.ones_like(params[0])]
+    assert seconds_after_ctrl_c(lambda: forever(lambda: optimizer.step(grads))) < LIMIT
+    assert (params[0] == 1.0 - optimizer.step_count).all()
