@@ -15,9 +15,10 @@ Any other callable of the step will do as `lr`, too.
 Notes
 -----
 Libraries count differently. PyTorch's schedulers agree with these where ``scheduler.step()`` follows each
-``optimizer.step()``, except that `OneCycleLR` ends one step earlier: its ``total_steps=n`` is
-``total_steps=n - 1`` here. Optax's schedules take the same step counts. In PyTorch `plateau` bears `patience`
-bad results and falls at the next one, as here; Keras and Optax fall one result earlier.
+``optimizer.step()``, except that `OneCycleLR` counts from 1 where it rises and where it ends: its
+``total_steps=n, pct_start=p`` is ``one_cycle(lr, n - 1, rise=(p * n - 1) / (n - 1))`` here. Optax's
+schedules take the same step counts. In PyTorch `plateau` bears `patience` bad results and falls at the next
+one, as here; Keras and Optax fall one result earlier.
 """
 
 from __future__ import annotations
