@@ -79,7 +79,7 @@ class TestTrees:
         path, loop = tmp_path / "tree", []
         loop.append(loop)
         for value, error, words in [
-            (lambda lr: lr, TypeError, "part/f must be an array, a number, .*lambda"),
+            (lambda lr: lr, TypeError, "part/f must be an array, a number, .*got <function"),
             (b"bytes", TypeError, "part/f must be"),
             (np.array([None]), TypeError, "part/f must be an array of numbers or text, got dtype object"),
             (np.ma.array([1], mask=[True]), TypeError, "part/f must be an array without a mask"),

@@ -440,7 +440,11 @@ class TestRefused:
                 TypeError,
                 "params[1] must be an array whose numbers are of float32, as those of the first one are, got float64",
             ),
-            ({"a": np.broadcast_to(np.ones(2), (3, 2))}, ValueError, "params['a'] must be writable"),
+            (
+                {"a": np.broadcast_to(np.ones(2), (3, 2))},
+                ValueError,
+                "params['a'] must be an array whose elements have memory",
+            ),
             (
                 [np.lib.stride_tricks.as_strided(np.zeros(5), (3, 3), (8, 8))],
                 ValueError,
