@@ -284,7 +284,7 @@ class NetworkFile:
 class SafetensorsFile:
     """`load_safetensors`, to a new network or to one that is there."""
 
-    words = ("file ", "weights of layer ", "biases of layer ")
+    words = "file "
     damages = BYTES
 
     def __init__(self, is_new):

@@ -97,7 +97,12 @@ def load_safetensors(path: File, model: Any = None, names: Sequence[str] | None 
         names = about.get("names")
     if model is None:
         model = _network(describe(path), about, state)
-    take(layers_of(model), state, names, is_ordered=False)
+    layers = layers_of(model)
+    try:
+        take(layers, state, names, is_ordered=False)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{describe(path)} does not fit: {error}") from error
     return model
 
 
