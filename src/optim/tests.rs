@@ -162,7 +162,8 @@ fn options_that_are_wrong_are_named() {
     assert_eq!(message("eps", Value::Number(-1.0)), "eps must be a finite number >= 0, got -1.0");
     assert_eq!(message("betas", Value::Pair(0.9, 1.0)), "betas must be two finite numbers in [0, 1), got (0.9, 1.0)");
     assert_eq!(message("amsgrad", Value::Number(1.0)), "amsgrad must be True or False, got 1.0");
-    assert!(message("momentun", Value::Nothing).starts_with("option of Adam must be one of betas, eps"));
+    assert!(message("momentun", Value::Nothing).starts_with("option of Adam must be one of lr, betas, eps"));
+    assert!(message("weigth_decay", Value::Nothing).ends_with("got \"weigth_decay\": did you mean \"weight_decay\"?"));
     assert!(Config::new("Adamm", Convention::Lecture).unwrap_err().to_string().contains("one of: sgd, "));
 }
 
