@@ -68,7 +68,7 @@ TRIES = {
         "net.loss(X, X[:, 0])",
         "the memory of a batch",
     ),
-    "a network": ("", "sc.MLP([2**14, 2**14])", "allocate"),
+    "a network": ("", "sc.MLP([2**14, 2**14])", "allocate|of parameters"),
     "L-BFGS": (
         "f = lambda x: (0.0, x); x = np.ones(2**24)",
         "sc.minimize(f, x, jac=True, optimizer=sc.LBFGS(history_size=10**12))",

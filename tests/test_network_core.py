@@ -109,7 +109,7 @@ def test_vectors_that_do_not_fit_are_named(bad, error, words):
 
 def test_a_gradient_is_not_written_over_the_parameters_or_what_is_read_only():
     core, theta = _schuss.Network(**SPEC), np.zeros(13, np.float32)
-    with pytest.raises(ValueError, match=r"grads must be an array that nobody .* got one that is in use"):
+    with pytest.raises(RuntimeError, match="grads is in use"):
         core.loss_and_grads(theta, (X, Y, None), theta, None, None)
     fixed = np.zeros(13, np.float32)
     fixed.setflags(write=False)

@@ -69,7 +69,10 @@ impl PySchedule {
         }
         let got = shown(step)?;
         let refused = || Error::type_("step", &got, "a number or an array of numbers");
-        let values = py.import("numpy")?.call_method1("array", (step,)).map_err(|_| refused())?;
+        let values = py.import("numpy")?.call_method1("array", (step,)).map_err(|raised| {
+            let is_no_array = raised.is_instance_of::<PyTypeError>(py) || raised.is_instance_of::<PyValueError>(py);
+            if is_no_array { refused().into() } else { raised }
+        })?;
         let kind = values.getattr("dtype")?.getattr("kind")?.extract::<String>()?;
         if !"fiu".contains(&kind) {
             return Err(refused().into());

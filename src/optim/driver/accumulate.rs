@@ -78,7 +78,8 @@ fn add<T: Scalar>(tensors: &impl Tensors<T>, active: &Active, share: T, sums: &m
             for (sum, &g) in run.iter_mut().zip(grads) {
                 let added = *sum + share * g;
                 // An average is no larger than what it is of, but for roundings.
-                *sum = if added.is_finite() || !g.is_finite() { added } else { T::MAX.copysign(added) };
+                let was_finite = sum.is_finite() && g.is_finite();
+                *sum = if added.is_finite() || !was_finite { added } else { T::MAX.copysign(added) };
             }
             rest = later;
         });
