@@ -406,6 +406,22 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(path):
         fit(resume=True)
 
 
+def test_settings_that_a_callback_changes_are_kept(path, killed_after_saving):
+    def less(info):
+        if info.epoch == 3:
+            info.net.l2, info.net.dropout = 0.5, 0.3
+
+    def run(attempt, **saving):
+        net = sc.MLP([8, 16, 1], l2=0.0)
+        net.fit(X, Y, optimizer="adam", epochs=8, callbacks=less, n_threads=attempt % 3 + 1, **saving)
+        return net
+
+    whole = run(1)
+    _, net = until_done(lambda n: run(n, checkpoint=path, checkpoint_every=1, resume=True))
+    np.testing.assert_array_equal(net.theta, whole.theta)
+    assert (net.l2, net.dropout) == (0.5, [0.3])
+
+
 def test_an_error_leaves_the_last_checkpoint(path):
     def fail(info):
         if info.epoch == 3:

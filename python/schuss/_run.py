@@ -31,6 +31,8 @@ class Trainee(Protocol):
 
     theta: NDArray[Any]
     objective: str
+    l2: float
+    dropout: list[float]
     _core: _schuss.Network
     _epochs_done: int
 
@@ -246,6 +248,9 @@ class Run:
         if isinstance(optimizer, _schuss.Optimizer):
             optimizer.load_state_dict(state["optimizer"])
         net.theta[...] = state["theta"]
+        for name, value in state["settings"].items():
+            if getattr(net, name) != value:  # a callback had set it
+                setattr(net, name, value)
         net._epochs_done = state["epochs_done"]
         self.history._restore(state["history"])
         self.progress = Progress(**state["progress"])
@@ -267,6 +272,7 @@ class Run:
         self.checkpoint.save(
             {
                 "theta": net.theta,
+                "settings": {"l2": net.l2, "dropout": list(net.dropout)},
                 "optimizer": None if descent is None else descent.state_dict(),
                 "epochs_done": net._epochs_done,
                 "history": dict(self.history),
