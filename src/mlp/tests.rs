@@ -248,6 +248,7 @@ impl Monitor for Impatient {
 
 #[test]
 fn an_interrupted_step_leaves_no_trace() {
+    let _level = hold_level();
     // Some products, some steps and some validations are longer than an interrupt takes.
     let network = network(&[40, 700, 700, 3], Activation::Tanh, "mse");
     let rows = 9000;

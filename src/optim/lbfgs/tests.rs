@@ -3,6 +3,7 @@
 use super::{Lbfgs, Progress, Reason, Settings, Wolfe};
 use crate::error::Error;
 use crate::scalar::Scalar;
+use crate::simd::hold_level;
 
 /// Minimises and returns the solver, the reason and the number of evaluations.
 fn run<T: Scalar>(
@@ -73,6 +74,7 @@ fn an_ill_conditioned_quadratic() {
 
 #[test]
 fn a_run_that_resumes_goes_on_to_the_same_bits() {
+    let _level = hold_level();
     let whole = run::<f64>(Settings::default(), &[-1.2, 1.0], rosenbrock);
     for stop_after in [1, 2, 7, 20, 33] {
         let mut solver = Lbfgs::new(Settings::default(), vec![-1.2, 1.0]).unwrap();
