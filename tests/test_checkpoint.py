@@ -356,7 +356,7 @@ CALLS = {
         (
             {"checkpoint": "here", "checkpoint_every": np.nan},
             ValueError,
-            "checkpoint_every must be .*nan",
+            "checkpoint_every must be a positive",
         ),
         ({"checkpoint": "here", "checkpoint_every": "1"}, TypeError, "checkpoint_every must be .*'1'"),
         ({"checkpoint": "here", "resume": "yes"}, TypeError, "resume must be True or False, got 'yes'"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_count, check_number, shown
+from ._checks import check_count, check_flag, check_number, shown
 from ._files import read_tree, write_tree
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class Checkpoint:
 
 def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | None:
     """What the arguments `checkpoint`, `checkpoint_every` and `resume` ask for; None without a file."""
-    if not isinstance(resume, bool | np.bool_):
-        raise TypeError(f"resume must be True or False, got {shown(resume)}")
+    resume = check_flag("resume", resume)
     if path is None:
         if resume:
             raise ValueError("resume must be False without a checkpoint to resume from, got True")
@@ -123,10 +122,8 @@ def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | N
     if isinstance(every, int | np.integer):
         seconds, epochs = float("inf"), check_count("checkpoint_every", every)
     elif every is not None:
-        seconds = check_number("checkpoint_every", every)
-        if not seconds > 0:
-            raise ValueError(f"checkpoint_every must be a positive number of seconds, got {shown(every)}")
-    return Checkpoint(path, seconds, epochs, bool(resume))
+        seconds = check_number("checkpoint_every", every, above=0)
+    return Checkpoint(path, seconds, epochs, resume)
 
 
 def without_addresses(text: str) -> str:

@@ -21,7 +21,7 @@ from ._function import Function
 from ._optimizer import Optimizer
 from ._result import OptimizeResult, ending
 from ._schuss import LBFGS, NonFiniteError
-from ._stop import Stop
+from ._stop import FINAL, Stop
 
 Array: TypeAlias = NDArray[Any]
 
@@ -37,10 +37,6 @@ class Rules:
     record: bool
     # Set where Ctrl-C came while several runs were under way.
     interrupt: threading.Event = field(default_factory=threading.Event)
-
-
-# Why a run is done: it does not go on, however many steps it is given.
-FINAL = {Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT, Stop.NOT_FINITE}
 
 
 class Saved:
@@ -98,7 +94,7 @@ class Minimization:
         descent = self.descent(recipe, state)
         rule = None if state is None else state["rule"]
         reason = None if state is None or state["reason"] is None else Stop(state["reason"])
-        if reason not in FINAL:
+        if reason not in FINAL | {Stop.NOT_FINITE}:
             try:
                 reason = descend(descent, self.evaluate, self.stepped, self.out_of_budget)
             except KeyboardInterrupt:

@@ -15,15 +15,11 @@ from ._data import Rows
 from ._descent import Descent, QuasiNewton, descend
 from ._registry import LOSSES
 from ._schuss import LBFGS, EpochRecord
-from ._stop import Stop
+from ._stop import FINAL, Stop
 from .history import History, Update
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-# Why a training is done: it does not go on, however many epochs it is given.
-FINAL = {Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT}
 
 
 class Trainee(Protocol):

@@ -43,3 +43,7 @@ class Stop(str, Enum):
 
     def __format__(self, format_spec: str) -> str:
         return str.__format__(self, format_spec)
+
+
+# Why a run that is saved is done: it does not go on, however many epochs or steps it is given.
+FINAL = frozenset({Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT})

@@ -16,26 +16,25 @@ import damage
 from test_loaders import FILES, STATES, loader_of
 
 
-@pytest.mark.parametrize("kind", FILES)
-def test_a_damaged_file_is_refused_or_the_same(soak, kind):
-    loader, seed = loader_of(kind, FILES), 0
+def go_on(soak, check, loader):
+    """Check with one seed after the other; a failure says with which."""
+    seed = 0
     while soak.goes_on():
         seed += 1
         try:
-            soak.count(damage.check_file(loader, random.Random(seed)))
+            soak.count(check(loader, random.Random(seed)))
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error!r}") from error
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_damaged_file_is_refused_or_the_same(soak, kind):
+    go_on(soak, damage.check_file, loader_of(kind, FILES))
 
 
 @pytest.mark.parametrize("kind", STATES)
 def test_a_changed_state_is_taken_over_or_refused_as_a_whole(soak, kind):
-    loader, seed = loader_of(kind, STATES), 0
-    while soak.goes_on():
-        seed += 1
-        try:
-            soak.count(damage.check_state(loader, random.Random(seed)))
-        except Exception as error:
-            raise AssertionError(f"seed {seed}: {error!r}") from error
+    go_on(soak, damage.check_state, loader_of(kind, STATES))
 
 
 KILLED = """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import _schuss
 from .._checkpoint import Checkpoint
-from .._stop import Stop
+from .._stop import FINAL, Stop
 from ..history import progress_bar
 from . import _losses
 from ._held_out import HeldOut
@@ -28,10 +28,6 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be"
     " preprocessed."
 )
-
-
-# Why a training is done: it does not go on, however many epochs it is given.
-FINAL = (Stop.CALLBACK, Stop.CONVERGED, Stop.NO_DESCENT)
 
 
 class Setup(NamedTuple):
