@@ -6,6 +6,7 @@
 
 mod affinity;
 pub mod buffer;
+mod caches;
 pub mod cores;
 pub mod error;
 pub mod interrupt;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use crate::buffer::{Buffer, filled};
 use crate::error::Result;
-use crate::kernels::matmul::Scratch;
+use crate::kernels::matmul::{Scratch, Sizes};
 use crate::kernels::sparse::Csr;
 use crate::scalar::Scalar;
 use crate::team::Shared;
@@ -96,10 +96,10 @@ impl<T: Scalar> Workspace<T> {
         })
     }
 
-    /// Takes out the workers' own memory for products of at most `depth` inner indices, to be put back.
-    pub(super) fn take_scratches(&mut self, workers: usize, depth: usize) -> Result<Vec<Mutex<Scratch<T>>>> {
+    /// Takes out the workers' own memory for products of at most these sizes, to be put back.
+    pub(super) fn take_scratches(&mut self, workers: usize, sizes: Sizes) -> Result<Vec<Mutex<Scratch<T>>>> {
         while self.scratches.len() < workers {
-            self.scratches.push(Mutex::new(Scratch::new(depth)?));
+            self.scratches.push(Mutex::new(Scratch::new(sizes)?));
         }
         Ok(std::mem::take(&mut self.scratches))
     }

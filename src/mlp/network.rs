@@ -7,6 +7,7 @@ use super::stages::Stage;
 use super::tensors::{Kind, Tensors};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
+use crate::kernels::matmul::Sizes;
 use crate::scalar::Scalar;
 
 /// A network without its parameters.
@@ -70,9 +71,17 @@ impl Network {
         self.training.stages.iter().any(|stage| matches!(stage, Stage::Dropout(_)))
     }
 
-    /// The largest number of terms in a sum of products.
-    pub fn max_terms(&self) -> usize {
-        self.weights().map(|(rows, _)| rows).max().unwrap_or(0)
+    /// The largest sizes of the products that rows take part in, forward.
+    pub fn forward_sizes(&self, rows: usize) -> Sizes {
+        let largest = |of: fn((usize, usize)) -> usize| self.weights().map(of).max().unwrap_or(0);
+        Sizes { rows, depth: largest(|(inputs, _)| inputs), cols: largest(|(_, outputs)| outputs) }
+    }
+
+    /// The same forward, back, and for the gradient of the weights.
+    pub fn training_sizes(&self, rows: usize) -> Sizes {
+        let Sizes { depth: inputs, cols: outputs, .. } = self.forward_sizes(rows);
+        let widest = inputs.max(outputs);
+        Sizes { rows: rows.max(inputs), depth: rows.max(widest), cols: widest }
     }
 
     /// Floating-point operations of one training step; the first layer needs no input gradient.

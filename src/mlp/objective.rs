@@ -232,7 +232,7 @@ pub fn value_and_grads<T: Scalar>(
     let (scale, strength) = (scale(network, weight, unit), penalty_strength(network, weight, unit));
     let deserved = || ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores());
     let workers = how.threads.map_or_else(deserved, |threads| workers_at_most(network, data.len(), threads));
-    let scratches = workspace.take_scratches(workers, network.max_terms())?;
+    let scratches = workspace.take_scratches(workers, network.training_sizes(workspace.rows()))?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
     let mut sums = filled(0.0, if data.len() > rows_held { grads.len() } else { 0 }, "the sums of the gradient")?;

@@ -36,7 +36,7 @@ impl<T: Scalar> Memory<T> {
     /// For blocks of up to `rows` rows.
     pub fn new(network: &Network, rows: usize) -> Result<Self> {
         let batch = Workspace::for_prediction(&network.prediction.matrices, rows.min(BLOCK_ROWS))?;
-        Ok(Memory { batch, scratch: Scratch::new(network.max_terms())? })
+        Ok(Memory { batch, scratch: Scratch::new(network.forward_sizes(rows.min(BLOCK_ROWS)))? })
     }
 }
 

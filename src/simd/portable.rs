@@ -34,6 +34,7 @@ pub struct Lanes<T, const N: usize>([T; N]);
 
 impl<T: Scalar, const N: usize> Vector for Lanes<T, N> {
     type Elem = T;
+    type Half = Self;
     const LANES: usize = N;
 
     #[inline(always)]

@@ -3,10 +3,10 @@
 /// A register of the processor: its type, its element, and the intrinsics behind each operation.
 macro_rules! register {
     (
-        $name:ident, $raw:ident, $elem:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident,
+        $name:ident, $raw:ident, $elem:ident, $lanes:literal, $half:ident, $splat:ident, $load:ident, $store:ident,
         [$add:ident $sub:ident $mul:ident $div:ident], $sqrt:ident,
         |$x:ident, $a:ident, $b:ident| fma $fma:expr, max $max:expr
-        $(, $side:literal $transpose:ident)? $(, $mask:ident $load_some:ident $store_some:ident)?
+        $(, $side:literal $transpose:ident $transpose_four:ident)? $(, $mask:ident $load_some:ident $store_some:ident)?
     ) => {
         /// A vector register.
         #[derive(Clone, Copy)]
@@ -24,6 +24,7 @@ macro_rules! register {
 
         impl Vector for $name {
             type Elem = $elem;
+            type Half = $half;
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -64,6 +65,11 @@ macro_rules! register {
                 unsafe fn transpose(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
                     // SAFETY: the caller vouches for the memory, `dispatch` for the instruction set.
                     unsafe { $transpose(from, stride, to, to_stride) }
+                }
+                #[inline(always)]
+                unsafe fn transpose_four(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
+                    // SAFETY: as above.
+                    unsafe { $transpose_four(from, stride, to, to_stride) }
                 }
             )?
             $(

@@ -13,6 +13,8 @@ pub trait Vector:
 {
     /// What it holds.
     type Elem: Scalar;
+    /// A register of half as many lanes, where the processor has one that is as quick; else this one.
+    type Half: Vector<Elem = Self::Elem>;
     /// How many.
     const LANES: usize;
     /// As [`Isa::CAREFUL`](super::isa::Isa::CAREFUL).
@@ -66,6 +68,20 @@ pub trait Vector:
         // SAFETY: no register has more lanes.
         unsafe { self.store(all.as_mut_ptr()) };
         to.copy_from_slice(&all[..to.len()]);
+    }
+
+    /// Copies a square of 4 by 4, element (i, j) to (j, i); the strides are from one row to the next.
+    ///
+    /// # Safety
+    /// `from` must be readable, `to` writable, for the whole square.
+    #[inline(always)]
+    unsafe fn transpose_four(from: *const Self::Elem, stride: usize, to: *mut Self::Elem, to_stride: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller vouches for both squares.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * stride + j) };
+            }
+        }
     }
 
     /// The side of the square that [`Vector::transpose`] moves.

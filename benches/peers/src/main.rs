@@ -1,12 +1,16 @@
-//! Matrix products of the shapes that training has: ours against `faer` and `gemm`, one thread, GFLOP/s.
+//! Matrix products of the shapes that training has: ours against MKL, OpenBLAS, `faer` and `gemm`, one thread, GFLOP/s.
 //!
-//! `cargo run --release` in `benches/peers`, a crate of its own so that the library need not build its peers.
+//! `make products`, or `cargo run --release` in `benches/peers`, a crate of its own so that the library need not build its
+//! peers; shapes such as `256x256x256` as arguments select some. MKL and OpenBLAS take part where `MKL_LIBRARY` and
+//! `OPENBLAS_LIBRARY` name their shared libraries. All take turns; the best of each counts.
+
+mod blas;
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
-use schuss::kernels::matmul::{Init, Scratch, matmul};
+use ndarray::{Array2, ArrayView2};
+use schuss::kernels::matmul::{Init, Scratch, Sizes, matmul};
 
 /// Rows, inner, columns; which operand is a transposed view: forward n, input gradient b, weight gradient a.
 const SHAPES: &[(usize, usize, usize, char)] = &[
@@ -31,6 +35,13 @@ const SHAPES: &[(usize, usize, usize, char)] = &[
     (2048, 1024, 4096, 'a'),
 ];
 
+/// Turns of each contender, and how long one takes at least.
+const TURNS: usize = 9;
+const TURN: Duration = Duration::from_millis(4);
+
+/// Who computes, and how.
+type Contender<'a> = (&'a str, Box<dyn FnMut() + 'a>);
+
 fn view(form: char, name: char, at: &Array2<f32>) -> ArrayView2<'_, f32> {
     if form == name { at.t() } else { at.view() }
 }
@@ -40,72 +51,122 @@ fn array(rows: usize, cols: usize, transposed: bool) -> Array2<f32> {
     Array2::from_shape_fn(shape, |(i, j)| ((i * 7 + j * 13) % 17) as f32 / 17.0 - 0.5)
 }
 
-/// The best GFLOP/s of several runs of about 20 ms.
-fn speed(flops: f64, mut run: impl FnMut()) -> f64 {
-    run();
-    let once = Instant::now();
-    run();
-    let repeats = (0.02 / once.elapsed().as_secs_f64()).clamp(1.0, 1e6) as usize;
-    let best = (0..7)
-        .map(|_| {
-            let start = Instant::now();
-            (0..repeats).for_each(|_| run());
-            start.elapsed().as_secs_f64() / repeats as f64
+/// Seconds of one call, the best of some turns in which all contenders alternate.
+fn race(contenders: &mut [Contender<'_>]) -> Vec<f64> {
+    let repeats: Vec<_> = contenders
+        .iter_mut()
+        .map(|(_, run)| {
+            run();
+            let once = Instant::now();
+            run();
+            (TURN.as_secs_f64() / once.elapsed().as_secs_f64().max(1e-9)).clamp(1.0, 1e6) as usize
         })
-        .fold(f64::INFINITY, f64::min);
-    flops / best / 1e9
-}
-
-fn ours(c: ArrayViewMut2<'_, f32>, a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, scratch: &mut Scratch<f32>) {
-    matmul(c, Init::Zero, a, b, scratch);
+        .collect();
+    let mut best = vec![f64::INFINITY; contenders.len()];
+    for _ in 0..TURNS {
+        for (((_, run), &repeats), best) in contenders.iter_mut().zip(&repeats).zip(&mut best) {
+            let begin = Instant::now();
+            (0..repeats).for_each(|_| run());
+            *best = best.min(begin.elapsed().as_secs_f64() / repeats as f64);
+        }
+    }
+    best
 }
 
 fn main() {
-    println!("{:>22} {:>4} {:>8} {:>8} {:>8}", "rows x inner x cols", "form", "schuss", "faer", "gemm");
-    let only = std::env::args().nth(1);
-    for &(m, k, n, form) in SHAPES.iter().filter(|(m, k, n, _)| only.as_ref().is_none_or(|o| *o == format!("{m}x{k}x{n}"))) {
-        let (a, b) = (array(m, k, form == 'a'), array(k, n, form == 'b'));
-        let (a, b) = (view(form, 'a', &a), view(form, 'b', &b));
-        let mut c = Array2::<f32>::zeros((m, n));
-        let mut scratch = Scratch::new(k);
-        let flops = 2.0 * (m * k * n) as f64;
-        let schuss = speed(flops, || ours(black_box(c.view_mut()), black_box(a), black_box(b), &mut scratch));
-        let strides = |v: &ArrayView2<'_, f32>| (v.strides()[0], v.strides()[1]);
-        let ((ar, ac), (br, bc)) = (strides(&a), strides(&b));
-        // SAFETY (both): pointers and strides describe the arrays above.
-        let gemm = speed(flops, || unsafe {
-            gemm::gemm(
-                m,
-                n,
-                k,
-                c.as_mut_ptr(),
-                1,
-                n as isize,
-                false,
-                a.as_ptr(),
-                ac,
-                ar,
-                b.as_ptr(),
-                bc,
-                br,
-                0.0,
-                1.0f32,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            )
-        });
-        let faer = speed(flops, || unsafe {
-            faer::linalg::matmul::matmul(
-                faer::MatMut::from_raw_parts_mut(c.as_mut_ptr(), m, n, n as isize, 1),
-                faer::Accum::Replace,
-                faer::MatRef::from_raw_parts(a.as_ptr(), m, k, ar, ac),
-                faer::MatRef::from_raw_parts(b.as_ptr(), k, n, br, bc),
-                1.0f32,
-                faer::Par::Seq,
-            )
-        });
-        println!("{:>22} {form:>4} {schuss:>8.1} {faer:>8.1} {gemm:>8.1}", format!("{m} x {k} x {n}"));
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let libraries = blas::all();
+    let mut header = true;
+    for &shape @ (m, k, n, form) in SHAPES {
+        if !only.is_empty() && !only.contains(&format!("{m}x{k}x{n}")) {
+            continue;
+        }
+        let (stored_a, stored_b) = (array(m, k, form == 'a'), array(k, n, form == 'b'));
+        let (a, b) = (view(form, 'a', &stored_a), view(form, 'b', &stored_b));
+        let (a_slice, b_slice) = (stored_a.as_slice().unwrap(), stored_b.as_slice().unwrap());
+        let output = || Array2::<f32>::zeros((m, n));
+        let mut contenders: Vec<Contender<'_>> = vec![];
+        let (mut c, mut scratch) = (output(), Scratch::new(Sizes { rows: m, depth: k, cols: n }).expect("memory"));
+        contenders.push((
+            "schuss",
+            Box::new(move || matmul(black_box(c.view_mut()), Init::Zero, black_box(a), black_box(b), &mut scratch)),
+        ));
+        for library in &libraries {
+            let mut c = output();
+            let run = move || {
+                library.product((m, k, n), form, black_box(a_slice), black_box(b_slice), c.as_slice_mut().unwrap());
+            };
+            contenders.push((library.name, Box::new(run)));
+        }
+        contenders.push(("faer", Box::new(faer(shape, a, b, output()))));
+        contenders.push(("gemm", Box::new(gemm(shape, a, b, output()))));
+        if std::mem::take(&mut header) {
+            print!("{:>22} {:>4}", "rows x inner x cols", "form");
+            contenders.iter().for_each(|(name, _)| print!(" {name:>8}"));
+            println!(" {:>9}", "ours/BLAS");
+        }
+        let speeds: Vec<_> =
+            race(&mut contenders).iter().map(|seconds| 2.0 * (m * k * n) as f64 / seconds / 1e9).collect();
+        print!("{:>22} {form:>4}", format!("{m} x {k} x {n}"));
+        speeds.iter().for_each(|speed| print!(" {speed:>8.1}"));
+        let blas = speeds[1..=libraries.len()].iter().copied().fold(0.0, f64::max);
+        println!(" {:>9.2}", if blas > 0.0 { speeds[0] / blas } else { f64::NAN });
+    }
+}
+
+fn strides(view: &ArrayView2<'_, f32>) -> (isize, isize) {
+    (view.strides()[0], view.strides()[1])
+}
+
+fn gemm<'a>(
+    (m, k, n, _): (usize, usize, usize, char),
+    a: ArrayView2<'a, f32>,
+    b: ArrayView2<'a, f32>,
+    mut c: Array2<f32>,
+) -> impl FnMut() + 'a {
+    let ((ar, ac), (br, bc)) = (strides(&a), strides(&b));
+    // SAFETY: pointers and strides describe the arrays.
+    move || unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            a.as_ptr(),
+            ac,
+            ar,
+            b.as_ptr(),
+            bc,
+            br,
+            0.0,
+            1.0f32,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+fn faer<'a>(
+    (m, k, n, _): (usize, usize, usize, char),
+    a: ArrayView2<'a, f32>,
+    b: ArrayView2<'a, f32>,
+    mut c: Array2<f32>,
+) -> impl FnMut() + 'a {
+    let ((ar, ac), (br, bc)) = (strides(&a), strides(&b));
+    // SAFETY: pointers and strides describe the arrays.
+    move || unsafe {
+        faer::linalg::matmul::matmul(
+            faer::MatMut::from_raw_parts_mut(c.as_mut_ptr(), m, n, n as isize, 1),
+            faer::Accum::Replace,
+            faer::MatRef::from_raw_parts(a.as_ptr(), m, k, ar, ac),
+            faer::MatRef::from_raw_parts(b.as_ptr(), k, n, br, bc),
+            1.0f32,
+            faer::Par::Seq,
+        );
     }
 }

@@ -8,14 +8,17 @@
 //! This is why the product is written here instead of taken from a library: theirs choose blocks, kernels and the order
 //! of additions by the shape of each call. `benches/peers` measures it against `faer` and `gemm`.
 
+mod blocks;
 mod narrow;
 mod operand;
 mod pack;
 mod product;
 #[cfg(test)]
 pub(super) mod tests;
+mod tiled;
 mod tiles;
 
+pub use blocks::{Scratch, Sizes};
 pub(super) use narrow::add_in_pairs;
 pub use narrow::{CHAINS, NARROW};
-pub use product::{Init, Scratch, matmul, matmul_unless};
+pub use product::{Init, matmul, matmul_unless};

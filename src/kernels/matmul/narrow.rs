@@ -2,7 +2,7 @@
 
 use super::operand::{Start, Task};
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, Vector};
 
 /// With at most this many columns in `b` (and plain rows in `a`), a lane per column would leave most lanes idle. There, an
 /// element is the sum of [`CHAINS`] interleaved chains instead, for every number of rows.
@@ -19,6 +19,7 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Task { out, init, a, b, rows, cols, depth, scratch, .. } = self.0;
+        let scratch = &mut scratch.panels;
         // SAFETY: `matmul` has checked that all positions below `rows`, `cols` and `depth` lie in their matrices.
         unsafe {
             // The columns of `b`, each contiguous: as they are where they already lie so.
@@ -32,37 +33,97 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
                 }
                 (scratch.as_ptr(), depth)
             };
-            for i in 0..rows {
-                let row = std::slice::from_raw_parts(a.at(i, 0), depth);
-                for j in 0..cols {
-                    let to = out.ptr.add(i * out.row + j * out.col);
-                    let begin = match init {
-                        Start::Zero => T::ZERO,
-                        Start::Row(bias) => *bias.add(j),
-                        Start::Keep => *to,
+            for j in 0..cols {
+                let column = std::slice::from_raw_parts(columns.add(j * apart), depth);
+                let mut i = 0;
+                while i < rows {
+                    let count = if rows - i >= TOGETHER { TOGETHER } else { 1 };
+                    let sums = match count {
+                        TOGETHER => dots::<T, I, TOGETHER>(a.at(i, 0), a.row, column),
+                        _ => [dots::<T, I, 1>(a.at(i, 0), a.row, column)[0]; TOGETHER],
                     };
-                    *to = begin + dot::<T, I>(row, std::slice::from_raw_parts(columns.add(j * apart), depth));
+                    for (r, &sum) in sums[..count].iter().enumerate() {
+                        let to = out.ptr.add((i + r) * out.row + j * out.col);
+                        let begin = match init {
+                            Start::Zero => T::ZERO,
+                            Start::Row(bias) => *bias.add(j),
+                            Start::Keep => *to,
+                        };
+                        *to = begin + sum;
+                    }
+                    i += count;
                 }
             }
         }
     }
 }
 
-/// The sum of [`CHAINS`] interleaved chains, added up in pairs.
+/// Rows whose chains are computed side by side.
+const TOGETHER: usize = 4;
+
+/// The products of R rows, `stride` apart, with a column: for each the sum of [`CHAINS`] interleaved chains, added up in pairs.
+///
+/// # Safety
+/// The rows must be as long as the column.
 #[inline(always)]
-fn dot<T: Scalar, I: Isa>(x: &[T], y: &[T]) -> T {
-    let mut sums = [T::ZERO; CHAINS];
-    let (x_chunks, x_rest) = x.as_chunks::<CHAINS>();
-    let (y_chunks, y_rest) = y.as_chunks::<CHAINS>();
-    for (x, y) in x_chunks.iter().zip(y_chunks) {
-        for q in 0..CHAINS {
-            sums[q] = I::fma(x[q], y[q], sums[q]);
+unsafe fn dots<T: Scalar, I: Isa, const R: usize>(rows: *const T, stride: usize, column: &[T]) -> [T; R] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match T::Vector::<I>::LANES {
+            16 => chains::<T::Vector<I>, R, 1>(rows, stride, column),
+            8 => chains::<T::Vector<I>, R, 2>(rows, stride, column),
+            4 => chains::<T::Vector<I>, R, 4>(rows, stride, column),
+            2 => chains::<T::Vector<I>, R, 8>(rows, stride, column),
+            _ => chains::<T::Vector<I>, R, 16>(rows, stride, column),
         }
     }
-    for (q, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
-        sums[q] = I::fma(x, y, sums[q]);
+}
+
+/// The same with the chains in N registers.
+///
+/// # Safety
+/// As for [`dots`].
+#[inline(always)]
+unsafe fn chains<V: Vector, const R: usize, const N: usize>(
+    rows: *const V::Elem,
+    stride: usize,
+    column: &[V::Elem],
+) -> [V::Elem; R] {
+    let depth = column.len();
+    let mut sums = [[V::splat(V::Elem::default()); N]; R];
+    // SAFETY: the caller vouches for the rows.
+    unsafe {
+        let mut p = 0;
+        while p + CHAINS <= depth {
+            for n in 0..N {
+                let y = V::load(column.as_ptr().add(p + n * V::LANES));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    sums[n] = V::load(rows.add(r * stride + p + n * V::LANES)).fma(y, sums[n]);
+                }
+            }
+            p += CHAINS;
+        }
+        for n in 0..N {
+            let first = p + n * V::LANES;
+            if first < depth {
+                let last = depth.min(first + V::LANES);
+                let y = V::read(&column[first..last]);
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = std::slice::from_raw_parts(rows.add(r * stride + first), last - first);
+                    sums[n] = V::read(x).fma(y, sums[n]);
+                }
+            }
+        }
     }
-    add_in_pairs(sums)
+    let mut totals = [V::Elem::default(); R];
+    for (total, sums) in totals.iter_mut().zip(&sums) {
+        let mut all = [V::Elem::default(); CHAINS];
+        for (sum, to) in sums.iter().zip(all.chunks_exact_mut(V::LANES)) {
+            sum.put(to);
+        }
+        *total = add_in_pairs(all);
+    }
+    totals
 }
 
 /// The sum of the chains of a narrow product.

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView2;
 
+use super::blocks::Scratch;
 use crate::interrupt::Lookout;
 
 /// Element (i, j) is at `ptr + i * row + j * col`; one of the two strides is 1.
@@ -68,8 +69,8 @@ pub struct Task<'a, T> {
     pub rows: usize,
     pub cols: usize,
     pub depth: usize,
-    /// Memory for parts of `b`.
-    pub scratch: &'a mut [T],
+    /// Memory for what is packed.
+    pub scratch: &'a mut Scratch<T>,
     /// Says whether to break off, where the product is a long one.
     pub lookout: Option<&'a Lookout>,
 }

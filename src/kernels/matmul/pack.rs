@@ -4,52 +4,139 @@ use super::operand::Operand;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Vector};
 
-/// Copies a block of `b` to `panel`, row after row, each padded with zeros.
+/// Copies a panel of `b`, `count` rows from `first` of `width` columns from `col`, row after row, each padded with zeros.
 ///
 /// # Safety
-/// The block must lie in `b`, and `count * padded` numbers in `panel`.
+/// The panel must lie in `b`, and `count * padded` numbers in `to`, and behind them a register.
 #[inline(always)]
-pub unsafe fn pack<T: Scalar, I: Isa>(
-    panel: &mut [T],
+pub unsafe fn pack_panel<T: Scalar, I: Isa>(
+    to: *mut T,
     b: Operand<T>,
-    first: usize,
-    count: usize,
-    col: usize,
-    width: usize,
+    (first, count): (usize, usize),
+    (col, width): (usize, usize),
     padded: usize,
 ) {
     let lanes = T::Vector::<I>::LANES;
-    let panel = panel.as_mut_ptr();
     // SAFETY: the caller vouches for both blocks.
     unsafe {
         let from = b.at(first, col);
-        if width < padded {
-            std::slice::from_raw_parts_mut(panel, count * padded).fill(T::ZERO);
-        }
         if !b.by_rows() {
-            let side = T::Vector::<I>::SQUARE;
-            let (whole_p, whole_j) = (count / side * side, width / side * side);
-            for j in (0..whole_j).step_by(side) {
-                for p in (0..whole_p).step_by(side) {
-                    let to = panel.add(p * padded + j);
-                    T::Vector::<I>::transpose(from.add(p + j * b.col), b.col, to, padded);
-                }
+            if width < padded {
+                std::slice::from_raw_parts_mut(to, count * padded).fill(T::ZERO);
             }
-            for j in 0..width {
-                for p in if j < whole_j { whole_p } else { 0 }..count {
-                    *panel.add(p * padded + j) = *from.add(p + j * b.col);
-                }
-            }
+            transpose::<T, I>(from, b.col, (width, count), to, padded);
         } else if width == padded {
             for p in 0..count {
                 for n in 0..padded / lanes {
-                    T::Vector::<I>::load(from.add(p * b.row + n * lanes)).store(panel.add(p * padded + n * lanes));
+                    T::Vector::<I>::load(from.add(p * b.row + n * lanes)).store(to.add(p * padded + n * lanes));
                 }
             }
-        } else {
+        } else if width > lanes {
             for p in 0..count {
-                std::ptr::copy_nonoverlapping(from.add(p * b.row), panel.add(p * padded), width);
+                T::Vector::<I>::load(from.add(p * b.row)).store(to.add(p * padded));
+                let rest = std::slice::from_raw_parts(from.add(p * b.row + lanes), width - lanes);
+                T::Vector::<I>::read(rest).store(to.add(p * padded + lanes));
+            }
+        } else {
+            // Of a narrower row, the zeros behind it give way to the next one.
+            for p in 0..count {
+                let row = std::slice::from_raw_parts(from.add(p * b.row), width);
+                T::Vector::<I>::read(row).store(to.add(p * padded));
             }
         }
     }
+}
+
+/// Copies strips of `a`, as tall as tiles are, of `count` inner indices from `first`: a column of each strip after the other.
+/// `strips` gives the first row of each, and its height.
+///
+/// # Safety
+/// The strips must lie in `a`, and as many numbers in `to`.
+#[inline(always)]
+pub unsafe fn pack_strips<T: Scalar, I: Isa>(
+    to: *mut T,
+    a: Operand<T>,
+    (first, count): (usize, usize),
+    strips: impl Iterator<Item = (usize, usize)> + Clone,
+) {
+    // SAFETY: the caller vouches for both blocks.
+    unsafe {
+        let mut place = to;
+        if a.by_rows() {
+            for (row, height) in strips {
+                transpose::<T, I>(a.at(row, first), a.row, (height, count), place, height);
+                place = place.add(height * count);
+            }
+            return;
+        }
+        for p in 0..count {
+            let mut place = to;
+            for (row, height) in strips.clone() {
+                let (from, to) = (a.at(row, first + p), place.add(p * height));
+                match height {
+                    12 => copy::<T, 12>(from, to),
+                    8 => copy::<T, 8>(from, to),
+                    6 => copy::<T, 6>(from, to),
+                    _ => (0..height).for_each(|r| *to.add(r) = *from.add(r)),
+                }
+                place = place.add(height * count);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `N` numbers to read, and to write.
+#[inline(always)]
+unsafe fn copy<T: Copy, const N: usize>(from: *const T, to: *mut T) {
+    // SAFETY: the caller's promise; an array has no stricter alignment than its elements.
+    unsafe { *to.cast::<[T; N]>() = *from.cast::<[T; N]>() }
+}
+
+/// Copies element (i, j) of some rows and columns to (j, i); the strides are from one row to the next.
+///
+/// # Safety
+/// All elements must be there, and their places.
+#[inline(always)]
+unsafe fn transpose<T: Scalar, I: Isa>(
+    from: *const T,
+    stride: usize,
+    (rows, cols): (usize, usize),
+    to: *mut T,
+    to_stride: usize,
+) {
+    let large = T::Vector::<I>::SQUARE;
+    // SAFETY: the caller vouches for all elements.
+    unsafe {
+        if rows >= large && cols >= large {
+            for i in places(rows, large) {
+                for j in places(cols, large) {
+                    T::Vector::<I>::transpose(from.add(i * stride + j), stride, to.add(j * to_stride + i), to_stride);
+                }
+            }
+        } else if rows >= 4 && cols >= 4 {
+            for i in places(rows, 4) {
+                for j in places(cols, 4) {
+                    T::Vector::<I>::transpose_four(
+                        from.add(i * stride + j),
+                        stride,
+                        to.add(j * to_stride + i),
+                        to_stride,
+                    );
+                }
+            }
+        } else {
+            for i in 0..rows {
+                for j in 0..cols {
+                    *to.add(j * to_stride + i) = *from.add(i * stride + j);
+                }
+            }
+        }
+    }
+}
+
+/// Where squares of that side begin that cover a length: the last one overlaps the one before it, where it must.
+#[inline(always)]
+fn places(len: usize, side: usize) -> impl Iterator<Item = usize> {
+    (0..len.div_ceil(side)).map(move |square| (square * side).min(len - side))
 }

@@ -2,11 +2,10 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::blocks::Scratch;
 use super::narrow::{CHAINS, Dots, NARROW};
 use super::operand::{Operand, Output, Start, Task};
-use super::tiles::{PANEL_LEN, Tiled};
-use crate::buffer::Buffer;
-use crate::error::Result;
+use super::tiled::Tiled;
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
@@ -24,19 +23,6 @@ pub enum Init<'a, T> {
 
 /// Multiplications from which on a product looks now and then whether to go on: some milliseconds.
 const LONG: f64 = 1e8;
-
-/// A worker's own memory for packed panels.
-pub struct Scratch<T> {
-    panel: Buffer<T>,
-}
-
-impl<T: Scalar> Scratch<T> {
-    /// Enough for products of at most `depth` inner indices.
-    pub fn new(depth: usize) -> Result<Self> {
-        let len = PANEL_LEN.max(depth.saturating_mul(NARROW));
-        Ok(Scratch { panel: Buffer::zeroed(len, "a product of matrices")? })
-    }
-}
 
 /// `out = init + a · b`.
 ///
@@ -81,9 +67,9 @@ pub fn matmul_unless<T: Scalar>(
     // A weight gradient with few columns: its transpose fills the lanes, with the same chains.
     let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
     let lookout = (rows as f64 * depth as f64 * cols as f64 >= LONG).then_some(lookout);
-    let task = Task { out, init, a, b, rows, cols, depth, scratch: &mut scratch.panel, lookout };
+    let task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
     if cols <= NARROW && a.by_rows() {
-        assert!(task.scratch.len() >= cols * depth, "the scratch of a product is too small");
+        assert!(task.scratch.panels.len() >= cols * depth, "the scratch of a product is too small");
         dispatch(Dots(task));
     } else if transposed {
         dispatch(Tiled(task.t()));

@@ -1,5 +1,5 @@
 use super::operand::Operand;
-use super::{CHAINS, Init, NARROW, Scratch, matmul};
+use super::{CHAINS, Init, NARROW, Scratch, Sizes, matmul};
 use crate::scalar::Scalar;
 use crate::simd::{self, Level};
 use ndarray::{Array2, ArrayView2, s};
@@ -39,7 +39,7 @@ fn check<T: Scalar>(rows: usize, depth: usize, cols: usize, form: usize, init: u
     let mut out = before.clone();
     let bias = bias.as_slice().unwrap();
     let init = [Init::Zero, Init::Row(bias), Init::Keep][init];
-    matmul(out.slice_mut(s![.., ..cols]), init, a, b, &mut Scratch::new(depth).unwrap());
+    matmul(out.slice_mut(s![.., ..cols]), init, a, b, &mut Scratch::new(Sizes { rows, depth, cols }).unwrap());
     for i in 0..rows {
         for j in 0..cols {
             let begin = match init {
@@ -55,6 +55,18 @@ fn check<T: Scalar>(rows: usize, depth: usize, cols: usize, form: usize, init: u
         }
         assert!(out.slice(s![i, cols..]) == before.slice(s![i, cols..]), "wrote beside the output");
     }
+}
+
+#[test]
+fn blocks_of_large_products_change_no_bit() {
+    simd::at_every_level(|_| {
+        for (rows, depth, cols) in [(150, 600, 133), (300, 530, 150), (601, 300, 130), (3, 300, 600), (1, 300, 600)] {
+            for form in 0..3 {
+                check::<f32>(rows, depth, cols, form, form);
+                check::<f64>(rows, depth, cols, form, (form + 1) % 3);
+            }
+        }
+    });
 }
 
 #[test]

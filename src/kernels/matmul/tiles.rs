@@ -1,204 +1,168 @@
-//! Products tile by tile: a tile's sums stay in registers.
+//! One tile of a product: its sums stay in registers.
 
-use std::mem::MaybeUninit;
+use crate::simd::{Vector, prefetch};
 
-use super::operand::{Output, Start, Task};
-use super::pack::pack;
-use crate::interrupt::Lookout;
-use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, Vector, prefetch};
-
-/// Inner indices per packed panel: a panel of two AVX-512 registers times this fills 64 KiB, a part of the second-level cache.
-const DEPTH: usize = 512;
-/// Registers across a tile.
-const WIDE: usize = 2;
-/// The tallest tile of any instruction set.
-const MAX_TILE_ROWS: usize = 12;
-/// The most elements that a tile of any instruction set has, across.
-const MAX_TILE_COLS: usize = 32;
-
-/// Numbers of the largest panel.
-pub const PANEL_LEN: usize = DEPTH * MAX_TILE_COLS;
-
-/// The product, tile by tile.
-pub struct Tiled<'a, T>(pub Task<'a, T>);
-
-impl<T: Scalar> Kernel for Tiled<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let lanes = T::Vector::<I>::LANES;
-        let Task { rows, cols, depth, b, .. } = self.0;
-        let mut first = 0;
-        // Once through even where there is nothing to add, so that the output is set.
-        loop {
-            let count = DEPTH.min(depth - first);
-            let mut col = 0;
-            while col < cols {
-                if self.0.lookout.is_some_and(Lookout::says_stop) {
-                    return;
-                }
-                let width = (WIDE * lanes).min(cols - col);
-                let padded = if width <= lanes { lanes } else { WIDE * lanes };
-                // Packing pays for itself from several tiles on; an edge is packed to be padded with zeros.
-                let packed = rows > 8 * I::TILE_ROWS || width != padded || !b.by_rows();
-                // SAFETY: the block lies in `b`; `scratch` holds the largest panel.
-                let (from, stride) = unsafe {
-                    if packed {
-                        pack::<T, I>(self.0.scratch, b, first, count, col, width, padded);
-                        (self.0.scratch.as_ptr(), padded)
-                    } else {
-                        (b.at(first, col), b.row)
-                    }
-                };
-                let panel = Panel { first, count, col, width, from, stride };
-                // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
-                unsafe {
-                    if padded == lanes {
-                        self.column::<I, 1>(panel);
-                    } else {
-                        self.column::<I, WIDE>(panel);
-                    }
-                }
-                col += width;
-            }
-            first += count;
-            if first >= depth {
-                break;
-            }
-        }
-    }
-}
-
-impl<T: Scalar> Tiled<'_, T> {
-    /// All tiles of one panel of `b`: the tallest that fit, then smaller ones.
-    #[inline(always)]
-    unsafe fn column<I: Isa, const N: usize>(&self, panel: Panel<T>) {
-        let mut row = 0;
-        macro_rules! tiles_of {
-            ($($height:literal)*) => {
-                $(while $height <= I::TILE_ROWS && self.0.rows - row >= $height {
-                    // SAFETY: as for this function.
-                    unsafe { self.place::<I, $height, N>(row, panel) };
-                    row += $height;
-                })*
-            };
-        }
-        tiles_of!(12 8 6 4 2 1);
-    }
-
-    /// One tile, straight into the output where it fits, else by way of a spare one.
-    #[inline(always)]
-    unsafe fn place<I: Isa, const R: usize, const N: usize>(&self, row: usize, panel: Panel<T>) {
-        let Output { ptr, row: out_row, col: out_col } = self.0.out;
-        let init = if panel.first == 0 { self.0.init } else { Start::Keep };
-        let full = N * T::Vector::<I>::LANES;
-        let direct = panel.width == full && out_col == 1;
-        let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * MAX_TILE_COLS]>::uninit();
-        // SAFETY: the tile lies in `a`, the panel and the output; `spare` holds the largest tile.
-        unsafe {
-            let at = |i: usize, j: usize| ptr.add((row + i) * out_row + (panel.col + j) * out_col);
-            let (to, to_stride) = if direct { (at(0, 0), out_row) } else { (spare.as_mut_ptr().cast(), full) };
-            let zeros = [T::ZERO; MAX_TILE_COLS];
-            let (start, start_stride) = match init {
-                Start::Zero => (zeros.as_ptr(), 0),
-                Start::Row(bias) if direct => (bias.add(panel.col), 0),
-                Start::Keep if direct => (to.cast_const(), to_stride),
-                _ => {
-                    for i in 0..R {
-                        for j in 0..full {
-                            *to.add(i * full + j) = match init {
-                                _ if j >= panel.width => T::ZERO,
-                                // Where the output is transposed, its column is the row of this tile.
-                                Start::Row(bias) => *bias.add(if out_col == 1 { panel.col + j } else { row + i }),
-                                _ => *at(i, j),
-                            };
-                        }
-                    }
-                    (to.cast_const(), to_stride)
-                }
-            };
-            // A deep product comes back to its output, which is no longer in the caches by then.
-            let below = (direct && self.0.depth > DEPTH).then(|| to.wrapping_add(R * out_row).cast_const());
-            tile::<T, I, R, N>(
-                self.0.a.at(row, panel.first),
-                (self.0.a.row, self.0.a.col),
-                panel,
-                (start, start_stride),
-                (to, to_stride),
-                below,
-            );
-            if !direct {
-                for i in 0..R {
-                    for j in 0..panel.width {
-                        *at(i, j) = *to.add(i * full + j);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A panel of `b`: `count` inner indices from `first`, `width` columns from `col`, its rows at `from`, `stride` apart.
+/// Rows of `a`: the number of row r at inner index p is at `ptr + r * row + p * col`.
 #[derive(Clone, Copy)]
-struct Panel<T> {
-    first: usize,
-    count: usize,
-    col: usize,
-    width: usize,
-    from: *const T,
-    stride: usize,
+pub struct Strip<T> {
+    pub ptr: *const T,
+    pub row: usize,
+    pub col: usize,
 }
 
-/// R rows by N registers: the whole sum in registers. `below` is where the next tile begins, if it is to be called to the
-/// caches meanwhile.
+/// Columns of `b`: `count` rows of whole registers from `ptr`, `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Panel<T> {
+    pub ptr: *const T,
+    pub stride: usize,
+    pub count: usize,
+}
+
+/// What the sums of a tile begin with.
+#[derive(Clone, Copy)]
+pub enum Begin<T> {
+    Zero,
+    /// The same row for each of its rows.
+    Row(*const T),
+    /// What its place holds.
+    Keep,
+}
+
+/// Where a tile goes: rows from `to`, `stride` apart, of which the last register has `tail` numbers.
+#[derive(Clone, Copy)]
+pub struct Place<T> {
+    pub to: *mut T,
+    pub stride: usize,
+    pub tail: usize,
+    /// The tile that is next, if it is to be called to the caches meanwhile.
+    pub next: Option<*const T>,
+}
+
+/// R rows by N registers.
 ///
 /// # Safety
-/// `a`, the panel and `start` must be readable, `to` writable, for the whole tile.
+/// The strip, the panel and what the sums begin with must be readable, the place writable, for the whole tile.
 #[inline(always)]
-unsafe fn tile<T: Scalar, I: Isa, const R: usize, const N: usize>(
-    a: *const T,
-    (a_row, a_col): (usize, usize),
-    panel: Panel<T>,
-    (start, start_stride): (*const T, usize),
-    (to, to_stride): (*mut T, usize),
-    below: Option<*const T>,
+pub unsafe fn tile<V: Vector, const R: usize, const N: usize>(
+    strip: Strip<V::Elem>,
+    panel: Panel<V::Elem>,
+    begin: Begin<V::Elem>,
+    place: Place<V::Elem>,
 ) {
-    let lanes = T::Vector::<I>::LANES;
+    let mut sums = [[V::splat(V::Elem::default()); N]; R];
+    let from = match begin {
+        Begin::Zero => None,
+        Begin::Row(row) => Some((row, 0)),
+        Begin::Keep => Some((place.to.cast_const(), place.stride)),
+    };
     // SAFETY: the caller vouches for the memory.
     unsafe {
-        let mut sums: [[T::Vector<I>; N]; R] = std::array::from_fn(|r| {
-            std::array::from_fn(|n| T::Vector::<I>::load(start.add(r * start_stride + n * lanes)))
-        });
-        let (mut a, mut b) = (a, panel.from);
-        // Row by row at an even pace: many calls at once would keep the product's own loads waiting.
-        let (mut left, mut calls) = (panel.count, if below.is_some() { R } else { 0 });
-        let pace = (left / (R + 1)).max(1);
-        loop {
-            let now = if calls == 0 { left } else { pace.min(left) };
-            for _ in 0..now {
-                let across: [T::Vector<I>; N] = std::array::from_fn(|n| T::Vector::<I>::load(b.add(n * lanes)));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let x = T::Vector::<I>::splat(*a.add(r * a_row));
-                    for (sum, y) in sums.iter_mut().zip(across) {
-                        *sum = x.fma(y, *sum);
-                    }
+        if let Some((from, stride)) = from {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    *sum =
+                        load::<V>(from.add(r * stride + n * V::LANES), if n + 1 < N { V::LANES } else { place.tail });
                 }
-                b = b.add(panel.stride);
-                a = a.add(a_col);
-            }
-            left -= now;
-            let (Some(below), true) = (below, left > 0) else { break };
-            calls -= 1;
-            for n in 0..N {
-                prefetch(below.wrapping_add(calls * to_stride + n * lanes));
             }
         }
+        add(&mut sums, strip, panel, place);
         for (r, sums) in sums.iter().enumerate() {
-            for (n, sum) in sums.iter().enumerate() {
-                sum.store(to.add(r * to_stride + n * lanes));
+            for (n, &sum) in sums.iter().enumerate() {
+                let to = place.to.add(r * place.stride + n * V::LANES);
+                store::<V>(sum, to, if n + 1 < N { V::LANES } else { place.tail });
             }
+        }
+    }
+}
+
+/// A register of so many numbers; the other lanes are 0. (A closure would not be compiled for the instruction set.)
+///
+/// # Safety
+/// So many must be readable.
+#[inline(always)]
+unsafe fn load<V: Vector>(from: *const V::Elem, count: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { if count == V::LANES { V::load(from) } else { V::read(std::slice::from_raw_parts(from, count)) } }
+}
+
+/// The first numbers of a register, so many.
+///
+/// # Safety
+/// So many must be writable.
+#[inline(always)]
+unsafe fn store<V: Vector>(x: V, to: *mut V::Elem, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { if count == V::LANES { x.store(to) } else { x.write(std::slice::from_raw_parts_mut(to, count)) } }
+}
+
+/// Adds the products.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn add<V: Vector, const R: usize, const N: usize>(
+    sums: &mut [[V; N]; R],
+    strip: Strip<V::Elem>,
+    panel: Panel<V::Elem>,
+    place: Place<V::Elem>,
+) {
+    let (mut a, mut b) = (strip.ptr, panel.ptr);
+    // Row by row at an even pace: many calls at once would keep the product's own loads waiting.
+    let (mut left, mut calls) = (panel.count, if place.next.is_some() { R } else { 0 });
+    let pace = (left / (R + 1)).max(1);
+    // SAFETY: the caller vouches for the memory.
+    unsafe {
+        loop {
+            let now = if calls == 0 { left } else { pace.min(left) };
+            // One of the two strides is 1, which spares the loop to compute addresses.
+            if strip.row == 1 {
+                for p in 0..now {
+                    let across = std::array::from_fn(|n| V::load(b.add(p * panel.stride + n * V::LANES)));
+                    add_product(sums, a.add(p * strip.col), 1, across);
+                }
+            } else {
+                let unrolled = now / UNROLLED * UNROLLED;
+                for p in (0..unrolled).step_by(UNROLLED) {
+                    for p in p..p + UNROLLED {
+                        let across = std::array::from_fn(|n| V::load(b.add(p * panel.stride + n * V::LANES)));
+                        add_product(sums, a.add(p), strip.row, across);
+                    }
+                }
+                for p in unrolled..now {
+                    let across = std::array::from_fn(|n| V::load(b.add(p * panel.stride + n * V::LANES)));
+                    add_product(sums, a.add(p), strip.row, across);
+                }
+            }
+            (a, b) = (a.add(now * strip.col), b.add(now * panel.stride));
+            left -= now;
+            let (Some(next), true) = (place.next, left > 0) else { break };
+            calls -= 1;
+            for n in 0..N {
+                prefetch(next.wrapping_add(calls * place.stride + n * V::LANES));
+            }
+        }
+    }
+}
+
+/// Inner indices that rows which lie apart take together.
+const UNROLLED: usize = 4;
+
+/// Adds the products of one inner index.
+///
+/// # Safety
+/// `a` must be readable for all rows, `stride` apart.
+#[inline(always)]
+unsafe fn add_product<V: Vector, const R: usize, const N: usize>(
+    sums: &mut [[V; N]; R],
+    a: *const V::Elem,
+    stride: usize,
+    across: [V; N],
+) {
+    for (r, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the memory.
+        let x = V::splat(unsafe { *a.add(r * stride) });
+        for (sum, y) in sums.iter_mut().zip(across) {
+            *sum = x.fma(y, *sum);
         }
     }
 }

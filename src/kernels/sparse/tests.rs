@@ -1,6 +1,6 @@
 use super::{AddTransposed, Csr, Indices, Product};
 use crate::kernels::matmul::tests::numbers;
-use crate::kernels::matmul::{Init, Scratch, matmul};
+use crate::kernels::matmul::{Init, Scratch, Sizes, matmul};
 use crate::scalar::Scalar;
 use crate::simd::{self, dispatch};
 use ndarray::s;
@@ -23,7 +23,7 @@ fn check<T: Scalar>(rows: usize, depth: usize, cols: usize) {
     let (values, columns, starts) = sparse::<T>(rows, depth);
     let x = Csr::new(&values, Indices::Short(&columns), Indices::Long(&starts), depth, 1).unwrap();
     let order: Vec<u32> = (0..=rows as u32 / 2).map(|i| i * 7 % rows as u32).collect();
-    let mut scratch = Scratch::new(depth.max(rows)).unwrap();
+    let mut scratch = Scratch::new(Sizes { rows: rows.max(depth), depth: depth.max(rows), cols }).unwrap();
     for x in [x, x.slice(rows / 3..rows), x.take(&order)] {
         let (all, b, bias) = (x.dense(), numbers::<T>(depth, cols, 2), numbers::<T>(1, cols, 3));
         let bias = bias.as_slice().unwrap();

@@ -85,6 +85,7 @@ impl<T: Scalar> Prepared<T> {
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
         largest_weight.set(0, row_squares.sum().sqrt());
         let summed = if batch_size > workspace.rows() { tensors.len() } else { 0 };
+        let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
             batch_size,
             workers,
@@ -100,7 +101,7 @@ impl<T: Scalar> Prepared<T> {
             magnitudes: Figures::zeros(workers * 2 * network.training.stages.len())?,
             validation_losses: Figures::zeros(validation.map_or(0, Data::len))?,
             order: filled(0, data.len(), "the order of the rows")?,
-            memories: WorkerMemory::of_each(network, workers, validation)?,
+            memories: WorkerMemory::of_each(network, (workers, sizes), validation)?,
         })
     }
 }

@@ -17,7 +17,7 @@ use super::options::Options;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::interrupt::Lookout;
-use crate::kernels::matmul::Scratch;
+use crate::kernels::matmul::{Scratch, Sizes};
 use crate::optim::Step;
 use crate::scalar::Scalar;
 
@@ -118,14 +118,14 @@ impl<T: Scalar> WorkerMemory<T> {
     /// For each of some workers.
     pub fn of_each(
         network: &Network,
-        workers: usize,
+        (workers, sizes): (usize, Sizes),
         validation: Option<&Data<'_, T>>,
     ) -> Result<Vec<Mutex<Option<WorkerMemory<T>>>>> {
         let rows = network.tensors.iter().map(|tensor| tensor.rows).max().unwrap_or(0);
         let of_worker = |_| {
             let validation = validation.map(|data| predict::Memory::new(network, data.len())).transpose()?;
             let squares = Buffer::zeroed(rows, "what is known of rows")?;
-            Ok(Mutex::new(Some(WorkerMemory { scratch: Scratch::new(network.max_terms())?, squares, validation })))
+            Ok(Mutex::new(Some(WorkerMemory { scratch: Scratch::new(sizes)?, squares, validation })))
         };
         (0..workers).map(of_worker).collect()
     }
