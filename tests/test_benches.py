@@ -1,6 +1,7 @@
 """What the benchmarks say of the machine that they run on, and what they aim at there."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -187,3 +188,84 @@ def test_this_machine_is_described(bench):
     assert found["processor"]
     assert 1 <= found["usable_cpus"] == len(machine.spread(machine.usable_cpus()))
     assert machine.text(found)
+
+
+def test_goals_may_depend_on_the_make_of_the_processor(bench):
+    cases = bench("cases")
+    goals = {case.name: case for case in cases.TRAIN}
+    assert [goals["tiny"].goal_on(make) for make in ("AMD", "Intel", "Arm")] == [2.3, 6, None]
+    assert [goals["wide"].goal_on(make) for make in ("AMD", "Arm")] == [1.3, 1.3]
+    assert cases.select(["bfloat16"]) == cases.BFLOAT16
+    assert hash(goals["tiny"]) == hash(goals["tiny"])
+
+
+def test_threads_are_counted_up_to_the_processors_and_beyond(bench):
+    scaling = bench("scaling")
+    assert [scaling.counts(n) for n in (1, 2, 6, 16)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8, 16]]
+    assert [scaling.too_many(n) for n in (2, 8, 16)] == [[4, 16], [16], [32]]
+    with pytest.raises(ValueError, match="smal"):
+        scaling.cases(["smal"], 2, pinned=True)
+
+
+def scale_run(bench, seconds):
+    scaling = bench("scaling")
+    (case,) = scaling.cases(["small"], 2, pinned=True)
+    assert set(seconds) <= set(case.contenders)
+    session = bench("measure").Session()
+    session.results.append(bench("measure").Result(case, {name: [value] for name, value in seconds.items()}))
+    session.versions["torch"] = "torch 2.15"
+    return scaling.as_json(session, 2)
+
+
+def test_scaling_is_judged_by_the_best_number_of_threads(bench):
+    times = {"schuss": 21e-6, "schuss-1": 38e-6, "schuss-2": 20e-6, "schuss-4": 25e-6, "schuss-16": 30e-6}
+    peers = {"torch-1": 80e-6, "torch-2": 90e-6, "jax-1": 50e-6, "jax": 40e-6}
+    run = scale_run(bench, times | peers)
+    (row,) = run["rows"]
+    assert row["fastest_peer"] == {"library": "jax", "threads": 2}
+    assert row["best_threads"] == 2
+    assert row["speed_up"]["schuss"]["2"] == pytest.approx(1.9)
+    assert row["speed_up"]["jax"]["2"] == pytest.approx(1.25)
+    assert row["ratio"] == pytest.approx(2)
+    assert row["ratio_chosen"] == pytest.approx(40 / 21)
+    assert row["chosen_to_best"] == pytest.approx(1.05)
+    assert row["oversubscribed"] == {"threads": 16, "to_all_processors": pytest.approx(1.5)}
+    lines = bench("scaling").text(run)
+    assert "64-64 network, 16 inputs, batch 128" in "\n".join(lines)
+    assert " ".join(lines[-1].split()) == "small jax, 2 40 2 20 2.00x 21 1.90x 1.05x yes 1.50x"
+
+
+def test_scaling_is_told_where_contenders_are_missing(bench):
+    run = scale_run(bench, {"schuss-1": 38e-6})
+    (row,) = run["rows"]
+    assert (row["ratio"], row["chosen_to_best"], row["fastest_peer"]) == (None, None, None)
+    assert bench("scaling").text(run)[-1].split()[:4] == ["small", "-", "-", "1"]
+
+
+def test_pictures_are_drawn_from_stored_runs(bench, tmp_path):
+    pytest.importorskip("matplotlib")
+    run = scale_run(bench, {"schuss": 2e-5, "schuss-1": 4e-5, "schuss-2": 2e-5, "torch-1": 8e-5})
+    assert bench("scale_chart").draw(json.loads(json.dumps(run)), tmp_path / "scale.png")
+    assert not bench("scale_chart").draw({**run, "rows": []}, tmp_path / "none.png")
+
+    measure = bench("measure")
+    session = measure.Session(peak={"cores": 2, "float32": {"one core": 100, "all cores": 200}})
+    for case in bench("cases").select(["small"]):
+        turns = {name: [1e-4 * (n + 1)] for n, name in enumerate(case.contenders)}
+        session.results.append(measure.Result(case, turns))
+    stored = json.loads(json.dumps(bench("report").as_json(session)))
+    assert bench("chart").draw(stored, tmp_path / "bench.png")
+    assert not bench("chart").draw({**stored, "rows": []}, tmp_path / "none.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bench.png", "scale.png"]
+
+
+def test_a_contender_that_fails_is_named_and_the_others_go_on(bench, capfd):
+    measure, cases = bench("measure"), bench("cases")
+    session = measure.Session()
+    case = cases.Case("one_row", "tiny", ("nobody", "numpy"), (8, 32, 1), 1)
+    with measure.Workers() as workers:
+        result = measure._measure(case, 2, 0.001, workers, session)
+    assert list(session.failures) == ["one_row/tiny nobody"]
+    assert "nobody" in session.failures["one_row/tiny nobody"]
+    assert len(result.turns["numpy"]) == 2
+    assert result.fastest_peer == "numpy"

@@ -52,6 +52,11 @@ def usable_cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def threads(found: dict) -> int:
+    """How many threads can run at once in this process, a container's limit respected."""
+    return max(1, min(found["usable_cpus"], int(found.get("cpu_limit", found["usable_cpus"]))))
+
+
 def load_average() -> float | None:
     """That of the last minute."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
