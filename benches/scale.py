@@ -1,6 +1,6 @@
 """How training scales with threads on this machine: a table, out/scale.json and out/scale.png.
 
-    make scale                                  every network: 20 minutes on two cores
+    make scale                                  every network: some ten minutes on two cores
     make scale ONLY="small tab"                 some of sgd1, tiny, small, tab, fmnist, wide, huge
     make scale ONLY=tab ARGS=--quick            fewer and shorter turns
     make scale ARGS="--redraw out/scale.json"   the picture once more, from a stored run

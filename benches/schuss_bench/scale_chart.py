@@ -14,7 +14,7 @@ from .words import NAMES, STYLES, network
 matplotlib.use("agg")  # a file, not a window
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 COLUMNS, DPI = 2, 200
 
@@ -24,27 +24,22 @@ def draw(run: dict, path: Path) -> bool:
     nets = [net for net in run["rows"] if "1" in net["microseconds"].get("schuss", {})]
     if not nets:
         return False
-    columns = min(COLUMNS, len(nets))
-    lines = -(-len(nets) // columns)
-    fig, fields = plt.subplots(
-        lines, columns, figsize=(8, 1.6 + 2.5 * lines), squeeze=False, layout="constrained"
+    lines = -(-(len(nets) + 1) // COLUMNS)  # one field is for the legend
+    fig, grid = plt.subplots(
+        lines, COLUMNS, figsize=(8, 1.6 + 2.5 * lines), squeeze=False, layout="constrained"
     )
-    for axes, net in zip(fields.flat, nets, strict=False):
+    fields = list(grid.flat)
+    for axes, net in zip(fields, nets, strict=False):
         _field(axes, net, run["cpus"])
-    for axes in list(fields.flat)[len(nets) :]:
+    for axes in fields[len(nets) :]:
         axes.axis("off")
-    # A free field has room for the legend.
-    last = fields.flat[-1] if len(nets) < lines * columns else fields.flat[0]
-    handles, labels = fields.flat[0].get_legend_handles_labels()
-    place = "center" if len(nets) < lines * columns else "upper left"
-    last.legend(handles, labels, loc=place, fontsize=9, frameon=False)
+    fields[len(nets)].legend(*fields[0].get_legend_handles_labels(), loc="center", fontsize=10, frameon=False)
     subtitle = f"{machine.short(run['machine'])}; float32; {run['started'][:10]}"
     fig.suptitle(
         f"Training steps a second, as multiples of schuss's with one thread\n{subtitle}", fontsize=11
     )
     libraries = "; ".join(version for name, version in run["versions"].items() if name in STYLES)
-    note = "Dashed: as many times as there are threads. Grey: more threads than processors."
-    fig.supxlabel(f"threads\n\n{note}\n{fill(libraries, 110)}", fontsize=8, color="#444444")
+    fig.supxlabel(f"threads\n{fill(libraries, 110)}", fontsize=8, color="#444444")
     path.parent.mkdir(exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)
@@ -55,8 +50,9 @@ def _field(axes: Axes, net: dict, cpus: int) -> None:
     times = net["microseconds"]
     one = times["schuss"]["1"]
     counts = sorted(int(count) for count in times["schuss"] if count != CHOSEN)
-    axes.plot(counts, [min(count, cpus) for count in counts], "--", color="#bbbbbb", lw=1)
-    axes.axvspan(cpus * 1.1, counts[-1] * 1.3, color="#f0f0f0", lw=0)
+    best = [min(count, cpus) for count in counts]
+    axes.plot(counts, best, "--", color="#bbbbbb", lw=1, label="as many times as threads")
+    axes.axvspan(cpus * 1.1, counts[-1] * 1.3, color="#f0f0f0", lw=0, label="more threads than processors")
     for name in [name for name in STYLES if name in times]:
         colour, marker = STYLES[name]
         points = sorted((int(count), one / time) for count, time in times[name].items() if count != CHOSEN)
@@ -71,6 +67,7 @@ def _field(axes: Axes, net: dict, cpus: int) -> None:
     axes.set_xlim(0.85, counts[-1] * 1.3)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(counts, map(str, counts), fontsize=8.5)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}x")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", labelsize=8.5)
