@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench compare quality estimators docs develop stubs format clean
+.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop stubs format clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -30,6 +30,8 @@ help:
 	@echo 'make asan     the tests of arrays, with an extension that looks at every address (AddressSanitizer; Linux, gcc)'
 	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
+	@echo 'make scale    how training scales with threads, beside torch and jax (ONLY="small tab" ARGS=--quick)'
+	@echo 'make products  matrix products on one thread, beside faer, gemm, MKL and OpenBLAS (ONLY=256x256x256)'
 	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
@@ -86,6 +88,18 @@ lint: .venv/.lint
 bench: .venv-bench/.bench
 	.venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
 
+scale: .venv-bench/.bench
+	.venv-bench/bin/python benches/scale.py $(ONLY) $(ARGS)
+
+# The libraries that .venv-blas has; a name without a value stands for one that it has not.
+BLAS := $(CURDIR)/.venv-blas/lib
+products: .venv-blas/.made
+	cd benches/peers && \
+	    MKL_LIBRARY="$$(find '$(BLAS)' -name 'libmkl_rt.so*' | head -n 1)" \
+	    OPENBLAS_LIBRARY="$$(find '$(BLAS)' -name 'libscipy_openblas.*' | head -n 1)" \
+	    MKL_THREADING_LAYER=SEQUENTIAL LD_LIBRARY_PATH='$(BLAS)' \
+	    cargo run --quiet $(LOCKED) --release -- $(ONLY)
+
 compare: .venv/.test
 	$(PY) benches/compare.py $(WITH) $(ONLY) $(ARGS)
 
@@ -113,7 +127,7 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-oldest out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-blas .venv-oldest out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so
 
@@ -127,6 +141,13 @@ clean:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install 'scikit-learn==1.6.*' 'pytest<9' hypothesis matplotlib pandas safetensors
+	@touch $@
+
+# Which of them there are depends on the system: the list says so itself.
+.venv-blas/.made: benches/blas.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --no-deps --only-binary :all: -r benches/blas.txt
 	@touch $@
 
 # .venv/.X: schuss, built as it is now, with the dependencies of its extra X.

@@ -1,9 +1,10 @@
 """schuss beside its peers, on this machine: a table, out/bench.json and docs/bench.png.
 
     make bench                                  every row, some 20 minutes
-    make bench ONLY="train"                     a section: train, float64, optimizer, predict, one_row, loop
+    make bench ONLY="train"                     a section: train, float64, bfloat16, optimizer, predict, ...
     make bench ONLY="fmnist tab"                rows of that name in every section
     make bench ONLY="train/tab" ARGS="--quick"  one row, fewer and shorter turns
+    make bench ARGS="--redraw out/bench.json"   docs/bench.png once more, from a stored run
 
 Each library works in its own process and all take turns, row by row: first unclocked until everything is
 compiled and warm, then seven turns, each of them one unclocked run and as many clocked ones as fit into a
@@ -22,6 +23,7 @@ from pathlib import Path
 from schuss_bench import cases, chart, measure, report
 
 ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs" / "bench.png"
 
 
 def main() -> None:
@@ -38,7 +40,11 @@ def main() -> None:
     parser.add_argument(
         "--chart", type=Path, default=None, help="default: docs/bench.png after a full run, else none"
     )
+    parser.add_argument("--redraw", type=Path, metavar="JSON", help="only the picture, from a stored run")
     options = parser.parse_args()
+    if options.redraw:
+        redraw(parser, options.redraw, options.chart or PICTURE)
+        return
     try:
         selected = cases.select(options.rows)
     except ValueError as error:
@@ -49,12 +55,23 @@ def main() -> None:
 
     session = measure.run(selected, rounds, seconds)
     print(report.text(session))
+    run = report.as_json(session)
     options.json.parent.mkdir(exist_ok=True)
-    options.json.write_text(json.dumps(report.as_json(session), indent=1) + "\n")
+    options.json.write_text(json.dumps(run, indent=1) + "\n")
     full = not options.rows and not options.quick
-    picture = options.chart or (ROOT / "docs" / "bench.png" if full else None)
-    drawn = picture is not None and chart.draw(session, picture)
+    picture = options.chart or (PICTURE if full else None)
+    drawn = picture is not None and chart.draw(run, picture)
     print(f"\nAlso in {options.json}" + (f" and {picture}" if drawn else ""), file=sys.stderr)
+
+
+def redraw(parser: argparse.ArgumentParser, stored: Path, picture: Path) -> None:
+    try:
+        run = json.loads(stored.read_text())
+    except (OSError, ValueError) as error:
+        parser.error(f"{stored} has no stored run: {error}")
+    if not chart.draw(run, picture):
+        parser.error(f"{stored} has no row that the picture shows: {', '.join(chart.TITLES)}")
+    print(picture, file=sys.stderr)
 
 
 def _with_compile(case: cases.Case) -> cases.Case:

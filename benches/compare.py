@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from schuss_bench import cases, measure
-from schuss_bench.worker import Worker
+from schuss_bench.worker import Failed, Worker
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -40,9 +40,13 @@ def main() -> None:
         print(f"{other.version()} of {options.other.resolve()} beside {this.version()} of {HERE}")
         print(f"{'row':<24}{'other us':>12}{'this us':>12}{'this / other':>14}")
         for case in selected:
-            before, after = turns(case, other, this, options.rounds)
-            ratio = median(b / a for a, b in zip(before, after, strict=True))
             row = f"{case.section}/{case.name}"
+            try:
+                before, after = turns(case, other, this, options.rounds)
+            except Failed as failure:
+                print(f"{row:<24} left out: {failure}", flush=True)
+                continue
+            ratio = median(b / a for a, b in zip(before, after, strict=True))
             print(f"{row:<24}{median(before):>12,.2f}{median(after):>12,.2f}{ratio:>14.3f}", flush=True)
 
 

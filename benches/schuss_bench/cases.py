@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 LOOP_STEPS = 64
 STATE_ARRAYS = {"adam": 2, "momentum": 1, "rmsprop": 1}
+EPOCHS = ("train", "float64", "bfloat16", "scale")  # sections whose contenders do whole epochs
+
+Goal = float | Mapping[str, float]
+"""A ratio, or one for each make of processor."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class Case:
     rule: str = "adam"  # or momentum (SGD), rmsprop
     tensors: tuple[int, int] = (0, 0)  # how many, elements of each
     dtype: str = "float32"
-    goal: float | None = None  # how many times as fast as the fastest peer schuss is meant to be
+    # How many times as fast as the fastest peer schuss is meant to be.
+    goal: Goal | None = field(default=None, hash=False)
     goal_us: float | None = None  # or how many microseconds it may take
 
     @property
@@ -32,9 +38,9 @@ class Case:
     @property
     def steps_per_run(self) -> int:
         """How many of what is reported one run of a contender does."""
-        return {"train": self.steps, "float64": self.steps, "loop": min(self.steps, LOOP_STEPS)}.get(
-            self.section, 1
-        )
+        if self.section in EPOCHS:
+            return self.steps
+        return min(self.steps, LOOP_STEPS) if self.section == "loop" else 1
 
     @property
     def shape(self) -> str:
@@ -51,10 +57,14 @@ class Case:
         """
         pairs = list(zip(self.layers, self.layers[1:], strict=False))
         weights = sum(inputs * outputs for inputs, outputs in pairs)
-        if self.section in ("train", "loop", "float64"):
+        if self.section in (*EPOCHS, "loop"):
             first, second = self.layers[:2]
             return 2.0 * self.batch * (3 * weights - first * second)
         return 2.0 * self.batch * weights
+
+    def goal_on(self, make: str) -> float | None:
+        """The goal on processors of this make, if there is one."""
+        return self.goal.get(make) if isinstance(self.goal, Mapping) else self.goal
 
     @property
     def traffic(self) -> float:
@@ -73,7 +83,16 @@ NETWORKS = {
     "wide": ((784, 1024, 1024, 10), 256, 32),
     "huge": ((1024, 4096, 4096, 10), 1024, 2),
 }
-GOALS = {"sgd1": 3, "tiny": 6, "small": 4.5, "tab": 1.7, "fmnist": 1.45, "wide": 1.2, "huge": 1.1}
+GOALS: dict[str, Goal] = {
+    "sgd1": 2,
+    "tiny": {"AMD": 2.3, "Intel": 6},
+    "small": {"AMD": 1.7, "Intel": 3.4},
+    "tab": {"AMD": 1.6, "Intel": 2},
+    "fmnist": 1.45,
+    "wide": 1.3,
+    "huge": 1.25,
+}
+AHEAD = 1.1  # the goal of every row of prediction and of loops
 
 
 def _network(section: str, name: str, *contenders: str, **options) -> Case:
@@ -86,17 +105,22 @@ FLOAT64 = [
     _network("float64", name, "schuss", "schuss-float32", dtype="float64", goal=0.45)
     for name in ("tab", "fmnist", "wide")
 ]
+# "schuss" and "torch" in bfloat16, each with its parameters in float32.
+BFLOAT16 = [
+    _network("bfloat16", name, "schuss", "schuss-float32", "torch", dtype="bfloat16")
+    for name in ("fmnist", "wide", "huge")
+]
 LOOP = [
-    _network("loop", name, "schuss", "torch", "jax")
+    _network("loop", name, "schuss", "torch", "jax", goal=AHEAD)
     for name in ("sgd1", "tiny", "small", "tab", "fmnist", "wide")
 ]
+PREDICTORS = ("schuss", "numpy", "sklearn", "torch", "jax")
 PREDICT = [
-    replace(_network("predict", name, "schuss", "numpy", "sklearn", "torch", "jax"), batch=rows)
+    replace(_network("predict", name, *PREDICTORS, goal=AHEAD), batch=rows)
     for name, rows in (("small", 100_000), ("tab", 50_000), ("fmnist", 10_000), ("wide", 4_000))
 ]
 ONE_ROW = [
-    replace(_network("one_row", name, "schuss", "numpy", "sklearn", "torch", "jax"), batch=1)
-    for name in ("tiny", "tab", "fmnist")
+    replace(_network("one_row", name, *PREDICTORS, goal=AHEAD), batch=1) for name in ("tiny", "tab", "fmnist")
 ]
 OPTIMIZER = [
     Case(
@@ -120,14 +144,15 @@ OPTIMIZER = [
 ]
 
 SECTIONS = {
-    "train": "Training steps: forward, backward, Adam; shuffled mini-batches",
-    "float64": "The same in float64, schuss against itself in float32",
-    "optimizer": "Optimizer steps: Adam, SGD with momentum, RMSprop; float32",
-    "predict": "Prediction, large batches",
-    "one_row": "Prediction, one row, with the call from Python",
-    "loop": "A training step of one's own in a Python loop: loss and gradients, then the optimizer",
+    "train": "Training, a step of the library's own epoch: shuffled mini-batches, forward, backward, Adam.",
+    "float64": "Training in float64: schuss beside itself in float32.",
+    "bfloat16": "Training with products in bfloat16: schuss beside torch's autocast and itself in float32.",
+    "optimizer": "One step of an optimizer alone: Adam, SGD with momentum, RMSprop; float32.",
+    "predict": "Prediction of many rows in one call.",
+    "one_row": "Prediction of a single row, the call from Python included.",
+    "loop": "Training in a Python loop of one's own: loss and gradients, then the optimizer's step.",
 }
-CASES = [*TRAIN, *FLOAT64, *OPTIMIZER, *PREDICT, *ONE_ROW, *LOOP]
+CASES = [*TRAIN, *FLOAT64, *BFLOAT16, *OPTIMIZER, *PREDICT, *ONE_ROW, *LOOP]
 
 
 def select(names: list[str]) -> list[Case]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from . import machine
 from .cases import Case
-from .worker import Failed, Worker
+from .worker import Failed, Worker, process_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAUSE = 0.1  # seconds until the spinning threads of the last contender sleep
@@ -56,8 +56,16 @@ class Session:
     peak: dict = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
-    load: float = field(default_factory=lambda: os.getloadavg()[0])
-    machine: str = field(default_factory=lambda: _machine())
+    load: float | None = field(default_factory=machine.load_average)
+    machine: dict = field(default_factory=machine.describe)
+
+    @contextlib.contextmanager
+    def failing(self, label: str, contender: str) -> Iterator[None]:
+        """Notes that a contender cannot take part, instead of ending everything."""
+        try:
+            yield
+        except Failed as failure:
+            self.failures[f"{label} {contender}"] = str(failure)
 
     def watch_peak(self) -> None:
         """Measures the peak again and keeps the best: other work on the machine can only lower it."""
@@ -69,41 +77,47 @@ class Session:
         self.peak = peak
 
 
+class Workers(contextlib.ExitStack):
+    """The processes, each started when it is first needed, and again where one has died."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._workers: dict[str, Worker] = {}
+
+    def of(self, case: Case, contender: str) -> Worker:
+        name, processors = process_of(case, contender)
+        if name not in self._workers or not self._workers[name].alive:
+            self._workers[name] = self.enter_context(Worker(contender.partition("-")[0], processors))
+        return self._workers[name]
+
+
 def run(cases: list[Case], rounds: int, seconds: float) -> Session:
     """Measures the cases, one after the other."""
     session = Session()
     session.watch_peak()
-    with contextlib.ExitStack() as stack:
-        workers: dict[str, Worker] = {}
+    with Workers() as workers:
         for number, case in enumerate(cases, 1):
-            label = f"{case.section}/{case.name}"
-            print(f"[{number}/{len(cases)}] {label}", end=" ", file=sys.stderr, flush=True)
-            result = Result(case)
-            for contender in case.contenders:
-                library = contender.partition("-")[0]
-                try:
-                    if library not in workers:
-                        workers[library] = stack.enter_context(Worker(library))
-                        session.versions[library] = workers[library].version()
-                    workers[library].prepare(contender, case, seconds)
-                    result.turns[contender] = []
-                except Failed as failure:
-                    session.failures[f"{label} {contender}"] = str(failure)
-            for _ in range(rounds):
-                for contender, turns in result.turns.items():
-                    time.sleep(PAUSE)
-                    turns.append(workers[contender.partition("-")[0]].turn(contender) / case.steps_per_run)
-                print(".", end="", file=sys.stderr, flush=True)
+            print(f"[{number}/{len(cases)}] {case.section}/{case.name}", end=" ", file=sys.stderr, flush=True)
+            session.results.append(_measure(case, rounds, seconds, workers, session))
             print(file=sys.stderr)
-            session.results.append(result)
             session.watch_peak()
     return session
 
 
-def _machine() -> str:
-    """The processor's name."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _measure(case: Case, rounds: int, seconds: float, workers: Workers, session: Session) -> Result:
+    label, result = f"{case.section}/{case.name}", Result(case)
+    for contender in case.contenders:
+        with session.failing(label, contender):
+            worker = workers.of(case, contender)
+            session.versions.setdefault(worker.library, worker.version())
+            worker.prepare(contender, case, seconds)
+            result.turns[contender] = []
+    for _ in range(rounds):
+        for contender, turns in result.turns.items():
+            if f"{label} {contender}" in session.failures:
+                continue
+            time.sleep(PAUSE)
+            with session.failing(label, contender):
+                turns.append(workers.of(case, contender).turn(contender) / case.steps_per_run)
+        print(".", end="", file=sys.stderr, flush=True)
+    return result

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import os
 import traceback
 from multiprocessing.connection import Connection
 
+from . import machine
 from .cases import Case
 from .timing import times_for
 
@@ -15,17 +17,33 @@ class Failed(Exception):
     """A contender cannot take part."""
 
 
-class Worker:
-    """A library in its own process. Use as a context manager."""
+def process_of(case: Case, contender: str) -> tuple[str, int | None]:
+    """The name of the process that a contender works in, and on how many processors it is held.
 
-    def __init__(self, library: str) -> None:
+    One process serves all contenders of a library; but jax has as many threads as it sees processors when it
+    starts, so that each number of threads needs a process of its own.
+    """
+    library, _, variant = contender.partition("-")
+    if case.section == "scale" and library == "jax" and variant:
+        return contender, int(variant)
+    return library, None
+
+
+class Worker:
+    """A library in its own process, on all or on some processors. Use as a context manager."""
+
+    def __init__(self, library: str, processors: int | None = None) -> None:
         self.library = library
         # Fresh interpreters: a fork would inherit the threads' locks but not the threads.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, library), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, library, processors), daemon=True)
         self._process.start()
         theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
 
     def version(self) -> str:
         return self._ask("version")
@@ -42,8 +60,11 @@ class Worker:
         try:
             self._pipe.send(request)
             answer, error = self._pipe.recv()
-        except (EOFError, BrokenPipeError):
-            raise Failed(f"the process of {self.library} has ended") from None
+        except (EOFError, OSError):
+            self._process.join(1)
+            raise Failed(
+                f"the process of {self.library} has ended (exit code {self._process.exitcode})"
+            ) from None
         if error:
             raise Failed(error)
         return answer
@@ -58,7 +79,10 @@ class Worker:
             self._process.terminate()
 
 
-def _serve(pipe: Connection, library: str) -> None:
+def _serve(pipe: Connection, library: str, processors: int | None) -> None:
+    if processors:
+        # Before the library is imported. Systems without this call have no such contenders.
+        os.sched_setaffinity(0, machine.spread(machine.usable_cpus())[:processors])
     runs, current = {}, None
     while True:
         try:

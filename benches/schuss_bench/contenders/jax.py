@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from .. import data
-from ..cases import Case
+from ..cases import EPOCHS, Case
 from ..timing import Run, repeat
 
 VERSION = f"jax {jax.__version__}, optax {optax.__version__}"
@@ -19,9 +19,10 @@ RULES = {"adam": ADAM, "momentum": optax.sgd(1e-3, momentum=0.9), "rmsprop": opt
 
 
 def prepare(case: Case, variant: str) -> Run:
-    return {"train": train, "optimizer": optimize, "predict": predict, "one_row": predict, "loop": loop}[
-        case.section
-    ](case)
+    # As many threads as its process had processors when it started: see `worker.process_of`.
+    if case.section in EPOCHS:
+        return train(case)
+    return {"optimizer": optimize, "predict": predict, "one_row": predict, "loop": loop}[case.section](case)
 
 
 def logits(params, X):

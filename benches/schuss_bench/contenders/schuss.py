@@ -7,7 +7,7 @@ from functools import partial
 import schuss as sc
 
 from .. import data
-from ..cases import Case
+from ..cases import EPOCHS, Case
 from ..timing import Run, repeat
 
 VERSION = f"schuss {sc.__version__}"
@@ -16,22 +16,26 @@ ADAM = sc.Adam(lr=1e-3, convention="torch")
 
 
 def prepare(case: Case, variant: str) -> Run:
-    if case.section in ("train", "float64"):
+    if case.section == "scale":
+        return train(case, "float32", int(variant) if variant else None)
+    if case.section in EPOCHS:
         return train(case, variant or case.dtype)
     return {"optimizer": optimize, "predict": predict, "one_row": predict, "loop": loop}[case.section](case)
 
 
-def network(case: Case, dtype: str = "float32") -> sc.MLP:
-    return sc.MLP(case.layers, loss="cross_entropy" if case.classes else "mse", dtype=dtype)
+def network(case: Case, precision: str = "float32") -> sc.MLP:
+    # Parameters stay in float32 where products are in bfloat16.
+    settings = {"precision": precision} if precision == "bfloat16" else {"dtype": precision}
+    return sc.MLP(case.layers, loss="cross_entropy" if case.classes else "mse", **settings)
 
 
-def train(case: Case, dtype: str) -> Run:
-    X, y = data.rows(case, dtype)
-    net = network(case, dtype)
-    net.fit(X, y, optimizer=ADAM, batch_size=case.batch, epochs=1)
+def train(case: Case, precision: str, n_threads: int | None = None) -> Run:
+    X, y = data.rows(case, "float32" if precision == "bfloat16" else precision)
+    net = network(case, precision)
+    net.fit(X, y, optimizer=ADAM, batch_size=case.batch, epochs=1, n_threads=n_threads)
 
     def run(epochs: int) -> float:
-        seconds = net.fit(X, y, batch_size=case.batch, epochs=1 + epochs)["seconds"]
+        seconds = net.fit(X, y, batch_size=case.batch, epochs=1 + epochs, n_threads=n_threads)["seconds"]
         return seconds[-1] - seconds[0]
 
     return run

@@ -1,19 +1,24 @@
-"""torch: eager or compiled, fused Adam, tensors made beforehand; the better of one thread and all."""
+"""torch: eager or compiled, fused Adam, tensors made beforehand; the better of one thread and all.
+
+In bfloat16 under its autocast, with parameters in float32.
+"""
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 
 from .. import data
-from ..cases import Case
+from ..cases import EPOCHS, Case
+from ..machine import usable_cpus
 from ..timing import Run, fastest, repeat
 
 VERSION = f"torch {torch.__version__.split('+')[0]}"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CPUS = len(usable_cpus())
 
 
 def prepare(case: Case, variant: str) -> Run:
@@ -21,20 +26,24 @@ def prepare(case: Case, variant: str) -> Run:
         return optimize(case, variant)
     if case.section in ("predict", "one_row"):
         return predict(case)
-    return (train if case.section == "train" else loop)(case, variant)
+    run = train if case.section in EPOCHS else loop
+    if case.section == "scale":
+        return with_threads(run(case, ""), int(variant))
+    return best(run(case, variant))
+
+
+def with_threads(work: Callable[[], object], threads: int) -> Run:
+    run = repeat(work)
+
+    def limited(times: int) -> float:
+        torch.set_num_threads(threads)
+        return run(times)
+
+    return limited
 
 
 def best(work: Callable[[], object]) -> Run:
-    def with_threads(threads: int) -> Run:
-        run = repeat(work)
-
-        def limited(times: int) -> float:
-            torch.set_num_threads(threads)
-            return run(times)
-
-        return limited
-
-    return fastest([with_threads(threads) for threads in {1, CORES}])
+    return fastest([with_threads(work, threads) for threads in {1, CPUS}])
 
 
 def model_of(case: Case) -> nn.Sequential:
@@ -55,15 +64,21 @@ def stepper(case: Case, variant: str) -> Callable[[torch.Tensor, torch.Tensor], 
     loss = nn.CrossEntropyLoss() if case.classes else nn.MSELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
+    cast = (
+        partial(torch.autocast, "cpu", torch.bfloat16) if case.dtype == "bfloat16" else contextlib.nullcontext
+    )
+
     def step(X: torch.Tensor, y: torch.Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
-        loss(model(X), y).backward()
+        with cast():
+            value = loss(model(X), y)
+        value.backward()
         optimizer.step()
 
     return step
 
 
-def train(case: Case, variant: str) -> Run:
+def train(case: Case, variant: str) -> Callable[[], None]:
     X, y = tensors_of(case, *data.rows(case))
     step = stepper(case, variant)
 
@@ -73,10 +88,10 @@ def train(case: Case, variant: str) -> Run:
         for X_batch, y_batch in zip(X[order].split(case.batch), y[order].split(case.batch), strict=True):
             step(X_batch, y_batch)
 
-    return best(epoch)
+    return epoch
 
 
-def loop(case: Case, variant: str) -> Run:
+def loop(case: Case, variant: str) -> Callable[[], None]:
     batches = [tensors_of(case, X, y) for X, y in data.batches(case)]
     step = stepper(case, variant)
 
@@ -84,7 +99,7 @@ def loop(case: Case, variant: str) -> Run:
         for X, y in batches:
             step(X, y)
 
-    return best(epoch)
+    return epoch
 
 
 def optimize(case: Case, variant: str) -> Run:
