@@ -312,6 +312,16 @@ class TestSafetensors:
         with pytest.raises(ValueError, match="file is damaged: its checksum"):
             load_safetensors(path, trained())
 
+    def test_a_file_of_ours_whose_two_keys_are_damaged_is_no_foreign_one(self, tmp_path):
+        path = tmp_path / "file"
+        save_safetensors(trained(), path)
+        content = path.read_bytes().replace(b'"schuss":', b'"sciuss":').replace(b"schuss.sha256", b"schuss.sha257")
+        damaged = bytearray(content)
+        damaged[-1] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="file is damaged: its checksum"):
+            load_safetensors(path, trained())
+
     def test_a_file_without_a_checksum_is_read_and_one_that_contradicts_itself_is_not(self, tmp_path):
         from safetensors.numpy import save_file
 

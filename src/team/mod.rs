@@ -64,7 +64,7 @@ impl Worker<'_> {
     pub fn meet(&mut self) {
         self.generation += 1;
         if self.count > 1 {
-            self.barrier.wait(self.generation);
+            self.barrier.wait(self.index, self.generation);
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn workers_meet_and_see_what_others_wrote() {
-        for count in [1, 2, 3, 8] {
+        for count in [1, 2, 3, 8, 9, 13, 16] {
             let mut numbers = vec![0u64; count];
             let shared = Shared::new(&mut numbers);
             let wrong = AtomicU64::new(0);

@@ -126,12 +126,17 @@ def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         raise ValueError(f"{describe(path)} is damaged, or no file of safetensors: {error}") from error
     if version > _VERSION:
         raise ValueError(f"{describe(path)} was written by a newer schuss, as version {version}")
-    is_foreign = KEY not in metadata and known is None
+    is_foreign = KEY not in metadata and known is None and not _tells_of_layers(metadata)
     # Files without a checksum have nothing else in their metadata; a damaged key is another key.
     is_old = version == 1 and metadata.keys() <= {"format", KEY}
     if not is_foreign and not is_old and known != _checksum(about, state):
         raise ValueError(f"{describe(path)} is damaged: its checksum is not that of its content")
     return state, about
+
+
+def _tells_of_layers(metadata: Mapping[str, str]) -> bool:
+    """Whether some of it reads like ours, though both of our keys are damaged."""
+    return any('"layers"' in value or '"activation"' in value for value in metadata.values())
 
 
 def _checksum(about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -1,10 +1,6 @@
 //! How a product is cut into blocks: what is used again lies close to the core.
 
-use super::narrow::NARROW;
-use super::operand::Operand;
-use crate::buffer::Buffer;
 use crate::caches::Caches;
-use crate::error::Result;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Vector};
 
@@ -15,16 +11,22 @@ pub const MAX_TILE_ROWS: usize = 12;
 /// The most bytes that a tile of any instruction set has, across.
 pub const MAX_TILE_BYTES: usize = 128;
 
+/// With at most this many columns in `b` (and plain rows in `a`), a lane per column would leave most lanes idle. There, an
+/// element is the sum of [`CHAINS`] interleaved chains instead, for every number of rows.
+pub const NARROW: usize = 4;
+/// The interleaved chains of a narrow product: term p belongs to chain p mod 16.
+pub const CHAINS: usize = 16;
+
 /// The fewest and the most inner indices of a full block.
-const MIN_DEPTH: usize = 128;
-const MAX_DEPTH: usize = 512;
+pub const MIN_DEPTH: usize = 128;
+pub const MAX_DEPTH: usize = 512;
 /// The fewest rows of a full block.
-const MIN_ROWS: usize = 4 * MAX_TILE_ROWS;
+pub const MIN_ROWS: usize = 4 * MAX_TILE_ROWS;
 
 /// From so many rows on `b` is packed: each of its numbers is then used often enough.
 const PACKED_B_ROWS: usize = 24;
 /// From so many columns on `a` is packed.
-const PACKED_A_COLS: usize = 128;
+pub const PACKED_A_COLS: usize = 128;
 
 /// The blocks of one product, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +42,13 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// For a product of these sizes.
-    pub fn of<T: Scalar, I: Isa>((rows, depth, cols): (usize, usize, usize), a: Operand<T>) -> Self {
+    /// For a product of these sizes, whose first operand has its rows side by side or not.
+    pub fn of<T: Scalar, I: Isa>((rows, depth, cols): (usize, usize, usize), a_by_rows: bool) -> Self {
         let panel = WIDE * T::Vector::<I>::LANES;
         // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second.
         let deep = (Caches::here().first * 5 / 8 / (panel * size_of::<T>())).clamp(MIN_DEPTH, MAX_DEPTH) / 8 * 8;
         // Rows that lie in the caches are read where they are; the rows of a transposed one are pages apart.
-        let large = !a.by_rows() || rows * depth * size_of::<T>() >= Caches::here().second / 8;
+        let large = !a_by_rows || rows * depth * size_of::<T>() >= Caches::here().second / 8;
         let packs_a = large && cols >= PACKED_A_COLS && rows >= MAX_TILE_ROWS;
         Blocks {
             rows: if packs_a { even(rows, most_rows::<T>(deep)).next_multiple_of(MAX_TILE_ROWS) } else { rows.max(1) },
@@ -58,50 +60,11 @@ impl Blocks {
 }
 
 /// The most rows of a block of `a` of that depth: it takes a quarter of the second-level cache.
-fn most_rows<T>(depth: usize) -> usize {
+pub fn most_rows<T>(depth: usize) -> usize {
     (Caches::here().second / 4 / (depth * size_of::<T>()) / MAX_TILE_ROWS * MAX_TILE_ROWS).max(MIN_ROWS)
 }
 
 /// The length of parts of at most `most` that are all about as long.
 fn even(len: usize, most: usize) -> usize {
     len.div_ceil(len.div_ceil(most).max(1)).max(1)
-}
-
-/// The largest sizes of the products that a scratch is for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sizes {
-    /// Rows of the output.
-    pub rows: usize,
-    /// Inner indices.
-    pub depth: usize,
-    /// Columns of the output.
-    pub cols: usize,
-}
-
-/// A worker's own memory for what is packed.
-pub struct Scratch<T> {
-    /// A block of `a`.
-    pub(super) block: Buffer<T>,
-    /// Panels of `b`.
-    pub(super) panels: Buffer<T>,
-}
-
-impl<T: Scalar> Scratch<T> {
-    /// Enough for products of at most these sizes, at every level of instructions.
-    pub fn new(Sizes { rows, depth, cols }: Sizes) -> Result<Self> {
-        let (size, deep) = (size_of::<T>(), depth.min(MAX_DEPTH));
-        let panel = MAX_TILE_BYTES / size;
-        let panels =
-            if rows > MIN_ROWS { cols.next_multiple_of(panel) } else { panel.min(cols.next_multiple_of(panel)) };
-        let narrow = depth.saturating_mul(NARROW);
-        let block = match rows >= MAX_TILE_ROWS && cols >= PACKED_A_COLS {
-            true => rows.next_multiple_of(MAX_TILE_ROWS).min(most_rows::<T>(MIN_DEPTH)).saturating_mul(deep),
-            false => 0,
-        };
-        let what = "a product of matrices";
-        Ok(Scratch {
-            block: Buffer::zeroed(block, what)?,
-            panels: Buffer::zeroed(panels.saturating_mul(deep).saturating_add(panel).max(narrow), what)?,
-        })
-    }
 }

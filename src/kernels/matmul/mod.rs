@@ -13,12 +13,13 @@ mod narrow;
 mod operand;
 mod pack;
 mod product;
+mod scratch;
 #[cfg(test)]
 pub(super) mod tests;
 mod tiled;
 mod tiles;
 
-pub use blocks::{Scratch, Sizes};
+pub use blocks::{CHAINS, NARROW};
 pub(super) use narrow::add_in_pairs;
-pub use narrow::{CHAINS, NARROW};
 pub use product::{Init, matmul, matmul_unless};
+pub use scratch::{Scratch, Sizes};

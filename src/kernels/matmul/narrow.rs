@@ -1,16 +1,11 @@
 //! Products with few columns: dot products of interleaved chains.
 
+use super::blocks::CHAINS;
 use super::operand::{Start, Task};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, Vector};
 
-/// With at most this many columns in `b` (and plain rows in `a`), a lane per column would leave most lanes idle. There, an
-/// element is the sum of [`CHAINS`] interleaved chains instead, for every number of rows.
-pub const NARROW: usize = 4;
-/// The interleaved chains of a narrow product: term p belongs to chain p mod 16.
-pub const CHAINS: usize = 16;
-
-/// The product with at most [`NARROW`] columns: dot products of rows of `a` with the columns of `b`.
+/// The product with at most [`NARROW`](super::NARROW) columns: dot products of rows of `a` with the columns of `b`.
 pub struct Dots<'a, T>(pub Task<'a, T>);
 
 impl<T: Scalar> Kernel for Dots<'_, T> {

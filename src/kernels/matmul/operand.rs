@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::blocks::Scratch;
+use super::scratch::Scratch;
 use crate::interrupt::Lookout;
 
 /// Element (i, j) is at `ptr + i * row + j * col`; one of the two strides is 1.

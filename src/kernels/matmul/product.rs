@@ -2,9 +2,10 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::blocks::Scratch;
-use super::narrow::{CHAINS, Dots, NARROW};
+use super::blocks::{CHAINS, NARROW};
+use super::narrow::Dots;
 use super::operand::{Operand, Output, Start, Task};
+use super::scratch::Scratch;
 use super::tiled::Tiled;
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;

@@ -39,7 +39,7 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Task { rows, cols, depth, a, .. } = self.0;
-        let blocks = Blocks::of::<T, I>((rows, depth, cols), a);
+        let blocks = Blocks::of::<T, I>((rows, depth, cols), a.by_rows());
         let mut first = 0;
         // Once through even where there is nothing to add, so that the output is set.
         loop {

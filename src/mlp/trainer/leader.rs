@@ -118,9 +118,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
         }
     }
 
-    /// A step that the workers cannot make together, with the gradient that they have computed; tensors of these sizes.
-    /// False where it was not made.
-    pub fn step_alone(&mut self, table: &Tensors, (params, grads): (&mut [T], &[T])) -> bool {
+    /// A step that the workers cannot make together, with the gradient that they have computed, on up to so many threads; the
+    /// workers sleep meanwhile. False where it was not made.
+    pub fn step_alone(&mut self, table: &Tensors, (params, grads): (&mut [T], &[T]), threads: usize) -> bool {
         let (mut params, mut grads) = (params, grads);
         let tensors = table.sizes().into_iter().map(|len| {
             let (of_params, of_grads);
@@ -131,7 +131,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
         let names = |tensor: usize| table.get(tensor).name.clone();
         let tensors = Slices::new(tensors).named(&names);
         let lr = self.optimizer.lr(0);
-        let made = lr.and_then(|lr| driver::step(self.optimizer, tensors, 1).map(|skipped| (lr, !skipped)));
+        let made = lr.and_then(|lr| driver::step(self.optimizer, tensors, threads).map(|skipped| (lr, !skipped)));
         match made {
             Ok((lr, true)) => {
                 self.position.lr = lr;

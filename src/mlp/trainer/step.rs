@@ -243,7 +243,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         if !self.policy.one_pass {
             if let Some(leader) = leader {
                 // SAFETY: the other workers wait for the meeting that ends the step.
-                let made = leader.step_alone(&self.network.tensors, unsafe { self.parameters.all_mut(worker) });
+                let made =
+                    leader.step_alone(&self.network.tensors, unsafe { self.parameters.all_mut(worker) }, worker.count);
                 if made {
                     leader.finish_step(self.end_of(context), Largest::Bound(largest));
                 }
