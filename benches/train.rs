@@ -1,6 +1,6 @@
 //! Microseconds per training step of the networks of `benches/bench.py`, without Python: for work on the engine.
 //!
-//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--float64] [--sparse share]`
+//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--cuts columns] [--float64] [--sparse share]`
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,6 +9,7 @@ use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
+use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
 use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
 use schuss::mlp::{Architecture, Network, random};
@@ -58,6 +59,7 @@ fn compressed<T: Scalar>(x: &Array2<T>) -> (Vec<T>, Vec<i32>, Vec<i64>) {
 /// How to run the networks.
 struct How {
     threads: Option<usize>,
+    cuts: Cuts,
     /// The share of inputs that are not zero, where they are stored as a sparse matrix.
     share: Option<f64>,
 }
@@ -99,6 +101,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         shuffle: true,
         seed: 0,
         threads: how.threads,
+        cuts: how.cuts,
         target_loss: None,
         rest: None,
         tells: false,
@@ -117,6 +120,13 @@ fn main() {
     let after = |name: &str| words.iter().position(|word| word == name).map(|i| words[i + 1].as_str());
     let how = How {
         threads: after("--threads").map(|n| n.parse().expect("a number")),
+        cuts: match after("--cuts").unwrap_or("cheapest") {
+            "cheapest" => Cuts::Cheapest,
+            "rows" => Cuts::Rows,
+            "columns" => Cuts::Columns,
+            "both" => Cuts::Both,
+            other => panic!("--cuts: cheapest, rows, columns or both, not {other}"),
+        },
         share: after("--sparse").map(|share| share.parse().expect("a number")),
     };
     let double = words.iter().any(|word| word == "--float64");

@@ -7,6 +7,7 @@ use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
+use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
 use schuss::mlp::stages::NormKind;
 use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
@@ -72,6 +73,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
         shuffle: true,
         seed: 0,
         threads: Some(threads),
+        cuts: Cuts::default(),
         target_loss: None,
         rest: None,
         tells: true,

@@ -3,11 +3,13 @@
 pub mod agreement;
 mod architecture;
 pub mod claims;
+pub mod cuts;
 pub mod data;
 pub mod figures;
 pub mod memory;
 pub mod network;
 pub mod objective;
+pub mod phases;
 pub mod plan;
 pub mod predict;
 pub mod random;

@@ -2,10 +2,12 @@
 
 use super::agreement::Agreement;
 use super::claims::{AllRows, Gradient, MyRows, Share};
+use super::cuts::{Cuts, GRAIN};
 use super::data::Data;
 use super::figures::Figures;
 use super::memory::Workspace;
 use super::network::Network;
+use super::phases::{Phase, Work, phases};
 use super::plan::Plan;
 use super::stages::{Pass, Sink};
 use super::tensors::{Piece, Tile};
@@ -109,21 +111,39 @@ impl<T: Scalar> Kernel for AddPenalty<'_, T> {
     }
 }
 
-/// Rows of a batch forward, their losses, and back as far as the stage of that number. The gradient is that of the sum of
-/// their losses times `scale`. False where a loss is not finite.
-pub fn forward_and_backward<T: Scalar>(
+/// Where a batch comes from: the data, and which of its rows; and what multiplies the sum of its weighted losses.
+#[derive(Clone, Copy)]
+pub struct Source<'o, 'd, T> {
+    /// All of it.
+    pub data: &'o Data<'d, T>,
+    /// The rows of the batch.
+    pub order: &'o [u32],
+    /// See [`scale`].
+    pub scale: f64,
+}
+
+/// One worker's share of a phase. False where a loss is not finite.
+pub fn work<T: Scalar>(
     network: &Network,
+    phase: &Phase,
     pass: &mut Pass<'_, T>,
     rows: &mut MyRows<'_, '_, T>,
-    scale: f64,
-    first_stage: usize,
+    source: Source<'_, '_, T>,
 ) -> bool {
     let Plan { stages, matrices, .. } = &network.training;
-    stages.iter().for_each(|stage| stage.forward(pass, rows));
-    let (z, given) = rows.for_loss(matrices.logits, network.output_weights.as_deref());
-    network.loss.gradient(z, T::from_f64(scale), given);
-    let finite = rows.losses().iter().all(|loss| loss.is_finite());
-    stages.iter().skip(first_stage + 1).rev().for_each(|stage| stage.backward(pass, rows));
+    let mut finite = true;
+    for work in &phase.work {
+        match *work {
+            Work::Gather => rows.gather(source.data, source.order),
+            Work::Forward(stage) => stages[stage].forward(pass, rows),
+            Work::Loss => {
+                let (z, given) = rows.for_loss(matrices.logits, network.output_weights.as_deref());
+                network.loss.gradient(z, T::from_f64(source.scale), given);
+                finite &= rows.losses().iter().all(|loss| loss.is_finite());
+            }
+            Work::Back(stage) => stages[stage].backward(pass, rows),
+        }
+    }
     finite
 }
 
@@ -202,9 +222,6 @@ pub fn workers_at_most(network: &Network, rows: usize, threads: usize) -> usize 
     threads.min(most_threads()).min(pieces).max(1)
 }
 
-/// Rows of a batch that go to one worker together: multiples of the height of a product's tiles.
-pub const GRAIN: usize = 4;
-
 /// How the gradient of an objective is computed.
 #[derive(Clone, Default)]
 pub struct GradientOptions {
@@ -212,6 +229,8 @@ pub struct GradientOptions {
     pub noise: Option<u64>,
     /// Workers; None for what the work deserves.
     pub threads: Option<usize>,
+    /// How layers are shared out among them.
+    pub cuts: Cuts,
     /// Ends it early: value and gradient are then of no use.
     pub interrupt: Interrupt,
 }
@@ -239,22 +258,31 @@ pub fn value_and_grads<T: Scalar>(
     let (shared, total) = (Gradient::new(grads, &mut sums), Figures::zeros(1)?);
     let long = network.step_flops(data.len()) >= LONG;
     let agreement = Agreement::new(how.interrupt);
+    let sparse = data.x.sparse().is_some();
     team::run(workers, |worker| {
+        // The team may be smaller than was asked for.
+        let phases = phases(network, how.cuts, (data.len().min(rows_held), worker.count), 0, sparse);
         let lookout = agreement.interrupt().lookout(worker.index == 0);
         let tensors = &network.tensors;
         let mut scratch = scratches[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
         let share = Share::new(tensors, tensors.share(worker.index, worker.count, |_| true));
         for start in (0..data.len()).step_by(rows_held) {
             let held = start..data.len().min(start + rows_held);
-            // SAFETY: the shares of the workers are disjoint rows.
-            let mut rows = unsafe { batch.my_rows(worker, worker.share(held.len(), GRAIN)) };
-            rows.gather(data, &order[held.clone()]);
-            let (noise, lookout) = (how.noise, &lookout);
-            let mut pass = Pass { tensors, params, noise, first_row: start, scratch: &mut scratch, lookout };
-            forward_and_backward(network, &mut pass, &mut rows, scale, 0);
-            if agreement.meet(worker, long) {
-                return;
+            let source = Source { data, order: &order[held.clone()], scale };
+            for phase in &phases {
+                // SAFETY: the shares of the workers are disjoint, and a phase reads no more than it writes or others have written
+                // before the last meeting.
+                let rows = unsafe { batch.my_share(worker, held.len(), phase.cut) };
+                if let Some(mut rows) = rows {
+                    let (noise, lookout) = (how.noise, &lookout);
+                    let mut pass = Pass { tensors, params, noise, first_row: start, scratch: &mut scratch, lookout };
+                    work(network, phase, &mut pass, &mut rows, source);
+                }
+                if agreement.meet(worker, long) {
+                    return;
+                }
             }
+            let lookout = &lookout;
             // SAFETY: nobody writes to the batch before the next meeting, and the shares of the workers are disjoint.
             let (rows, mut mine) = unsafe { (batch.all_rows(worker, held.len()), shared.mine(worker, &share)) };
             if worker.index == 0 {

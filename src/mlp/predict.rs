@@ -12,13 +12,15 @@ use crate::cores::{cores, most_threads};
 use crate::error::Result;
 use crate::interrupt::{Interrupt, Lookout};
 use crate::kernels::loss::LossRows;
-use crate::kernels::matmul::Scratch;
+use crate::kernels::matmul::{MAX_TILE_ROWS, Scratch};
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::share::share;
 
-/// Rows that pass through the layers together: the activations of a block stay in cache.
-const BLOCK_ROWS: usize = 96;
+/// The fewest and the most rows that pass through the layers together.
+const BLOCK_ROWS: Range<usize> = 96..384;
+/// Numbers of the widest activations of a block: they stay in the second-level cache.
+const BLOCK_NUMBERS: usize = 192 * 1024;
 /// Rows that go to one worker together.
 pub const GRAIN: usize = 8;
 /// Floating-point operations that pay for waking one more worker.
@@ -30,13 +32,16 @@ const FLOPS_PER_PART: f64 = 1e8;
 pub struct Memory<T> {
     batch: Workspace<T>,
     scratch: Scratch<T>,
+    row_loss: Vec<f64>,
 }
 
 impl<T: Scalar> Memory<T> {
     /// For blocks of up to `rows` rows.
     pub fn new(network: &Network, rows: usize) -> Result<Self> {
-        let batch = Workspace::for_prediction(&network.prediction.matrices, rows.min(BLOCK_ROWS))?;
-        Ok(Memory { batch, scratch: Scratch::new(network.forward_sizes(rows.min(BLOCK_ROWS)))? })
+        let rows = rows.min(block_rows(network));
+        let batch = Workspace::for_prediction(&network.prediction.matrices, rows)?;
+        let row_loss = filled(0.0, rows, "the losses of the rows")?;
+        Ok(Memory { batch, scratch: Scratch::new(network.forward_sizes(rows))?, row_loss })
     }
 }
 
@@ -46,7 +51,7 @@ pub struct Predictor<'a, T> {
     batch: Batch<'a, T>,
     rows: usize,
     scratch: &'a mut Scratch<T>,
-    row_loss: [f64; BLOCK_ROWS],
+    row_loss: &'a mut [f64],
     lookout: Lookout,
 }
 
@@ -58,7 +63,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
             rows: memory.batch.rows().max(1),
             batch: memory.batch.share_alone(&network.prediction.matrices),
             scratch: &mut memory.scratch,
-            row_loss: [0.0; BLOCK_ROWS],
+            row_loss: &mut memory.row_loss,
             lookout,
         }
     }
@@ -122,6 +127,14 @@ impl<'a, T: Scalar> Predictor<'a, T> {
     }
 }
 
+/// Rows that pass through the layers together: enough to pay for going through all weights, as far as activations stay in cache.
+fn block_rows(network: &Network) -> usize {
+    let hidden = &network.prediction.matrices.all[1..];
+    let widest = hidden.iter().map(|matrix| matrix.cols).max().unwrap_or(1);
+    let rows = BLOCK_NUMBERS / widest;
+    rows.clamp(BLOCK_ROWS.start, BLOCK_ROWS.end) / MAX_TILE_ROWS * MAX_TILE_ROWS
+}
+
 /// How many workers some rows deserve.
 fn workers(network: &Network, rows: usize, threads: Option<usize>) -> usize {
     let flops = network.step_flops(rows) / 3.0;
@@ -150,9 +163,10 @@ fn parts<'o, T>(
 ) -> Vec<Part<'o, T>> {
     assert_eq!(out.len(), rows * width);
     let per_worker = (network.step_flops(rows) / 3.0 / FLOPS_PER_PART / workers as f64).ceil().max(1.0);
-    let count = if workers == 1 { 1 } else { workers * (per_worker as usize).min(rows.div_ceil(BLOCK_ROWS)) };
+    let block = block_rows(network);
+    let count = if workers == 1 { 1 } else { workers * (per_worker as usize).min(rows.div_ceil(block)) };
     let part = |index| {
-        let rows = share(index, count, rows, if count == workers { GRAIN } else { BLOCK_ROWS });
+        let rows = share(index, count, rows, if count == workers { GRAIN } else { block });
         let part;
         (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
         (rows, part)

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::claims::{Gradient, Parameters, Share};
+use super::cuts::Cuts;
 use super::data::{Data, Inputs, Weights};
 use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
@@ -61,7 +62,7 @@ fn trained<T: Scalar>(
     rows: usize,
     batch: usize,
     config: &Config,
-    threads: usize,
+    (threads, cuts): (usize, Cuts),
     sparse: bool,
 ) -> (Vec<T>, Vec<f64>) {
     let (inputs, outputs) = (network.inputs(), network.outputs());
@@ -86,6 +87,7 @@ fn trained<T: Scalar>(
         shuffle: true,
         seed: 5,
         threads: Some(threads),
+        cuts,
         target_loss: None,
         rest: None,
         tells: true,
@@ -97,13 +99,22 @@ fn trained<T: Scalar>(
 }
 
 fn check<T: Scalar>(network: &Network, rows: usize, batch: usize, config: &Config) {
-    let (params, losses) = trained::<T>(network, rows, batch, config, 1, false);
+    let (params, losses) = trained::<T>(network, rows, batch, config, (1, Cuts::Rows), false);
     assert!(params.iter().all(|p| p.is_finite()));
-    for threads in [2, 3, 4, 8] {
+    for how in [
+        (2, Cuts::Rows),
+        (2, Cuts::Columns),
+        (3, Cuts::Cheapest),
+        (3, Cuts::Columns),
+        (4, Cuts::Both),
+        (8, Cuts::Rows),
+        (8, Cuts::Both),
+        (16, Cuts::Both),
+    ] {
         for sparse in [false, true] {
-            let other = trained::<T>(network, rows, batch, config, threads, sparse);
+            let other = trained::<T>(network, rows, batch, config, how, sparse);
             let tensors: Vec<_> = network.tensors.iter().map(|tensor| (tensor.rows, tensor.cols)).collect();
-            assert!(other.0 == params && other.1 == losses, "{tensors:?} on {threads} threads, sparse: {sparse}");
+            assert!(other.0 == params && other.1 == losses, "{tensors:?} on {how:?}, sparse: {sparse}");
         }
     }
 }
@@ -137,6 +148,33 @@ fn the_gradient_is_that_of_finite_differences_through_norm_dropout_and_penalty()
             let mut described = described(&[4, 9, 6, 3], activation, "cross_entropy");
             (described.norm, described.l2, described.dropout) = (norm, 0.1, vec![0.25, 0.5]);
             check_gradient(&Network::new(&described));
+        }
+    }
+}
+
+#[test]
+fn the_gradient_has_the_same_bits_for_every_cut() {
+    let _level = hold_level();
+    for norm in [None, Some(NormKind::Rms)] {
+        let mut described = described(&[40, 100, 70, 3], Activation::Silu, "cross_entropy");
+        (described.norm, described.dropout) = (norm, vec![0.25, 0.5]);
+        let network = Network::new(&described);
+        let x = Array2::from_shape_vec((50, 40), numbers::<f32>(2000, 1)).unwrap();
+        let classes: Vec<u32> = (0..50).map(|i| i % 3).collect();
+        let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Classes(&classes), weights: None };
+        let params = numbers::<f32>(network.tensors.len(), 2);
+        let grads = |threads, cuts| {
+            let mut workspace = network.workspace(50, false).unwrap();
+            let mut grads = vec![0.0; params.len()];
+            let how = GradientOptions { noise: Some(3), threads: Some(threads), cuts, ..GradientOptions::default() };
+            let value = value_and_grads(&network, &params, &data, how, &mut workspace, &mut grads).unwrap();
+            (value, grads)
+        };
+        let expected = grads(1, Cuts::Rows);
+        for threads in [2, 3, 4, 6, 16] {
+            for cuts in [Cuts::Rows, Cuts::Columns, Cuts::Both, Cuts::Cheapest] {
+                assert!(grads(threads, cuts) == expected, "{norm:?} {threads} {cuts:?}");
+            }
         }
     }
 }
@@ -379,6 +417,7 @@ fn brief_options() -> Options {
         shuffle: true,
         seed: 0,
         threads: Some(3),
+        cuts: Cuts::default(),
         target_loss: None,
         rest: None,
         tells: true,
@@ -407,7 +446,7 @@ fn a_claim_refuses_what_it_does_not_cover() {
     assert_eq!([beyond, outside], ["not this worker's"; 2]);
     let mut memory = Workspace::<f32>::for_prediction(&network.prediction.matrices, 4).unwrap();
     let batch = memory.share_alone(&network.prediction.matrices);
-    let shared = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.first());
+    let shared = refused(&|worker| unsafe { batch.my_rows(worker, 0..2) }.range().len());
     assert_eq!(shared, "matrices that share memory are for one worker");
     let (x, y) = (Array2::<f32>::zeros((4, 6)), vec![0.0f32; 16]);
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };

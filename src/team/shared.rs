@@ -32,6 +32,14 @@ impl<'a, T> Shared<'a, T> {
         self.len == 0
     }
 
+    /// Where a part lies.
+    #[inline(always)]
+    pub fn part(&self, part: Range<usize>) -> *mut T {
+        assert!(part.start <= part.end && part.end <= self.len);
+        // SAFETY: the part lies in the slice.
+        unsafe { self.ptr.add(part.start) }
+    }
+
     /// A part to read.
     ///
     /// # Safety

@@ -19,7 +19,7 @@ pub(super) mod tests;
 mod tiled;
 mod tiles;
 
-pub use blocks::{CHAINS, NARROW};
+pub use blocks::{CHAINS, MAX_TILE_ROWS, NARROW};
 pub(super) use narrow::add_in_pairs;
 pub use product::{Init, matmul, matmul_unless};
 pub use scratch::{Scratch, Sizes};

@@ -25,7 +25,7 @@ pub unsafe fn pack_panel<T: Scalar, I: Isa>(
                 std::slice::from_raw_parts_mut(to, count * padded).fill(T::ZERO);
             }
             transpose::<T, I>(from, b.col, (width, count), to, padded);
-        } else if width == padded {
+        } else if width == padded && padded >= lanes {
             for p in 0..count {
                 for n in 0..padded / lanes {
                     T::Vector::<I>::load(from.add(p * b.row + n * lanes)).store(to.add(p * padded + n * lanes));

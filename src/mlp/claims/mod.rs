@@ -6,7 +6,7 @@
 //!
 //! | claim | a worker may | contradicts |
 //! |---|---|---|
-//! | [`MyRows`] | read and write some rows of the batch | any other claim on these rows |
+//! | [`MyRows`] | read some rows of the batch, write to them or to some of their columns | any other claim on these rows, but on other columns |
 //! | [`AllRows`] | read all rows of the batch | `MyRows` |
 //! | [`MyGradient`] | read and write its share of the gradient | any other claim on that share |
 //! | [`MyTensors`] | read and write its share of parameters, gradient and state | any other claim on that share |

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
+use super::super::cuts::{Cut, GRAIN, group_of_columns};
 use super::super::data::{Data, Inputs, Weights};
 use super::super::memory::{Batch, Matrix};
 use super::super::slots::{INPUTS, Slot};
 use super::vouched::Vouched;
 use crate::kernels::loss::{LossRows, Targets};
 use crate::scalar::Scalar;
+use crate::share::share;
 use crate::team::{Shared, Worker};
 
 impl<'a, T: Scalar> Batch<'a, T> {
@@ -23,7 +25,25 @@ impl<'a, T: Scalar> Batch<'a, T> {
     #[inline]
     pub unsafe fn my_rows<'b>(&'b self, _until_meeting: &'b Worker<'_>, rows: Range<usize>) -> MyRows<'b, 'a, T> {
         assert!(self.separate, "matrices that share memory are for one worker");
-        MyRows { batch: self, rows, inputs: None, vouched: Vouched::by_caller() }
+        MyRows { batch: self, rows, columns: WHOLE, inputs: None, vouched: Vouched::by_caller() }
+    }
+
+    /// This worker's share of the first `held` rows, by a cut: its rows, and of them the columns that it may write to; it may
+    /// read all columns. None where nothing is left for it.
+    ///
+    /// # Safety
+    /// Until the team meets next all claims on these rows are of the same cut; and a matrix that one of them writes to is
+    /// read by the others in their own columns only.
+    ///
+    /// # Panics
+    /// As for [`Self::my_rows`].
+    #[inline]
+    pub unsafe fn my_share<'b>(&'b self, worker: &'b Worker<'_>, held: usize, cut: Cut) -> Option<MyRows<'b, 'a, T>> {
+        assert!(cut.rows * cut.cols <= worker.count, "a share for each worker");
+        let (row, group) = cut.place(worker.index)?;
+        // SAFETY: the caller's promise.
+        let rows = unsafe { self.my_rows(worker, share(row, cut.rows, held, GRAIN)) };
+        Some(MyRows { columns: Columns { group, groups: cut.cols }, ..rows })
     }
 
     /// The first `rows` rows, to read.
@@ -38,7 +58,8 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// The first rows of a batch that nobody else knows, whose inputs lie elsewhere.
     #[inline]
     pub fn alone<'b>(&'b mut self, inputs: Inputs<'b, T>) -> MyRows<'b, 'a, T> {
-        MyRows { batch: self, rows: 0..inputs.nrows(), inputs: Some(inputs), vouched: Vouched::by_caller() }
+        let rows = 0..inputs.nrows();
+        MyRows { batch: self, rows, columns: WHOLE, inputs: Some(inputs), vouched: Vouched::by_caller() }
     }
 
     /// Where rows of a matrix lie, with their padding.
@@ -64,19 +85,40 @@ impl<'a, T: Scalar> Batch<'a, T> {
         unsafe { ArrayView2::from_shape_ptr(shape, flat.as_ptr().add(cols.start)) }
     }
 
+    /// Some columns of some rows of a matrix, to write to.
     #[inline(always)]
-    fn view_mut<'b>(&self, slot: Slot, flat: &'b mut [T]) -> ArrayViewMut2<'b, T> {
-        let Matrix { cols, stride, .. } = self.matrices[slot];
-        let shape = (flat.len() / stride, cols).strides((stride, 1));
-        // SAFETY: so many rows of `stride` numbers are in the slice, which is borrowed mutably.
-        unsafe { ArrayViewMut2::from_shape_ptr(shape, flat.as_mut_ptr()) }
+    fn view_mut<'b>(
+        &self,
+        slot: Slot,
+        (rows, cols): (Range<usize>, Range<usize>),
+        vouched: Vouched,
+    ) -> ArrayViewMut2<'b, T>
+    where
+        'a: 'b,
+    {
+        let Matrix { data, cols: all, stride, .. } = self.matrices[slot];
+        assert!(cols.start <= cols.end && cols.end <= all);
+        vouched.tile(data, (rows, stride), cols)
     }
 }
 
-/// Some rows of the batch, for one worker alone.
+/// One group of several into which the columns of each matrix are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Columns {
+    /// Its number.
+    group: usize,
+    /// How many there are.
+    groups: usize,
+}
+
+/// All columns.
+const WHOLE: Columns = Columns { group: 0, groups: 1 };
+
+/// Some rows of the batch, or some of their columns, for one worker alone.
 pub struct MyRows<'b, 'a, T> {
     batch: &'b Batch<'a, T>,
     rows: Range<usize>,
+    columns: Columns,
     /// The inputs of these rows, where they are not in the batch.
     inputs: Option<Inputs<'b, T>>,
     vouched: Vouched,
@@ -89,35 +131,79 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
         self.batch.matrices[slot].cols
     }
 
+    /// Those columns of a matrix that are this worker's.
+    #[inline]
+    pub fn my_cols(&self, slot: Slot) -> Range<usize> {
+        let Columns { group, groups } = self.columns;
+        group_of_columns(group, groups, self.cols(slot))
+    }
+
+    /// Rows and places of a matrix of whole rows.
+    #[inline(always)]
+    fn whole(&self, slot: Slot) -> (Shared<'a, T>, Range<usize>) {
+        assert!(self.columns == WHOLE, "some columns only");
+        self.batch.place(slot, &self.rows)
+    }
+
     /// Numbers from one row of a matrix to the next.
     #[inline]
     pub fn stride(&self, slot: Slot) -> usize {
         self.batch.matrices[slot].stride
     }
 
-    /// The number of the first row in the batch.
+    /// Their numbers in the batch.
     #[inline]
-    pub fn first(&self) -> usize {
-        self.rows.start
+    pub fn range(&self) -> Range<usize> {
+        self.rows.clone()
     }
 
     /// The rows of a matrix with their padding.
     #[inline]
     pub fn flat(&self, slot: Slot) -> &[T] {
-        let (data, range) = self.batch.place(slot, &self.rows);
+        let (data, range) = self.whole(slot);
         self.vouched.read(data, range)
     }
 
     /// The same to write to.
     #[inline]
     pub fn flat_mut(&mut self, slot: Slot) -> &mut [T] {
-        let (data, range) = self.batch.place(slot, &self.rows);
+        let (data, range) = self.whole(slot);
         self.vouched.write(data, range)
     }
 
     /// The rows of several matrices, none of which share memory.
     #[inline]
     pub fn several_mut<const N: usize>(&mut self, slots: [Slot; N]) -> [&mut [T]; N] {
+        self.check_apart(slots);
+        slots.map(|slot| {
+            let (data, range) = self.whole(slot);
+            self.vouched.write(data, range)
+        })
+    }
+
+    /// Calls `work` with runs of several matrices of the same width, none of which share memory, and the place of their first
+    /// numbers: with all rows and their padding at once, or row by row where only some columns are this worker's.
+    #[inline]
+    pub fn runs_mut<const N: usize>(&mut self, slots: [Slot; N], mut work: impl FnMut(usize, [&mut [T]; N])) {
+        if self.columns == WHOLE {
+            let first = self.rows.start * self.stride(slots[0]);
+            return work(first, self.several_mut(slots));
+        }
+        self.check_apart(slots);
+        let cols = self.my_cols(slots[0]);
+        for row in self.rows.clone() {
+            let runs = slots.map(|slot| {
+                let Matrix { data, cols: all, stride, .. } = self.batch.matrices[slot];
+                assert_eq!(all, self.cols(slots[0]), "matrices of one width");
+                self.vouched.write(data, row * stride + cols.start..row * stride + cols.end)
+            });
+            work(row * self.stride(slots[0]) + cols.start, runs);
+        }
+    }
+
+    /// Refuses matrices that share memory.
+    #[inline(always)]
+    fn check_apart<const N: usize>(&self, slots: [Slot; N]) {
         for (i, &slot) in slots.iter().enumerate() {
             let buffer = self.batch.matrices[slot].buffer;
             assert!(
@@ -125,20 +211,16 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
                 "matrices that overlap"
             );
         }
-        slots.map(|slot| {
-            let (data, range) = self.batch.place(slot, &self.rows);
-            self.vouched.write(data, range)
-        })
     }
 
-    /// One matrix to read and another one to write.
+    /// One matrix to read, all columns, and another one to write, this worker's columns.
     #[inline]
     pub fn pair(&mut self, from: Slot, to: Slot) -> (ArrayView2<'_, T>, ArrayViewMut2<'_, T>) {
         let (batch, vouched) = (self.batch, self.vouched);
         assert!(batch.matrices[from].buffer != batch.matrices[to].buffer, "matrices that overlap");
-        let ((read, of_read), (write, of_write)) = (batch.place(from, &self.rows), batch.place(to, &self.rows));
+        let (read, of_read) = batch.place(from, &self.rows);
         let read = batch.view(from, vouched.read(read, of_read), 0..batch.matrices[from].cols);
-        (read, batch.view_mut(to, vouched.write(write, of_write)))
+        (read, batch.view_mut(to, (self.rows.clone(), self.my_cols(to)), vouched))
     }
 
     /// What a product takes in, and where its result goes.
@@ -147,20 +229,25 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
         if from == INPUTS {
             let elsewhere = self.inputs.or_else(|| self.batch.sparse_rows(&self.rows, self.vouched));
             if let Some(inputs) = elsewhere {
-                let batch = self.batch;
-                return (inputs.reborrow(), batch.view_mut(to, self.flat_mut(to)));
+                let to = self.batch.view_mut(to, (self.rows.clone(), self.my_cols(to)), self.vouched);
+                return (inputs.reborrow(), to);
             }
         }
         let (from, to) = self.pair(from, to);
         (Inputs::Dense(from), to)
     }
 
-    /// The summed magnitudes of a matrix's rows, by a function of runs of numbers.
+    /// The summed magnitudes of a matrix's rows, or of this worker's columns of them, by a function of runs of numbers.
     pub fn sum_over(&self, slot: Slot, magnitude: impl Fn(&[T]) -> f64) -> f64 {
         let sparse = if slot == INPUTS { self.batch.sparse_rows(&self.rows, self.vouched) } else { None };
         match sparse {
             Some(Inputs::Sparse(x)) => (0..x.nrows()).map(|row| magnitude(x.values(row))).sum(),
-            _ => magnitude(self.flat(slot)),
+            _ if self.columns == WHOLE => magnitude(self.flat(slot)),
+            _ => {
+                let (cols, Matrix { data, stride, .. }) = (self.my_cols(slot), self.batch.matrices[slot]);
+                let run = |row: usize| self.vouched.read(data, row * stride + cols.start..row * stride + cols.end);
+                self.rows.clone().map(|row| magnitude(run(row))).sum()
+            }
         }
     }
 
@@ -170,6 +257,7 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
         logits: Slot,
         output_weights: Option<&'s [f64]>,
     ) -> (&'s mut [T], LossRows<'s, T>) {
+        assert!(self.columns == WHOLE, "losses of whole rows");
         let (batch, rows, vouched) = (self.batch, self.rows.clone(), self.vouched);
         let values = rows.start * batch.outputs..rows.end * batch.outputs;
         // Five different arrays.
@@ -194,6 +282,7 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
 
     /// Copies these rows of the batch from the rows of the data that `order`, the batch's order, names.
     pub fn gather(&mut self, data: &Data<'_, T>, order: &[u32]) {
+        assert!(self.columns == WHOLE, "whole rows of the data");
         let (batch, rows, vouched) = (self.batch, self.rows.clone(), self.vouched);
         let from = &order[rows.clone()];
         match data.x {

@@ -1,6 +1,7 @@
 //! An activation, element by element.
 
 use super::super::claims::{AllRows, MyRows};
+use super::super::cuts::Way;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
@@ -29,22 +30,27 @@ impl Activate {
 
     pub(super) fn forward<T: Scalar>(&self, _: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         if self.input == self.output {
-            return self.activation.forward_in_place(rows.flat_mut(self.output));
+            return rows.runs_mut([self.output], |_, [a]| self.activation.forward_in_place(a));
         }
-        let [z, a] = rows.several_mut([self.input, self.output]);
-        self.activation.forward(z, a);
+        rows.runs_mut([self.input, self.output], |_, [z, a]| self.activation.forward(z, a));
     }
 
     pub(super) fn backward<T: Scalar>(&self, _: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
-        let [saved, delta] = rows.several_mut([self.saved, self.delta]);
-        self.activation.backward(saved, delta);
+        rows.runs_mut([self.saved, self.delta], |_, [saved, delta]| self.activation.backward(saved, delta));
     }
 
     pub(super) fn gradient<T: Scalar>(&self, _: &Piece, _: &AllRows<'_, '_, T>, _: Sink<'_, T>) {
         unreachable!("an activation has no tensors")
     }
 
-    pub(super) fn magnitudes<T: Scalar>(&self, _: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
         None
+    }
+
+    pub(super) fn writes(&self, way: Way) -> Vec<Slot> {
+        match way {
+            Way::Forward => vec![self.output],
+            Way::Back => vec![self.delta],
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! A dense layer: y = x W + b.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::super::claims::{AllRows, MyRows};
+use super::super::cuts::Way;
 use super::super::data::Inputs;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::matmul::{Init, matmul_unless};
 use crate::kernels::sparse::{AddTransposed, Product};
-use crate::kernels::sums::{AddRows, Magnitude};
+use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -44,11 +45,13 @@ impl Dense {
     }
 
     pub(super) fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
+        let cols = rows.my_cols(self.output);
         let (x, mut out) = rows.product(self.input, self.output);
         let bias = pass.tensor(self.bias);
         match x {
             Inputs::Dense(x) => {
-                matmul_unless(pass.lookout, out, Init::Row(bias), x, self.weights(pass), pass.scratch);
+                let weights = self.weights(pass).slice_move(s![.., cols.clone()]);
+                matmul_unless(pass.lookout, out, Init::Row(&bias[cols]), x, weights, pass.scratch);
             }
             Inputs::Sparse(x) => {
                 let b = pass.tensor(self.weight);
@@ -65,8 +68,10 @@ impl Dense {
 
     pub(super) fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         let Some(delta_input) = self.delta_input else { return };
+        let cols = rows.my_cols(delta_input);
         let (above, delta) = rows.pair(self.delta_output, delta_input);
-        matmul_unless(pass.lookout, delta, Init::Zero, above, self.weights(pass).reversed_axes(), pass.scratch);
+        let weights = self.weights(pass).slice_move(s![cols, ..]);
+        matmul_unless(pass.lookout, delta, Init::Zero, above, weights.reversed_axes(), pass.scratch);
     }
 
     pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
@@ -97,8 +102,14 @@ impl Dense {
         }
     }
 
-    pub(super) fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
-        let sum = |slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
-        Some((sum(self.input), sum(self.delta_output)))
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
+        Some((self.input, self.delta_output))
+    }
+
+    pub(super) fn writes(&self, way: Way) -> Vec<Slot> {
+        match way {
+            Way::Forward => vec![self.output],
+            Way::Back => self.delta_input.into_iter().collect(),
+        }
     }
 }

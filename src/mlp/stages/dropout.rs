@@ -2,6 +2,7 @@
 //! "inverted": what is kept is scaled up in training, so that prediction needs no factor.
 
 use super::super::claims::{AllRows, MyRows};
+use super::super::cuts::Way;
 use super::super::random;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
@@ -33,27 +34,26 @@ impl Dropout {
 
     pub(super) fn forward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         if self.input != self.output {
-            let [from, to] = rows.several_mut([self.input, self.output]);
-            to.copy_from_slice(from);
+            rows.runs_mut([self.input, self.output], |_, [from, to]| to.copy_from_slice(from));
         }
         let Some(noise) = pass.noise else { return };
         // An element's random number is a function of its place in the whole batch.
-        let start = (pass.first_row + rows.first()) * rows.stride(self.output);
-        let [mask, to] = rows.several_mut([self.mask, self.output]);
-        dispatch(FillMask {
-            mask,
-            rate: self.rate as f32,
-            keep: T::from_f64(1.0 / (1.0 - self.rate)),
-            key: random::key(&[noise, self.layer as u64]),
-            start: start as u64,
+        let before = pass.first_row * rows.stride(self.output);
+        rows.runs_mut([self.mask, self.output], |place, [mask, to]| {
+            dispatch(FillMask {
+                mask,
+                rate: self.rate as f32,
+                keep: T::from_f64(1.0 / (1.0 - self.rate)),
+                key: random::key(&[noise, self.layer as u64]),
+                start: (before + place) as u64,
+            });
+            dispatch(Multiply { x: to, by: mask });
         });
-        dispatch(Multiply { x: to, by: mask });
     }
 
     pub(super) fn backward<T: Scalar>(&self, pass: &mut Pass<'_, T>, rows: &mut MyRows<'_, '_, T>) {
         if pass.noise.is_some() {
-            let [mask, delta] = rows.several_mut([self.mask, self.delta]);
-            dispatch(Multiply { x: delta, by: mask });
+            rows.runs_mut([self.mask, self.delta], |_, [mask, delta]| dispatch(Multiply { x: delta, by: mask }));
         }
     }
 
@@ -61,8 +61,15 @@ impl Dropout {
         unreachable!("dropout has no tensors")
     }
 
-    pub(super) fn magnitudes<T: Scalar>(&self, _: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
         None
+    }
+
+    pub(super) fn writes(&self, way: Way) -> Vec<Slot> {
+        match way {
+            Way::Forward => vec![self.mask, self.output],
+            Way::Back => vec![self.delta],
+        }
     }
 }
 

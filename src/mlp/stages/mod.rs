@@ -14,6 +14,8 @@ pub use norm::{Norm, NormKind};
 pub use pass::{Pass, Sink};
 
 use super::claims::{AllRows, MyRows};
+use super::cuts::Way;
+use super::slots::Slot;
 use super::tensors::Piece;
 use crate::scalar::Scalar;
 
@@ -58,12 +60,19 @@ macro_rules! stages {
                 }
             }
 
-            /// Summed magnitudes of what its gradients are sums of products of, in some rows: (factors, deltas). Their
-            /// product, and the second alone, bound every element of the gradient and every partial sum on the way there.
+            /// The matrices of whose products its gradients are sums: (factors, deltas). The product of their summed
+            /// magnitudes, and the second alone, bound every element of the gradient and every partial sum on the way there.
             /// None where it has no tensors.
-            pub fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
+            pub fn multiplied(&self) -> Option<(Slot, Slot)> {
                 match self {
-                    $(Stage::$kind(stage) => stage.magnitudes(rows),)+
+                    $(Stage::$kind(stage) => stage.multiplied(),)+
+                }
+            }
+
+            /// The matrices that it writes to.
+            pub fn writes(&self, way: Way) -> Vec<Slot> {
+                match self {
+                    $(Stage::$kind(stage) => stage.writes(way),)+
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Normalisation of each row of a layer, then a gain and a shift for each column.
 
 use super::super::claims::{AllRows, MyRows};
+use super::super::cuts::Way;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::norm::{AddProducts, Normalise, NormaliseBack, Rows, ScaleAndShift};
-use crate::kernels::sums::{AddRows, Magnitude};
+use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -112,8 +113,14 @@ impl Norm {
         }
     }
 
-    pub(super) fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
-        let sum = |slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
-        Some((sum(self.input), sum(self.delta_output)))
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
+        Some((self.input, self.delta_output))
+    }
+
+    pub(super) fn writes(&self, way: Way) -> Vec<Slot> {
+        match way {
+            Way::Forward => vec![self.input, self.output],
+            Way::Back => vec![self.delta_input],
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::cuts::Cuts;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub seed: u64,
     /// Workers; None for what the work deserves.
     pub threads: Option<usize>,
+    /// How layers are shared out among them.
+    pub cuts: Cuts,
     /// Stop after an epoch whose loss is not above this.
     pub target_loss: Option<f64>,
     /// Come to rest after the first step that ends so long after the beginning: the reason is [`Stop::MaxTime`]. Unlike an

@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use super::super::claims::{AllRows, MyTensors, ToUpdate};
-use super::super::objective;
+use super::super::claims::{AllRows, MyRows, MyTensors, ToUpdate};
+use super::super::objective::{self, Source};
+use super::super::slots::Slot;
 use super::super::stages::{Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
 use super::leader::{Largest, StepEnd};
 use super::training::{Block, Own, Training, TrainingStep};
 use crate::interrupt::Lookout;
+use crate::kernels::sums::Magnitude;
 use crate::optim::{Care, Peaks, Step};
 use crate::reductions::{RowSquares, largest};
 use crate::scalar::Scalar;
@@ -33,7 +35,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         for start in context.rows.clone().step_by(self.rows_held) {
             let held = start..context.rows.end.min(start + self.rows_held);
             let (first, last) = (start == context.rows.start, held.end == context.rows.end);
-            self.propagate(worker, own, held.clone(), context);
+            if !self.propagate(worker, own, held.clone(), context) {
+                return self.abandon(leader, !first && self.policy.begins_early());
+            }
             if let Some(leader) = leader
                 && first
                 && self.policy.begins_early()
@@ -88,38 +92,56 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// Some rows of the batch forward, and back.
-    fn propagate(&self, worker: &Worker, own: &mut Own<T>, held: Range<usize>, context: &TrainingStep<'_>) {
-        let range = worker.share(held.len(), objective::GRAIN);
+    /// Some rows of the batch forward, and back. False where all workers are to leave.
+    fn propagate(&self, worker: &mut Worker, own: &mut Own<T>, held: Range<usize>, context: &TrainingStep<'_>) -> bool {
         let order = context.order;
-        // SAFETY: the shares of the workers are disjoint, and nobody writes to parameters now.
-        let (mut rows, params) = unsafe { (self.batch.my_rows(worker, range.clone()), self.parameters.read(worker)) };
-        rows.gather(self.data, &order[held.clone()]);
-        // The rows of the next step are on their way from memory while this one computes.
-        let next = context.rows.end + range.start..context.rows.end + range.end;
-        self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
-        let plan = &self.network.training;
-        let mut pass = Pass {
-            tensors: &self.network.tensors,
-            params,
-            noise: context.noise,
-            first_row: held.start - context.rows.start,
-            scratch: &mut own.scratch,
-            lookout: &own.lookout,
-        };
-        let (scale, first) =
-            (objective::scale(self.network, context.weight, self.data.unit()), self.policy.first_stage);
-        let finite = objective::forward_and_backward(self.network, &mut pass, &mut rows, scale, first);
-        if self.policy.checks && !finite {
-            self.bad_loss.store(context.number, Ordering::Relaxed);
-        }
-        if self.policy.checks {
-            for (index, &stage) in self.policy.stages.iter().enumerate() {
-                if let Some((factors, deltas)) = plan.stages[stage].magnitudes(&rows) {
-                    let place = self.place(worker.index, index);
-                    self.magnitudes.set(place, factors);
-                    self.magnitudes.set(place + 1, deltas);
+        let scale = objective::scale(self.network, context.weight, self.data.unit());
+        let source = Source { data: self.data, order: &order[held.clone()], scale };
+        for index in 0..own.phases.len() {
+            if index > 0 && self.agreement.meet(worker, self.length.meets_late) {
+                return false;
+            }
+            let phase = &own.phases[index];
+            // SAFETY: the shares of the workers are disjoint, a phase reads no more than it writes or others have written before
+            // the last meeting, and nobody writes to parameters now.
+            let (rows, params) =
+                unsafe { (self.batch.my_share(worker, held.len(), phase.cut), self.parameters.read(worker)) };
+            let Some(mut rows) = rows else { continue };
+            if index == 0 {
+                // The rows of the next step are on their way from memory while this one computes.
+                let next = context.rows.end + rows.range().start..context.rows.end + rows.range().end;
+                self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
+            }
+            let mut pass = Pass {
+                tensors: &self.network.tensors,
+                params,
+                noise: context.noise,
+                first_row: held.start - context.rows.start,
+                scratch: &mut own.scratch,
+                lookout: &own.lookout,
+            };
+            let finite = objective::work(self.network, phase, &mut pass, &mut rows, source);
+            if self.policy.checks {
+                if !finite {
+                    self.bad_loss.store(context.number, Ordering::Relaxed);
                 }
+                self.sum_magnitudes(worker.index, &rows, &phase.completes);
+            }
+        }
+        true
+    }
+
+    /// Of a worker's share of the matrices that are complete: the magnitudes of what gradients are sums of products of.
+    fn sum_magnitudes(&self, worker: usize, rows: &MyRows<'_, '_, T>, complete: &[Slot]) {
+        let sum = |slot: Slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
+        for (index, &stage) in self.policy.stages.iter().enumerate() {
+            let Some((factors, deltas)) = self.network.training.stages[stage].multiplied() else { continue };
+            let place = self.place(worker, index);
+            if complete.contains(&factors) {
+                self.magnitudes.set(place, sum(factors));
+            }
+            if complete.contains(&deltas) {
+                self.magnitudes.set(place + 1, sum(deltas));
             }
         }
     }

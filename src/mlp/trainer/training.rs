@@ -10,6 +10,7 @@ use super::super::data::Data;
 use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Batch;
 use super::super::network::Network;
+use super::super::phases::{Phase, phases};
 use super::super::predict;
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::leader::Leader;
@@ -136,6 +137,8 @@ pub struct Own<T> {
     pub scratch: Scratch<T>,
     pub lookout: Lookout,
     pub share: Share,
+    /// How a batch passes forward and back.
+    pub phases: Vec<Phase>,
     /// Its share in pieces of about [`BLOCK_ELEMENTS`].
     pub blocks: Vec<Block>,
     /// One number for each row of one of its pieces.
@@ -154,8 +157,17 @@ impl<T: Scalar> Own<T> {
         let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
         let share = Share::new(tensors, pieces);
         let pieces = &share.pieces;
+        let Training { data, policy, rows_held, batch_size, .. } = training;
+        let of_step = ((*rows_held).min(*batch_size), workers);
         Own {
             scratch,
+            phases: phases(
+                training.network,
+                training.options.cuts,
+                of_step,
+                policy.first_stage,
+                data.x.sparse().is_some(),
+            ),
             lookout: training.agreement.interrupt().lookout(worker == 0),
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
             squares,

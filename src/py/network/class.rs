@@ -223,7 +223,12 @@ impl PyNetwork {
         };
         let is_long = predict::is_long(&self.network, data.len());
         let loss = interruptible(&call, py, is_long, how.max_seconds, |interrupt| {
-            let how = GradientOptions { noise, threads: how.threads, interrupt: interrupt.clone() };
+            let how = GradientOptions {
+                noise,
+                threads: how.threads,
+                interrupt: interrupt.clone(),
+                ..GradientOptions::default()
+            };
             objective::value_and_grads(&self.network, params, &data, how, &mut workspace, grads)
         });
         *locked() = Some(workspace);

@@ -10,6 +10,7 @@ use super::keywords::Keywords;
 use super::watch::{Fitted, PlainPosition, Watch};
 use crate::error::Error;
 use crate::mlp::Network;
+use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
 use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
@@ -36,6 +37,7 @@ impl FitOptions {
             shuffle: given.required("shuffle")?,
             seed: given.required("seed")?,
             threads: given.optional("threads")?,
+            cuts: Cuts::default(),
             target_loss: given.optional("target_loss")?,
             rest: given.optional("rest_seconds")?.map(duration),
             tells: given.optional("tells")?.unwrap_or(true),
