@@ -7,7 +7,7 @@ use super::super::data::Inputs;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
-use crate::kernels::matmul::{Init, matmul_unless};
+use crate::kernels::matmul::{Factors, Init, matmul_unless};
 use crate::kernels::sparse::{AddTransposed, Product};
 use crate::kernels::sums::{AddRows, Magnitude};
 use crate::scalar::Scalar;
@@ -31,6 +31,8 @@ pub struct Dense {
     pub delta_input: Option<Slot>,
     /// The gradient with respect to y.
     pub delta_output: Slot,
+    /// What its products multiply, where its inputs are not sparse; the memory for products is of the same kind.
+    pub factors: Factors,
 }
 
 impl Dense {
@@ -99,6 +101,7 @@ impl Dense {
 
     pub(super) fn magnitudes<T: Scalar>(&self, rows: &MyRows<'_, '_, T>) -> Option<(f64, f64)> {
         let sum = |slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
-        Some((sum(self.input), sum(self.delta_output)))
+        // Sums of rounded factors are those of the bounds at most.
+        Some((self.factors.bound(sum(self.input)), self.factors.bound(sum(self.delta_output))))
     }
 }
