@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
+use schuss::kernels::matmul::Factors;
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
@@ -44,13 +45,14 @@ impl Monitor for Silent {
     }
 }
 
-fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
+fn allocations(epochs: usize, threads: usize, sparse: bool, factors: Factors) -> usize {
     let loss = Loss::from_name("cross_entropy").unwrap();
     let network = Network::new(&Architecture {
         activations: vec![Activation::Relu, Activation::Silu],
         norm: Some(NormKind::Layer),
         l2: 0.001,
         dropout: vec![0.1, 0.0],
+        factors,
         ..Architecture::plain(&[20, 40, 30, 5], Activation::Relu, loss)
     });
     let x = Array2::<f32>::from_shape_fn((500, 20), |(i, j)| ((i * 3 + j * 5) % 11) as f32 / 11.0);
@@ -85,10 +87,14 @@ fn allocations(epochs: usize, threads: usize, sparse: bool) -> usize {
 
 #[test]
 fn the_epoch_loop_allocates_nothing() {
-    for (threads, sparse) in [(1, false), (2, false), (1, true), (2, true)] {
-        allocations(1, threads, sparse); // the pool's threads start here
+    let exact =
+        [(1, false), (2, false), (1, true), (2, true)].map(|(threads, sparse)| (threads, sparse, Factors::Exact));
+    let rounded = [(1, false, Factors::Bfloat16), (2, false, Factors::Bfloat16)];
+    let is_there = Factors::Bfloat16.check::<f32>().is_ok();
+    for (threads, sparse, factors) in exact.into_iter().chain(rounded.into_iter().filter(|_| is_there)) {
+        allocations(1, threads, sparse, factors); // the pool's threads start here
         // Now and then a training asks anew how many cores there are, which reads files: not in the fewest of some.
-        let fewest = |epochs| (0..5).map(|_| allocations(epochs, threads, sparse)).min().unwrap();
+        let fewest = |epochs| (0..5).map(|_| allocations(epochs, threads, sparse, factors)).min().unwrap();
         let (one, many) = (fewest(1), fewest(50));
         assert!(one > 0);
         assert!(many <= one + 2, "{threads} threads: {one} allocations for 1 epoch, {many} for 50");

@@ -81,6 +81,7 @@ def recipes():
         ("ActivationName", lambda: sc.ACTIVATIONS),
         ("LossName", lambda: sc.LOSSES),
         ("NormName", lambda: sc._schuss.NORMS),
+        ("PrecisionName", lambda: sc._schuss.PRECISIONS),
         ("OptimizerName", recipes),
         ("Convention", lambda: sc.optimizers.CONVENTIONS),
     ],

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _schuss
 from ._arrays import numbers
-from ._checks import check_number, shown
+from ._checks import check_name, check_number, shown
 from ._data import Takes
 from ._guard import FixedDict, FixedList, Guarded
 from ._registry import LOSSES
@@ -32,7 +32,7 @@ FIXED = {
     "activations": _STRUCTURE,
     "norm": _STRUCTURE,
     "objective": "a network keeps its loss; make a new MLP(loss=...) and give it theta",
-    "dtype": "a network keeps its precision; make a new MLP(dtype=...) and give it theta",
+    "dtype": "a network keeps its dtype; make a new MLP(dtype=...) and give it theta",
     "seed": "the initial weights were drawn with it; give fit(seed=...) another for shuffling",
 }
 
@@ -59,6 +59,18 @@ def check_outputs(loss: Any, widths: Sequence[int]) -> None:
     if isinstance(loss, str) and loss == "cross_entropy" and widths and widths[-1] == 1:
         hint = "for two classes and one output the loss is 'binary_cross_entropy'"
         raise ValueError(f"layers must end with at least 2 outputs for 'cross_entropy', got {widths}: {hint}")
+
+
+def precision_of(precision: Any, dtype: np.dtype[Any]) -> str:
+    """What products are computed with, by default the dtype; the core knows what this machine has."""
+    if precision is None:
+        return str(dtype.name)
+    name = check_name("precision", precision, ["None", *_schuss.PRECISIONS])
+    accepted = ("float32", "bfloat16") if dtype == np.float32 else ("float64",)
+    if name in _schuss.PRECISIONS and name not in accepted:
+        words = " or ".join(map(repr, accepted))
+        raise ValueError(f"precision must be None or {words} with dtype {dtype.name}, got {name!r}")
+    return name
 
 
 def zeros_for(name: str, given: Any, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -97,6 +109,12 @@ def _set_dropout(net: Attributes, value: Any) -> None:
     net.__dict__["dropout"] = _fixed_rates(rates)
 
 
+def _set_precision(net: Attributes, value: Any) -> None:
+    precision = precision_of(value, net.dtype)
+    _schuss.check_precision(precision)
+    net._take_precision(precision)
+
+
 def _set_optimizer(net: Attributes, value: Any) -> None:
     if not isinstance(value, _schuss.Optimizer | _schuss.LBFGS | None):
         expected = "an optimizer of net.params, LBFGS or None; fit(optimizer=...) takes names too"
@@ -114,6 +132,7 @@ SETTABLE = {
     "theta": _set_theta,
     "l2": _set_l2,
     "dropout": _set_dropout,
+    "precision": _set_precision,
     "optimizer": _set_optimizer,
     "history": _set_history,
 }
@@ -150,6 +169,7 @@ class Attributes(Guarded):
     l2: float
     dropout: list[float]
     dtype: np.dtype[Any]
+    precision: str
     seed: int
     optimizer: Optimizer | _schuss.LBFGS | None
     history: History | None
@@ -160,6 +180,14 @@ class Attributes(Guarded):
     _epochs_done: int
     _flat_targets: bool
 
+    def __repr__(self) -> str:
+        activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
+        norm = f"norm={self.norm!r}, " if self.norm else ""
+        options = f"activation={activation!r}, {norm}loss={self.objective!r}, dtype={self.dtype.name!r}"
+        if self.precision != self.dtype.name:
+            options += f", precision={self.precision!r}"
+        return f"MLP({self.layers}, {options})"
+
     def _make_core(self, **changed: Any) -> _schuss.Network:
         as_it_is: dict[str, Any] = {
             "widths": self.layers,
@@ -169,8 +197,14 @@ class Attributes(Guarded):
             "l2_per_weight": self._l2_per_weight,
             "dropout": self.dropout,
             "norm": self.norm,
+            "precision": self.precision,
         }
         return _schuss.Network(**(as_it_is | changed))
+
+    def _take_precision(self, precision: str) -> None:
+        """Also one that this machine cannot compute with."""
+        self._core = self._make_core(precision=precision)
+        self.__dict__["precision"] = precision
 
     def _derive(self) -> None:
         """What follows from the core and the vector of parameters: loops ask for it at every step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
 from ._network_state import expect_theta
 from ._recipe_data import data_of, optimizer_of
@@ -88,6 +89,7 @@ def _tree_of(net: Any) -> dict[str, Any]:
         tree[argument] = list(value) if isinstance(value, list) else value
     tree |= {
         "dtype": net.dtype.name,
+        "precision": net.precision,
         "theta": net.theta,
         "epochs_done": net._epochs_done,
         "flat_targets": net._flat_targets,
@@ -104,6 +106,8 @@ def _tree_of(net: Any) -> dict[str, Any]:
 def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     arguments = {name: tree[name] for name in _ARGUMENTS}
     net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
+    # Also on a machine that cannot compute with it: there is more to a network than that.
+    net._take_precision(precision_of(tree.get("precision"), net.dtype))
     expect_theta(tree["theta"], net.theta.size, net.dtype)
     net.theta[:] = tree["theta"]
     net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]

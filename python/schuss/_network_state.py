@@ -40,6 +40,7 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "norm": (lambda v: v is None or _is_text(v), "the name of a norm or None"),
     "_l2_per_weight": (lambda v: isinstance(v, bool), _FLAG),
     "dtype": (lambda v: isinstance(v, np.dtype) and v in (np.float32, np.float64), "float32 or float64"),
+    "precision": (_is_text, "the name of a precision"),
     "theta": (lambda v: isinstance(v, np.ndarray), "an array"),
     "history": (lambda v: v is None or isinstance(v, History), "a History or None"),
     "optimizer": (lambda v: v is None or isinstance(v, tuple | Optimizer | LBFGS), "an optimizer or None"),

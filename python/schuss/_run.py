@@ -29,6 +29,7 @@ class Trainee(Protocol):
     objective: str
     l2: float
     dropout: list[float]
+    precision: str
     _core: _schuss.Network
     _epochs_done: int
 
@@ -215,7 +216,7 @@ class Run:
             core = net._core
             stop = self._after_epoch(progress.epochs, descent.value, None)
             if net._core is not core:
-                # A callback has set `l2` or `dropout`: what is known of the old objective is of no use.
+                # A callback has set `l2` or the like: what is known of the old objective is of no use.
                 net._check_lbfgs(rows, None)
                 search.begin()
             self._save_if_due(progress.epochs)
@@ -268,7 +269,7 @@ class Run:
         self.checkpoint.save(
             {
                 "theta": net.theta,
-                "settings": {"l2": net.l2, "dropout": list(net.dropout)},
+                "settings": {"l2": net.l2, "dropout": list(net.dropout), "precision": net.precision},
                 "optimizer": None if descent is None else descent.state_dict(),
                 "epochs_done": net._epochs_done,
                 "history": dict(self.history),

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Required, Self, Unpack, disjoint_base
 
-from .typing import ActivationName, LearningRate, LossName, NormName
+from .typing import ActivationName, LearningRate, LossName, NormName, PrecisionName
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,6 +13,7 @@ __all__ = [
     "LOSSES",
     "NORMS",
     "NORM_EPS",
+    "PRECISIONS",
     "STOPS",
     "EpochRecord",
     "LbfgsRun",
@@ -25,6 +26,7 @@ __all__ = [
     "TensorInfo",
     "__version__",
     "activation_table",
+    "check_precision",
     "ewa_in_place",
     "link_table",
     "loss_table",
@@ -36,6 +38,7 @@ ACTIVATIONS: Final[tuple[ActivationName, ...]]
 LOSSES: Final[tuple[LossName, ...]]
 NORMS: Final[tuple[NormName, ...]]
 NORM_EPS: Final[float]
+PRECISIONS: Final[tuple[PrecisionName, ...]]
 STOPS: Final[tuple[str, ...]]
 
 # An array, or sequences and mappings of arrays, nested at will.
@@ -144,6 +147,7 @@ class Schedule:
     def __hash__(self) -> int: ...
 
 def ewa_in_place(series: NDArray[np.float64], beta: float, bias_correction: bool) -> None: ...
+def check_precision(precision: str) -> None: ...
 def rules() -> list[dict[str, Any]]: ...
 def activation_table() -> list[dict[str, Any]]: ...
 def link_table() -> list[dict[str, Any]]: ...
@@ -164,6 +168,7 @@ class _NetworkSpec(TypedDict, total=False):
     l2: float
     l2_per_weight: bool
     dropout: list[float]
+    precision: str | None
 
 # Where in an epoch a training is: row, losses, weights, penalties, learning rate.
 _Position: TypeAlias = tuple[int, float, float, float, float]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ._schuss import TensorInfo
 
 COLUMNS = ("layer", "weights", "activation", "parameters", "memory")
 
@@ -24,27 +29,23 @@ class Summary(str):
         return self.html
 
 
-class LayerRow(NamedTuple):
-    """What a summary says of a layer: its shape, what follows its product, how many parameters it has."""
-
-    inputs: int
-    outputs: int
-    norm: str | None
-    activation: str
-    dropout: float
-    parameters: int
-
-
-def summary_of(layers: Sequence[LayerRow], dtype: np.dtype[Any], *, loss: str, l2: float) -> Summary:
-    """The table of a network: a row per layer, and their sum."""
-    rows, total = [], 0
-    for number, (inputs, outputs, norm, activation, rate, count) in enumerate(layers, 1):
+def summary_of(net: Any, tensors: Iterable[TensorInfo], link: str) -> Summary:
+    """The table of a network with those tensors and that link: a row per layer, and their sum."""
+    shapes = list(pairwise(net.layers))
+    counts = [0] * len(shapes)
+    for tensor in tensors:
+        counts[tensor.layer] += prod(tensor.shape)
+    norms, activations = [net.norm] * (len(shapes) - 1) + [None], [*net.activations, link]
+    columns = zip(shapes, norms, activations, [*net.dropout, 0.0], counts, strict=True)
+    rows, dtype = [], net.dtype
+    for number, ((inputs, outputs), norm, activation, rate, count) in enumerate(columns, 1):
         steps = (f"{norm} norm" if norm else "", activation, f"dropout {rate:g}" if rate else "")
         after = ", ".join(filter(None, steps))
-        total += count
         rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, dtype)))
-    objective = f"loss: {loss}" + (f", l2: {l2:g}" if l2 else "")
-    foot = ("sum", dtype.name, objective, f"{total:,}", _size(total, dtype))
+    total = sum(counts)
+    objective = f"loss: {net.objective}" + (f", l2: {net.l2:g}" if net.l2 else "")
+    numbers = dtype.name if net.precision == dtype.name else f"{dtype.name}, {net.precision} products"
+    foot = ("sum", numbers, objective, f"{total:,}", _size(total, dtype))
     summary = Summary(_text(rows, foot))
     summary.html = _html(rows, foot)
     return summary

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from . import _schuss
-from ._attributes import Attributes, check_outputs, rates_of, zeros_for
+from ._attributes import Attributes, check_outputs, precision_of, rates_of, zeros_for
 from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
@@ -33,7 +32,7 @@ from ._registry import LOSSES
 from ._run import Run
 from ._schuss import LBFGS
 from ._stop import Stop
-from ._summary import LayerRow, Summary, summary_of
+from ._summary import Summary, summary_of
 from ._tensors import initialise, per_layer, views
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .optimizers import Optimizer
-    from .typing import ActivationName, DTypeName, LossName, NormName, OptimizerName
+    from .typing import ActivationName, DTypeName, LossName, NormName, OptimizerName, PrecisionName
 
 __all__ = ["MLP", "TrainingInfo"]
 
@@ -66,7 +65,7 @@ class MLP(Attributes, Saved):
         ``"poisson"`` rates (exp); with all others they are plain numbers. ``"sse"`` is a sum over rows and
         outputs, all others are means.
     dtype : {"float32", "float64"}, default "float32"
-        Precision of parameters and arithmetic.
+        Type of the parameters, and of all other numbers.
     seed : int, default 0
         Seed of the initial weights, and of shuffling and dropout where `fit` is given none.
     l2 : float, default 0.0
@@ -80,6 +79,11 @@ class MLP(Attributes, Saved):
         (layer normalisation, Ba, Kiros and Hinton 2016). ``"rms"`` divides each row by its root mean square,
         then multiplies with the gains; there are no shifts (Zhang and Sennrich 2019). Both add 1e-5 below
         the root.
+    precision : {"float32", "float64", "bfloat16"}, optional
+        What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
+        their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to
+        nearest even, and adds in float32. It takes less time, on a processor with AVX512_BF16; elsewhere it
+        is refused. See the notes.
 
     Attributes
     ----------
@@ -92,7 +96,7 @@ class MLP(Attributes, Saved):
     named_params : dict of str to ndarray
         The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
         ``"1.weight"`` and so on.
-    l2, dropout : float, list of float
+    l2, dropout, precision : float, list of float, str
         As given; what they are set to holds from the next epoch on.
     layers, activations, norm, objective, dtype, seed
         What the network was made with; they stay.
@@ -108,6 +112,11 @@ class MLP(Attributes, Saved):
     2010); biases and shifts start at zero, gains at one.
 
     The same seed gives bit-identical parameters for every number of threads.
+
+    With ``precision="bfloat16"`` parameters, activations, sums, losses, norms, biases and the optimizer stay
+    float32, and products with sparse inputs do. Bits may differ between kinds of processors. A network that
+    was made with it can be loaded, read and exported on a machine without; to compute there is a ValueError
+    until ``net.precision = "float32"``.
 
     Examples
     --------
@@ -132,6 +141,7 @@ class MLP(Attributes, Saved):
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
         norm: NormName | None = None,
+        precision: PrecisionName | None = None,
         _l2_per_weight: bool = False,
     ) -> None:
         widths = check_sequence("layers", layers, "integers, the widths from inputs to outputs")
@@ -146,6 +156,7 @@ class MLP(Attributes, Saved):
             objective=check_name("loss", loss, LOSSES),
             l2=check_number("l2", l2),
             dtype=check_dtype(dtype),
+            precision=precision_of(precision, check_dtype(dtype)),
             seed=check_seed("seed", seed),
             _l2_per_weight=_l2_per_weight,
             optimizer=None,
@@ -153,6 +164,7 @@ class MLP(Attributes, Saved):
             _epochs_done=0,
             _flat_targets=True,
         )
+        _schuss.check_precision(self.precision)
         self._core = self._make_core()
         self.__dict__["theta"] = zeros_for("layers", widths, self._core.n_params, self.dtype)
         self._derive()
@@ -261,6 +273,7 @@ class MLP(Attributes, Saved):
             changed then.
         """
         epochs = check_count("epochs", epochs, least=0)
+        _schuss.check_precision(self.precision)
         settings = self._settings(batch_size, shuffle, seed, n_threads)
         check_flag("progress", progress)
         if max_time is not None:
@@ -446,21 +459,7 @@ class MLP(Attributes, Saved):
         str
             The table as text, which a notebook shows as HTML.
         """
-        shapes = list(zip(self.layers, self.layers[1:], strict=False))
-        counts = [0] * len(shapes)
-        for tensor in self._core.tensors():
-            counts[tensor.layer] += prod(tensor.shape)
-        activations = [*self.activations, LOSSES[self.objective].link]
-        norms = [self.norm] * len(self.activations) + [None]
-        columns = zip(shapes, norms, activations, [*self.dropout, 0.0], counts, strict=True)
-        rows = [LayerRow(*shape, norm, name, rate, count) for shape, norm, name, rate, count in columns]
-        return summary_of(rows, self.dtype, loss=self.objective, l2=self.l2)
-
-    def __repr__(self) -> str:
-        activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
-        norm = f"norm={self.norm!r}, " if self.norm else ""
-        options = f"activation={activation!r}, {norm}loss={self.objective!r}, dtype={self.dtype.name!r}"
-        return f"MLP({self.layers}, {options})"
+        return summary_of(self, self._core.tensors(), LOSSES[self.objective].link)
 
     def _repr_html_(self) -> str:
         return self.summary().html
@@ -474,7 +473,7 @@ class MLP(Attributes, Saved):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         expect_state(state)
-        self.__dict__.update(state)
+        self.__dict__.update(state, precision=precision_of(state["precision"], state["dtype"]))
         self._core = self._make_core()
         expect_theta(self.theta, self._core.n_params, self.dtype)
         self._derive()

@@ -24,6 +24,7 @@ __all__ = [
     "LossName",
     "NormName",
     "OptimizerName",
+    "PrecisionName",
     "RegressionLossName",
     "SolverName",
 ]
@@ -60,7 +61,10 @@ NormName: TypeAlias = Literal["layer", "rms"]
 """What brings the outputs of a hidden layer of `schuss.MLP` to scale."""
 
 DTypeName: TypeAlias = Literal["float32", "float64"]
-"""The precision of `schuss.MLP`."""
+"""The type of the numbers of `schuss.MLP`."""
+
+PrecisionName: TypeAlias = Literal["float32", "float64", "bfloat16"]
+"""What products of matrices are computed with: that of the numbers themselves, or rounded factors."""
 
 OptimizerName: TypeAlias = Literal[
     "sgd",

@@ -4,6 +4,7 @@ use super::stages::NormKind;
 use super::tensors::{Initial, Kind, Tensors};
 use crate::kernels::activation::{Activation, Init};
 use crate::kernels::loss::Loss;
+use crate::kernels::matmul::Factors;
 
 /// How a network is described: a chain of dense layers, and what happens to the outputs of each.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Architecture {
     pub l2: f64,
     /// Whether the penalty is divided by the total weight of each batch, as scikit-learn does.
     pub l2_per_weight: bool,
+    /// What the products of its layers multiply.
+    pub factors: Factors,
 }
 
 impl Architecture {
@@ -39,6 +42,7 @@ impl Architecture {
             output_weights: None,
             l2: 0.0,
             l2_per_weight: false,
+            factors: Factors::Exact,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::stages::Stage;
 use super::tensors::{Kind, Tensors};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
-use crate::kernels::matmul::Sizes;
+use crate::kernels::matmul::{Factors, Sizes};
 use crate::scalar::Scalar;
 
 /// A network without its parameters.
@@ -27,6 +27,8 @@ pub struct Network {
     pub l2: f64,
     /// See [`Architecture::l2_per_weight`].
     pub l2_per_weight: bool,
+    /// See [`Architecture::factors`].
+    pub factors: Factors,
 }
 
 impl Network {
@@ -48,6 +50,7 @@ impl Network {
             output_weights: architecture.output_weights.clone(),
             l2: architecture.l2,
             l2_per_weight: architecture.l2_per_weight,
+            factors: architecture.factors,
         }
     }
 
@@ -74,14 +77,15 @@ impl Network {
     /// The largest sizes of the products that rows take part in, forward.
     pub fn forward_sizes(&self, rows: usize) -> Sizes {
         let largest = |of: fn((usize, usize)) -> usize| self.weights().map(of).max().unwrap_or(0);
-        Sizes { rows, depth: largest(|(inputs, _)| inputs), cols: largest(|(_, outputs)| outputs) }
+        let (depth, cols) = (largest(|(inputs, _)| inputs), largest(|(_, outputs)| outputs));
+        Sizes { rows, depth, cols, factors: self.factors }
     }
 
     /// The same forward, back, and for the gradient of the weights.
     pub fn training_sizes(&self, rows: usize) -> Sizes {
-        let Sizes { depth: inputs, cols: outputs, .. } = self.forward_sizes(rows);
+        let Sizes { depth: inputs, cols: outputs, factors, .. } = self.forward_sizes(rows);
         let widest = inputs.max(outputs);
-        Sizes { rows: rows.max(inputs), depth: rows.max(widest), cols: widest }
+        Sizes { rows: rows.max(inputs), depth: rows.max(widest), cols: widest, factors }
     }
 
     /// Floating-point operations of one training step; the first layer needs no input gradient.

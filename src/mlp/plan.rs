@@ -88,6 +88,7 @@ impl<'a> Planner<'a> {
             output,
             delta_input,
             delta_output,
+            factors: self.architecture.factors,
         }));
     }
 

@@ -13,11 +13,12 @@ use super::{Architecture, Network, predict, random};
 use crate::interrupt::Interrupt;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
+use crate::kernels::matmul::Factors;
 use crate::kernels::sparse::{Csr, Indices};
 use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
-use crate::simd::hold_level;
+use crate::simd::{self, hold_level};
 use crate::stop::Stop;
 use crate::team;
 
@@ -137,6 +138,29 @@ fn parameters_are_the_same_bits_for_every_number_of_threads_and_with_sparse_rows
             all.norm = norm;
             check::<f32>(&Network::new(&all), 100, 48, config);
             check::<f64>(&Network::new(&all), 100, 100, config);
+        }
+    }
+}
+
+#[test]
+fn rounded_factors_give_the_same_bits_for_every_number_of_threads_too() {
+    let _level = hold_level();
+    if !simd::has_bfloat16() {
+        return eprintln!("not tested: this machine has {}", simd::description());
+    }
+    let config = Config::new("adam", Convention::Lecture).unwrap();
+    for (widths, loss) in [(&[13, 40, 33, 7][..], "cross_entropy"), (&[1, 5, 1], "mse"), (&[70, 50, 3], "huber")] {
+        let plain = Architecture { norm: Some(NormKind::Layer), ..described(widths, Activation::Silu, loss) };
+        let network = Network::new(&Architecture { factors: Factors::Bfloat16, ..plain.clone() });
+        for (rows, batch) in [(40, 1), (90, 7), (200, 64), (4400, 4300)] {
+            let one = trained::<f32>(&network, rows, batch, &config, (1, Cuts::Rows), false);
+            assert!(one != trained::<f32>(&Network::new(&plain), rows, batch, &config, (1, Cuts::Rows), false));
+            for threads in [2, 3, 5, 8] {
+                let other = trained::<f32>(&network, rows, batch, &config, (threads, Cuts::Both), false);
+                assert!(one == other, "{widths:?} {batch} of {rows} rows on {threads} threads");
+            }
+            let sparse = trained::<f32>(&network, rows, batch, &config, (1, Cuts::Rows), true);
+            assert!(sparse == trained::<f32>(&network, rows, batch, &config, (3, Cuts::Columns), true));
         }
     }
 }

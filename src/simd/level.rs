@@ -89,6 +89,25 @@ pub fn set_level(level: Level) -> bool {
     available
 }
 
+/// Whether pairs of bfloat16 are multiplied and added by an instruction, at the level in use.
+pub fn has_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The instruction sets in use, for messages.
+pub fn description() -> &'static str {
+    match level() {
+        Level::Portable => "no vector instructions in use",
+        Level::Avx2 => "AVX2",
+        Level::Avx512 if has_bfloat16() => "AVX-512 and AVX512_BF16",
+        Level::Avx512 => "AVX-512 without AVX512_BF16",
+        Level::Neon => "NEON",
+    }
+}
+
 /// Tests run side by side and the level is the process's own: who switches it holds this alone.
 #[cfg(test)]
 static TURN: std::sync::RwLock<()> = std::sync::RwLock::new(());

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 
+import schuss as sc
+
 from .values import Index
 
 
@@ -103,6 +105,15 @@ class OneOf(Accepts):
 
     def rule(self, value):
         return isinstance(value, str) and value in self.names
+
+
+def precisions(*names):
+    """Those that this machine has, besides the names."""
+    try:
+        sc._schuss.check_precision("bfloat16")
+    except ValueError:
+        return OneOf(*names).or_none()
+    return OneOf(*names, "bfloat16").or_none()
 
 
 class Pair(Accepts):

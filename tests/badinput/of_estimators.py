@@ -4,7 +4,7 @@ import numpy as np
 
 import schuss as sc
 
-from .accepts import ANYTHING, NOTHING, Count, Either, Flag, Number, OneOf, Only
+from .accepts import ANYTHING, NOTHING, Count, Either, Flag, Number, OneOf, Only, precisions
 from .data import forms, sparse_forms
 from .entry import Entry, Subject, arguments
 from .of_functions import optimizer_names
@@ -88,6 +88,7 @@ def _table():
         ).or_none(),
         "progress": flag,
         "n_threads": Count(cheap=4, most=None).or_none(),
+        "precision": precisions("float32", "float64"),
     }
 
 

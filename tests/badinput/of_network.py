@@ -7,7 +7,7 @@ import numpy as np
 
 import schuss as sc
 
-from .accepts import NOTHING, Count, Either, Flag, Number, OneOf, Only
+from .accepts import NOTHING, Count, Either, Flag, Number, OneOf, Only, precisions
 from .data import forms, sparse_forms
 from .entry import Entry, Subject, arguments
 from .of_functions import optimizer_names
@@ -70,6 +70,7 @@ def _constructor():
         "l2": Number(low=0),
         "dropout": Either(rates, also=_rates),
         "norm": OneOf("layer", "rms").or_none(),
+        "precision": precisions("float32"),
     }
     return arguments("MLP", table, subject)
 
@@ -291,6 +292,7 @@ def _attributes():
     table = {
         "l2": Number(low=0),
         "dropout": Either(rates, also=_rates),
+        "precision": precisions("float32"),
         "theta": (NOTHING, "array"),
         "optimizer": Only(lambda value: value is None).or_none(),
         "history": Only(lambda value: value is None).or_none(),

@@ -81,7 +81,10 @@ def minimise() -> None:
 
 
 def network() -> None:
-    net = sc.MLP([4, 8, 1], activation="gelu", loss="mse", dtype="float64", dropout=[0.1])
+    net = sc.MLP(
+        [4, 8, 1], activation="gelu", loss="mse", dtype="float64", dropout=[0.1], precision="float64"
+    )
+    assert_type(net.precision, str)
     history = net.fit(
         X, Y, optimizer=sc.Adam(lr=1e-3), epochs=3, batch_size=10, validation_data=(X, Y), callbacks=[report]
     )
@@ -164,6 +167,7 @@ def mistakes() -> None:
     sc.MLP([1, 1], activation="rleu")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.MLP([1, 1], loss="squared")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.MLP([1, 1], dtype="float16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sc.MLP([1, 1], precision="half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.MLP([1, 1], norm="batch")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     net = sc.MLP([1, 1])
     net.fit(X, Y, epoch=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -107,6 +107,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             if solver not in {name.lower() for name in optimizers.__all__} - set(get_args(SolverName)):
                 raise
             raise InvalidParameterError(f"{error} For this one give optimizer={self.solver!r}.") from None
+        if self.precision is not None:
+            _schuss.check_precision(self.precision)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -235,7 +237,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     ) -> tuple[Any, Any, Array]:
         """Rows as they must be: in their own precision at first, in the model's when its training goes on."""
         if dtype is None:
-            dtype = (np.float64, np.float32) if first else _parameters.precision(self.coefs_)
+            dtype = _parameters.dtypes(self.precision, None if first else self.coefs_)
         check_given(X=X)
         check_given(y=y, dates=is_classifier(self))
         with naming_rows(X, None if is_classifier(self) else y):
@@ -313,6 +315,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             dropout=[float(rate) for rate in rates],
             loss_parameter=objective.parameter,
             output_weights=objective.output_weights,
+            precision=self.precision,
         )
 
     def _start(
@@ -446,6 +449,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             widths=layers,
             activations=self._fitted_activations(),
             loss=_losses.WITH_LINK[self.out_activation_],
+            precision=self.precision,
         )
         threads = self._most_threads()
         x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)

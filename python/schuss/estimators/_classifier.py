@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import (
 from .. import optimizers
 from .._checks import shown
 from .._schuss import LBFGS, Schedule
-from ..typing import LearningRateName, OptimizerName, SolverName
+from ..typing import LearningRateName, OptimizerName, PrecisionName, SolverName
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
@@ -112,6 +112,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
+        precision: PrecisionName | None = None,
     ) -> None:
         self._keep(locals())
 

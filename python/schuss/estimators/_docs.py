@@ -73,6 +73,10 @@ clip_norm : float, optional
         Show a progress bar.
     n_threads : int, optional
         Workers. None: what a step deserves and the surroundings leave: affinity, joblib, threadpoolctl.
+    precision : {"float32", "float64", "bfloat16"}, optional
+        What is trained in, and X converted to; None for float32 where X is that, else float64. ``"bfloat16"``
+        trains in float32 with products of rounded factors, as `schuss.MLP` does; predictions go by what it is
+        set to now.
 """
 
 ATTRIBUTES = """\
@@ -98,7 +102,7 @@ coefs_, intercepts_ : list of ndarray
 
 FIT = """\
 X : array-like or sparse matrix of shape (n_samples, n_features)
-            The inputs. float32 is trained in float32, all else in float64.
+            The inputs. float32 is trained in float32, all else in float64, unless `precision` says otherwise.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets.
         sample_weight : array-like of shape (n_samples,), optional

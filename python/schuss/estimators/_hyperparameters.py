@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .. import optimizers
-from .._schuss import ACTIVATIONS, LBFGS, Schedule
-from ..typing import ActivationName, LearningRateName, OptimizerName, SolverName
+from .._schuss import ACTIVATIONS, LBFGS, PRECISIONS, Schedule
+from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionName, SolverName
 
 Array: TypeAlias = NDArray[Any]
 Activation: TypeAlias = ActivationName | Literal["logistic"]
@@ -55,6 +55,7 @@ class Hyperparameters:
     callbacks: Callback | Sequence[Callback] | None
     progress: bool
     n_threads: int | None
+    precision: PrecisionName | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -90,6 +91,7 @@ class Hyperparameters:
         "callbacks": [list, tuple, callable, None],
         "progress": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "precision": [StrOptions(set(PRECISIONS)), None],
     }
 
     def _keep(self, given: Mapping[str, Any]) -> None:

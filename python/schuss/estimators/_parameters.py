@@ -57,6 +57,20 @@ def precision(parts: Sequence[Array]) -> type[np.floating[Any]]:
     return np.float32 if all(np.asarray(part).dtype == np.float32 for part in parts) else np.float64
 
 
+def dtypes(wanted: str | None, coefs: Sequence[Array] | None) -> Any:
+    """What rows are converted to for that precision, by a training that goes on from `coefs` or begins."""
+    asked = {None: None, "float64": np.float64}.get(wanted, np.float32)
+    if coefs is None:
+        return (np.float64, np.float32) if asked is None else asked
+    present = precision(coefs)
+    if asked not in (None, present):
+        raise ValueError(
+            f"precision must be one of {np.dtype(present).name} parameters, which this fit continues with, "
+            f"got {wanted!r}"
+        )
+    return present
+
+
 def _address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 

@@ -16,7 +16,7 @@ from .. import optimizers
 from .._arrays import array
 from .._checks import shown
 from .._schuss import LBFGS, Schedule
-from ..typing import LearningRateName, OptimizerName, RegressionLossName, SolverName
+from ..typing import LearningRateName, OptimizerName, PrecisionName, RegressionLossName, SolverName
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
@@ -119,6 +119,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
+        precision: PrecisionName | None = None,
     ) -> None:
         self._keep(locals())
 

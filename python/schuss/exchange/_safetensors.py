@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._attributes import precision_of
 from .._extras import needed
 from .._files import File, checksum, describe, reading, writing
 from ..network import MLP
@@ -48,12 +49,15 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
 
     layers = layers_of(model)
     tensors = to_torch(model, names)
+    precision = getattr(model, "precision", None)
     about = {
         "version": _VERSION,
         "layers": layers.widths,
         "activation": layers.activations,
         "norm": layers.layers[0].norm,
         "loss": layers.loss,
+        # None for that of the tensors themselves.
+        "precision": precision if precision == "bfloat16" else None,
         "flat": getattr(model, "_flat_targets", True),
         "names": layer_names(names, layers),
     }
@@ -156,6 +160,7 @@ def _network(place: str, about: Mapping[str, Any], state: Mapping[str, NDArray[A
         options = {"activation": about["activation"], "norm": about.get("norm"), "loss": about["loss"]}
         model = MLP(about["layers"], **options, dtype=weights[0].dtype)
         model._flat_targets = bool(about["flat"])
+        model._take_precision(precision_of(about.get("precision"), model.dtype))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{place} does not describe a network that this schuss knows: {error}") from error
     return model

@@ -8,7 +8,9 @@
 //! This is why the product is written here instead of taken from a library: theirs choose blocks, kernels and the order
 //! of additions by the shape of each call. `benches/peers` measures it against `faer` and `gemm`.
 
+mod bfloat16;
 mod blocks;
+mod factors;
 mod narrow;
 mod operand;
 mod pack;
@@ -20,6 +22,7 @@ mod tiled;
 mod tiles;
 
 pub use blocks::{CHAINS, MAX_TILE_ROWS, NARROW};
+pub use factors::Factors;
 pub(super) use narrow::add_in_pairs;
 pub use product::{Init, matmul, matmul_unless};
 pub use scratch::{Scratch, Sizes};

@@ -1,9 +1,12 @@
 //! Matrices as the loops of a product see them.
 
+use std::any::Any;
+
 use ndarray::ArrayView2;
 
 use super::scratch::Scratch;
 use crate::interrupt::Lookout;
+use crate::scalar::Scalar;
 
 /// Element (i, j) is at `ptr + i * row + j * col`; one of the two strides is 1.
 #[derive(Clone, Copy)]
@@ -75,7 +78,21 @@ pub struct Task<'a, T> {
     pub lookout: Option<&'a Lookout>,
 }
 
-impl<T> Task<'_, T> {
+impl<'a, T: Scalar> Task<'a, T> {
+    /// The same product, of numbers that are known to be single ones.
+    pub fn of_singles(self) -> Task<'a, f32> {
+        let Task { out, init, a, b, rows, cols, depth, scratch, lookout } = self;
+        let scratch = (scratch as &mut dyn Any).downcast_mut().expect("a product of float32");
+        let operand = |Operand { ptr, row, col }| Operand { ptr: <*const T>::cast(ptr), row, col };
+        let init = match init {
+            Start::Zero => Start::Zero,
+            Start::Row(bias) => Start::Row(bias.cast()),
+            Start::Keep => Start::Keep,
+        };
+        let out = Output { ptr: out.ptr.cast(), row: out.row, col: out.col };
+        Task { out, init, a: operand(a), b: operand(b), rows, cols, depth, scratch, lookout }
+    }
+
     /// The same product with rows for columns.
     pub fn t(self) -> Self {
         let out = Output { ptr: self.out.ptr, row: self.out.col, col: self.out.row };

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::bfloat16;
 use super::blocks::{CHAINS, NARROW};
 use super::narrow::Dots;
 use super::operand::{Operand, Output, Start, Task};
@@ -69,7 +70,9 @@ pub fn matmul_unless<T: Scalar>(
     let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
     let lookout = (rows as f64 * depth as f64 * cols as f64 >= LONG).then_some(lookout);
     let task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
-    if cols <= NARROW && a.by_rows() {
+    if task.scratch.packs.is_some() {
+        bfloat16::multiply(task.of_singles());
+    } else if cols <= NARROW && a.by_rows() {
         assert!(task.scratch.panels.len() >= cols * depth, "the scratch of a product is too small");
         dispatch(Dots(task));
     } else if transposed {

@@ -39,7 +39,13 @@ fn check<T: Scalar>(rows: usize, depth: usize, cols: usize, form: usize, init: u
     let mut out = before.clone();
     let bias = bias.as_slice().unwrap();
     let init = [Init::Zero, Init::Row(bias), Init::Keep][init];
-    matmul(out.slice_mut(s![.., ..cols]), init, a, b, &mut Scratch::new(Sizes { rows, depth, cols }).unwrap());
+    matmul(
+        out.slice_mut(s![.., ..cols]),
+        init,
+        a,
+        b,
+        &mut Scratch::new(Sizes { rows, depth, cols, ..Sizes::default() }).unwrap(),
+    );
     for i in 0..rows {
         for j in 0..cols {
             let begin = match init {

@@ -23,7 +23,8 @@ fn check<T: Scalar>(rows: usize, depth: usize, cols: usize) {
     let (values, columns, starts) = sparse::<T>(rows, depth);
     let x = Csr::new(&values, Indices::Short(&columns), Indices::Long(&starts), depth, 1).unwrap();
     let order: Vec<u32> = (0..=rows as u32 / 2).map(|i| i * 7 % rows as u32).collect();
-    let mut scratch = Scratch::new(Sizes { rows: rows.max(depth), depth: depth.max(rows), cols }).unwrap();
+    let mut scratch =
+        Scratch::new(Sizes { rows: rows.max(depth), depth: depth.max(rows), cols, ..Sizes::default() }).unwrap();
     for x in [x, x.slice(rows / 3..rows), x.take(&order)] {
         let (all, b, bias) = (x.dense(), numbers::<T>(depth, cols, 2), numbers::<T>(1, cols, 3));
         let bias = bias.as_slice().unwrap();

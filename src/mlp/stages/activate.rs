@@ -6,6 +6,7 @@ use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::activation::Activation;
+use crate::kernels::matmul::Factors;
 use crate::scalar::Scalar;
 
 /// A function of each element.
@@ -43,7 +44,7 @@ impl Activate {
         unreachable!("an activation has no tensors")
     }
 
-    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot, Factors)> {
         None
     }
 

@@ -8,7 +8,7 @@ use super::super::data::Inputs;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
-use crate::kernels::matmul::{Init, matmul_unless};
+use crate::kernels::matmul::{Factors, Init, matmul_unless};
 use crate::kernels::sparse::{AddTransposed, Product};
 use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
@@ -32,6 +32,8 @@ pub struct Dense {
     pub delta_input: Option<Slot>,
     /// The gradient with respect to y.
     pub delta_output: Slot,
+    /// What its products multiply, where its inputs are not sparse; the memory for products is of the same kind.
+    pub factors: Factors,
 }
 
 impl Dense {
@@ -102,8 +104,8 @@ impl Dense {
         }
     }
 
-    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
-        Some((self.input, self.delta_output))
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot, Factors)> {
+        Some((self.input, self.delta_output, self.factors))
     }
 
     pub(super) fn writes(&self, way: Way) -> Vec<Slot> {

@@ -7,6 +7,7 @@ use super::super::random;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
+use crate::kernels::matmul::Factors;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 
@@ -61,7 +62,7 @@ impl Dropout {
         unreachable!("dropout has no tensors")
     }
 
-    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot, Factors)> {
         None
     }
 

@@ -17,6 +17,7 @@ use super::claims::{AllRows, MyRows};
 use super::cuts::Way;
 use super::slots::Slot;
 use super::tensors::Piece;
+use crate::kernels::matmul::Factors;
 use crate::scalar::Scalar;
 
 /// Makes the set of stages from their names.
@@ -60,10 +61,10 @@ macro_rules! stages {
                 }
             }
 
-            /// The matrices of whose products its gradients are sums: (factors, deltas). The product of their summed
-            /// magnitudes, and the second alone, bound every element of the gradient and every partial sum on the way there.
-            /// None where it has no tensors.
-            pub fn multiplied(&self) -> Option<(Slot, Slot)> {
+            /// The matrices of whose products its gradients are sums, factors and deltas, and how they are multiplied. The
+            /// product of their summed magnitudes, and the second alone, bound every element of the gradient and every partial
+            /// sum on the way there. None where it has no tensors.
+            pub fn multiplied(&self) -> Option<(Slot, Slot, Factors)> {
                 match self {
                     $(Stage::$kind(stage) => stage.multiplied(),)+
                 }

@@ -5,6 +5,7 @@ use super::super::cuts::Way;
 use super::super::slots::Slot;
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
+use crate::kernels::matmul::Factors;
 use crate::kernels::norm::{AddProducts, Normalise, NormaliseBack, Rows, ScaleAndShift};
 use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
@@ -113,8 +114,8 @@ impl Norm {
         }
     }
 
-    pub(super) fn multiplied(&self) -> Option<(Slot, Slot)> {
-        Some((self.input, self.delta_output))
+    pub(super) fn multiplied(&self) -> Option<(Slot, Slot, Factors)> {
+        Some((self.input, self.delta_output, Factors::Exact))
     }
 
     pub(super) fn writes(&self, way: Way) -> Vec<Slot> {

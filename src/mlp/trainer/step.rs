@@ -135,13 +135,13 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     fn sum_magnitudes(&self, worker: usize, rows: &MyRows<'_, '_, T>, complete: &[Slot]) {
         let sum = |slot: Slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
         for (index, &stage) in self.policy.stages.iter().enumerate() {
-            let Some((factors, deltas)) = self.network.training.stages[stage].multiplied() else { continue };
+            let Some((factors, deltas, kind)) = self.network.training.stages[stage].multiplied() else { continue };
             let place = self.place(worker, index);
             if complete.contains(&factors) {
-                self.magnitudes.set(place, sum(factors));
+                self.magnitudes.set(place, kind.bound(sum(factors)));
             }
             if complete.contains(&deltas) {
-                self.magnitudes.set(place + 1, sum(deltas));
+                self.magnitudes.set(place + 1, kind.bound(sum(deltas)));
             }
         }
     }

@@ -10,11 +10,12 @@ use pyo3::types::{PyDict, PyTuple};
 use super::data::{BorrowedRows, GivenRows};
 use super::fit::{Fit, FitOptions};
 use super::inputs::BorrowedInputs;
-use super::spec::NetworkSpec;
+use super::spec::{NetworkSpec, factors_of};
 use super::tensor::TensorInfo;
 use super::vector::{reading, writing};
 use super::watch::{EpochRecord, Fitted};
 use crate::interrupt::Interrupt;
+use crate::kernels::matmul::Factors;
 use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
@@ -32,9 +33,20 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("STOPS", PyTuple::new(module.py(), Stop::ALL.iter().map(|stop| stop.name()))?)?;
     module.add("NORMS", PyTuple::new(module.py(), NormKind::ALL.iter().map(|norm| norm.name()))?)?;
     module.add("NORM_EPS", NormKind::EPS)?;
+    module.add("PRECISIONS", PyTuple::new(module.py(), Factors::NAMES.iter().map(|(name, _)| *name))?)?;
+    module.add_function(wrap_pyfunction!(check_precision, module)?)?;
     module.add_class::<EpochRecord>()?;
     module.add_class::<TensorInfo>()?;
     module.add_class::<PyNetwork>()
+}
+
+/// Refuses a precision of products that this machine does not have.
+#[pyfunction]
+fn check_precision(precision: &str) -> PyResult<()> {
+    match factors_of(precision)? {
+        Factors::Exact => Ok(()),
+        factors => Ok(factors.check::<f32>()?),
+    }
 }
 
 /// The core of a network: its structure, without parameters. `schuss.MLP` is its public face.

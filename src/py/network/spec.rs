@@ -8,6 +8,7 @@ use super::keywords::Keywords;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::Loss;
+use crate::kernels::matmul::Factors;
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Architecture, Network};
 
@@ -26,6 +27,7 @@ pub struct NetworkSpec {
     l2_per_weight: bool,
     /// Of each hidden layer.
     dropout: Vec<f64>,
+    precision: Option<String>,
 }
 
 impl NetworkSpec {
@@ -42,6 +44,7 @@ impl NetworkSpec {
             l2: given.optional("l2")?.unwrap_or(0.0),
             l2_per_weight: given.optional("l2_per_weight")?.unwrap_or(false),
             dropout: given.optional("dropout")?.unwrap_or_else(|| vec![0.0; activations.len()]),
+            precision: given.optional("precision")?,
             activations,
         };
         given.finish()?;
@@ -66,6 +69,7 @@ impl NetworkSpec {
             l2: self.l2,
             l2_per_weight: self.l2_per_weight,
             dropout: self.dropout,
+            factors: self.precision.as_deref().map_or(Ok(Factors::Exact), factors_of)?,
         }))
     }
 
@@ -113,6 +117,12 @@ fn activation_of(name: &str) -> Result<Activation> {
 fn norm_of(name: &str) -> Result<NormKind> {
     let expected = || format!("None or {}", one_of(NormKind::ALL.iter().map(|norm| norm.name())));
     NormKind::from_name(name).ok_or_else(|| Error::value("norm", format!("{name:?}"), expected()))
+}
+
+/// What products multiply at the precision of that name.
+pub fn factors_of(name: &str) -> Result<Factors> {
+    let expected = || format!("None or {}", one_of(Factors::NAMES.iter().map(|(name, _)| *name)));
+    Factors::from_name(name).ok_or_else(|| Error::value("precision", format!("{name:?}"), expected()))
 }
 
 fn loss_of(name: &str, parameter: Option<f64>) -> Result<Loss> {
