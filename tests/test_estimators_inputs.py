@@ -51,6 +51,17 @@ def test_a_bad_option_is_refused_before_training(cancer, options, message):
     assert not hasattr(model, "coefs_")
 
 
+def test_weights_whose_sum_makes_the_penalty_infinite_are_refused_by_name(cancer):
+    X, y = cancer
+    tiny = np.full(len(y), 1e-320)
+    with pytest.raises(ValueError, match=r"sample_weight must not be so small that alpha \(0.0001\)"):
+        MLPClassifier(max_iter=1).fit(X, y, sample_weight=tiny)
+    # Without a penalty only their ratios count.
+    fitted = [MLPClassifier(max_iter=2, alpha=0.0, random_state=0).fit(X, y, w).coefs_ for w in (tiny, None)]
+    for of_tiny, of_all in zip(*fitted, strict=True):
+        np.testing.assert_allclose(of_tiny, of_all, rtol=1e-3, atol=1e-5)
+
+
 def test_weights_of_targets_must_be_numbers(cancer):
     with pytest.raises(ValueError, match="target_weights must be 1 numbers"):
         MLPRegressor(target_weights=["a"]).fit(*cancer)

@@ -262,7 +262,16 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = weights_of("sample_weight", sample_weight, X)
         weights = self._weights(y, sample_weight, incremental)
-        return None if weights is None else numbers("sample_weight", weights, np.dtype(np.float64))
+        if weights is None:
+            return None
+        weights = numbers("sample_weight", weights, np.dtype(np.float64))
+        # The penalty is divided by them.
+        if self.alpha > 0 and self.alpha >= np.finfo(X.dtype).max * (least := float(weights.sum())):
+            raise ValueError(
+                f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is beyond "
+                f"{X.dtype}, got a sum of {least:g}"
+            )
+        return weights
 
     def _check_validation(self, dtype: Any, X: Any, y: Any, sample_weight: Any) -> Samples | None:
         if X is None and y is None:

@@ -18,14 +18,14 @@ pub const NARROW: usize = 4;
 pub const CHAINS: usize = 16;
 
 /// The fewest and the most inner indices of a full block.
-pub const MIN_DEPTH: usize = 128;
-pub const MAX_DEPTH: usize = 512;
+pub const MIN_DEPTH: usize = 320;
+pub const MAX_DEPTH: usize = 480;
 /// The fewest rows of a full block.
 pub const MIN_ROWS: usize = 4 * MAX_TILE_ROWS;
 
 /// From so many rows on `b` is packed: each of its numbers is then used often enough.
 const PACKED_B_ROWS: usize = 24;
-/// From so many columns on `a` is packed.
+/// From so many columns on a transposed `a` is packed, and one that lies by rows from four times as many on.
 pub const PACKED_A_COLS: usize = 128;
 
 /// The blocks of one product, in numbers.
@@ -45,11 +45,16 @@ impl Blocks {
     /// For a product of these sizes, whose first operand has its rows side by side or not.
     pub fn of<T: Scalar, I: Isa>((rows, depth, cols): (usize, usize, usize), a_by_rows: bool) -> Self {
         let panel = WIDE * T::Vector::<I>::LANES;
-        // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second.
-        let deep = (Caches::here().first * 5 / 8 / (panel * size_of::<T>())).clamp(MIN_DEPTH, MAX_DEPTH) / 8 * 8;
-        // Rows that lie in the caches are read where they are; the rows of a transposed one are pages apart.
-        let large = !a_by_rows || rows * depth * size_of::<T>() >= Caches::here().second / 8;
-        let packs_a = large && cols >= PACKED_A_COLS && rows >= MAX_TILE_ROWS;
+        // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second. Where a
+        // panel of some depth does not fit, it comes from the second, too, and the fewer visits to the output the better.
+        let fits = Caches::here().first * 7 / 8 / (panel * size_of::<T>()) / 8 * 8;
+        let deep = if fits < MIN_DEPTH { MAX_DEPTH } else { fits.min(MAX_DEPTH) };
+        // The rows of a transposed one are pages apart; others are read where they are, unless they are many and used often.
+        let packs_a = rows >= MAX_TILE_ROWS
+            && match a_by_rows {
+                true => cols >= 4 * PACKED_A_COLS && rows * depth * size_of::<T>() >= Caches::here().second / 8,
+                false => cols >= PACKED_A_COLS,
+            };
         Blocks {
             rows: if packs_a { even(rows, most_rows::<T>(deep)).next_multiple_of(MAX_TILE_ROWS) } else { rows.max(1) },
             depth: even(depth, deep),
@@ -66,5 +71,5 @@ pub fn most_rows<T>(depth: usize) -> usize {
 
 /// The length of parts of at most `most` that are all about as long.
 fn even(len: usize, most: usize) -> usize {
-    len.div_ceil(len.div_ceil(most).max(1)).max(1)
+    if len <= most { len.max(1) } else { len.div_ceil(len.div_ceil(most)) }
 }

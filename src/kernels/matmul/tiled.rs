@@ -5,13 +5,18 @@
 
 use std::mem::MaybeUninit;
 
-use super::blocks::{Blocks, MAX_TILE_BYTES, MAX_TILE_ROWS, WIDE};
+use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
 use super::operand::{Output, Start, Task};
 use super::pack::{pack_panel, pack_strips};
-use super::tiles::{Begin, Panel, Place, Strip, tile};
+use super::tiles::{Panel, Rows, Strip, tile};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
+
+/// The most numbers across a tile: eight of the largest registers, of a single row.
+const MAX_TILE_COLS: usize = 8 * MOST_LANES;
+/// Zeros of any type of numbers.
+static ZEROS: [u64; MAX_TILE_COLS] = [0; MAX_TILE_COLS];
 
 /// The product, tile by tile.
 pub struct Tiled<'a, T>(pub Task<'a, T>);
@@ -27,7 +32,7 @@ struct Columns<T> {
 
 /// Some rows: where their strips lie packed, if they do.
 #[derive(Clone, Copy)]
-struct Rows<T> {
+struct Block<T> {
     first: usize,
     end: usize,
     packed: Option<*const T>,
@@ -53,7 +58,7 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
                     unsafe { pack_strips::<T, I>(to, a, (first, count), Strips::of::<I>(row, end)) };
                     to.cast_const()
                 });
-                if !self.across::<I>(&blocks, Rows { first: row, end, packed }, (first, count)) {
+                if !self.across::<I>(&blocks, Block { first: row, end, packed }, (first, count)) {
                     return;
                 }
             }
@@ -68,7 +73,7 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
 impl<T: Scalar> Tiled<'_, T> {
     /// All columns of some rows. False where it is to break off.
     #[inline(always)]
-    fn across<I: Isa>(&self, blocks: &Blocks, rows: Rows<T>, (first, count): (usize, usize)) -> bool {
+    fn across<I: Isa>(&self, blocks: &Blocks, rows: Block<T>, (first, count): (usize, usize)) -> bool {
         let lanes = T::Vector::<I>::LANES;
         let Task { cols, b, ref scratch, .. } = self.0;
         // What is packed stays for the blocks of rows to come.
@@ -117,7 +122,7 @@ impl<T: Scalar> Tiled<'_, T> {
 
     /// All tiles of some rows and columns.
     #[inline(always)]
-    unsafe fn down<I: Isa, V: Vector<Elem = T>, const N: usize>(&self, rows: Rows<T>, columns: Columns<T>) {
+    unsafe fn down<I: Isa, V: Vector<Elem = T>, const N: usize>(&self, rows: Block<T>, columns: Columns<T>) {
         macro_rules! place {
             ($row:ident $height:ident $($of:literal)*) => {
                 match $height {
@@ -134,54 +139,89 @@ impl<T: Scalar> Tiled<'_, T> {
         }
     }
 
-    /// One tile, straight into the output where its rows lie, else by way of a spare one.
+    /// One tile, straight into the output where whole registers of its rows lie, else by way of a spare one.
     #[inline(always)]
     unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize>(
         &self,
         row: usize,
-        rows: Rows<T>,
+        rows: Block<T>,
         Columns { first, col, width, panel }: Columns<T>,
     ) {
         let Output { ptr, row: out_row, col: out_col } = self.0.out;
         let init = if first == 0 { self.0.init } else { Start::Keep };
+        let (full, zeros) = (N * V::LANES, ZEROS.as_ptr().cast::<T>());
         // SAFETY: the tile lies in `a`, the panel and the output; `spare` holds the largest tile.
         unsafe {
             let strip = match rows.packed {
                 Some(ptr) => Strip { ptr: ptr.add((row - rows.first) * panel.count), row: 1, col: R },
                 None => Strip { ptr: self.0.a.at(row, first), row: self.0.a.row, col: self.0.a.col },
             };
-            if out_col == 1 {
-                let to = ptr.add(row * out_row + col);
+            if width == full && out_col == 1 {
+                let to = Rows { ptr: ptr.add(row * out_row + col), stride: out_row };
                 let begin = match init {
-                    Start::Zero => Begin::Zero,
-                    Start::Row(bias) => Begin::Row(bias.add(col)),
-                    Start::Keep => Begin::Keep,
+                    Start::Zero => Rows { ptr: zeros, stride: 0 },
+                    Start::Row(bias) => Rows { ptr: bias.add(col), stride: 0 },
+                    Start::Keep => Rows { ptr: to.ptr.cast_const(), stride: out_row },
                 };
                 // A deep product comes back to its output, which is no longer in the caches by then.
-                let next = (self.0.depth > panel.count).then(|| to.wrapping_add(R * out_row).cast_const());
-                let tail = width - (N - 1) * V::LANES;
-                return tile::<V, R, N>(strip, panel, begin, Place { to, stride: out_row, tail, next });
+                let next = (self.0.depth > panel.count).then(|| to.ptr.wrapping_add(R * out_row).cast_const());
+                return tile::<V, R, N>(strip, panel, begin, to, next);
             }
-            let at = |i: usize, j: usize| ptr.add((row + i) * out_row + (col + j) * out_col);
-            let mut spare = MaybeUninit::<[u8; MAX_TILE_ROWS * MAX_TILE_BYTES]>::uninit();
-            let (to, stride) = (spare.as_mut_ptr().cast::<T>(), N * V::LANES);
-            for i in 0..R {
-                for j in 0..stride {
-                    let begin = match init {
-                        Start::Zero => T::ZERO,
-                        _ if j >= width => T::ZERO,
-                        // The columns of the caller's product are the rows of this one.
-                        Start::Row(bias) => *bias.add(row + i),
-                        Start::Keep => *at(i, j),
-                    };
-                    to.add(i * stride + j).write_unaligned(begin);
-                }
+            let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * WIDE * MOST_LANES]>::uninit();
+            let to = Rows { ptr: spare.as_mut_ptr().cast::<T>(), stride: full };
+            for n in 0..R * N {
+                V::splat(T::ZERO).store(to.ptr.add(n * V::LANES));
             }
-            tile::<V, R, N>(strip, panel, Begin::Keep, Place { to, stride, tail: V::LANES, next: None });
-            for i in 0..R {
-                for j in 0..width {
-                    *at(i, j) = to.add(i * stride + j).read_unaligned();
+            let begin = Rows { ptr: to.ptr.cast_const(), stride: full };
+            if out_col != 1 {
+                // The columns of the caller's product are the rows of this one.
+                let at = |i: usize, j: usize| ptr.add((row + i) * out_row + (col + j) * out_col);
+                for i in 0..R {
+                    for j in 0..width {
+                        *to.ptr.add(i * full + j) = match init {
+                            Start::Zero => T::ZERO,
+                            Start::Row(bias) => *bias.add(row + i),
+                            Start::Keep => *at(i, j),
+                        };
+                    }
                 }
+                tile::<V, R, N>(strip, panel, begin, to, None);
+                for i in 0..R {
+                    for j in 0..width {
+                        *at(i, j) = *to.ptr.add(i * full + j);
+                    }
+                }
+                return;
+            }
+            let out = Rows { ptr: ptr.add(row * out_row + col), stride: out_row };
+            match init {
+                Start::Zero => {}
+                Start::Row(bias) => copy_rows::<V, R>(Rows { ptr: bias.add(col), stride: 0 }, width, to),
+                Start::Keep => copy_rows::<V, R>(Rows { ptr: out.ptr.cast_const(), stride: out_row }, width, to),
+            }
+            tile::<V, R, N>(strip, panel, begin, to, None);
+            copy_rows::<V, R>(begin, width, out);
+        }
+    }
+}
+
+/// Copies R rows of so many numbers.
+///
+/// # Safety
+/// They must be readable, and their places writable.
+#[inline(always)]
+unsafe fn copy_rows<V: Vector, const R: usize>(from: Rows<*const V::Elem>, width: usize, to: Rows<*mut V::Elem>) {
+    let whole = width / V::LANES * V::LANES;
+    for r in 0..R {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = (from.ptr.add(r * from.stride), to.ptr.add(r * to.stride));
+            for n in (0..whole).step_by(V::LANES) {
+                V::load(from.add(n)).store(to.add(n));
+            }
+            if whole < width {
+                let rest = std::slice::from_raw_parts_mut(to.add(whole), width - whole);
+                V::read(std::slice::from_raw_parts(from.add(whole), width - whole)).write(rest);
             }
         }
     }

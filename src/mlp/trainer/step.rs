@@ -3,14 +3,13 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use super::super::claims::{AllRows, MyRows, MyTensors, ToUpdate};
+use super::super::claims::{AllRows, MyTensors, ToUpdate};
 use super::super::objective::{self, Source};
-use super::super::slots::Slot;
 use super::super::stages::{Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
 use super::leader::{Largest, StepEnd};
-use super::training::{Block, Own, Training, TrainingStep};
+use super::training::{Block, Magnitudes, Own, Training, TrainingStep};
 use crate::interrupt::Lookout;
 use crate::kernels::sums::Magnitude;
 use crate::optim::{Care, Peaks, Step};
@@ -121,29 +120,15 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 lookout: &own.lookout,
             };
             let finite = objective::work(self.network, phase, &mut pass, &mut rows, source);
-            if self.policy.checks {
-                if !finite {
-                    self.bad_loss.store(context.number, Ordering::Relaxed);
-                }
-                self.sum_magnitudes(worker.index, &rows, &phase.completes);
+            if self.policy.checks && !finite {
+                self.bad_loss.store(context.number, Ordering::Relaxed);
+            }
+            for &Magnitudes { place, slot, factors } in &own.sums[index] {
+                let sum = rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
+                self.magnitudes.set(self.place(worker.index, 0) + place, factors.bound(sum));
             }
         }
         true
-    }
-
-    /// Of a worker's share of the matrices that are complete: the magnitudes of what gradients are sums of products of.
-    fn sum_magnitudes(&self, worker: usize, rows: &MyRows<'_, '_, T>, complete: &[Slot]) {
-        let sum = |slot: Slot| rows.sum_over(slot, |numbers| dispatch(Magnitude(numbers)));
-        for (index, &stage) in self.policy.stages.iter().enumerate() {
-            let Some((factors, deltas, kind)) = self.network.training.stages[stage].multiplied() else { continue };
-            let place = self.place(worker, index);
-            if complete.contains(&factors) {
-                self.magnitudes.set(place, kind.bound(sum(factors)));
-            }
-            if complete.contains(&deltas) {
-                self.magnitudes.set(place + 1, kind.bound(sum(deltas)));
-            }
-        }
     }
 
     /// Where the two magnitudes of a worker's rows are, for one of the stages that have tensors.

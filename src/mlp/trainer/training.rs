@@ -12,13 +12,14 @@ use super::super::memory::Batch;
 use super::super::network::Network;
 use super::super::phases::{Phase, phases};
 use super::super::predict;
+use super::super::slots::Slot;
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::leader::Leader;
 use super::options::Options;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::interrupt::Lookout;
-use crate::kernels::matmul::{Scratch, Sizes};
+use crate::kernels::matmul::{Factors, Scratch, Sizes};
 use crate::optim::Step;
 use crate::scalar::Scalar;
 
@@ -132,6 +133,26 @@ impl<T: Scalar> WorkerMemory<T> {
     }
 }
 
+/// A matrix whose magnitudes are summed once it is complete.
+pub struct Magnitudes {
+    /// Where the sum goes, among those of a worker.
+    pub place: usize,
+    pub slot: Slot,
+    /// How the matrix is multiplied.
+    pub factors: Factors,
+}
+
+/// The magnitudes that are known at the end of a phase, of what the gradients of these stages are sums of products of.
+fn magnitudes(network: &Network, stages: &[usize], phase: &Phase) -> Vec<Magnitudes> {
+    let of_stage = |(index, &stage): (usize, &usize)| {
+        let multiplied = network.training.stages[stage].multiplied();
+        let both = multiplied.map(|(factors, deltas, kind)| [(0, factors, kind), (1, deltas, kind)]);
+        let sum = move |(which, slot, factors)| Magnitudes { place: 2 * index + which, slot, factors };
+        both.into_iter().flatten().map(sum)
+    };
+    stages.iter().enumerate().flat_map(of_stage).filter(|sum| phase.completes.contains(&sum.slot)).collect()
+}
+
 /// What each worker has of its own.
 pub struct Own<T> {
     pub scratch: Scratch<T>,
@@ -139,6 +160,8 @@ pub struct Own<T> {
     pub share: Share,
     /// How a batch passes forward and back.
     pub phases: Vec<Phase>,
+    /// Of each phase: which magnitudes it completes.
+    pub sums: Vec<Vec<Magnitudes>>,
     /// Its share in pieces of about [`BLOCK_ELEMENTS`].
     pub blocks: Vec<Block>,
     /// One number for each row of one of its pieces.
@@ -159,15 +182,15 @@ impl<T: Scalar> Own<T> {
         let pieces = &share.pieces;
         let Training { data, policy, rows_held, batch_size, .. } = training;
         let of_step = ((*rows_held).min(*batch_size), workers);
+        let sparse = data.x.sparse().is_some();
+        let phases = phases(training.network, training.options.cuts, of_step, policy.first_stage, sparse);
+        // Nobody asks for them where gradients need not be finite.
+        let stages = if policy.checks { &policy.stages[..] } else { &[] };
+        let sums_of = |phase| magnitudes(training.network, stages, phase);
         Own {
             scratch,
-            phases: phases(
-                training.network,
-                training.options.cuts,
-                of_step,
-                policy.first_stage,
-                data.x.sparse().is_some(),
-            ),
+            sums: phases.iter().map(sums_of).collect(),
+            phases,
             lookout: training.agreement.interrupt().lookout(worker == 0),
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
             squares,
@@ -190,7 +213,7 @@ pub struct TrainingStep<'o> {
 /// takes time that enough rows of weights must pay for.
 fn blocks(tensors: &Tensors, piece: &Piece, rows: usize) -> impl Iterator<Item = Block> {
     let cols = tensors.get(piece.tensor).cols;
-    let height = (BLOCK_ELEMENTS / cols).max((rows / 5).clamp(48, 192)).next_multiple_of(12);
+    let height = (BLOCK_ELEMENTS / cols).max((rows * 3 / 4).clamp(48, 192)).next_multiple_of(12);
     let Piece { tensor, tile: Tile { rows, cols } } = piece.clone();
     rows.clone().step_by(height).map(move |start| {
         let tile = Tile { rows: start..rows.end.min(start + height), cols: cols.clone() };
