@@ -268,8 +268,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         # The penalty is divided by them.
         if self.alpha > 0 and self.alpha >= np.finfo(X.dtype).max * (least := float(weights.sum())):
             raise ValueError(
-                f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is beyond "
-                f"{X.dtype}, got a sum of {least:g}"
+                f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is "
+                f"beyond {X.dtype}, got a sum of {least:g}"
             )
         return weights
 
