@@ -13,6 +13,11 @@ pub trait Isa: 'static {
     const FMA: bool;
     /// Whether kernels take the longer way that keeps intermediate results from overflowing: see [`Careful`](super::Careful).
     const CAREFUL: bool = false;
+    /// Runs a kernel as a function of its own: what is large stays apart, for the compiler's sake.
+    ///
+    /// # Safety
+    /// Below [`dispatch`](super::dispatch) only, which has confirmed the instruction set.
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output;
     /// Rows of a register tile of a matrix product, two registers across: as many as the register file holds.
     const TILE_ROWS: usize;
 

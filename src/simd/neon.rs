@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::isa::Isa;
+use super::isa::{Isa, Kernel};
 use super::register::register;
 use super::vector::Vector;
 
@@ -24,4 +24,8 @@ impl Isa for Neon {
     type F64 = Q64;
     const FMA: bool = true;
     const TILE_ROWS: usize = 12;
+    #[inline(never)]
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::isa::Isa;
+use super::isa::{Isa, Kernel};
 use super::vector::Vector;
 use crate::scalar::Scalar;
 
@@ -14,6 +14,10 @@ impl Isa for Portable {
     type F64 = Lanes<f64, 2>;
     const FMA: bool = false;
     const TILE_ROWS: usize = 4;
+    #[inline(never)]
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }
 
 /// For numbers near the largest one: kernels that ask for it keep intermediate results from overflowing where the final one
@@ -26,6 +30,10 @@ impl Isa for Careful {
     const FMA: bool = true;
     const CAREFUL: bool = true;
     const TILE_ROWS: usize = 1;
+    #[inline(never)]
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }
 
 /// A register as a plain array.

@@ -156,6 +156,10 @@ impl Isa for Avx512 {
     type F64 = Zmm64;
     const FMA: bool = true;
     const TILE_ROWS: usize = 12;
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        // SAFETY: the caller's promise.
+        unsafe { avx512_apart(kernel) }
+    }
 }
 
 pub struct Avx2;
@@ -164,6 +168,10 @@ impl Isa for Avx2 {
     type F64 = Ymm64;
     const FMA: bool = true;
     const TILE_ROWS: usize = 6;
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        // SAFETY: the caller's promise.
+        unsafe { avx2_apart(kernel) }
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
@@ -173,5 +181,17 @@ pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 
 #[target_feature(enable = "avx2,fma")]
 pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn avx512_apart<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn avx2_apart<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }

@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
-use super::operand::{Output, Start, Task};
+use super::operand::{Start, Task};
 use super::pack::{pack_panel, pack_strips};
 use super::tiles::{Panel, Rows, Strip, tile};
 use crate::interrupt::Lookout;
@@ -104,103 +104,151 @@ impl<T: Scalar> Tiled<'_, T> {
                     Panel { ptr: b.at(first, col), stride: b.row, count }
                 }
             };
-            let columns = Columns { first, col, width, panel };
+            let tiles = Tiles { task: &self.0, rows, columns: Columns { first, col, width, panel } };
             // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
             unsafe {
                 match padded / lanes {
-                    8 => self.down::<I, T::Vector<I>, 8>(rows, columns),
-                    4 => self.down::<I, T::Vector<I>, 4>(rows, columns),
-                    2 => self.down::<I, T::Vector<I>, 2>(rows, columns),
-                    1 => self.down::<I, T::Vector<I>, 1>(rows, columns),
-                    _ => self.down::<I, <T::Vector<I> as Vector>::Half, 1>(rows, columns),
+                    8 => I::apart(Across::<T, 8>(tiles)),
+                    4 => I::apart(Across::<T, 4>(tiles)),
+                    2 => I::apart(Across::<T, 2>(tiles)),
+                    1 => I::apart(Across::<T, 1>(tiles)),
+                    _ => I::apart(HalfAcross(tiles)),
                 }
             }
             col += width;
         }
         true
     }
+}
 
-    /// All tiles of some rows and columns.
+/// All tiles of some rows and columns.
+struct Tiles<'a, T> {
+    task: &'a Task<'a, T>,
+    rows: Block<T>,
+    columns: Columns<T>,
+}
+
+/// Tiles of N registers across.
+struct Across<'a, T, const N: usize>(Tiles<'a, T>);
+
+impl<T: Scalar, const N: usize> Kernel for Across<'_, T, N> {
+    type Output = ();
     #[inline(always)]
-    unsafe fn down<I: Isa, V: Vector<Elem = T>, const N: usize>(&self, rows: Block<T>, columns: Columns<T>) {
-        macro_rules! place {
-            ($row:ident $height:ident $($of:literal)*) => {
-                match $height {
-                    // SAFETY: as for this function.
-                    $($of if N <= 2 || $of == 1 || N == 4 && $of == 2 => unsafe {
-                        self.place::<V, $of, N>($row, rows, columns);
-                    },)*
+    fn run<I: Isa>(self) {
+        self.0.down::<I, T::Vector<I>, N>();
+    }
+}
+
+/// Tiles of a register of half the size.
+struct HalfAcross<'a, T>(Tiles<'a, T>);
+
+impl<T: Scalar> Kernel for HalfAcross<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.0.down::<I, <T::Vector<I> as Vector>::Half, 1>();
+    }
+}
+
+impl<T: Scalar> Tiles<'_, T> {
+    #[inline(always)]
+    fn down<I: Isa, V: Vector<Elem = T>, const N: usize>(&self) {
+        for (row, height) in Strips::of::<I>(self.rows.first, self.rows.end) {
+            // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
+            unsafe {
+                match height {
+                    12 if N <= 2 && I::TILE_ROWS >= 12 => self.place::<V, 12, N>(row),
+                    8 if N <= 2 && I::TILE_ROWS >= 8 => self.place::<V, 8, N>(row),
+                    6 if N <= 2 && I::TILE_ROWS >= 6 => self.place::<V, 6, N>(row),
+                    4 if N <= 2 && I::TILE_ROWS >= 4 => self.place::<V, 4, N>(row),
+                    2 if N <= 4 && I::TILE_ROWS >= 2 => self.place::<V, 2, N>(row),
+                    1 => self.place::<V, 1, N>(row),
                     _ => unreachable!("a height of strips"),
                 }
-            };
-        }
-        for (row, height) in Strips::of::<I>(rows.first, rows.end) {
-            place!(row height 12 8 6 4 2 1);
+            }
         }
     }
 
     /// One tile, straight into the output where whole registers of its rows lie, else by way of a spare one.
     #[inline(always)]
-    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize>(
-        &self,
-        row: usize,
-        rows: Block<T>,
-        Columns { first, col, width, panel }: Columns<T>,
-    ) {
-        let Output { ptr, row: out_row, col: out_col } = self.0.out;
-        let init = if first == 0 { self.0.init } else { Start::Keep };
-        let (full, zeros) = (N * V::LANES, ZEROS.as_ptr().cast::<T>());
+    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize>(&self, row: usize) {
+        let Columns { first, col, width, panel } = self.columns;
+        let Task { out, a, depth, .. } = self.task;
+        let init = if first == 0 { self.task.init } else { Start::Keep };
+        let direct = width == N * V::LANES && out.col == 1;
+        let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * WIDE * MOST_LANES]>::uninit();
         // SAFETY: the tile lies in `a`, the panel and the output; `spare` holds the largest tile.
         unsafe {
-            let strip = match rows.packed {
-                Some(ptr) => Strip { ptr: ptr.add((row - rows.first) * panel.count), row: 1, col: R },
-                None => Strip { ptr: self.0.a.at(row, first), row: self.0.a.row, col: self.0.a.col },
+            let strip = match self.rows.packed {
+                Some(ptr) => Strip { ptr: ptr.add((row - self.rows.first) * panel.count), row: 1, col: R },
+                None => Strip { ptr: a.at(row, first), row: a.row, col: a.col },
             };
-            if width == full && out_col == 1 {
-                let to = Rows { ptr: ptr.add(row * out_row + col), stride: out_row };
-                let begin = match init {
-                    Start::Zero => Rows { ptr: zeros, stride: 0 },
-                    Start::Row(bias) => Rows { ptr: bias.add(col), stride: 0 },
-                    Start::Keep => Rows { ptr: to.ptr.cast_const(), stride: out_row },
-                };
-                // A deep product comes back to its output, which is no longer in the caches by then.
-                let next = (self.0.depth > panel.count).then(|| to.ptr.wrapping_add(R * out_row).cast_const());
-                return tile::<V, R, N>(strip, panel, begin, to, next);
+            let corner = out.ptr.add(row * out.row + col * out.col);
+            let to = match direct {
+                true => Rows { ptr: corner, stride: out.row },
+                false => Rows { ptr: spare.as_mut_ptr().cast::<T>(), stride: N * V::LANES },
+            };
+            let held = Rows { ptr: to.ptr.cast_const(), stride: to.stride };
+            let begin = match init {
+                Start::Zero => Rows { ptr: ZEROS.as_ptr().cast::<T>(), stride: 0 },
+                Start::Row(bias) if direct => Rows { ptr: bias.add(col), stride: 0 },
+                Start::Keep if direct => held,
+                _ => {
+                    self.fill::<V, R, N>(row, init, to);
+                    held
+                }
+            };
+            // A deep product comes back to its output, which is no longer in the caches by then.
+            let next = (direct && *depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
+            tile::<V, R, N>(strip, panel, begin, to, next);
+            if !direct && out.col == 1 {
+                copy_rows::<V, R>(held, width, Rows { ptr: corner, stride: out.row });
+            } else if !direct {
+                for i in 0..R {
+                    for j in 0..width {
+                        *corner.add(i * out.row + j * out.col) = *to.ptr.add(i * to.stride + j);
+                    }
+                }
             }
-            let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * WIDE * MOST_LANES]>::uninit();
-            let to = Rows { ptr: spare.as_mut_ptr().cast::<T>(), stride: full };
+        }
+    }
+
+    /// Fills a spare tile with what the sums of one begin with.
+    #[inline(always)]
+    unsafe fn fill<V: Vector<Elem = T>, const R: usize, const N: usize>(
+        &self,
+        row: usize,
+        init: Start<T>,
+        to: Rows<*mut T>,
+    ) {
+        let Columns { col, width, .. } = self.columns;
+        let out = self.task.out;
+        // SAFETY: as for `place`.
+        unsafe {
             for n in 0..R * N {
                 V::splat(T::ZERO).store(to.ptr.add(n * V::LANES));
             }
-            let begin = Rows { ptr: to.ptr.cast_const(), stride: full };
-            if out_col != 1 {
-                // The columns of the caller's product are the rows of this one.
-                let at = |i: usize, j: usize| ptr.add((row + i) * out_row + (col + j) * out_col);
-                for i in 0..R {
-                    for j in 0..width {
-                        *to.ptr.add(i * full + j) = match init {
-                            Start::Zero => T::ZERO,
-                            Start::Row(bias) => *bias.add(row + i),
-                            Start::Keep => *at(i, j),
-                        };
-                    }
-                }
-                tile::<V, R, N>(strip, panel, begin, to, None);
-                for i in 0..R {
-                    for j in 0..width {
-                        *at(i, j) = *to.ptr.add(i * full + j);
-                    }
-                }
-                return;
-            }
-            let out = Rows { ptr: ptr.add(row * out_row + col), stride: out_row };
+            let corner = out.ptr.add(row * out.row + col * out.col).cast_const();
             match init {
                 Start::Zero => {}
-                Start::Row(bias) => copy_rows::<V, R>(Rows { ptr: bias.add(col), stride: 0 }, width, to),
-                Start::Keep => copy_rows::<V, R>(Rows { ptr: out.ptr.cast_const(), stride: out_row }, width, to),
+                Start::Row(bias) if out.col == 1 => {
+                    copy_rows::<V, R>(Rows { ptr: bias.add(col), stride: 0 }, width, to);
+                }
+                Start::Keep if out.col == 1 => {
+                    copy_rows::<V, R>(Rows { ptr: corner, stride: out.row }, width, to);
+                }
+                // Of a transposed product, whose columns are the rows of this one.
+                _ => {
+                    for i in 0..R {
+                        for j in 0..width {
+                            *to.ptr.add(i * to.stride + j) = match init {
+                                Start::Row(bias) => *bias.add(row + i),
+                                _ => *corner.add(i * out.row + j * out.col),
+                            };
+                        }
+                    }
+                }
             }
-            tile::<V, R, N>(strip, panel, begin, to, None);
-            copy_rows::<V, R>(begin, width, out);
         }
     }
 }
