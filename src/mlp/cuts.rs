@@ -6,9 +6,6 @@
 
 use std::ops::Range;
 
-use super::stages::Dense;
-use super::tensors::Tensors;
-
 /// Rows of a batch that go to one worker together: multiples of the height of a product's tiles.
 pub const GRAIN: usize = 4;
 /// Columns that go to one worker together: a panel of a product, whole cache lines.
@@ -62,23 +59,9 @@ pub enum Cuts {
     Both,
 }
 
-/// Which way a layer is passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// Outputs from inputs.
-    Forward,
-    /// The gradient of inputs from that of outputs.
-    Back,
-}
-
 impl Cuts {
-    /// The cut of a layer for a batch of so many rows.
-    pub fn of(self, layer: &Dense, tensors: &Tensors, way: Way, (rows, workers): (usize, usize)) -> Cut {
-        let weights = tensors.get(layer.weight);
-        let (terms, cols) = match way {
-            Way::Forward => (weights.rows, weights.cols),
-            Way::Back => (weights.cols, weights.rows),
-        };
+    /// The cut of a product of so many rows with weights of so many terms and columns.
+    pub fn of(self, rows: usize, (terms, cols): (usize, usize), workers: usize) -> Cut {
         let largest_divisor =
             |of: usize| (1..=of.isqrt()).rev().find(|divisor| of.is_multiple_of(*divisor)).unwrap_or(1);
         match self {

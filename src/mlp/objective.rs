@@ -249,8 +249,7 @@ pub fn value_and_grads<T: Scalar>(
     let weight = data.weight_of(&order);
     let unit = data.unit();
     let (scale, strength) = (scale(network, weight, unit), penalty_strength(network, weight, unit));
-    let deserved = || ((network.step_flops(data.len()) / FLOPS_PER_WORKER) as usize).clamp(1, cores());
-    let workers = how.threads.map_or_else(deserved, |threads| workers_at_most(network, data.len(), threads));
+    let workers = workers_for(network, data.len(), how.threads);
     let scratches = workspace.take_scratches(workers, network.training_sizes(workspace.rows()))?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
@@ -309,6 +308,12 @@ pub fn value_and_grads<T: Scalar>(
     });
     workspace.put_scratches(scratches);
     Ok(total.get(0) * scale + penalty(network, params, data))
+}
+
+/// Workers for one gradient of so many rows: so many, or as many as it deserves.
+fn workers_for(network: &Network, rows: usize, threads: Option<usize>) -> usize {
+    let deserved = || ((network.step_flops(rows) / FLOPS_PER_WORKER) as usize).clamp(1, cores());
+    threads.map_or_else(deserved, |threads| workers_at_most(network, rows, threads))
 }
 
 /// The penalty's share of some rows of weights, where nobody asks for their squares.

@@ -1,8 +1,8 @@
 //! The way of a batch forward and back, in phases between which the workers meet.
 
-use super::cuts::{Cut, Cuts, Way};
+use super::cuts::{Cut, Cuts};
 use super::network::Network;
-use super::slots::{INPUTS, Slot};
+use super::slots::{INPUTS, Slot, Way};
 use super::stages::Stage;
 
 /// What is done with a batch, in this order.
@@ -51,8 +51,11 @@ pub fn phases(
             Work::Forward(stage) | Work::Back(stage) => match &stages[stage] {
                 Stage::Dense(dense) => Some(match work {
                     Work::Forward(_) if sparse && dense.input == INPUTS => whole,
-                    Work::Forward(_) => cuts.of(dense, &network.tensors, Way::Forward, (rows, workers)),
-                    _ => cuts.of(dense, &network.tensors, Way::Back, (rows, workers)),
+                    Work::Forward(_) => cuts.of(rows, network.tensors.shape(dense.weight), workers),
+                    _ => {
+                        let (inputs, outputs) = network.tensors.shape(dense.weight);
+                        cuts.of(rows, (outputs, inputs), workers)
+                    }
                 }),
                 Stage::Norm(_) => Some(whole),
                 Stage::Activate(_) | Stage::Dropout(_) => None,

@@ -40,3 +40,12 @@ impl Matrices {
         self.all[self.logits].cols
     }
 }
+
+/// Which way a batch passes a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Outputs from inputs.
+    Forward,
+    /// The gradient of inputs from that of outputs.
+    Back,
+}

@@ -126,6 +126,11 @@ impl Tensors {
         &self.all[tensor]
     }
 
+    /// Rows and columns of one of them.
+    pub fn shape(&self, tensor: usize) -> (usize, usize) {
+        (self.all[tensor].rows, self.all[tensor].cols)
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.all.len()

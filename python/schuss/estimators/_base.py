@@ -266,7 +266,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             return None
         weights = numbers("sample_weight", weights, np.dtype(np.float64))
         # The penalty is divided by them.
-        if self.alpha > 0 and self.alpha >= np.finfo(X.dtype).max * (least := float(weights.sum())):
+        most, least = float(np.finfo(X.dtype).max), float(weights.sum())
+        if self.alpha > 0 and least < self.alpha / most:
             raise ValueError(
                 f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is "
                 f"beyond {X.dtype}, got a sum of {least:g}"

@@ -1,8 +1,7 @@
 //! An activation, element by element.
 
 use super::super::claims::{AllRows, MyRows};
-use super::super::cuts::Way;
-use super::super::slots::Slot;
+use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::activation::Activation;

@@ -3,9 +3,8 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::super::claims::{AllRows, MyRows};
-use super::super::cuts::Way;
 use super::super::data::Inputs;
-use super::super::slots::Slot;
+use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::matmul::{Factors, Init, matmul_unless};

@@ -2,9 +2,8 @@
 //! "inverted": what is kept is scaled up in training, so that prediction needs no factor.
 
 use super::super::claims::{AllRows, MyRows};
-use super::super::cuts::Way;
 use super::super::random;
-use super::super::slots::Slot;
+use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::matmul::Factors;

@@ -14,8 +14,7 @@ pub use norm::{Norm, NormKind};
 pub use pass::{Pass, Sink};
 
 use super::claims::{AllRows, MyRows};
-use super::cuts::Way;
-use super::slots::Slot;
+use super::slots::{Slot, Way};
 use super::tensors::Piece;
 use crate::kernels::matmul::Factors;
 use crate::scalar::Scalar;

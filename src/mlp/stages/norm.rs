@@ -1,8 +1,7 @@
 //! Normalisation of each row of a layer, then a gain and a shift for each column.
 
 use super::super::claims::{AllRows, MyRows};
-use super::super::cuts::Way;
-use super::super::slots::Slot;
+use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
 use crate::kernels::matmul::Factors;
