@@ -38,12 +38,34 @@ struct Block<T> {
     packed: Option<*const T>,
 }
 
+/// Memory of the scratch.
+#[derive(Clone, Copy)]
+struct Space<T> {
+    ptr: *mut T,
+    len: usize,
+}
+
+impl<T: Scalar> Space<T> {
+    fn of(buffer: &mut [T]) -> Self {
+        Space { ptr: buffer.as_mut_ptr(), len: buffer.len() }
+    }
+
+    /// A place for so many numbers.
+    #[inline(always)]
+    fn at(self, first: usize, count: usize) -> *mut T {
+        assert!(first <= self.len && count <= self.len - first, "the scratch of a product is too small");
+        self.ptr.wrapping_add(first)
+    }
+}
+
 impl<T: Scalar> Kernel for Tiled<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Task { rows, cols, depth, a, .. } = self.0;
+        let panels = Space::of(&mut self.0.scratch.panels);
+        let block = Space::of(&mut self.0.scratch.block);
         let blocks = Blocks::of::<T, I>((rows, depth, cols), a.by_rows());
         let mut first = 0;
         // Once through even where there is nothing to add, so that the output is set.
@@ -51,14 +73,15 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
             let count = blocks.depth.min(depth - first);
             for row in (0..rows).step_by(blocks.rows) {
                 let end = rows.min(row + blocks.rows);
-                let packed = blocks.packs_a.then(|| {
-                    let to = self.0.scratch.block.as_mut_ptr();
-                    assert!(self.0.scratch.block.len() >= (end - row) * count, "the scratch of a product is too small");
+                // No closure: it might not be compiled for the instruction set.
+                let mut packed = None;
+                if blocks.packs_a {
+                    let to = block.at(0, (end - row) * count);
                     // SAFETY: the rows lie in `a`, and the block holds them.
                     unsafe { pack_strips::<T, I>(to, a, (first, count), Strips::of::<I>(row, end)) };
-                    to.cast_const()
-                });
-                if !self.across::<I>(&blocks, Block { first: row, end, packed }, (first, count)) {
+                    packed = Some(to.cast_const());
+                }
+                if !self.across::<I>(&blocks, Block { first: row, end, packed }, (first, count), panels) {
                     return;
                 }
             }
@@ -73,9 +96,15 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
 impl<T: Scalar> Tiled<'_, T> {
     /// All columns of some rows. False where it is to break off.
     #[inline(always)]
-    fn across<I: Isa>(&self, blocks: &Blocks, rows: Block<T>, (first, count): (usize, usize)) -> bool {
+    fn across<I: Isa>(
+        &self,
+        blocks: &Blocks,
+        rows: Block<T>,
+        (first, count): (usize, usize),
+        panels: Space<T>,
+    ) -> bool {
         let lanes = T::Vector::<I>::LANES;
-        let Task { cols, b, ref scratch, .. } = self.0;
+        let Task { cols, b, .. } = self.0;
         // What is packed stays for the blocks of rows to come.
         let several = blocks.rows < self.0.rows;
         let mut col = 0;
@@ -91,11 +120,7 @@ impl<T: Scalar> Tiled<'_, T> {
             let panel = unsafe {
                 if packs {
                     let at = if several { col * count } else { 0 };
-                    assert!(
-                        scratch.panels.len() >= at + padded * count + lanes,
-                        "the scratch of a product is too small"
-                    );
-                    let to = scratch.panels.as_ptr().cast_mut().add(at);
+                    let to = panels.at(at, padded * count + lanes);
                     if rows.first == 0 || !several {
                         pack_panel::<T, I>(to, b, (first, count), (col, width), padded);
                     }
