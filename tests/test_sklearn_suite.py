@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sklearn = pytest.importorskip("sklearn")
@@ -24,3 +25,9 @@ del test_gradient  # noqa: F821
 @pytest.fixture
 def global_random_seed():
     return 42
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Estimators without a seed draw from NumPy's own, and one of the tests refuses slow trainings."""
+    np.random.seed(0)  # noqa: NPY002
