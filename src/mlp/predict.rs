@@ -19,8 +19,8 @@ use crate::share::share;
 
 /// The fewest and the most rows that pass through the layers together.
 const BLOCK_ROWS: Range<usize> = 96..384;
-/// Numbers of the widest activations of a block: they stay in the second-level cache.
-const BLOCK_NUMBERS: usize = 192 * 1024;
+/// Numbers of the widest inputs or activations of a block: they stay in the second-level cache.
+const BLOCK_NUMBERS: usize = 128 * 1024;
 /// Rows that go to one worker together.
 pub const GRAIN: usize = 8;
 /// Floating-point operations that pay for waking one more worker.
@@ -129,8 +129,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
 
 /// Rows that pass through the layers together: enough to pay for going through all weights, as far as activations stay in cache.
 fn block_rows(network: &Network) -> usize {
-    let hidden = &network.prediction.matrices.all[1..];
-    let widest = hidden.iter().map(|matrix| matrix.cols).max().unwrap_or(1);
+    let widest = network.prediction.matrices.all.iter().map(|matrix| matrix.cols).max().unwrap_or(1);
     let rows = BLOCK_NUMBERS / widest;
     rows.clamp(BLOCK_ROWS.start, BLOCK_ROWS.end) / MAX_TILE_ROWS * MAX_TILE_ROWS
 }
