@@ -10,14 +10,12 @@ precisions take turns, so that a machine that slows down slows both.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from quality import TASKS, Task
+from quality import TASKS, Task, parser_of_tasks
 
 import schuss as sc
 
@@ -54,11 +52,7 @@ def compare(task: Task, seeds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("tasks", nargs="*", help="fashion, housing; both where none are given")
-    parser.add_argument("--data", type=Path, help="the folder of Fashion-MNIST")
+    parser = parser_of_tasks(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="at least 2 (%(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
     options = parser.parse_args()

@@ -173,12 +173,18 @@ def run(contender: str, task: Task, seed: int) -> tuple[float, int, float]:
     return np.inf, task.most_epochs, score
 
 
-def main() -> None:
+def parser_of_tasks(description: str | None) -> argparse.ArgumentParser:
+    """What asks for tasks, and where their data are."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tasks", nargs="*", help="fashion, housing; both where none are given")
     parser.add_argument("--data", type=Path, help="the folder of Fashion-MNIST")
+    return parser
+
+
+def main() -> None:
+    parser = parser_of_tasks(__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each library (%(default)s)")
     options = parser.parse_args()
     unknown = [name for name in options.tasks if name not in TASKS]
