@@ -78,8 +78,13 @@ impl<T: Scalar> Run<'_, '_, T> {
                 T::Vector::<I>::read(last).put(&mut s.0);
             }
         }
-        let last = (&mut p.0[..used], &g.0[..used], s.each_mut().map(|s| &mut s.0[..used]));
-        for (params, grads, mut slots) in [(params, grads, slots), last] {
+        // Not an array of both: to read what was just written in smaller parts takes longer than many an update.
+        let (mut params, mut grads, mut slots) = (params, grads, slots.each_mut().map(|slot| &mut **slot));
+        let (mut last_p, last_g, mut last_s) = (&mut p.0[..used], &g.0[..used], s.each_mut().map(|s| &mut s.0[..used]));
+        for is_last in [false, true] {
+            if is_last {
+                (params, grads, slots) = (std::mem::take(&mut last_p), last_g, last_s.each_mut().map(std::mem::take));
+            }
             for start in (0..params.len()).step_by(lanes) {
                 let mut p = T::Vector::<I>::full(&params[start..]);
                 let mut state = slots.each_ref().map(|slot| T::Vector::<I>::full(&slot[start..]));

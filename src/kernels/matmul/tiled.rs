@@ -338,8 +338,15 @@ impl Iterator for Strips {
     #[inline(always)]
     fn next(&mut self) -> Option<(usize, usize)> {
         let row = self.row;
-        let most = self.tallest.min(self.end - row);
-        let height = [12, 8, 6, 4, 2, 1].into_iter().find(|&height| height <= most)?;
+        let height = match self.tallest.min(self.end - row) {
+            0 => return None,
+            12.. => 12,
+            8.. => 8,
+            6.. => 6,
+            4.. => 4,
+            2.. => 2,
+            1 => 1,
+        };
         self.row += height;
         Some((row, height))
     }

@@ -1,6 +1,8 @@
 //! A dense layer: y = x W + b.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use super::super::claims::{AllRows, MyRows};
 use super::super::data::Inputs;
@@ -35,6 +37,16 @@ pub struct Dense {
     pub factors: Factors,
 }
 
+/// Some rows or columns of a matrix: often all of them, which takes no time.
+#[inline]
+fn part<'a, T>(matrix: ArrayView2<'a, T>, axis: Axis, range: &Range<usize>) -> ArrayView2<'a, T> {
+    if *range == (0..matrix.len_of(axis)) {
+        return matrix;
+    }
+    let (before, _) = matrix.split_at(axis, range.end);
+    before.split_at(axis, range.start).1
+}
+
 impl Dense {
     pub(super) fn tensors(&self) -> Vec<usize> {
         vec![self.weight, self.bias]
@@ -51,7 +63,7 @@ impl Dense {
         let bias = pass.tensor(self.bias);
         match x {
             Inputs::Dense(x) => {
-                let weights = self.weights(pass).slice_move(s![.., cols.clone()]);
+                let weights = part(self.weights(pass), Axis(1), &cols);
                 matmul_unless(pass.lookout, out, Init::Row(&bias[cols]), x, weights, pass.scratch);
             }
             Inputs::Sparse(x) => {
@@ -71,7 +83,7 @@ impl Dense {
         let Some(delta_input) = self.delta_input else { return };
         let cols = rows.my_cols(delta_input);
         let (above, delta) = rows.pair(self.delta_output, delta_input);
-        let weights = self.weights(pass).slice_move(s![cols, ..]);
+        let weights = part(self.weights(pass), Axis(0), &cols);
         matmul_unless(pass.lookout, delta, Init::Zero, above, weights.reversed_axes(), pass.scratch);
     }
 
