@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::error::{Error, Result};
+use crate::pages;
 use crate::scalar::Scalar;
 
 /// Bytes of a cache line, which is also the widest vector register.
@@ -82,8 +83,12 @@ fn zeros(len: usize) -> Option<Vec<Word>> {
     let layout = Layout::array::<Word>(len).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout has a size.
     let start = unsafe { alloc_zeroed(layout) };
+    if start.is_null() {
+        return None;
+    }
+    pages::enlarge(start, layout.size());
     // SAFETY: the memory is that of a vector of so many zeros, from the allocator that vectors use.
-    (!start.is_null()).then(|| unsafe { Vec::from_raw_parts(start.cast::<Word>(), len, len) })
+    Some(unsafe { Vec::from_raw_parts(start.cast::<Word>(), len, len) })
 }
 
 impl<T: Scalar> Default for Buffer<T> {

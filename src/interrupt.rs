@@ -92,6 +92,12 @@ pub struct Lookout {
 }
 
 impl Lookout {
+    /// Whether somebody has already found out that the work is to end: nobody is asked, so it takes no time.
+    #[inline]
+    pub fn knows_stop(&self) -> bool {
+        self.interrupt.is_raised()
+    }
+
     /// Whether the work is to end; asks where this thread does.
     #[inline]
     pub fn says_stop(&self) -> bool {

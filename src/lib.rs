@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod kernels;
 pub mod mlp;
 pub mod optim;
+mod pages;
 mod per_process;
 pub mod pool;
 pub mod reductions;

@@ -14,7 +14,7 @@ use super::tensors::{Piece, Tile};
 use super::{predict, random};
 use std::sync::PoisonError;
 
-use crate::buffer::filled;
+use crate::buffer::{Buffer, filled};
 use crate::cores::{cores, most_threads};
 use crate::error::Result;
 use crate::interrupt::{Interrupt, Lookout};
@@ -122,7 +122,7 @@ pub struct Source<'o, 'd, T> {
     pub scale: f64,
 }
 
-/// One worker's share of a phase. False where a loss is not finite.
+/// One worker's share of a phase, up to where it finds that it is to end. False where a loss is not finite.
 pub fn work<T: Scalar>(
     network: &Network,
     phase: &Phase,
@@ -133,6 +133,9 @@ pub fn work<T: Scalar>(
     let Plan { stages, matrices, .. } = &network.training;
     let mut finite = true;
     for work in &phase.work {
+        if pass.lookout.knows_stop() {
+            break;
+        }
         match *work {
             Work::Gather => rows.gather(source.data, source.order),
             Work::Forward(stage) => stages[stage].forward(pass, rows),
@@ -168,18 +171,18 @@ pub fn add_gradient<T: Scalar>(
     ((grads, sums), scratch, lookout): ((&mut [T], &mut [f64]), &mut Scratch<T>, &Lookout),
     first: bool,
 ) {
-    if first {
-        sums.fill(0.0);
-    }
     let Tile { rows: lines, cols } = &piece.tile;
     // What stays in the second-level cache while all rows pass.
     let height = (SUMMED_TOGETHER / cols.len()).max(48);
     let parts = grads.chunks_mut(height * cols.len()).zip(sums.chunks_mut(height * cols.len()));
-    for (first, (grads, sums)) in lines.clone().step_by(height).zip(parts) {
+    for (line, (grads, sums)) in lines.clone().step_by(height).zip(parts) {
         if lookout.says_stop() {
             return;
         }
-        let tile = Tile { rows: first..lines.end.min(first + height), cols: cols.clone() };
+        if first {
+            sums.fill(0.0);
+        }
+        let tile = Tile { rows: line..lines.end.min(line + height), cols: cols.clone() };
         let piece = Piece { tensor: piece.tensor, tile };
         for start in (0..rows.count()).step_by(CHAINED) {
             let rows = rows.part(start..rows.count().min(start + CHAINED));
@@ -253,7 +256,8 @@ pub fn value_and_grads<T: Scalar>(
     let scratches = workspace.take_scratches(workers, network.training_sizes(workspace.rows()))?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
-    let mut sums = filled(0.0, if data.len() > rows_held { grads.len() } else { 0 }, "the sums of the gradient")?;
+    let summed = if data.len() > rows_held { grads.len() } else { 0 };
+    let mut sums = Buffer::zeroed(summed, "the sums of the gradient")?;
     let (shared, total) = (Gradient::new(grads, &mut sums), Figures::zeros(1)?);
     let long = network.step_flops(data.len()) >= LONG;
     let agreement = Agreement::new(how.interrupt);

@@ -1,10 +1,12 @@
 //! Claims on parameters, their gradient and their state.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::super::tensors::{Piece, Tensors};
 use super::vouched::Vouched;
 use crate::optim::MAX_SLOTS;
+use crate::pages::SMALL_PAGE;
 use crate::scalar::Scalar;
 use crate::team::{Shared, Worker};
 
@@ -178,6 +180,15 @@ impl<'b, T: Scalar> MyTensors<'b, '_, T> {
         let vouched = self.gradient.vouched;
         let grads = self.gradient.part_mut(range.clone());
         (vouched.read(self.all.params, range), grads)
+    }
+
+    /// Writes to every page of a part of the state, without changing it: the system then gives the memory that nobody has used yet.
+    pub fn touch_state(&mut self, range: Range<usize>) {
+        let ToUpdate { state, count, .. } = self.to_update(range);
+        let per_page = SMALL_PAGE / size_of::<T>();
+        for number in state.into_iter().take(count).flat_map(|state| state.iter_mut().step_by(per_page)) {
+            *number = black_box(*number);
+        }
     }
 
     /// A part of the parameters to write to, their gradient, and their state: so many arrays as the last number says.

@@ -12,6 +12,9 @@ use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::team::Worker;
 
+/// Parameters whose state is touched between two looks around.
+const TOUCHED: usize = 1 << 20;
+
 /// The leader, for worker 0, who it is.
 pub type MaybeLeader<'g, 'l, T> = Option<MutexGuard<'g, Leader<'l, T>>>;
 
@@ -21,6 +24,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         let mut memory = self.memories[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
         let WorkerMemory { scratch, squares, mut validation } = memory.take().expect("memory for each worker");
         let mut own = Own::new(self, worker.index, worker.count, (scratch, squares));
+        self.touch_state(worker, &own);
         let lookout = || own.lookout.clone();
         let mut predictor = validation.as_mut().map(|memory| Predictor::new(self.network, memory, lookout()));
         let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
@@ -32,7 +36,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 leader.begin_epoch(self.options.epochs_before + number as u64 + 1, begin);
                 self.shuffle(epoch, &own.lookout);
             }
-            if self.agreement.meet(worker, false) {
+            if self.agreement.meet(worker, number == 0 && self.length.meets_late) {
                 self.abandon(&mut leader, false);
                 return;
             }
@@ -70,6 +74,22 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             worker.meet();
             if self.stop.load(Ordering::Relaxed) {
                 return;
+            }
+        }
+    }
+
+    /// Has the system give the memory of this worker's state arrays, where it has not yet: that of a large network takes a good while, in
+    /// which a training may be interrupted, and an update may not.
+    fn touch_state(&self, worker: &Worker, own: &Own<T>) {
+        // SAFETY: the shares of the workers are disjoint, and nobody reads parameters before the first meeting.
+        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+        for piece in mine.pieces() {
+            let range = self.network.tensors.range(piece);
+            for start in range.clone().step_by(TOUCHED) {
+                if own.lookout.says_stop() {
+                    return;
+                }
+                mine.touch_state(start..range.end.min(start + TOUCHED));
             }
         }
     }
