@@ -5,6 +5,7 @@
 import copy
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -108,3 +109,108 @@ def test_the_average_with_and_without_correction():
         sc.ewa([1.0], beta=1.0)
     with pytest.raises(ValueError, match="one dimension"):
         sc.ewa([[1.0]])
+
+
+MAKERS = [
+    lambda total: sc.schedules.linear(0.1, total),
+    lambda total: sc.schedules.cosine(0.1, total, 0.01, warmup_steps=5),
+    lambda total: sc.schedules.polynomial(0.1, total, power=2.0),
+    lambda total: sc.schedules.one_cycle(0.1, total),
+    lambda total: sc.schedules.join(
+        [sc.schedules.constant(0.1), sc.schedules.linear(0.1, total and total - 7)], [7]
+    ),
+]
+
+
+class TestOfTheLengthOfTheTraining:
+    X = np.random.default_rng(0).normal(size=(100, 3))
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_fit_gives_it_all_steps_of_all_epochs(self, make):
+        # 100 rows by 8: 13 steps an epoch.
+        nets = [sc.MLP([3, 4, 1]) for _ in range(2)]
+        for net, total in zip(nets, (None, 4 * 13), strict=True):
+            net.fit(self.X, self.X[:, 0], optimizer=sc.Adam(lr=make(total)), epochs=4, batch_size=8)
+        assert np.array_equal(nets[0].theta, nets[1].theta)
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_minimize_gives_it_the_most_steps(self, make):
+        results = [
+            sc.minimize(
+                lambda x: (x @ x, 2 * x), [1.0, 2.0], jac=True, optimizer=sc.SGD(lr=make(total)), max_steps=20
+            )
+            for total in (None, 20)
+        ]
+        assert np.array_equal(results[0].x, results[1].x)
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_it_may_be_told(self, make):
+        assert make(None).with_length(50) == make(50)
+        assert make(50).with_length(99) == make(50)
+        w = np.ones(2)
+        bound = sc.SGD(lr=make(None)).bind(w, total_steps=50)
+        assert repr(bound) == repr(sc.SGD(lr=make(50)).bind(w))
+
+    def test_estimators_give_it_all_steps_of_max_iter(self):
+        estimators = pytest.importorskip("schuss.estimators")
+        results = []
+        for total in (None, 3 * 4):
+            schedule = sc.schedules.cosine(0.1, total)
+            for options in ({"schedule": schedule}, {"optimizer": sc.AdamW(lr=schedule)}):
+                model = estimators.MLPRegressor(
+                    hidden_layer_sizes=(4,),
+                    max_iter=3,
+                    batch_size=25,
+                    random_state=0,
+                    tol=0.0,
+                    n_iter_no_change=np.inf,
+                    **options,
+                )
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    results.append(model.fit(self.X, self.X[:, 0]).predict(self.X))
+        assert np.array_equal(results[0], results[2])
+        assert np.array_equal(results[1], results[3])
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_everything_else_refuses_it(self, make):
+        schedule, w = make(None), np.ones(2)
+        bound = sc.SGD(w, lr=0.1)
+        for use in (
+            lambda: schedule(3),
+            lambda: schedule(np.arange(3)),
+            lambda: sc.SGD(w, lr=schedule),
+            lambda: sc.SGD(lr=schedule).bind(w),
+            lambda: setattr(bound, "lr", schedule),
+            lambda: sc.MLP([3, 1]).fit(lambda: iter([(self.X, self.X[:, 0])]), optimizer=sc.SGD(lr=schedule)),
+        ):
+            with pytest.raises(
+                ValueError, match=r"total_steps must be the number of steps, but in MLP\.fit.*got None"
+            ):
+                use()
+        assert bound.lr == 0.1
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_it_is_a_value(self, make):
+        schedule = make(None)
+        assert pickle.loads(pickle.dumps(schedule)) == schedule == make(None) != make(30)
+        assert "total_steps=None" in repr(schedule)
+        assert "total_steps=None" in repr(sc.Adam(lr=schedule))
+        assert sc.Adam(lr=schedule) == pickle.loads(pickle.dumps(sc.Adam(lr=schedule)))
+
+    def test_what_does_not_fit_is_refused(self):
+        with pytest.raises(
+            ValueError, match="warmup_steps must be fewer than the 5 steps of the training, got 5"
+        ):
+            sc.schedules.cosine(0.1, warmup_steps=5).with_length(5)
+        with pytest.raises(
+            ValueError, match="boundaries must be before the end of the training's 5 steps, got 7"
+        ):
+            sc.schedules.join([sc.schedules.constant(1), sc.schedules.linear(1)], [7]).with_length(5)
+        with pytest.raises(ValueError, match="schedules must be such a one at the end only"):
+            sc.schedules.join([sc.schedules.linear(1), sc.schedules.constant(1)], [7]).with_length(50)
+        with pytest.raises(ValueError, match="total_steps must be a finite number"):
+            sc.schedules.linear(0.1, float("inf"))
+        for total in (0, "many"):
+            with pytest.raises((TypeError, ValueError), match="total_steps must be"):
+                sc.schedules.linear(0.1).with_length(total)

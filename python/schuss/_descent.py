@@ -107,7 +107,8 @@ def descend(
 class FirstOrder:
     """Steps of an optimizer with a learning rate, each projected onto the function's bounds.
 
-    It stops where the next step would be no longer than `min_step`.
+    It stops where the next step would be no longer than the first of the limits; the second is the most
+    steps that it may take.
     """
 
     value: float
@@ -115,11 +116,12 @@ class FirstOrder:
     rule: str
     resumed_after: Progress | None = None
 
-    def __init__(self, recipe: Optimizer, x: Array, function: Function, min_step: float) -> None:
+    def __init__(self, recipe: Optimizer, x: Array, function: Function, limits: tuple[float, int]) -> None:
         self.x = x
         self.evaluated = False
         self.started = False
-        self.optimizer = recipe.bind(x)
+        min_step, total_steps = limits
+        self.optimizer = recipe.bind(x, total_steps=max(total_steps, 1))
         self.is_frozen = self.optimizer.state_dict()["param_groups"][0]["lr"] == 0
         self.function = function
         self.min_step = min_step
@@ -148,10 +150,10 @@ class FirstOrder:
 
     @classmethod
     def resume(
-        cls, recipe: Optimizer, x: Array, function: Function, min_step: float, state: dict[str, Any]
+        cls, recipe: Optimizer, x: Array, function: Function, limits: tuple[float, int], state: dict[str, Any]
     ) -> FirstOrder:
         """Go on from what `state_dict` gave; `x` is as it was then."""
-        descent = cls(recipe, x, function, min_step)
+        descent = cls(recipe, x, function, limits)
         descent.optimizer.load_state_dict(state["optimizer"])
         descent.started, descent.evaluated = state["started"], state["evaluated"]
         if descent.evaluated:

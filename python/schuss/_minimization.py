@@ -122,10 +122,11 @@ class Minimization:
     def descent(self, recipe: Optimizer | LBFGS, state: dict[str, Any] | None) -> FirstOrder | QuasiNewton:
         """The optimizer at the start, or where the run was saved."""
         x, least = self.start.copy(), self.rules.min_step
+        limits = least, self.rules.max_steps
         if state is None:
             if isinstance(recipe, LBFGS):
                 return QuasiNewton(recipe, x, least)
-            return FirstOrder(recipe, x, self.function, least)
+            return FirstOrder(recipe, x, self.function, limits)
         x[...] = state["x"]
         self.nit, self.best = state["nit"], state["best"]
         self.evaluations = self.function.nfev, self.function.njev = state["evaluations"]
@@ -133,7 +134,7 @@ class Minimization:
             self.path, self.path_fun = list(state["path"]), state["path_fun"].tolist()
         if isinstance(recipe, LBFGS):
             return QuasiNewton.resume(recipe, x, state["descent"], least)
-        return FirstOrder.resume(recipe, x, self.function, least, state["descent"])
+        return FirstOrder.resume(recipe, x, self.function, limits, state["descent"])
 
     def save(self, descent: Descent, reason: Stop | None, rule: str | None) -> None:
         """Save the run, if that is wanted."""

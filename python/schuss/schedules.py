@@ -2,23 +2,21 @@
 
 Each function makes a `Schedule`: give it to an optimizer as `lr`, call it with a step or an array of steps,
 plot it. Steps are counted from 0: ``schedule(0)`` is the learning rate of the first update. Nothing is
-remembered between calls, so a run that is resumed at step 1000 continues with ``schedule(1000)``. The one
-exception is `plateau`, which falls where results stop improving: what it remembers belongs to the optimizer
-and its state.
+remembered between calls, so a run that is resumed at step 1000 continues with ``schedule(1000)``; but
+`plateau` falls where results stop improving, and what it remembers belongs to the optimizer's state.
 
 Most functions take `warmup_steps` and `warmup_start`: the learning rate then rises in a straight line from
 `warmup_start` at step 0 to where the schedule begins, at step `warmup_steps`. The schedule's own steps count
-from there, but `total_steps` includes the warm-up.
-
-Any other callable of the step will do as `lr`, too.
+from there, but `total_steps` includes the warm-up. Left out, it is that of the training in which the schedule
+is used: `MLP.fit`, `minimize` and the estimators know it, ``recipe.bind(params, total_steps=...)`` and
+``schedule.with_length(...)`` are told it, the rest refuses it. Any other callable of the step will do, too.
 
 Notes
 -----
-Libraries count differently. PyTorch's schedulers agree with these where ``scheduler.step()`` follows each
-``optimizer.step()``, except that `OneCycleLR` counts from 1 where it rises and where it ends: its
-``total_steps=n, pct_start=p`` is ``one_cycle(lr, n - 1, rise=(p * n - 1) / (n - 1))`` here. Optax's
-schedules take the same step counts. In PyTorch `plateau` bears `patience` bad results and falls at the next
-one, as here; Keras and Optax fall one result earlier.
+PyTorch's schedulers agree with these where ``scheduler.step()`` follows each ``optimizer.step()``, but
+`OneCycleLR` counts from 1 where it rises and where it ends: its ``total_steps=n, pct_start=p`` is
+``one_cycle(lr, n - 1, rise=(p * n - 1) / (n - 1))`` here. Optax's take the same step counts. In PyTorch
+`plateau` bears `patience` bad results and falls at the next one, as here; Keras and Optax fall one earlier.
 """
 
 from __future__ import annotations
@@ -63,7 +61,7 @@ def constant(lr: float, *, warmup_steps: int = 0, warmup_start: float = 0.0) -> 
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("constant", lr), warmup_steps, warmup_start)
+    return warmup(Schedule("constant", lr), warmup_steps, warmup_start)
 
 
 def step(
@@ -87,7 +85,7 @@ def step(
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
+    return warmup(Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
 
 
 def multistep(
@@ -116,7 +114,7 @@ def multistep(
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
+    return warmup(Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
 
 
 def exponential(
@@ -140,7 +138,7 @@ def exponential(
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("exponential", lr, rate, decay_steps), warmup_steps, warmup_start)
+    return warmup(Schedule("exponential", lr, rate, decay_steps), warmup_steps, warmup_start)
 
 
 def inverse_time(
@@ -164,11 +162,16 @@ def inverse_time(
     Schedule
         A function of the step.
     """
-    return _after_warmup(Schedule("inverse_time", lr, rate, decay_steps), warmup_steps, warmup_start)
+    return warmup(Schedule("inverse_time", lr, rate, decay_steps), warmup_steps, warmup_start)
 
 
 def linear(
-    lr: float, total_steps: int, final: float = 0.0, *, warmup_steps: int = 0, warmup_start: float = 0.0
+    lr: float,
+    total_steps: int | None = None,
+    final: float = 0.0,
+    *,
+    warmup_steps: int = 0,
+    warmup_start: float = 0.0,
 ) -> Schedule:
     """Make a learning rate that falls in a straight line.
 
@@ -178,7 +181,7 @@ def linear(
     ----------
     lr : float
         The learning rate at the start.
-    total_steps : int
+    total_steps : int, optional
         The step at which `final` is reached, counted with the warm-up.
     final : float, default 0
         The learning rate from there on.
@@ -190,13 +193,13 @@ def linear(
     Schedule
         A function of the step.
     """
-    steps = _steps_after_warmup(total_steps, warmup_steps)
-    return _after_warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
+    steps = _steps_after(total_steps, warmup_steps)
+    return warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
 
 
 def polynomial(
     lr: float,
-    total_steps: int,
+    total_steps: int | None = None,
     final: float = 0.0,
     power: float = 1.0,
     *,
@@ -211,7 +214,7 @@ def polynomial(
     ----------
     lr : float
         The learning rate at the start.
-    total_steps : int
+    total_steps : int, optional
         The step at which `final` is reached, counted with the warm-up.
     final : float, default 0
         The learning rate from there on.
@@ -225,12 +228,17 @@ def polynomial(
     Schedule
         A function of the step.
     """
-    steps = _steps_after_warmup(total_steps, warmup_steps)
-    return _after_warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
+    steps = _steps_after(total_steps, warmup_steps)
+    return warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
 
 
 def cosine(
-    lr: float, total_steps: int, final: float = 0.0, *, warmup_steps: int = 0, warmup_start: float = 0.0
+    lr: float,
+    total_steps: int | None = None,
+    final: float = 0.0,
+    *,
+    warmup_steps: int = 0,
+    warmup_start: float = 0.0,
 ) -> Schedule:
     """Make a learning rate that falls along half a cosine.
 
@@ -240,7 +248,7 @@ def cosine(
     ----------
     lr : float
         The learning rate at the start.
-    total_steps : int
+    total_steps : int, optional
         The step at which `final` is reached, counted with the warm-up.
     final : float, default 0
         The learning rate from there on.
@@ -262,8 +270,8 @@ def cosine(
     >>> schedule(0), schedule(50), schedule(525), schedule(1000)
     (0.0, 0.1, 0.05, 0.0)
     """
-    steps = _steps_after_warmup(total_steps, warmup_steps)
-    return _after_warmup(Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
+    steps = _steps_after(total_steps, warmup_steps)
+    return warmup(Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
 
 
 def cosine_restarts(
@@ -303,11 +311,15 @@ def cosine_restarts(
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017).
     """
     schedule = Schedule("cosine_restarts", lr, period, stretch, final, peak_factor)
-    return _after_warmup(schedule, warmup_steps, warmup_start)
+    return warmup(schedule, warmup_steps, warmup_start)
 
 
 def one_cycle(
-    lr: float, total_steps: int, rise: float = 0.3, start: float | None = None, final: float | None = None
+    lr: float,
+    total_steps: int | None = None,
+    rise: float = 0.3,
+    start: float | None = None,
+    final: float | None = None,
 ) -> Schedule:
     """Make a learning rate that rises once and falls once, both along half a cosine.
 
@@ -315,7 +327,7 @@ def one_cycle(
     ----------
     lr : float
         The largest learning rate, reached at step ``rise * total_steps``.
-    total_steps : int
+    total_steps : int, optional
         The step at which `final` is reached.
     rise : float, default 0.3
         The share of the steps that it rises in, between 0 and 1.
@@ -475,18 +487,14 @@ def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
     return Schedule("warmup", schedule, steps, start)
 
 
-def _after_warmup(schedule: Schedule, steps: int, start: float) -> Schedule:
-    return warmup(schedule, steps, start)
-
-
-def _steps_after_warmup(total_steps: int, warmup_steps: int) -> float:
+def _steps_after(total_steps: int | None, warmup_steps: int) -> float | None:
     warm = check_number("warmup_steps", warmup_steps, least=0)
-    total = check_number("total_steps", total_steps)
-    if not total > warm:
+    if total_steps is None:
+        return None
+    if not (total := check_number("total_steps", total_steps)) > warm:
         raise ValueError(f"total_steps must be more than warmup_steps ({warmup_steps}), got {total_steps}")
     return total - warm
 
 
 def __dir__() -> list[str]:
-    # `Schedule` is made by the functions, not called.
     return [name for name in __all__ if name != "Schedule"]

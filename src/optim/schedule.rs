@@ -82,6 +82,9 @@ const FACTOR: (&str, Range) = ("factor", NON_NEGATIVE);
 const TOTAL: (&str, Range) = ("total_steps", COUNT);
 const FINAL: (&str, Range) = ("final", NON_NEGATIVE);
 
+/// `total_steps` of a schedule that takes its length from the training it is used in.
+pub const OPEN: f64 = f64::INFINITY;
+
 /// Every family.
 pub static FORMS: &[Form] = &[
     form("constant", &[LR], |v, _| v[0]),
@@ -121,6 +124,13 @@ pub static FORMS: &[Form] = &[
         },
     ),
 ];
+
+impl Form {
+    /// The place of the number of all steps, where it has one.
+    pub fn total(&self) -> Option<usize> {
+        self.fields.iter().position(|(name, _)| *name == TOTAL.0)
+    }
+}
 
 const fn form(name: &'static str, fields: &'static [(&'static str, Range)], value: fn(&[f64], f64) -> f64) -> Form {
     Form { name, fields, steps: None, value }
@@ -164,7 +174,9 @@ impl Schedule {
         }
         let steps = form.steps.map(|steps| (steps, NON_NEGATIVE));
         for (field, &value) in form.fields.iter().copied().chain(steps.into_iter().cycle()).zip(values) {
-            check(field, value)?;
+            if field.0 != TOTAL.0 || value != OPEN {
+                check(field, value)?;
+            }
         }
         Ok(Schedule::Form(form, values.to_vec()))
     }
@@ -189,6 +201,61 @@ impl Schedule {
         }
         parts.iter().try_for_each(|part| part.expect_within_depth("schedules"))?;
         Ok(Schedule::Join { parts, boundaries })
+    }
+
+    /// Whether it takes its length from the training it is used in.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Schedule::Form(form, values) => form.total().is_some_and(|place| values[place] == OPEN),
+            Schedule::Warmup { then, .. } => then.is_open(),
+            Schedule::Join { parts, .. } => parts.iter().any(Schedule::is_open),
+            Schedule::Plateau(_) | Schedule::Custom(_) => false,
+        }
+    }
+
+    /// Refuses one whose length nobody has said.
+    pub fn expect_length(&self) -> Result<()> {
+        match self.is_open() {
+            true => Err(Error::value(
+                "total_steps",
+                "None",
+                "the number of steps, but in MLP.fit, minimize and the estimators, which know how many they take",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The same, of so many steps where it has no length of its own.
+    pub fn with_length(mut self, total: f64) -> Result<Self> {
+        match &mut self {
+            Schedule::Form(form, values) => {
+                if let Some(place) = form.total().filter(|&place| values[place] == OPEN) {
+                    check(TOTAL, total)?;
+                    values[place] = total;
+                }
+            }
+            Schedule::Warmup { steps, then, .. } if then.is_open() => {
+                if total - *steps < 1.0 {
+                    let expected = format!("fewer than the {total} steps of the training");
+                    return Err(Error::value("warmup_steps", steps.to_string(), expected));
+                }
+                **then = then.as_ref().clone().with_length(total - *steps)?;
+            }
+            Schedule::Join { parts, boundaries } => {
+                let before = boundaries.last().copied().unwrap_or(0.0);
+                let last = parts.len() - 1;
+                if parts[..last].iter().any(Schedule::is_open) {
+                    return Err(Error::value("schedules", "one without total_steps", "such a one at the end only"));
+                }
+                if parts[last].is_open() && total - before < 1.0 {
+                    let expected = format!("before the end of the training's {total} steps");
+                    return Err(Error::value("boundaries", before.to_string(), expected));
+                }
+                parts[last] = parts[last].clone().with_length(total - before)?;
+            }
+            Schedule::Warmup { .. } | Schedule::Plateau(_) | Schedule::Custom(_) => {}
+        }
+        Ok(self)
     }
 
     /// Refuses what is as deep as schedules may be, where it is to become a part of another one.

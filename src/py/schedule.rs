@@ -15,7 +15,7 @@ use super::errors::foreign;
 use super::foreign::{items, number as real, shown};
 use crate::error::{Error, Fault, Result};
 use crate::optim::plateau::{Plateau, Settings};
-use crate::optim::schedule::{Custom, FORMS, Function, Schedule};
+use crate::optim::schedule::{Custom, FORMS, Function, OPEN, Schedule};
 use crate::simd::FlushDenormals;
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
@@ -84,6 +84,27 @@ impl PySchedule {
         Ok(values)
     }
 
+    /// The same schedule with a length, where it was made without `total_steps`.
+    ///
+    /// Parameters
+    /// ----------
+    /// total_steps : int
+    ///     Steps.
+    ///
+    /// Returns
+    /// -------
+    /// Schedule
+    ///     One that had a length is as it was.
+    ///
+    /// Raises
+    /// ------
+    /// TypeError, ValueError
+    ///     If it is no number of steps, or its warm-up takes as many.
+    fn with_length(&self, total_steps: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let total = number("total_steps", total_steps)?;
+        Ok(PySchedule { schedule: self.schedule.clone().with_length(total)? })
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let (name, arguments) = parts(py, &self.schedule)?;
         let arguments = arguments.into_iter().map(|(name, value)| Ok(format!("{name}={}", value.repr()?)));
@@ -116,6 +137,7 @@ impl PySchedule {
 
 impl PySchedule {
     fn at(&self, step: f64) -> PyResult<f64> {
+        self.schedule.expect_length()?;
         if step.is_nan() || step < 0.0 {
             return Err(PyValueError::new_err(format!("step must be at least 0, got {step}")));
         }
@@ -133,7 +155,10 @@ fn parts<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<(&'static str, A
     Ok(match schedule {
         Schedule::Form(form, values) => {
             let (values, steps) = values.split_at(form.fields.len());
-            let named = form.fields.iter().zip(values).map(|((name, _), &value)| Ok((*name, plain(py, value)?)));
+            let named = form.fields.iter().zip(values).map(|((name, _), &value)| match value {
+                OPEN => Ok((*name, py.None().into_bound(py))),
+                _ => Ok((*name, plain(py, value)?)),
+            });
             let mut arguments = named.collect::<PyResult<Arguments<'_>>>()?;
             if let Some(name) = form.steps {
                 arguments.push((name, numbers(steps)?.into_any()));
@@ -215,8 +240,16 @@ fn numbers_of_form(form: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Vec<f64>>
     let Some(form) = FORMS.iter().find(|known| known.name == form) else { return Ok(vec![]) };
     let (fields, rest) = given.split_at(form.fields.len().min(given.len()));
     let mut all = vec![];
-    for ((name, _), value) in form.fields.iter().zip(fields) {
-        all.push(number(name, value)?);
+    for (place, ((name, range), value)) in form.fields.iter().zip(fields).enumerate() {
+        if Some(place) == form.total() && value.is_none() {
+            all.push(OPEN);
+            continue;
+        }
+        let number = number(name, value)?;
+        if number.is_infinite() {
+            return Err(Error::value(*name, number.to_string(), format!("a finite number {range}")).into());
+        }
+        all.push(number);
     }
     for value in rest {
         all.extend(numbers(form.steps.unwrap_or("schedule"), value)?);

@@ -6,6 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._schuss import Schedule
+
 
 class OptimizerState:
     """What an optimizer needs to continue, as plain data that pickles.
@@ -33,15 +35,18 @@ class OptimizerState:
         saved = self.saved if self._live is None else self._live.state_dict()
         return {**self.__dict__, "saved": saved, "_live": None}
 
-    def resume(self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None) -> Any:
+    def resume(
+        self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None, steps: int
+    ) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new learning rate
         replaces that which adaptation has reached, another kind of optimizer or other groups start afresh.
+        Schedules without a length of their own get one of so many steps.
         """
-        optimizer = recipe.bind(list(named.values()), named)
+        optimizer = recipe.bind(list(named.values()), named, total_steps=steps)
         if lr is not None:
-            optimizer.lr = lr
+            optimizer.lr = lr.with_length(steps) if isinstance(lr, Schedule) else lr
         if clip_norm is not None:
             optimizer.param_groups[0]["clip_norm"] = clip_norm
         fresh = optimizer.state_dict()

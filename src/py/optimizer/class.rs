@@ -65,6 +65,8 @@ impl PyOptimizer {
     /// names : iterable of str, optional
     ///     The arrays' names, one for each in the order of `params`, for groups and masks that select by name, and for
     ///     errors. Left out, they are the places in `params`, such as "0" and "encoder.w".
+    /// total_steps : int, optional
+    ///     The length of schedules that were made without one.
     ///
     /// Returns
     /// -------
@@ -75,14 +77,18 @@ impl PyOptimizer {
     /// ------
     /// ValueError
     ///     If a group selects no array, or if this optimizer has several groups that are arrays: they are no recipe.
-    #[pyo3(signature = (params, names=None))]
+    #[pyo3(signature = (params, names=None, *, total_steps=None))]
     fn bind<'py>(
         slf: &Bound<'py, Self>,
         params: &Bound<'py, PyAny>,
         names: Option<&Bound<'py, PyAny>>,
+        total_steps: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let _call = Call::begin()?;
-        let recipe = reading(slf)?.inner.recipe(slf.py())?;
+        let mut recipe = reading(slf)?.inner.recipe(slf.py())?;
+        if let Some(total) = total_steps {
+            recipe.set_length(number("total_steps", total)?)?;
+        }
         let inner = RecipeOrBinding::bound_to(recipe, params, names)?;
         let new = slf.get_type().call0()?;
         writing(new.cast::<Self>()?)?.inner = inner;

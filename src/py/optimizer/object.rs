@@ -17,6 +17,7 @@ use crate::optim::options::Value;
 use crate::optim::{Config, Counts, Optimizer};
 use crate::py::options::to_python;
 use crate::py::precision::dispatch;
+use crate::py::schedule::schedule_of;
 use crate::scalar::Scalar;
 
 /// The base of all optimizers: updates NumPy arrays in place.
@@ -126,6 +127,7 @@ impl RecipeOrBinding {
 
     /// At work on arrays that can be written.
     pub fn bound(py: Python<'_>, plan: Plan<'_>) -> PyResult<Self> {
+        plan.groups.iter().try_for_each(|group| group.config.schedule().expect_length())?;
         let binding = Binding::new(py, plan)?;
         dispatch!(&binding.stepper, stepper => stepper.arrays.verify(py))?;
         Ok(RecipeOrBinding::Bound(Box::new(binding)))
@@ -203,7 +205,12 @@ impl RecipeOrBinding {
 
     fn set_in(&mut self, groups: Range<usize>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {
-            RecipeOrBinding::Bound(bound) => bound.set(groups, name, value),
+            RecipeOrBinding::Bound(bound) => {
+                if name == "lr" {
+                    schedule_of(value)?.expect_length()?;
+                }
+                bound.set(groups, name, value)
+            }
             RecipeOrBinding::Recipe(recipe) => {
                 let mut changed = recipe.copied(value.py());
                 changed.groups[groups].iter_mut().try_for_each(|group| group.set(name, value))?;

@@ -71,6 +71,14 @@ impl Recipe {
         Ok(group_of)
     }
 
+    /// Gives schedules that have no length of their own that of so many steps.
+    pub fn set_length(&mut self, steps: f64) -> Result<()> {
+        for Group { config, .. } in &mut self.groups {
+            *config = config.clone().with_schedule(config.schedule().clone().with_length(steps)?);
+        }
+        Ok(())
+    }
+
     /// The same again.
     pub fn copied(&self, py: Python<'_>) -> Self {
         Recipe { groups: self.groups.iter().map(|group| group.copied(py)).collect() }
