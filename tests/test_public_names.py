@@ -9,6 +9,7 @@ import pytest
 
 import schuss as sc
 import schuss.typing as names
+from schuss._registry import ACTIVATION_ALIASES, LOSS_ALIASES
 
 
 def run(code, without=()):
@@ -78,8 +79,8 @@ def recipes():
 @pytest.mark.parametrize(
     ("name", "accepted"),
     [
-        ("ActivationName", lambda: sc.ACTIVATIONS),
-        ("LossName", lambda: sc.LOSSES),
+        ("ActivationName", lambda: [*sc.ACTIVATIONS, *ACTIVATION_ALIASES]),
+        ("LossName", lambda: [*sc.LOSSES, *LOSS_ALIASES]),
         ("NormName", lambda: sc._schuss.NORMS),
         ("PrecisionName", lambda: sc._schuss.PRECISIONS),
         ("OptimizerName", recipes),

@@ -87,8 +87,8 @@ class Checkpoint:
             state = read_tree(self.path, self.kind)
         except FileNotFoundError:
             return None
-        for name, fact in self.facts.items():
-            saved = state["facts"].get(name)
+        for name in {**state["facts"], **self.facts}:
+            saved, fact = state["facts"].get(name), self.facts.get(name)
             if saved != fact:
                 raise ValueError(
                     f"checkpoint must be a file of the same run: {name} is {_short(fact)} here, and "

@@ -201,6 +201,14 @@ def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None
     return Blocks(takes, X, seed)
 
 
+def steps_of(source: Rows | Blocks, batch_size: int | None, epochs: int) -> int | None:
+    """The steps of so many epochs; None where nobody knows how many rows there are."""
+    if isinstance(source, Blocks):
+        return None
+    rows: int = source.x.shape[0]
+    return max(epochs * -(-rows // (batch_size or rows)), 1)
+
+
 def _reads(source: Any) -> bool:
     return hasattr(source, "read") and hasattr(source, "n_blocks")
 

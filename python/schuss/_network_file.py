@@ -9,8 +9,7 @@ from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
 from ._network_state import expect_theta
 from ._recipe_data import data_of, optimizer_of
-from ._stop import Stop
-from .history import History
+from .history import _rebuilt
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -97,9 +96,7 @@ def _tree_of(net: Any) -> dict[str, Any]:
         "history": None,
     }
     if net.history is not None:
-        columns = {name: list(column) for name, column in net.history.items()}
-        stopped = None if net.history.stopped is None else net.history.stopped.value
-        tree["history"] = {"columns": columns, "stopped": stopped}
+        tree["history"] = net.history._plain()
     return tree
 
 
@@ -114,13 +111,5 @@ def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)
     if tree["history"] is not None:
-        net.history = _history_of(**tree["history"])
+        net.history = _rebuilt(**tree["history"])
     return net
-
-
-def _history_of(columns: Mapping[str, list[float]], stopped: str | None) -> History:
-    history = History()
-    for values in zip(*columns.values(), strict=True):
-        history.append(**dict(zip(columns, values, strict=True)))
-    history.stopped = None if stopped is None else Stop(stopped)
-    return history

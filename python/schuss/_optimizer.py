@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,60 @@ class Optimizer(_schuss.Optimizer):
         if name in options:
             return f"{name!r} is an option of each group: opt.param_groups[0][{name!r}]"
         return f"{type(self).__name__} has no attribute {name!r}{did_you_mean(name, ['lr', *options])}"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The options and the learning rate, by name: searches of scikit-learn ask for them.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Of no meaning here.
+
+        Returns
+        -------
+        dict
+            Of the first group.
+        """
+        return {
+            name: value
+            for name, value in dict(self.param_groups[0]).items()
+            if name not in ("params", "name")
+        }
+
+    def set_params(self, **options: Any) -> Self:
+        """Set options and the learning rate by name, in all groups.
+
+        Parameters
+        ----------
+        **options
+            Such as ``lr=0.01``: ``GridSearchCV(model, {"optimizer__lr": [0.01, 0.001]})`` calls this on
+            copies of the recipe that the model has.
+
+        Returns
+        -------
+        Optimizer
+            This one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such option, or its value is not accepted; nothing has changed then.
+        """
+        known = self.get_params()
+        for name in options:
+            if name not in known:
+                raise ValueError(
+                    f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
+                )
+        # All of them are tried elsewhere first.
+        for target in (copy.deepcopy(self), self):
+            for group in target.param_groups:
+                for name, value in options.items():
+                    group[name] = value
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        return copy.deepcopy(self)
 
     def save(self, file: File) -> None:
         """Write the state to a ``.npz`` file: what `state_dict` gives, without the parameters.

@@ -119,6 +119,10 @@ ACTIVATIONS: dict[str, Activation] = {row["name"]: _activation(row) for row in _
 LINKS: dict[str, Link] = {row["name"]: _link(row) for row in _schuss.link_table()}
 LOSSES: dict[str, Loss] = {row["name"]: _loss(row) for row in _schuss.loss_table()}
 
+# Other words of the field for the same functions.
+ACTIVATION_ALIASES = {"linear": "identity", "logistic": "sigmoid", "swish": "silu"}
+LOSS_ALIASES = {"squared_error": "mse", "absolute_error": "mae", "l1": "mae"}
+
 
 def loss_with_link(link: str) -> str:
     """The first loss with that link: any of them predicts alike."""

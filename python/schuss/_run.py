@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,9 +13,11 @@ from . import _schuss
 from ._checkpoint import Checkpoint
 from ._data import Rows
 from ._descent import Descent, QuasiNewton, descend
+from ._metrics import Metric
 from ._registry import LOSSES
 from ._schuss import LBFGS, EpochRecord
 from ._stop import FINAL, Stop
+from ._watch import Watch
 from .history import History, Update
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Trainee(Protocol):
     def optimizer(self) -> _schuss.Optimizer | LBFGS | None: ...
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None: ...
+
+    def _measure(
+        self, metrics: Iterable[Metric], rows: Rows, n_threads: int | None, seconds: float | None = None
+    ) -> list[float]: ...
 
 
 @dataclass
@@ -80,8 +86,8 @@ class Run:
         Gets a record of each epoch.
     settings : dict
         Options of the core that all epochs share: batch_size, shuffle, seed, threads.
-    validation : Rows or None
-        Rows to look at after each epoch.
+    watch : Watch
+        What to look at after each epoch: validation data, metrics, when to stop.
     target_loss : float or None
         Stops after the first epoch whose loss is not above this.
     max_time : float or None
@@ -101,7 +107,7 @@ class Run:
     net: Trainee
     history: History
     settings: dict[str, Any]
-    validation: Rows | None = None
+    watch: Watch
     target_loss: float | None = None
     max_time: float | None = None
     update: Update | None = None
@@ -121,7 +127,7 @@ class Run:
             records, stop, error = self._train(
                 rows,
                 self._show_after(done),
-                validation=self.validation,
+                validation=self.watch.rows,
                 epochs=self._at_once(epochs - done),
                 first_epoch=self.net._epochs_done,
                 target_loss=self.target_loss,
@@ -131,6 +137,8 @@ class Run:
             for record in records:
                 self._record(record.loss, record.val_loss, record.lr, before + record.seconds)
             self._raise(error)
+            if records and self._stalls(progress.epochs, records[-1].val_loss) and stop is Stop.EPOCHS:
+                stop = Stop.CONVERGED
             if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
             stop = self._go_on_after_rest(stop)
@@ -140,7 +148,7 @@ class Run:
     def _at_once(self, epochs: int) -> int:
         """For how many of so many epochs the core need not come to rest."""
         # Callbacks may change what it works with.
-        most = None if self.call_back is None else 1
+        most = 1 if self.call_back is not None or self.watch.looks else None
         if self.checkpoint is not None and most is None:
             most = self.checkpoint.epochs_left(self.progress.epochs)
         return epochs if most is None else min(epochs, most)
@@ -252,6 +260,8 @@ class Run:
         self.history._restore(state["history"])
         self.progress = Progress(**state["progress"])
         self.seconds_before = state["seconds"]
+        self.watch.restore(state.get("watch"))
+        self.history.best_epoch = None if self.watch.early is None else self.watch.early.epoch
         self.resumed = state
         if state["stopped"] is None:
             return None
@@ -276,6 +286,7 @@ class Run:
                 "progress": asdict(self.progress),
                 "seconds": self.seconds_before + self._seconds(),
                 "stopped": None if stopped is None else stopped.value,
+                "watch": self.watch.state,
             }
         )
 
@@ -331,18 +342,21 @@ class Run:
     def _after_epoch(self, epoch: int, loss: float, lr: float | None) -> Stop | None:
         """Record an epoch and let everybody look at it; why to stop, if so."""
         net, val_loss = self.net, None
-        if self.validation is not None:
-            val_loss = self._val_loss(self.validation)
+        if self.watch.rows is not None:
+            val_loss = self._val_loss(self.watch.rows)
         if isinstance(net.optimizer, _schuss.Optimizer):
             net.optimizer.tell(loss if val_loss is None else val_loss)
         late = self._is_late()
         self._record(loss, val_loss, lr, self._seconds())
         if self.update is not None:
             self.update(epoch, loss, val_loss)
+        stalls = self._stalls(epoch, val_loss)
         if self._called_back(epoch):
             return Stop.CALLBACK
         if self.target_loss is not None and loss <= self.target_loss:
             return Stop.TARGET_LOSS
+        if stalls:
+            return Stop.CONVERGED
         return Stop.MAX_TIME if late else None
 
     def _val_loss(self, rows: Rows) -> float:
@@ -354,8 +368,33 @@ class Run:
             return float("nan")
 
     def _record(self, loss: float, val_loss: float | None, lr: float | None, seconds: float) -> None:
-        extra = {} if self.validation is None else {"val_loss": val_loss}
-        self.history.append(loss=loss, **extra, lr=lr, seconds=self.seconds_before + seconds)
+        extra = {} if self.watch.rows is None else {"val_loss": val_loss}
+        measured: dict[str, float] = {}
+        try:
+            measured = self.watch.measured(self._measure)
+        finally:
+            # Also where Ctrl-C comes meanwhile: the epoch is done.
+            seconds += self.seconds_before
+            self.history.append(loss=loss, **extra, lr=lr, seconds=seconds, **measured)
+
+    def _measure(self, metrics: Sequence[Metric], rows: Rows) -> list[float]:
+        """What metrics say of rows; NaN where the time is over before it is known."""
+        try:
+            return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left())
+        except _schuss.OutOfTime:
+            return [float("nan")] * len(metrics)
+
+    def _stalls(self, epoch: int, val_loss: float | None) -> bool:
+        """Whether the validation loss has fallen no more for too long."""
+        stalls = self.watch.stops(epoch, val_loss, self.net.theta)
+        if self.watch.early is not None:
+            self.history.best_epoch = self.watch.early.epoch
+        return stalls
+
+    def end(self) -> None:
+        """Leave the network as it is to be after a training that has come to its end."""
+        if self.watch.early is not None:
+            self.watch.early.end(self.net.theta)
 
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""

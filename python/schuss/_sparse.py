@@ -24,6 +24,13 @@ class Sparse(NamedTuple):
         """Rows and columns."""
         return len(self.indptr) - 1, self.columns
 
+    def take(self, rows: NDArray[Any]) -> Sparse:
+        """Some of the rows, copied."""
+        starts, lengths = self.indptr[rows], np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(self.indptr.dtype)
+        places = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return Sparse(self.data[places], self.indices[places], indptr, self.columns)
+
 
 def is_sparse(X: Any) -> bool:
     """Whether `X` is one of SciPy's sparse matrices or arrays."""

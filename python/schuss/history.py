@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from ._checks import check_number, shown
+from ._checks import check_count, check_number, shown
 from ._extras import needed
 from ._html import history_html
 from ._stop import Stop
@@ -21,17 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["History", "progress_bar"]
 
 
-class History(Mapping[str, list[float]]):
+class History(dict[str, list[float]]):
     """The record of one training run: equally long columns with a value per epoch.
 
-    A mapping from column name to list. `MLP.fit` fills in
+    A dict from column name to list, which nothing but `append` changes. `MLP.fit` fills in
 
     - ``"loss"``: the training loss over the epoch's batches, each before its step,
     - ``"val_loss"``: the loss on the validation data after the epoch, if there is any,
     - ``"lr"``: the learning rate of the epoch's last step,
-    - ``"seconds"``: the time from the start of training to the end of the epoch.
+    - ``"seconds"``: the time from the start of training to the end of the epoch,
 
-    In a notebook it shows itself as a curve and a table.
+    and the metrics that it is asked for. ``pandas.DataFrame(history)`` is a table of it, `to_frame` one whose
+    rows are numbered from 1. In a notebook it shows itself as a curve and a table.
 
     Attributes
     ----------
@@ -39,6 +42,9 @@ class History(Mapping[str, list[float]]):
         Why training ended, a string: ``"epochs"``, ``"target_loss"``, ``"max_time"``, ``"converged"``,
         ``"callback"``, ``"interrupted"`` or ``"error"``; of an estimator also ``"evaluations"``,
         ``"no_descent"`` or ``"not_finite"``. None while it runs.
+    best_epoch : int or None
+        The epoch, from 1, whose validation loss was the lowest, where `MLP.fit` was asked to stop early or to
+        restore it.
 
     Examples
     --------
@@ -50,14 +56,16 @@ class History(Mapping[str, list[float]]):
     """
 
     stopped: Stop | None
+    best_epoch: int | None
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[float]] = {}
+        super().__init__()
         self._epochs = 0
         self.stopped = None
+        self.best_epoch = None
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name != "stopped" and not name.startswith("_"):
+        if name not in ("stopped", "best_epoch") and not name.startswith("_"):
             raise AttributeError(f"a History has no attribute {name!r} to set: append(...) adds to columns")
         super().__setattr__(name, value)
 
@@ -74,20 +82,22 @@ class History(Mapping[str, list[float]]):
             name: check_number(name, value, nan=True) for name, value in values.items() if value is not None
         }
         for name in numbers:
-            if name not in self._columns:
-                self._columns[name] = [float("nan")] * self._epochs
-        for name, column in self._columns.items():
+            if name not in self:
+                super().__setitem__(name, [float("nan")] * self._epochs)
+        for name, column in self.items():
             column.append(numbers.get(name, float("nan")))
         self._epochs += 1
 
     def _restore(self, columns: Mapping[str, list[float]]) -> None:
         """Take over the columns of another history."""
-        self._columns = {name: list(column) for name, column in columns.items()}
-        self._epochs = max(map(len, self._columns.values()), default=0)
+        super().clear()
+        for name, column in columns.items():
+            super().__setitem__(name, list(column))
+        self._epochs = max(map(len, self.values()), default=0)
 
     def _truncate(self, epochs: int) -> None:
         """Keep only the first epochs."""
-        for column in self._columns.values():
+        for column in self.values():
             del column[epochs:]
         self._epochs = min(self._epochs, epochs)
 
@@ -98,16 +108,54 @@ class History(Mapping[str, list[float]]):
 
     def __getitem__(self, name: str) -> list[float]:
         try:
-            return self._columns[name]
+            return super().__getitem__(name)
         except (KeyError, TypeError):
-            names = list(self._columns)
+            names = list(self)
             raise KeyError(f"no column {shown(name)} in this history; it has {names}") from None
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: a record is changed by `append` only."""
+        raise TypeError(
+            "a History keeps what happened: append(...) adds an epoch, dict(history) can be changed"
+        )
 
-    def __len__(self) -> int:
-        return len(self._columns)
+    def __reduce__(self) -> Any:
+        return _rebuilt, tuple(self._plain().values())
+
+    def _plain(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        stopped = None if self.stopped is None else self.stopped.value
+        return {"columns": dict(self), "stopped": stopped, "best_epoch": self.best_epoch}
+
+    def copy(self) -> History:
+        """Another record of the same.
+
+        Returns
+        -------
+        History
+            With lists of its own.
+        """
+        return _rebuilt(**self._plain())
+
+    __copy__ = copy
+
+    def to_json(self) -> str:
+        """The record as JSON text: an object with ``"columns"``, ``"stopped"`` and ``"best_epoch"``.
+
+        Returns
+        -------
+        str
+            NaN and infinite numbers, which JSON does not know, are null.
+
+        Examples
+        --------
+        >>> history = History()
+        >>> history.append(loss=0.5)
+        >>> history.to_json()
+        '{"columns": {"loss": [0.5]}, "stopped": null, "best_epoch": null}'
+        """
+        columns = {name: [x if math.isfinite(x) else None for x in column] for name, column in self.items()}
+        return json.dumps(self._plain() | {"columns": columns})
 
     def __repr__(self) -> str:
         facts = [f"epochs={self.epochs}"]
@@ -134,7 +182,7 @@ class History(Mapping[str, list[float]]):
         with needed("History.to_frame", "pandas", "notebook"):
             import pandas
 
-        return pandas.DataFrame(self._columns, index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
+        return pandas.DataFrame(dict(self), index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the learning curve; see `schuss.plots.learning_curve`.
@@ -156,6 +204,22 @@ class History(Mapping[str, list[float]]):
         from .plots import learning_curve
 
         return learning_curve(self, ax=ax)
+
+
+for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(History, _name, History._refuse)  # what a dict has besides, and a record has not
+
+
+def _rebuilt(
+    columns: Mapping[str, list[float]], stopped: str | None, best_epoch: int | None = None
+) -> History:
+    """The history that `History._plain` describes."""
+    history = History()
+    for values in zip(*columns.values(), strict=True):
+        history.append(**dict(zip(columns, values, strict=True)))
+    history.stopped = None if stopped is None else Stop(stopped)
+    history.best_epoch = None if best_epoch is None else check_count("best_epoch", best_epoch)
+    return history
 
 
 Update = Callable[[int, float, "float | None"], None]
@@ -200,7 +264,11 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
 
         yield update
         # A training that ends early has succeeded: a bar that is not full would turn red in a notebook.
-        bar.total = bar.n
+        # Nothing but `reset` tells the widget, and it forgets what was done and since when.
+        done, start = bar.n, bar.start_t
+        bar.reset(total=done)
+        bar.start_t = start
+        bar.update(done)
         bar.refresh()
 
 

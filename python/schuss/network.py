@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import _schuss
-from ._attributes import Attributes, check_outputs, precision_of, rates_of, zeros_for
+from ._attributes import check_outputs, precision_of, rates_of, zeros_for
 from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
@@ -24,21 +24,26 @@ from ._checks import (
     check_threads,
     shown,
 )
-from ._data import Blocks, Rows, check_finite, inputs_of, rows_of, rows_of_parts, source_of
+from ._data import Blocks, Rows, check_finite, rows_of_parts, source_of, steps_of
+from ._early_stopping import early_stopping_of, split
+from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
+from ._outputs import Outputs
 from ._recipe_data import with_arrays, without_arrays
-from ._registry import LOSSES
+from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
+from ._scale import warn_of_scale
 from ._schuss import LBFGS
 from ._stop import Stop
 from ._summary import Summary, summary_of
-from ._tensors import initialise, per_layer, views
+from ._tensors import initialise, per_layer
+from ._watch import Watch
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from .optimizers import Optimizer
     from .typing import ActivationName, DTypeName, LossName, NormName, OptimizerName, PrecisionName
@@ -49,7 +54,7 @@ __all__ = ["MLP", "TrainingInfo"]
 Callback = Callable[[TrainingInfo], object]
 
 
-class MLP(Attributes, Saved):
+class MLP(Outputs, Saved):
     """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
 
     Parameters
@@ -57,10 +62,12 @@ class MLP(Attributes, Saved):
     layers : sequence of int
         The widths of all layers, from inputs to outputs: ``[784, 256, 128, 10]``.
     activation : str or sequence of str, default "relu"
-        The activation of the hidden layers, or one for each of them: one of `schuss.ACTIVATIONS`. The output
-        layer has none but what the loss implies.
+        The activation of the hidden layers, or one for each of them: one of `schuss.ACTIVATIONS`, or
+        ``"swish"`` for silu, ``"linear"`` for identity, ``"logistic"`` for sigmoid. The output layer has none
+        but what the loss implies.
     loss : str, default "mse"
-        What is minimised, one of `schuss.LOSSES`. It also says what the outputs mean: ``"cross_entropy"``
+        What is minimised, one of `schuss.LOSSES`; ``"squared_error"``, ``"absolute_error"`` and ``"l1"`` are
+        other names of mse, mae and mae. It also says what the outputs mean: ``"cross_entropy"``
         makes them class probabilities (softmax), ``"binary_cross_entropy"`` probabilities (sigmoid),
         ``"poisson"`` rates (exp); with all others they are plain numbers. ``"sse"`` is a sum over rows and
         outputs, all others are means.
@@ -146,14 +153,19 @@ class MLP(Attributes, Saved):
     ) -> None:
         widths = check_sequence("layers", layers, "integers, the widths from inputs to outputs")
         widths = [check_count("layers", width) for width in widths]
-        check_outputs(loss, widths)
+        name = check_name("loss", loss, LOSSES)
+        objective = LOSS_ALIASES.get(name, name)
+        check_outputs(objective, widths)
         hidden = max(len(widths) - 2, 0)
         self.__dict__.update(
             layers=widths,
-            activations=per_layer("activation", activation, hidden, str),
+            activations=[
+                ACTIVATION_ALIASES.get(name, name)
+                for name in per_layer("activation", activation, hidden, str)
+            ],
             dropout=rates_of(dropout, hidden),
             norm=None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS]),
-            objective=check_name("loss", loss, LOSSES),
+            objective=objective,
             l2=check_number("l2", l2),
             dtype=check_dtype(dtype),
             precision=precision_of(precision, check_dtype(dtype)),
@@ -179,6 +191,11 @@ class MLP(Attributes, Saved):
         batch_size: int | Literal["auto"] | None = "auto",
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,
+        validation_split: float | None = None,
+        early_stopping: bool = False,
+        patience: int = 10,
+        restore_best: bool | None = None,
+        metrics: Any = (),
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         target_loss: float | None = None,
@@ -219,6 +236,23 @@ class MLP(Attributes, Saved):
             Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, weight), optional
             The objective on these is recorded after each epoch as ``"val_loss"``.
+        validation_split : float, optional
+            In place of `validation_data`, the share of the rows, drawn at random by the seed, that is held
+            out as such. Both parts are copies.
+        early_stopping : bool, default False
+            Whether to stop where the validation loss has not fallen below its lowest for `patience` epochs;
+            the history's `stopped` is then ``"converged"``.
+        patience : int, default 10
+            Epochs in a row, at least 1.
+        restore_best : bool, optional
+            Whether to end with the parameters of the epoch whose validation loss was the lowest, the
+            history's `best_epoch`. None for what `early_stopping` is. A training that Ctrl-C or an error ends
+            is left at its last step.
+        metrics : str, callable or iterable of them, default ()
+            What else to record after each epoch, of the rows learnt from and, with ``"val_"`` before the
+            name, of the validation data: ``"accuracy"`` where the loss is a cross entropy, ``"r2"``
+            elsewhere, ``"mse"``, ``"rmse"`` and ``"mae"`` of numbers, or functions ``f(y, predictions)`` that
+            return a number. Each epoch then predicts all these rows once more.
         sample_weight : array of shape (n_samples,), optional
             Weights of the rows, not negative; the loss of a batch is the weighted mean.
         shuffle : bool, default True
@@ -250,11 +284,18 @@ class MLP(Attributes, Saved):
             The network, the rows and the options must be as they were; `epochs` may have grown. Callbacks and
             masks of the caller's begin anew.
 
+        Warns
+        -----
+        UserWarning
+            If a column of X, or of a y that the outputs are to come near, is so large that training hardly
+            works; it names the remedy.
+
         Returns
         -------
         History
             For each epoch ``"loss"`` (the objective over its batches, each before its step; with `LBFGS`
-            after it), ``"val_loss"``, ``"lr"`` (but with `LBFGS`, which has none) and ``"seconds"``.
+            after it), ``"val_loss"``, ``"lr"`` (but with `LBFGS`, which has none), ``"seconds"`` and the
+            metrics.
 
         Raises
         ------
@@ -276,31 +317,26 @@ class MLP(Attributes, Saved):
         _schuss.check_precision(self.precision)
         settings = self._settings(batch_size, shuffle, seed, n_threads)
         check_flag("progress", progress)
-        if max_time is not None:
-            max_time = check_number("max_time", max_time, above=0)
-        if target_loss is not None:
-            target_loss = check_number("target_loss", target_loss)
-        if not self.theta.flags.writeable:
-            hint = "copy.deepcopy(net) has one of its own"
-            raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
+        ends = self._ends(target_loss, max_time)
         listeners = as_list(callbacks)
         order = settings["seed"] if settings["shuffle"] else None
         source = source_of(self._takes, X, y, sample_weight, order)
-        validation = None
-        if validation_data is not None:
-            validation = rows_of_parts(self._takes, "validation_data", validation_data)
-            check_finite(validation, "validation_data")
+        source, validation = self._held_out(source, validation_data, validation_split, settings["seed"])
+        early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
+        watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
+        if isinstance(source, Rows):
+            warn_of_scale(source.x, source.targets if LOSSES[self.objective].targets == "numbers" else None)
         with in_training(self):
             saving = checkpoint_of(checkpoint, checkpoint_every, resume)
-            chosen = self._chosen(optimizer)
+            chosen = self._chosen(optimizer, steps_of(source, settings["batch_size"], epochs))
             if isinstance(chosen, LBFGS):
                 self._check_lbfgs(source, batch_size)
             if saving is not None:
                 saving.kind = "MLP.fit"
-                saving.facts = self._facts(settings, source, validation, optimizer)
+                saving.facts = self._facts(settings, source, watch, optimizer)
             saved = None if saving is None else saving.load()
             history = History()
-            run = Run(self, history, settings, validation, target_loss, max_time, checkpoint=saving)
+            run = Run(self, history, settings, watch, *ends, checkpoint=saving)
             run.call_back = teller(listeners, self, history) if listeners else None
             ended = None if saved is None else run.restore(saved, chosen)
             self.optimizer, self.history = chosen, history
@@ -309,10 +345,36 @@ class MLP(Attributes, Saved):
                     run.update = update if progress else None
                     history.stopped = ended or self._run(run, source, epochs)
                     run.save(history.stopped)
+                run.end()
             except BaseException as error:
                 history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
                 raise
             return history
+
+    def _ends(self, target_loss: Any, max_time: Any) -> tuple[float | None, float | None]:
+        """What ends a training of this network before its time, checked."""
+        if not self.theta.flags.writeable:
+            hint = "copy.deepcopy(net) has one of its own"
+            raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
+        return (
+            None if target_loss is None else check_number("target_loss", target_loss),
+            None if max_time is None else check_number("max_time", max_time, above=0),
+        )
+
+    def _held_out(
+        self, source: Rows | Blocks, validation_data: Any, validation_split: Any, seed: int
+    ) -> tuple[Rows | Blocks, Rows | None]:
+        """Rows to learn from, and rows to validate with."""
+        validation = None
+        if validation_data is not None:
+            if validation_split is not None:
+                raise ValueError("validation_data and validation_split exclude each other, got both")
+            validation = rows_of_parts(self._takes, "validation_data", validation_data)
+        elif validation_split is not None:
+            source, validation = split(source, validation_split, seed)
+        if validation is not None:
+            check_finite(validation, "validation_data" if validation_data is not None else "validation_split")
+        return source, validation
 
     def _settings(
         self, batch_size: int | str | None, shuffle: bool, seed: int | None, n_threads: int | None
@@ -331,7 +393,7 @@ class MLP(Attributes, Saved):
         }
 
     def _facts(
-        self, settings: dict[str, Any], source: Rows | Blocks, validation: Rows | None, optimizer: object
+        self, settings: dict[str, Any], source: Rows | Blocks, watch: Watch, optimizer: object
     ) -> dict[str, Any]:
         """What makes a training what it is: one that goes on from a checkpoint must have the same."""
         rows = fingerprint(*source.arrays) if isinstance(source, Rows) else "blocks"
@@ -342,7 +404,8 @@ class MLP(Attributes, Saved):
             "shuffle": settings["shuffle"],
             "seed": settings["seed"],
             "the checksum of the rows": rows,
-            "the checksum of validation_data": fingerprint(*validation.arrays) if validation else "none",
+            "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
+            **watch.facts,
         }
 
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
@@ -358,98 +421,6 @@ class MLP(Attributes, Saved):
         for rows in source.of_epoch(epoch, first):
             self._flat_targets = rows.flat
             yield rows
-
-    def predict(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Outputs for the rows of `X`: probabilities, rates or plain numbers, as the loss implies.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse matrix of shape (n_samples, n_inputs)
-            The inputs.
-        n_threads : int, optional
-            Workers; None for as many as the rows deserve.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs), or (n_samples,)
-            The latter with one output, unless the network was trained with targets of shape (n_samples, 1).
-            For ``"cross_entropy"`` the predicted classes are ``net.predict(X).argmax(axis=1)``. A row's
-            result does not depend on the other rows.
-        """
-        return self._outputs(X, False, n_threads)
-
-    def logits(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Outputs before softmax, sigmoid or exp; else as `predict`."""
-        return self._outputs(X, True, n_threads)
-
-    def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
-        if TRAINING:
-            refuse_elsewhere(self)
-        if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
-            X = inputs_of(self._takes, X)
-        out: NDArray[Any] = self._core.predict(self.theta, X, raw, check_threads(n_threads))
-        return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out
-
-    def loss(
-        self,
-        X: Any,
-        y: ArrayLike,
-        *,
-        sample_weight: ArrayLike | None = None,
-        n_threads: int | None = None,
-    ) -> float:
-        """The objective on some rows: loss and penalty, without dropout.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As for `fit`.
-        n_threads : int, optional
-            Workers; None for as many as the rows deserve.
-
-        Returns
-        -------
-        float
-        """
-        if TRAINING:
-            refuse_elsewhere(self)
-        rows = rows_of(self._takes, X, y, sample_weight)
-        return self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
-
-    def loss_and_grads(
-        self,
-        X: Any,
-        y: ArrayLike,
-        *,
-        sample_weight: ArrayLike | None = None,
-        dropout_seed: int | None = None,
-        n_threads: int | None = None,
-    ) -> tuple[float, list[NDArray[Any]]]:
-        """The objective on some rows and its gradient, for loops of one's own.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As for `fit`.
-        dropout_seed : int, optional
-            Seed of the dropout masks, the same for the same seed; None for no dropout.
-        n_threads : int, optional
-            Workers; None for as many as the rows deserve.
-
-        Returns
-        -------
-        loss : float
-        grads : list of ndarray
-            In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
-        """
-        if TRAINING:
-            refuse_elsewhere(self)
-        rows = rows_of(self._takes, X, y, sample_weight)
-        grads = np.empty(self.theta.size, self.dtype)
-        seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
-        threads = None if n_threads is None else check_threads(n_threads)
-        loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
-        return loss, views(grads, self._places)
 
     def summary(self) -> Summary:
         """A table of the layers with shapes, activations, parameters and their memory.
@@ -479,14 +450,18 @@ class MLP(Attributes, Saved):
         self._derive()
         self.optimizer = with_arrays(self.optimizer, self.params, self.named_params)
 
-    def _chosen(self, optimizer: Optimizer | LBFGS | str | None) -> Optimizer | LBFGS:
+    def _chosen(
+        self, optimizer: Optimizer | LBFGS | str | None, total_steps: int | None
+    ) -> Optimizer | LBFGS:
         """The optimizer to train with: the present one, or a new one without state."""
         if optimizer is None:
             optimizer = self.optimizer or "adam"
         if optimizer is self.optimizer and isinstance(optimizer, _schuss.Optimizer | LBFGS):
             return optimizer
         optimizer = recipe_or_lbfgs(optimizer)
-        return optimizer if isinstance(optimizer, LBFGS) else optimizer.bind(self.params, self.named_params)
+        if isinstance(optimizer, LBFGS):
+            return optimizer
+        return optimizer.bind(self.params, self.named_params, total_steps=total_steps)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
         if batch_size is not None and batch_size != "auto":

@@ -41,8 +41,11 @@ ActivationName: TypeAlias = Literal[
     "tanh",
     "sigmoid",
     "softplus",
+    "linear",
+    "logistic",
+    "swish",
 ]
-"""An activation: one of `schuss.ACTIVATIONS`."""
+"""An activation: one of `schuss.ACTIVATIONS`, or another name of one."""
 
 LossName: TypeAlias = Literal[
     "mse",
@@ -54,8 +57,11 @@ LossName: TypeAlias = Literal[
     "cross_entropy",
     "binary_cross_entropy",
     "poisson",
+    "squared_error",
+    "absolute_error",
+    "l1",
 ]
-"""What `schuss.MLP` minimises: one of `schuss.LOSSES`."""
+"""What `schuss.MLP` minimises: one of `schuss.LOSSES`, or another name of one."""
 
 NormName: TypeAlias = Literal["layer", "rms"]
 """What brings the outputs of a hidden layer of `schuss.MLP` to scale."""
@@ -102,6 +108,6 @@ LearningRateName: TypeAlias = Literal["constant", "invscaling", "adaptive"]
 """How the learning rate of an estimator changes by itself."""
 
 RegressionLossName: TypeAlias = Literal[
-    "squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh"
+    "squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh", "mse", "mae", "l1"
 ]
-"""What `schuss.MLPRegressor` minimises, in scikit-learn's words."""
+"""What `schuss.MLPRegressor` minimises: in scikit-learn's words, the last three for the first and third."""

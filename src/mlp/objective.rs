@@ -256,8 +256,7 @@ pub fn value_and_grads<T: Scalar>(
     let scratches = workspace.take_scratches(workers, network.training_sizes(workspace.rows()))?;
     let rows_held = workspace.rows();
     let batch = workspace.share(&network.training.matrices, data);
-    let summed = if data.len() > rows_held { grads.len() } else { 0 };
-    let mut sums = Buffer::zeroed(summed, "the sums of the gradient")?;
+    let mut sums = Buffer::zeroed(if data.len() > rows_held { grads.len() } else { 0 }, "the sums of the gradient")?;
     let (shared, total) = (Gradient::new(grads, &mut sums), Figures::zeros(1)?);
     let long = network.step_flops(data.len()) >= LONG;
     let agreement = Agreement::new(how.interrupt);

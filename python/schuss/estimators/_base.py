@@ -25,11 +25,13 @@ from .._busy import TRAINING, in_training, refuse_elsewhere
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of, fingerprint, without_addresses
 from .._checks import MOST, check_count, check_sequence
+from .._registry import ACTIVATION_ALIASES, LOSSES
+from .._scale import warn_of_scale
 from .._schuss import LBFGS
 from .._sparse import compressed, is_sparse
 from .._stop import Stop
 from .._tensors import per_layer
-from ..history import History
+from ..history import History, _rebuilt
 from ..typing import SolverName
 from . import _losses, _parameters, _threads
 from ._full_batch import FullBatch
@@ -110,6 +112,16 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         if self.precision is not None:
             _schuss.check_precision(self.precision)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Savers that know dicts would take the history for a plain one.
+        state = dict(super().__getstate__())
+        return state | {"history_": self.history_._plain()} if "history_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "history_" in state:
+            state = state | {"history_": _rebuilt(**state["history_"])}
+        super().__setstate__(state)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -160,6 +172,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             lbfgs = lbfgs_of(self)
             layers = self._layers(X.shape[1])
             core = self._make_core(layers)
+            if first:
+                warn_of_scale(X, targets if LOSSES[self._objective().name].targets == "numbers" else None)
             checkpoint = checkpoint_of(*saving)
             saved = None
             if checkpoint is not None:
@@ -303,7 +317,7 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _hidden_activations(self, hidden: int) -> list[str]:
         names = per_layer("activation", self.activation, hidden, str)
-        return ["sigmoid" if name == "logistic" else name for name in names]
+        return [ACTIVATION_ALIASES.get(name, name) for name in names]
 
     def _fitted_activations(self) -> list[str]:
         """Of the hidden layers, as they were fitted; as they are set, where `coefs_` came from elsewhere."""
@@ -395,7 +409,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
         named = dict(zip((tensor.name for tensor in setup.core.tensors()), tensors, strict=True))
         recipe, schedule = optimizer_of(self)
-        optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm)
+        steps = epochs * -(-rows // batch_size)
+        optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, steps)
         threads = self._threads(setup.core, batch_size)
         training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
         training.run(epochs)

@@ -21,13 +21,13 @@ from sklearn.utils.multiclass import (
 from .. import optimizers
 from .._checks import shown
 from .._schuss import LBFGS, Schedule
-from ..typing import LearningRateName, OptimizerName, PrecisionName, SolverName
+from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionName, SolverName
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
 from ._given import naming
-from ._hyperparameters import Activation, Callback
+from ._hyperparameters import Callback
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -78,7 +78,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] | Array = (100,),
-        activation: Activation | Sequence[Activation] = "relu",
+        activation: ActivationName | Sequence[ActivationName] = "relu",
         *,
         solver: SolverName = "adam",
         alpha: float = 0.0001,

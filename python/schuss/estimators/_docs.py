@@ -4,8 +4,8 @@ FIRST = """\
 hidden_layer_sizes : int or array-like of int, default (100,)
         The widths of the hidden layers.
     activation : str or sequence of str, default "relu"
-        The activation of the hidden layers, or one for each: ``"logistic"`` or one of
-        `schuss.ACTIVATIONS`.
+        The activation of the hidden layers, or one for each: one of `schuss.ACTIVATIONS`, or
+        ``"logistic"``, ``"linear"`` or ``"swish"``, scikit-learn's and others' names for three of them.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
         Adam, gradient descent with momentum, both as scikit-learn has them, or L-BFGS over all rows at once,
         for small data.

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .. import optimizers
+from .._registry import ACTIVATION_ALIASES
 from .._schuss import ACTIVATIONS, LBFGS, PRECISIONS, Schedule
 from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionName, SolverName
 
 Array: TypeAlias = NDArray[Any]
-Activation: TypeAlias = ActivationName | Literal["logistic"]
 Callback: TypeAlias = Callable[[Any], object]
 
 
@@ -23,7 +23,7 @@ class Hyperparameters:
     """What a user may choose."""
 
     hidden_layer_sizes: int | Sequence[int] | Array
-    activation: Activation | Sequence[Activation]
+    activation: ActivationName | Sequence[ActivationName]
     solver: SolverName
     alpha: float
     batch_size: int | Literal["auto"]
@@ -59,7 +59,7 @@ class Hyperparameters:
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"logistic", *ACTIVATIONS}), "array-like"],
+        "activation": [StrOptions({*ACTIVATION_ALIASES, *ACTIVATIONS}), "array-like"],
         "solver": [StrOptions(set(get_args(SolverName)))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

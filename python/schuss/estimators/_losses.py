@@ -45,6 +45,9 @@ REGRESSION = {
     "quantile": Scaled("quantile", 1.0),
     "log_cosh": Scaled("log_cosh", 1.0),
 }
+# The words of the field.
+REGRESSION["mse"] = REGRESSION["squared_error"]
+REGRESSION["mae"] = REGRESSION["l1"] = REGRESSION["absolute_error"]
 
 
 def _output_activation(link: str) -> str:

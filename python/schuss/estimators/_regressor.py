@@ -16,12 +16,19 @@ from .. import optimizers
 from .._arrays import array
 from .._checks import shown
 from .._schuss import LBFGS, Schedule
-from ..typing import LearningRateName, OptimizerName, PrecisionName, RegressionLossName, SolverName
+from ..typing import (
+    ActivationName,
+    LearningRateName,
+    OptimizerName,
+    PrecisionName,
+    RegressionLossName,
+    SolverName,
+)
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
-from ._hyperparameters import Activation, Callback
+from ._hyperparameters import Callback
 from ._samples import Samples
 
 if TYPE_CHECKING:
@@ -83,7 +90,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self,
         loss: RegressionLossName = "squared_error",
         hidden_layer_sizes: int | Sequence[int] | Array = (100,),
-        activation: Activation | Sequence[Activation] = "relu",
+        activation: ActivationName | Sequence[ActivationName] = "relu",
         *,
         solver: SolverName = "adam",
         alpha: float = 0.0001,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._checks import shown
 from .._foreign import converted
-from .._registry import LOSSES, loss_with_link
+from .._registry import ACTIVATION_ALIASES, LOSSES, loss_with_link
 from ..network import MLP
 
 Array = NDArray[Any]
@@ -139,7 +139,7 @@ def _of_network(net: MLP) -> Layers:
 
 
 def _core_name(activation: str) -> str:
-    return "sigmoid" if activation == "logistic" else activation
+    return ACTIVATION_ALIASES.get(activation, activation)
 
 
 def expect_number(layers: Layers, names: list[str]) -> None:

@@ -77,9 +77,12 @@ def to_sklearn(model: Any) -> Any:
     if len(names) > 1 or not names <= {"identity", "logistic", "tanh", "relu"}:
         got = shown(model.activation)
         raise ValueError(f"activation must be one that scikit-learn has, the same everywhere; got {got}")
-    if model.loss not in ("log_loss", "squared_error") and not (model.loss == "poisson" and "loss" in known):
+    loss = "squared_error" if model.loss == "mse" else model.loss
+    if loss not in ("log_loss", "squared_error") and not (loss == "poisson" and "loss" in known):
         raise ValueError(f"loss must be one that scikit-learn has, got {shown(model.loss)}")
     options = {name: value for name, value in model.get_params(deep=False).items() if name in known}
+    if "loss" in options:
+        options["loss"] = loss
     options["activation"] = names.pop() if names else "identity"
     theirs.set_params(**options)
     _take(model, theirs)

@@ -1,0 +1,108 @@
+"""When a training has learnt what it can: the loss of rows that it does not learn from, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._checks import check_count, check_flag, check_number, shown
+from ._data import Blocks, Rows
+from ._sparse import Sparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class EarlyStopping:
+    """The best epoch so far, by its validation loss.
+
+    Attributes
+    ----------
+    patience : int or None
+        Epochs in a row that may be no better than the best one; None for any number.
+    restores : bool
+        Whether the parameters of the best epoch are kept.
+    epoch : int or None
+        The best one, from 1.
+    loss : float
+        Its validation loss.
+    theta : ndarray or None
+        Its parameters.
+    """
+
+    patience: int | None
+    restores: bool
+    epoch: int | None = None
+    loss: float = float("inf")
+    theta: NDArray[Any] | None = None
+
+    def see(self, epoch: int, val_loss: float, theta: NDArray[Any]) -> bool:
+        """Look at an epoch that is done; whether to go no further."""
+        # NaN is no improvement.
+        if val_loss < self.loss:
+            self.epoch, self.loss = epoch, val_loss
+            if self.restores:
+                self.theta = theta.copy()
+        return self.patience is not None and epoch - (self.epoch or 0) >= self.patience
+
+    def end(self, theta: NDArray[Any]) -> None:
+        """Put the best parameters back, where they are kept."""
+        if self.theta is not None:
+            theta[...] = self.theta
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {"epoch": self.epoch, "loss": self.loss, "theta": self.theta}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what a checkpoint has kept."""
+        self.epoch, self.loss, self.theta = state["epoch"], state["loss"], state["theta"]
+
+
+def early_stopping_of(
+    early_stopping: object, patience: object, restore_best: object, validates: bool
+) -> EarlyStopping | None:
+    """What these arguments of `MLP.fit` ask for; None for nothing."""
+    stops = check_flag("early_stopping", early_stopping)
+    restores = stops if restore_best is None else check_flag("restore_best", restore_best)
+    patience = check_count("patience", patience)
+    for name, wanted in (("early_stopping", stops), ("restore_best", restores)):
+        if wanted and not validates:
+            raise ValueError(
+                f"{name} looks at rows that are not learnt from: it needs validation_data or validation_split"
+            )
+    return EarlyStopping(patience if stops else None, restores) if stops or restores else None
+
+
+def split(rows: Rows | Blocks, share: object, seed: int) -> tuple[Rows, Rows]:
+    """Rows to learn from and to validate with, drawn at random; both keep their order."""
+    part = check_number("validation_split", share, above=0)
+    if part >= 1:
+        raise ValueError(f"validation_split must be a share of the rows below 1, got {shown(share)}")
+    if isinstance(rows, Blocks):
+        raise ValueError("validation_split needs rows in memory; give blocks validation_data")
+    count = rows.x.shape[0]
+    held = max(round(part * count), 1)
+    if held >= count:
+        raise ValueError(f"validation_split must leave rows to learn from, got {shown(share)} of {count}")
+    order = np.random.default_rng([seed, 0x5EED]).permutation(count)
+    learnt, validated = _take(rows, np.sort(order[held:])), _take(rows, np.sort(order[:held]))
+    for name, part_of in (("learn from", learnt), ("validate with", validated)):
+        if part_of.total_weight == 0:
+            raise ValueError(f"validation_split leaves no weight in the rows to {name}")
+    return learnt, validated
+
+
+def _take(rows: Rows, chosen: NDArray[np.intp]) -> Rows:
+    x = rows.x.take(chosen) if isinstance(rows.x, Sparse) else rows.x[chosen]
+    weights = rows.weights
+    if isinstance(weights, tuple):
+        weights = weights[0][chosen], weights[1]
+    elif weights is not None:
+        weights = weights[chosen]
+    return rows._replace(x=x, targets=rows.targets[chosen], weights=weights)

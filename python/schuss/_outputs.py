@@ -1,0 +1,248 @@
+"""What a network makes of rows: predictions, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._attributes import Attributes
+from ._busy import TRAINING, refuse_elsewhere
+from ._checks import check_seed, check_threads
+from ._data import Rows, inputs_of, rows_of
+from ._metrics import Metric, is_of_classes, labels_of, metrics_of, score_of
+from ._tensors import views
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+class Outputs(Attributes):
+    """What predicts, and measures what it predicts: see `schuss.MLP`."""
+
+    def predict(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Outputs for the rows of `X`: probabilities, rates or plain numbers, as the loss implies.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse matrix of shape (n_samples, n_inputs)
+            The inputs.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs), or (n_samples,)
+            The latter with one output, unless the network was trained with targets of shape (n_samples, 1).
+            Classes are what `predict_classes` gives. A row's result does not depend on the other rows.
+        """
+        return self._outputs(X, False, n_threads)
+
+    def logits(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Outputs before softmax, sigmoid or exp; else as `predict`."""
+        return self._outputs(X, True, n_threads)
+
+    def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Probabilities of classes, of a network whose loss is a cross entropy.
+
+        Parameters
+        ----------
+        X, n_threads
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            What `predict` gives; with one output, which is the probability of class 1, a column for each of
+            the two classes. With several outputs of ``"binary_cross_entropy"`` the columns are labels, each
+            with a probability of its own.
+
+        Raises
+        ------
+        ValueError
+            With another loss: there are no classes.
+        """
+        self._expect_classes("predict_proba")
+        out = self._outputs(X, False, n_threads)
+        return out if self.layers[-1] > 1 else np.column_stack([1 - out.reshape(-1), out.reshape(-1)])
+
+    def predict_classes(self, X: Any, *, n_threads: int | None = None) -> NDArray[np.int64]:
+        """Class indices, of a network whose loss is a cross entropy.
+
+        Parameters
+        ----------
+        X, n_threads
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of int64, of shape (n_samples,) or (n_samples, n_labels)
+            The most probable class; with one output 1 where its probability is at least one half, else 0.
+            With several outputs of ``"binary_cross_entropy"`` that for each of the labels.
+
+        Raises
+        ------
+        ValueError
+            With another loss: there are no classes.
+        """
+        self._expect_classes("predict_classes")
+        out = self._outputs(X, False, n_threads)
+        if self.layers[-1] == 1:
+            return labels_of(out.reshape(-1))
+        return labels_of(out) if self.objective == "binary_cross_entropy" else out.argmax(axis=1)
+
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> float:
+        """How good the predictions for some rows are, as one number: the more, the better.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        float
+            The accuracy where the loss is a cross entropy, else R², the coefficient of determination: 1 is
+            perfect, 0 no better than the mean of `y`; NaN where all of `y` is the same.
+        """
+        rows = self._to_measure(X, y, sample_weight)
+        return self._measure([score_of(self.objective)], rows, n_threads)[0]
+
+    def evaluate(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        metrics: Any = None,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
+        """The loss and some metrics of some rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        metrics : str, callable or iterable of them, optional
+            As for `fit`; None for what `score` gives.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        dict of str to float
+            ``"loss"``, the objective, and each metric by its name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import schuss as sc
+        >>> X = np.linspace(-1, 1, 200)[:, None]
+        >>> net = sc.MLP([1, 16, 1], activation="tanh")
+        >>> history = net.fit(X, X**2, optimizer=sc.Adam(lr=0.01), batch_size=20, epochs=50)
+        >>> sorted(net.evaluate(X, X**2, metrics=["mae", "r2"]))
+        ['loss', 'mae', 'r2']
+        """
+        chosen = [score_of(self.objective)] if metrics is None else metrics_of(metrics, self.objective)
+        rows = self._to_measure(X, y, sample_weight)
+        loss = self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
+        names = [metric.name for metric in chosen]
+        return {"loss": loss, **dict(zip(names, self._measure(chosen, rows, n_threads), strict=True))}
+
+    def loss(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> float:
+        """The objective on some rows: loss and penalty, without dropout.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        float
+        """
+        rows = self._to_measure(X, y, sample_weight)
+        return self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
+
+    def loss_and_grads(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        dropout_seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[float, list[NDArray[Any]]]:
+        """The objective on some rows and its gradient, for loops of one's own.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        dropout_seed : int, optional
+            Seed of the dropout masks, the same for the same seed; None for no dropout.
+        n_threads : int, optional
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        loss : float
+        grads : list of ndarray
+            In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
+        """
+        rows = self._to_measure(X, y, sample_weight)
+        grads = np.empty(self.theta.size, self.dtype)
+        seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
+        threads = None if n_threads is None else check_threads(n_threads)
+        loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
+        return loss, views(grads, self._places)
+
+    def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
+        if TRAINING:
+            refuse_elsewhere(self)
+        if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
+            X = inputs_of(self._takes, X)
+        out: NDArray[Any] = self._core.predict(self.theta, X, raw, check_threads(n_threads))
+        return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out
+
+    def _to_measure(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+        if TRAINING:
+            refuse_elsewhere(self)
+        return rows_of(self._takes, X, y, sample_weight)
+
+    def _measure(
+        self, metrics: Iterable[Metric], rows: Rows, n_threads: int | None, seconds: float | None = None
+    ) -> list[float]:
+        """What each metric says of the predictions for some rows."""
+        out = self._core.predict(self.theta, rows.x, False, check_threads(n_threads), seconds)
+        weights = rows.weights[0] if isinstance(rows.weights, tuple) else rows.weights
+        targets = rows.targets.astype(np.int64) if rows.targets.dtype == np.uint32 else rows.targets
+        if rows.flat and targets.ndim == 2 and targets.shape[1] == 1:
+            targets, out = targets[:, 0], out[:, 0]
+        return [metric.measure(targets, out, weights) for metric in metrics]
+
+    def _expect_classes(self, method: str) -> None:
+        if not is_of_classes(self.objective):
+            fitting = "'cross_entropy' or 'binary_cross_entropy'"
+            raise ValueError(
+                f"{method} needs a loss of classes, {fitting}; this network's is {self.objective!r}"
+            )

@@ -1,0 +1,60 @@
+"""Whether numbers are of a size that a network can learn from."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+
+# Weights start at about 1 and move by about the learning rate a step: further than this they do not come.
+LARGE = 1e3
+# Rows that are looked at.
+ROWS = 1000
+OURS = (__name__.partition(".")[0], "sklearn")
+
+HINT_X = "scale X, with sklearn.preprocessing.StandardScaler or (X - X.mean(axis=0)) / X.std(axis=0)"
+HINT_Y = "scale y, with sklearn.compose.TransformedTargetRegressor or (y - y.mean()) / y.std()"
+
+
+def warn_of_scale(x: Any, targets: Any | None) -> None:
+    """Warn of inputs, or targets, that are so large that a training cannot work, and name the remedy.
+
+    Parameters
+    ----------
+    x : ndarray, Sparse or SciPy sparse matrix
+        The inputs.
+    targets : ndarray or None
+        The targets, where the outputs are to come near them as they are.
+    """
+    with np.errstate(all="ignore"):
+        found = [_of_columns("X", x, HINT_X), None if targets is None else _of_columns("y", targets, HINT_Y)]
+    for message in filter(None, found):
+        warnings.warn(message, UserWarning, stacklevel=_depth_of_user())
+
+
+def _of_columns(name: str, numbers: Any, hint: str) -> str | None:
+    if hasattr(numbers, "indptr"):  # the numbers that are there, as one column
+        numbers = numbers.data
+    some = numbers[:: max(len(numbers) // ROWS, 1)]
+    some = some.reshape(len(some), -1).astype(np.float64)
+    if not some.size:
+        return None
+    sizes = np.sqrt(np.mean(some**2, axis=0))
+    sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+    column = int(sizes.argmax())
+    if sizes[column] < LARGE:
+        return None
+    where = name if sizes.size == 1 else f"column {column} of {name}"
+    mean, std = some[:, column].mean(), some[:, column].std()
+    size = f"a mean of {mean:.3g} and a standard deviation of {std:.3g}"
+    return f"{where} has {size}, which a network hardly learns: {hint}"
+
+
+def _depth_of_user() -> int:
+    """How far up the first frame is that is the user's: not of this package, nor of scikit-learn."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
+        frame, depth = frame.f_back, depth + 1
+    return depth

@@ -1,0 +1,84 @@
+"""What is looked at after each epoch of a training, besides its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._data import Blocks, Rows
+from ._early_stopping import EarlyStopping
+from ._metrics import Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Measure = Callable[[Sequence[Metric], Rows], list[float]]
+
+
+@dataclass
+class Watch:
+    """What is looked at after each epoch.
+
+    Attributes
+    ----------
+    early : EarlyStopping or None
+        What ends the training where the validation loss falls no more.
+    metrics : list of Metric
+        What is measured.
+    learnt : Rows or Blocks
+        What the network learns from.
+    rows : Rows or None
+        The validation data.
+    """
+
+    early: EarlyStopping | None
+    metrics: list[Metric]
+    learnt: Rows | Blocks
+    rows: Rows | None
+
+    def __post_init__(self) -> None:
+        if self.metrics and self.rows is None and isinstance(self.learnt, Blocks):
+            raise ValueError(
+                "metrics need validation_data where X is a source of blocks, which are read once an epoch"
+            )
+
+    @property
+    def looks(self) -> bool:
+        """Whether each epoch is looked at."""
+        return self.early is not None or bool(self.metrics)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a training that goes on from a checkpoint must have alike, where it is anything."""
+        facts: dict[str, Any] = {}
+        if self.early is not None:
+            facts["early_stopping"] = f"patience={self.early.patience}, restore_best={self.early.restores}"
+        if self.metrics:
+            facts["metrics"] = ", ".join(metric.name for metric in self.metrics)
+        return facts
+
+    def measured(self, measure: Measure) -> dict[str, float]:
+        """The metrics of an epoch by the names of their columns."""
+        columns: dict[str, float] = {}
+        for prefix, rows in (("", self.learnt), ("val_", self.rows)):
+            if self.metrics and isinstance(rows, Rows):
+                values = measure(self.metrics, rows)
+                columns |= {prefix + m.name: value for m, value in zip(self.metrics, values, strict=True)}
+        return columns
+
+    def stops(self, epoch: int, val_loss: float | None, theta: NDArray[Any]) -> bool:
+        """Look at an epoch that is done; whether to go no further."""
+        if self.early is None or val_loss is None:
+            return False
+        return self.early.see(epoch, val_loss, theta)
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint keeps of it."""
+        return None if self.early is None else self.early.state
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Go on from what a checkpoint has kept."""
+        if self.early is not None and state is not None:
+            self.early.restore(state)
