@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop stubs format clean
+.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -36,6 +36,7 @@ help:
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
 	@echo 'make docs     API documentation in out/docs, pictures in docs/images'
+	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
 	@echo 'make format   format Rust and Python'
@@ -111,10 +112,29 @@ estimators: .venv/.test
 
 docs: .venv/.docs
 	$(PY) examples/optimizer_paths.py
+	$(PY) examples/quantile_lines.py
 	@# The star import: pdoc does not look for what is imported where it is first asked for.
 	$(PY) -c 'from schuss import *; from pdoc.__main__ import cli; cli()' --docformat numpy \
 	    --output-directory out/docs/python schuss schuss.typing
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
+
+# As they are published. The wheel is built from the source distribution, which therefore has all that a build needs; Zig links
+# it against the glibc of 2014, whatever the one here is. Elsewhere than on Linux there is no such choice to make. Nothing of an
+# earlier build may be there: files in a source distribution bear one date, by which Cargo does not see that they have changed.
+WHEEL := .venv-wheel/bin/python
+ON_LINUX := $(filter Linux,$(shell uname -s))
+wheel: export VIRTUAL_ENV := $(CURDIR)/.venv-wheel
+wheel: export PYO3_PYTHON := $(CURDIR)/$(WHEEL)
+wheel: export CARGO_TARGET_DIR := $(CURDIR)/out/wheel
+wheel: export CARGO_ZIGBUILD_PYTHON_PATH := $(CURDIR)/$(WHEEL)
+wheel: .venv-wheel/.made
+	rm -rf dist out/wheel
+	$(WHEEL) -m maturin build --quiet --sdist --locked --release --out dist \
+	    $(if $(ON_LINUX),--zig --compatibility manylinux2014)
+	$(if $(ON_LINUX),$(WHEEL) -m auditwheel show dist/*.whl)
+	$(WHEEL) -m twine check --strict dist/*
+	$(WHEEL) tools/check_dist.py dist
+	$(WHEEL) tools/try_wheel.py dist/*.whl
 
 develop: .venv/.test .venv/.lint .venv/.docs
 
@@ -127,7 +147,7 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-blas .venv-oldest out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-blas .venv-oldest .venv-wheel out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so
 
@@ -141,6 +161,13 @@ clean:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install 'scikit-learn==1.6.*' 'pytest<9' hypothesis matplotlib pandas safetensors
+	@touch $@
+
+# Zig is 90 MB, auditwheel is for Linux alone.
+.venv-wheel/.made: Makefile
+	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install 'maturin$(if $(ON_LINUX),[zig])>=1.16,<2' twine $(if $(ON_LINUX),auditwheel)
 	@touch $@
 
 # Which of them there are depends on the system: the list says so itself.
