@@ -73,6 +73,18 @@ def test_every_optimizer_has_its_path(tmp_path):
     assert 20_000 < (tmp_path / "optimizer_paths.png").stat().st_size < 200_000
 
 
+def test_four_optimizers_find_the_same_line(tmp_path):
+    pytest.importorskip("matplotlib")
+    printed = run("quantile_lines.py", tmp_path)
+    ends = re.findall(r"^(\S+) +start (\S+), slope (\S+), loss (\S+)$", printed, re.MULTILINE)
+    assert [name for name, *_ in ends] == ["SGD", "momentum", "RMSprop", "Adam"]
+    losses = [float(loss) for *_, loss in ends]
+    # The line at the start has 1.96, one of no slope through the median 0.44, the best one 0.3044.
+    assert max(losses) < 0.38
+    assert min(losses) < 0.306
+    assert 20_000 < (tmp_path / "quantile_lines.png").stat().st_size < 200_000
+
+
 def test_the_lecture_prints_its_numbers_and_draws(tmp_path):
     pytest.importorskip("matplotlib")
     printed = run("lecture.py", tmp_path)
