@@ -4,6 +4,7 @@ import math
 import re
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -201,6 +202,31 @@ class TestProgressBar:
         with pytest.raises(KeyboardInterrupt):
             train()
         assert "7/50" in capsys.readouterr().err.rstrip().rpartition("\r")[2]
+
+    def test_a_bar_that_cannot_be_written_leaves_no_lock_behind(self, monkeypatch):
+        tqdm = pytest.importorskip("tqdm").tqdm
+        tqdm.monitor_interval, before = 0, tqdm.monitor_interval
+
+        def full(text):
+            raise OSError("no space left")
+
+        def train():
+            with progress_bar(3) as update:
+                update(1, 0.5, None)
+
+        monkeypatch.setattr(sys.stderr, "write", full)
+        with pytest.raises(OSError, match="no space left"):
+            train()
+        monkeypatch.undo()
+        tqdm.monitor_interval = before
+        taken = threading.Event()
+
+        def take():
+            with tqdm.get_lock():
+                taken.set()
+
+        threading.Thread(target=take, daemon=True).start()
+        assert taken.wait(30)
 
     def test_without_tqdm_a_log_gets_ten_lines(self, monkeypatch):
         without(monkeypatch, "tqdm")

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from ._checks import check_count, check_number, shown
@@ -256,7 +256,7 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         with _plain_bar(total, file or sys.stderr) as update:
             yield update
         return
-    with tqdm(total=total, unit="epoch") as bar:
+    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit="epoch") as bar:
 
         def update(epoch: int, loss: float, val_loss: float | None) -> None:
             bar.set_postfix_str(_losses(loss, val_loss), refresh=False)
@@ -270,6 +270,21 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         bar.start_t = start
         bar.update(done)
         bar.refresh()
+
+
+@contextmanager
+def _letting_go(lock: Any) -> Iterator[None]:
+    """Release tqdm's lock where it has not done so: where it could not write, or Ctrl-C came meanwhile.
+
+    Other threads would wait for it for ever, be it only to throw a bar away.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(AssertionError, RuntimeError, ValueError):  # of a lock that is not this thread's
+            while True:
+                lock.release()
+        raise
 
 
 @contextmanager
