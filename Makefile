@@ -35,7 +35,7 @@ help:
 	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
-	@echo 'make docs     API documentation in out/docs, pictures in docs/images'
+	@echo 'make docs     the site in out/docs/site, the documentation of the Rust core in out/docs/rust, pictures in docs/images'
 	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
 	@echo 'make develop  .venv with everything for working on schuss'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
@@ -110,13 +110,13 @@ quality: .venv-bench/.bench
 estimators: .venv/.test
 	$(PY) benches/estimators.py $(ARGS)
 
-docs: .venv/.docs
-	$(PY) examples/optimizer_paths.py
-	$(PY) examples/quantile_lines.py
-	@# The star import: pdoc does not look for what is imported where it is first asked for.
-	$(PY) -c 'from schuss import *; from pdoc.__main__ import cli; cli()' --docformat numpy \
-	    --output-directory out/docs/python schuss schuss.typing
+# What Sphinx warns of is an error: a link that leads nowhere, a public name without a docstring.
+docs: .venv-docs/.docs
+	.venv-docs/bin/python examples/optimizer_paths.py
+	.venv-docs/bin/python examples/quantile_lines.py
+	.venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky docs out/docs/site
 	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
+	@echo 'out/docs/site/index.html'
 
 # As they are published. The wheel is built from the source distribution, which therefore has all that a build needs; Zig links
 # it against the glibc of 2014, whatever the one here is. Elsewhere than on Linux there is no such choice to make. Nothing of an
@@ -136,7 +136,7 @@ wheel: .venv-wheel/.made
 	$(WHEEL) tools/check_dist.py dist
 	$(WHEEL) tools/try_wheel.py dist/*.whl
 
-develop: .venv/.test .venv/.lint .venv/.docs
+develop: .venv/.test .venv/.lint
 
 stubs: .venv/.lint
 	$(PY) tools/stubs.py
@@ -147,11 +147,12 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-blas .venv-oldest .venv-wheel out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-blas .venv-docs .venv-oldest .venv-wheel docs/optimizers docs/project docs/reference \
+	    out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so
 
-.venv/.made .venv-bench/.made:
+.venv/.made .venv-bench/.made .venv-docs/.made:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
@@ -180,6 +181,11 @@ clean:
 # .venv/.X: schuss, built as it is now, with the dependencies of its extra X.
 .venv/.%: .venv/.made pyproject.toml $(RUST)
 	$(PY) -m maturin develop --quiet $(LOCKED) --release --extras $*
+	@touch $@
+
+.venv-docs/.docs: export VIRTUAL_ENV := $(CURDIR)/.venv-docs
+.venv-docs/.docs: .venv-docs/.made pyproject.toml $(RUST)
+	.venv-docs/bin/python -m maturin develop --quiet $(LOCKED) --release --extras docs
 	@touch $@
 
 .venv-bench/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-bench

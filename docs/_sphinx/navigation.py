@@ -1,0 +1,54 @@
+"""The tree of pages: here, so that the Markdown files stay plain for those who read them as files."""
+
+from pathlib import Path
+
+import reference_pages
+from optimizer_pages import pages as optimizers
+from project_pages import PAGES as PROJECT
+
+GUIDE = [
+    "tables",
+    "regression",
+    "early-stopping",
+    "tuning",
+    "imbalance",
+    "sparse",
+    "larger-than-memory",
+    "custom-loop",
+    "pipelines",
+    "deployment",
+]
+FROM = ["from-scikit-learn", "from-torch", "from-keras", "from-optax"]
+
+# Below each page: captions, and the pages under them.
+TREES = {
+    "index": {
+        "Start": ["install", "quickstart", "user-guide"],
+        "By task": [f"guide/{name}" for name in GUIDE],
+        "Coming from": FROM,
+        "Understand": ["lecture", "optimizers", "network"],
+        "Look up": ["reference/index", "reproducibility", "reliability", "performance"],
+        "Behind it": ["kernels", "architecture", *(f"project/{name}" for name in PROJECT)],
+    },
+    "optimizers": {"": [f"optimizers/{name.lower()}" for name in optimizers()]},
+    "reference/index": {"": [f"reference/{name}" for name in reference_pages.pages()]},
+}
+
+
+def add_trees(app, docname, source):
+    """End a page with the list of those below it, which only the navigation shows."""
+    for caption, below in TREES.get(docname, {}).items():
+        options = [":hidden:"] + [f":caption: {caption}"] * bool(caption)
+        if Path(app.env.doc2path(docname)).suffix == ".md":
+            source[0] += (
+                "\n\n```{toctree}\n" + "\n".join([*options, "", *(f"/{name}" for name in below)]) + "\n```\n"
+            )
+        else:
+            lines = [*options, "", *(f"/{name}" for name in below)]
+            source[0] += "\n\n.. toctree::\n" + "".join(f"   {line}\n" for line in lines)
+
+
+def setup(app):
+    """Join Sphinx."""
+    app.connect("source-read", add_trees)
+    return {"parallel_read_safe": True}
