@@ -41,6 +41,9 @@ autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+highlight_language = "text"  # the formulas of docstrings; Python code says that it is that
+pygments_dark_style = "github-dark"
+
 html_theme = "furo"
 html_title = f"schuss {release}"
 html_static_path = ["_sphinx/static"]

@@ -20,6 +20,21 @@ GUIDE = [
 ]
 FROM = ["from-scikit-learn", "from-torch", "from-keras", "from-optax"]
 
+# In the navigation, where a page's own title is too long for it.
+SHORT = {
+    "guide/tables": "Tables",
+    "guide/regression": "Regression",
+    "guide/pipelines": "Whole pipelines elsewhere",
+    "lecture": "The lecture",
+    "network": "Networks",
+    "from-scikit-learn": "scikit-learn",
+    "from-torch": "PyTorch",
+    "from-keras": "Keras",
+    "from-optax": "Optax",
+    "performance": "Performance",
+    "kernels": "Elementwise kernels",
+}
+
 # Below each page: captions, and the pages under them.
 TREES = {
     "index": {
@@ -39,12 +54,11 @@ def add_trees(app, docname, source):
     """End a page with the list of those below it, which only the navigation shows."""
     for caption, below in TREES.get(docname, {}).items():
         options = [":hidden:"] + [f":caption: {caption}"] * bool(caption)
+        entries = [f"{SHORT[name]} </{name}>" if name in SHORT else f"/{name}" for name in below]
+        lines = [*options, "", *entries]
         if Path(app.env.doc2path(docname)).suffix == ".md":
-            source[0] += (
-                "\n\n```{toctree}\n" + "\n".join([*options, "", *(f"/{name}" for name in below)]) + "\n```\n"
-            )
+            source[0] += "\n\n```{toctree}\n" + "\n".join(lines) + "\n```\n"
         else:
-            lines = [*options, "", *(f"/{name}" for name in below)]
             source[0] += "\n\n.. toctree::\n" + "".join(f"   {line}\n" for line in lines)
 
 

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+import re
+from enum import Enum
 from functools import cache
 
 from project_pages import DOCS, write_page
@@ -121,6 +123,8 @@ def directive(name):
         kind = "autofunction" if inspect.isroutine(obj) else "autodata"
         return f"\n.. {kind}:: {name}\n" + "   :no-value:\n" * (kind == "autodata")
     listed = "" if is_rule(obj) else ", ".join(members(obj))  # a rule's are those of `Optimizer`
+    if issubclass(obj, Enum):
+        return f"\n.. autoclass:: {name}\n   :members:\n   :undoc-members:\n"
     return f"\n.. autoclass:: {name}\n" + (f"   :members: {listed}\n" if listed else "")
 
 
@@ -160,8 +164,14 @@ def is_described(name):
     return ("", last) in ModuleAnalyzer.for_module(module).find_attr_docs()  # the string below it
 
 
+def without_private(app, what, name, obj, options, signature, returned):
+    """A signature without the parameters that begin with an underscore, which are not for users."""
+    return re.sub(r", _\w+=[^,)]+", "", signature or "") or None, returned
+
+
 def setup(app):
     """Join Sphinx."""
     app.connect("config-inited", write)
+    app.connect("autodoc-process-signature", without_private)
     app.connect("env-check-consistency", check)
     return {"parallel_read_safe": True}
