@@ -36,9 +36,10 @@ def plain():
 
 def caption(name):
     """What the picture shows."""
+    steps = f"Up to {paths.STEPS} steps" if name == "LBFGS" else f"{paths.STEPS} steps"
     rate = "" if name == "LBFGS" else " Each learning rate is the best of 1, 2 and 5 times powers of ten."
     return (
-        f"{paths.STEPS} steps without noise in a ravine that is twenty times as steep across as along, from\n"
+        f"{steps} without noise in a ravine that is twenty times as steep across as along, from\n"
         f"{START} to the lowest point at {OPTIMUM}.{rate}\n"
         "What it shows is how the rule moves; how well it trains a network is another question."
     )
