@@ -115,7 +115,7 @@ docs: .venv-docs/.docs
 	.venv-docs/bin/python examples/optimizer_paths.py
 	.venv-docs/bin/python examples/quantile_lines.py
 	.venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky docs out/docs/site
-	cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
+	RUSTDOCFLAGS=-Dwarnings cargo doc $(LOCKED) --no-deps --no-default-features --target-dir out/docs/rust
 	@echo 'out/docs/site/index.html'
 
 # As they are published. The wheel is built from the source distribution, which therefore has all that a build needs; Zig links

@@ -31,7 +31,7 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
         vec![]
     }
 
-    /// Whether weight decay is part of the formula: then nothing outside decays, and [`Run::decay`] is its strength.
+    /// Whether weight decay is part of the formula: then nothing outside decays, and `Run::decay` is its strength.
     fn decays_itself(&self) -> bool {
         false
     }

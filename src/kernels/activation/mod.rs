@@ -1,6 +1,6 @@
 //! The activations of a layer, each beside its derivative.
 //!
-//! A new one is a [`Function`](info::Function) in `functions` and its name in `registry`.
+//! A new one is a `info::Function` in `functions` and its name in `registry`.
 
 mod functions;
 mod info;

@@ -3,7 +3,7 @@
 //! Each loss has its own link: what turns z into a prediction (softmax, sigmoid, exp or nothing). Loss and gradient
 //! are taken through the link, so they are exact and finite for any z. A row's result depends on nothing but the row.
 //!
-//! A new loss is a [`Term`](elementwise::Term) in `terms` and a row of the table in `registry`.
+//! A new loss is a `elementwise::Term` in `terms` and a row of the table in `registry`.
 
 mod elementwise;
 mod info;
