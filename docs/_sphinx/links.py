@@ -8,6 +8,7 @@ from sphinx import addnodes
 
 import schuss
 
+LONG = 32  # letters without a space: site.css breaks such code where it must
 # `Adam`, `sc.Adam(lr=0.01)`, `schuss.schedules.cosine`: what begins with a public name.
 _NAME = re.compile(r"(?:(?:schuss|sc)\.)?([A-Za-z_]+(?:\.[a-z_]+)*)(?:\(.*\))?", re.DOTALL)
 
@@ -17,6 +18,8 @@ def link_code(app, doctree):
     if Path(app.env.doc2path(app.env.docname)).suffix != ".md":
         return
     for code in list(doctree.findall(nodes.literal)):
+        if max(map(len, code.astext().split()), default=0) > LONG:
+            code["classes"].append("long")
         match = _NAME.fullmatch(code.astext())
         if not match or match[1].split(".")[0] not in schuss.__all__ or _inside_a_link(code):
             continue
