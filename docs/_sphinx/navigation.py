@@ -4,6 +4,7 @@ from pathlib import Path
 
 import reference_pages
 from optimizer_pages import pages as optimizers
+from project_pages import DOCS
 from project_pages import PAGES as PROJECT
 
 GUIDE = [
@@ -48,6 +49,9 @@ TREES = {
     "optimizers": {"": [f"optimizers/{name.lower()}" for name in optimizers()]},
     "reference/index": {"": [f"reference/{name}" for name in reference_pages.pages()]},
 }
+_listed = {name for tree in TREES.values() for below in tree.values() for name in below} | {"index"}
+# Pages that have no place of their own yet.
+TREES["index"]["Understand"] += sorted({page.stem for page in DOCS.glob("*.md")} - _listed)
 
 
 def add_trees(app, docname, source):
