@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from . import exchange, optimizers, plots, schedules
+from ._layers import LayerOutputs
 from ._schuss import ACTIVATIONS, LOSSES, __version__
 from ._stop import Stop
 from .display import TrainingCurveDisplay
@@ -17,7 +18,16 @@ from .optimizers import *  # noqa: F403  the classes come from the tables of the
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor
 
-__all__ = ["ACTIVATIONS", "LBFGS", "LOSSES", "MLP", "History", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "ACTIVATIONS",
+    "LBFGS",
+    "LOSSES",
+    "MLP",
+    "History",
+    "LayerOutputs",
+    "MLPClassifier",
+    "MLPRegressor",
+]
 __all__ += ["OptimizeResult", "Stop", "TrainingCurveDisplay", "TrainingInfo", "__version__", "ewa"]
 __all__ += ["exchange", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__

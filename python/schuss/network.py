@@ -26,6 +26,7 @@ from ._checks import (
 )
 from ._data import Blocks, Rows, check_finite, rows_of_parts, source_of, steps_of
 from ._early_stopping import early_stopping_of, split
+from ._layers import Layers
 from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
@@ -54,7 +55,7 @@ __all__ = ["MLP", "TrainingInfo"]
 Callback = Callable[[TrainingInfo], object]
 
 
-class MLP(Outputs, Saved):
+class MLP(Outputs, Layers, Saved):
     """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
 
     Parameters

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod cuts;
 pub mod data;
 pub mod figures;
+pub mod layers;
 pub mod memory;
 pub mod network;
 pub mod objective;

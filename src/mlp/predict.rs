@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use super::claims::MyRows;
 use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
@@ -68,13 +69,19 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         }
     }
 
-    /// Calls `use_logits(rows, logits, stride, losses)` for each block of `rows` of `x`, with memory for as many losses.
-    /// Where it is interrupted the rest is left out.
-    fn run(
+    /// The network that they pass through.
+    pub(super) fn network(&self) -> &'a Network {
+        self.network
+    }
+
+    /// Calls `look(stage, rows, claim)` after each stage of each block of `rows` of `x`, and `use_logits(rows, logits, stride,
+    /// losses)` for each block, with memory for as many losses. Where it is interrupted the rest is left out.
+    pub(super) fn run(
         &mut self,
         params: &[T],
         x: Inputs<'_, T>,
         rows: Range<usize>,
+        mut look: impl FnMut(usize, &Range<usize>, &MyRows<'_, '_, T>),
         mut use_logits: impl FnMut(Range<usize>, &mut [T], usize, &mut [f64]),
     ) {
         let (network, plan) = (self.network, &self.network.prediction);
@@ -83,7 +90,10 @@ impl<'a, T: Scalar> Predictor<'a, T> {
             let mut claim = self.batch.alone(x.slice(block.clone()));
             let (scratch, lookout) = (&mut *self.scratch, &self.lookout);
             let mut pass = Pass { tensors: &network.tensors, params, noise: None, first_row: 0, scratch, lookout };
-            plan.stages.iter().for_each(|stage| stage.forward(&mut pass, &mut claim));
+            for (number, stage) in plan.stages.iter().enumerate() {
+                stage.forward(&mut pass, &mut claim);
+                look(number, &block, &claim);
+            }
             let stride = claim.stride(plan.matrices.logits);
             let losses = &mut self.row_loss[..block.len()];
             use_logits(block, claim.flat_mut(plan.matrices.logits), stride, losses);
@@ -96,15 +106,21 @@ impl<'a, T: Scalar> Predictor<'a, T> {
     /// Predictions of some rows of `x`, to `out`: outputs after the loss's link, or the logits where `raw`.
     fn outputs(&mut self, params: &[T], x: Inputs<'_, T>, rows: Range<usize>, raw: bool, out: &mut [T]) {
         let (network, outputs, first) = (self.network, self.network.outputs(), rows.start);
-        self.run(params, x, rows, |block, logits, stride, _| {
-            let out = &mut out[(block.start - first) * outputs..(block.end - first) * outputs];
-            for (to, from) in out.chunks_exact_mut(outputs).zip(logits.chunks_exact(stride)) {
-                to.copy_from_slice(&from[..outputs]);
-            }
-            if !raw {
-                network.loss.link_in_place(out, outputs, outputs);
-            }
-        });
+        self.run(
+            params,
+            x,
+            rows,
+            |_, _, _| (),
+            |block, logits, stride, _| {
+                let out = &mut out[(block.start - first) * outputs..(block.end - first) * outputs];
+                for (to, from) in out.chunks_exact_mut(outputs).zip(logits.chunks_exact(stride)) {
+                    to.copy_from_slice(&from[..outputs]);
+                }
+                if !raw {
+                    network.loss.link_in_place(out, outputs, outputs);
+                }
+            },
+        );
     }
 
     /// Calls `store(rows, losses)` with the losses of each block of some rows of `data`, times their weights.
@@ -116,14 +132,20 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         mut store: impl FnMut(Range<usize>, &[f64]),
     ) {
         let (network, outputs) = (self.network, self.network.outputs());
-        self.run(params, data.x, rows, |block, logits, stride, losses| {
-            let targets = data.targets_of(block.clone());
-            let weights = data.weights.map(|weights| &weights.values[block.clone()]);
-            let output_weights = network.output_weights.as_deref();
-            let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
-            network.loss.value(logits, given);
-            store(block, losses);
-        });
+        self.run(
+            params,
+            data.x,
+            rows,
+            |_, _, _| (),
+            |block, logits, stride, losses| {
+                let targets = data.targets_of(block.clone());
+                let weights = data.weights.map(|weights| &weights.values[block.clone()]);
+                let output_weights = network.output_weights.as_deref();
+                let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
+                network.loss.value(logits, given);
+                store(block, losses);
+            },
+        );
     }
 }
 
@@ -135,7 +157,7 @@ fn block_rows(network: &Network) -> usize {
 }
 
 /// How many workers some rows deserve.
-fn workers(network: &Network, rows: usize, threads: Option<usize>) -> usize {
+pub(super) fn workers(network: &Network, rows: usize, threads: Option<usize>) -> usize {
     let flops = network.step_flops(rows) / 3.0;
     let most = threads.map_or_else(cores, |threads| threads.min(most_threads())).min(rows.div_ceil(GRAIN)).max(1);
     ((flops / FLOPS_PER_WORKER) as usize).clamp(1, most)
@@ -153,7 +175,7 @@ pub fn is_long(network: &Network, rows: usize) -> bool {
 
 /// Rows in parts for `workers` workers, with their places in `out`, where a row has `width` elements. Work that takes long comes
 /// in many parts, so that a worker that is late keeps nobody waiting, and the caller, who is one of them, can look around.
-fn parts<'o, T>(
+pub(super) fn parts<'o, T>(
     network: &Network,
     rows: usize,
     workers: usize,
@@ -174,10 +196,10 @@ fn parts<'o, T>(
 }
 
 /// Rows, and the places of their results.
-type Part<'o, T> = (Range<usize>, &'o mut [T]);
+pub(super) type Part<'o, T> = (Range<usize>, &'o mut [T]);
 
 /// Calls `work(predictor, part)` for all parts, with a predictor for each of `workers` threads.
-fn in_parallel<T: Scalar, R: Send>(
+pub(super) fn in_parallel<T: Scalar, R: Send>(
     network: &Network,
     parts: Vec<Part<'_, R>>,
     workers: usize,

@@ -19,7 +19,7 @@ use crate::kernels::matmul::Factors;
 use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::stages::NormKind;
-use crate::mlp::{Network, predict, trainer};
+use crate::mlp::{Network, layers, predict, trainer};
 use crate::py::arrays::Pins;
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
@@ -123,6 +123,17 @@ impl PyNetwork {
         dispatch!(Dtype::of(theta), <T> => self.predict_as::<T>(theta, x, raw, how))
     }
 
+    /// All preactivations and activations of the rows of `x`, one layer after the other in each row.
+    #[pyo3(signature = (theta, x, threads))]
+    fn layers<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        dispatch!(Dtype::of(theta), <T> => self.layers_as::<T>(theta, x, threads))
+    }
+
     /// The objective on some rows.
     #[pyo3(signature = (theta, data, threads, max_seconds=None))]
     fn loss(
@@ -192,6 +203,27 @@ impl PyNetwork {
                     interruptible(&Call::begin()?, out.py(), predict::is_long(network, rows), how.max_seconds, run)?
                 }
             }?;
+        }
+        Ok(out.into_any())
+    }
+
+    fn layers_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        x: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, call, network) = (theta.py(), Call::begin()?, &self.network);
+        let theta = reading::<T>("theta", theta, network.tensors.len())?;
+        let borrowed = BorrowedInputs::<T>::new(x, network.inputs())?;
+        let x = borrowed.view(threads)?;
+        let out = zeros::<T>(py, (x.nrows(), layers::Columns::new(network).width()))?;
+        {
+            let mut writable = out.readwrite();
+            let (params, to) = (theta.as_slice()?, writable.as_slice_mut()?);
+            interruptible(&call, py, predict::is_long(network, x.nrows()), None, |interrupt| {
+                layers::layers(network, params, x, to, threads, interrupt)
+            })??;
         }
         Ok(out.into_any())
     }
