@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import array as as_array
 from ._arrays import numbers
+from ._batches import Batches
 from ._checks import check_number, check_sequence, shown
 
 Array: TypeAlias = NDArray[Any]
@@ -70,9 +71,16 @@ def _pair(pair: Any) -> tuple[float, float]:
 
 
 class Function:
-    """A function of x with its gradient, from whichever of SciPy's forms it came."""
+    """A function of x, or of x and batches of rows, with its gradient, in whichever of SciPy's forms."""
 
-    def __init__(self, fun: Any, jac: Any, args: tuple[Any, ...], bounds: Bounds | None) -> None:
+    def __init__(
+        self,
+        fun: Any,
+        jac: Any,
+        args: tuple[Any, ...],
+        bounds: Bounds | None,
+        batches: Batches | None = None,
+    ) -> None:
         if not callable(fun):
             raise TypeError(f"fun must be callable, got {type(fun).__name__}")
         named = isinstance(jac, str) and jac in ("2-point", "3-point")
@@ -82,23 +90,37 @@ class Function:
         self._jac = jac
         self._args = args if isinstance(args, tuple) else (args,)
         self._bounds = bounds
+        self._batches = batches
         self.nfev = self.njev = 0
 
+    @property
+    def is_stochastic(self) -> bool:
+        """Whether its values are those of different batches, which say little of each other."""
+        return self._batches is not None and not self._batches.is_whole
+
     def __call__(self, x: Array) -> tuple[float, Array]:
-        """Value and gradient, the gradient a fresh array like x."""
+        """Value and gradient, the gradient a fresh array like x: on the next batch, if there are batches."""
+        return self._evaluate(x, () if self._batches is None else self._batches.of_step(self.njev))
+
+    def on_all_rows(self, x: Array) -> tuple[float, Array]:
+        """The same on all rows."""
+        return self._evaluate(x, () if self._batches is None else self._batches.all)
+
+    def _evaluate(self, x: Array, rows: tuple[Array, ...]) -> tuple[float, Array]:
+        args = (*rows, *self._args)
         self.njev += 1
         if self._jac is True:
             self.nfev += 1
-            both = self._fun(x.copy(), *self._args)
+            both = self._fun(x.copy(), *args)
             if not (isinstance(both, (tuple, list)) and len(both) == 2):
                 raise TypeError(
                     f"fun must return (value, gradient) where jac=True, got {type(both).__name__}"
                 )
             return _number(both[0]), _gradient(both[1], x, "the gradient that fun returns")
-        value = self._value(x)
+        value = self._value(x, args)
         if callable(self._jac):
-            return value, _gradient(self._jac(x.copy(), *self._args), x, "what jac returns")
-        return value, self._differences(x, value)
+            return value, _gradient(self._jac(x.copy(), *args), x, "what jac returns")
+        return value, self._differences(x, value, args)
 
     def project(self, x: Array, out: Array | None = None) -> Array:
         """The nearest point within the bounds."""
@@ -111,11 +133,11 @@ class Function:
             return lr * length(gradient)
         return length(x - self.project(x - x.dtype.type(lr) * gradient))
 
-    def _value(self, x: Array) -> float:
+    def _value(self, x: Array, args: tuple[Any, ...]) -> float:
         self.nfev += 1
-        return _number(self._fun(x.copy(), *self._args))
+        return _number(self._fun(x.copy(), *args))
 
-    def _differences(self, x: Array, value: float) -> Array:
+    def _differences(self, x: Array, value: float, args: tuple[Any, ...]) -> Array:
         """Finite differences within the bounds, with steps that balance rounding against curvature."""
         central = self._jac != "2-point"
         width = np.finfo(x.dtype).eps ** (1 / 3 if central else 1 / 2)
@@ -131,7 +153,7 @@ class Function:
                 ahead, behind = (ahead, x) if ahead[i] - x[i] >= x[i] - behind[i] else (x, behind)
             distance = float(ahead[i]) - float(behind[i])
             if distance > 0:
-                values = (value if end is x else self._value(end) for end in (ahead, behind))
+                values = (value if end is x else self._value(end, args) for end in (ahead, behind))
                 gradient[i] = (next(values) - next(values)) / distance
         return gradient
 

@@ -107,6 +107,8 @@ class Minimization:
         assert reason is not None
         assert self.best is not None, "a run that has not evaluated its start has raised"
         x, value, gradient = self.best
+        if self.function.is_stochastic:
+            value, gradient = self.function.on_all_rows(x)
         return OptimizeResult(
             x=x,
             fun=value,
@@ -187,7 +189,8 @@ class Minimization:
             self.path_fun.append(value)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return False
-        if self.best is None or value < self.best[1]:
+        # What different batches give is not to be compared: the last point counts.
+        if self.best is None or self.function.is_stochastic or value < self.best[1]:
             self.best = (x.copy(), value, gradient.copy())
         return True
 

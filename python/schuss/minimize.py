@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from . import optimizers
+from ._batches import Batches, batches_of
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import check_count, check_flag, check_number, check_sequence, check_threads
 from ._function import Array, Function, bounds_of, start_of
@@ -36,6 +38,9 @@ def minimize(
     bounds: Any = None,
     callback: Callable[..., Any] | None = None,
     record: bool = True,
+    data: Any = None,
+    batch_size: int | None = None,
+    seed: int = 0,
     starts: Iterable[ArrayLike] = (),
     n_threads: int | None = None,
     tol: float | None = None,
@@ -90,6 +95,16 @@ def minimize(
         True or raising `StopIteration`.
     record : bool, default True
         Keep the path, (steps + 1) times as large as x.
+    data : array_like or tuple of array_like, optional
+        Rows that `fun` is a mean or a sum over: it is called as ``fun(x, rows, *args)``, or ``fun(x, X_rows,
+        y_rows, *args)`` where `data` is ``(X, y)``, and `jac` likewise.
+    batch_size : int, optional
+        Rows that each step looks at: 1 is stochastic gradient descent, more are mini-batch gradient descent,
+        None is all of `data`. Each epoch takes all rows in a new order. The result is then the last point,
+        with `fun` and gradient on all rows, while `path_fun` has what each step saw of its batch; and the
+        small gradient of a batch is no sign of having arrived: `min_step` is used only if it is given.
+    seed : int, default 0
+        Seed of the orders.
     starts : iterable of array_like
         Further starting points. All are run at once, on `n_threads` threads, and the best result is returned,
         with all results in `runs`. Threads help as far as `fun` lets other threads run, as NumPy does on
@@ -135,23 +150,30 @@ def minimize(
     array([3., 3.])
     >>> result.message
     'The step size 0.000893 is no larger than min_step = 0.001.'
+
+    The mean of four numbers, by steps that look at two of them:
+
+    >>> import numpy as np
+    >>> result = sc.minimize(lambda x, rows: ((rows - x) ** 2).mean(), 0.0, data=np.arange(1.0, 5.0),
+    ...                      jac=lambda x, rows: 2 * (x - rows.mean()), batch_size=2, max_steps=500)
+    >>> bool(abs(result.x - 2.5) < 0.05)
+    True
     """
     for name, value in (("hess", hess), ("hessp", hessp), ("constraints", constraints)):
         if value is not None and not (isinstance(value, (tuple, list, dict)) and not value):
             raise ValueError(f"{name} must be None or empty: these methods use the gradient only")
     recipe = _recipe(optimizer)
-    if tol is not None and min_step is not None:
-        raise ValueError("tol and min_step are the same: give one of them")
-    min_step = tol if min_step is None else min_step
-    if min_step is None:
-        min_step = 0.0 if isinstance(recipe, LBFGS) else 1e-3
-    min_step = check_number("min_step" if tol is None else "tol", min_step, least=0)
+    batches = batches_of(data, batch_size, seed)
+    is_stochastic = batches is not None and not batches.is_whole
+    min_step = _min_step(min_step, tol, isinstance(recipe, LBFGS), is_stochastic)
     max_steps = (
         check_count("max_steps", max_steps, 0) if maxiter is None else check_count("maxiter", maxiter, 0)
     )
     if max_time is not None:
         max_time = check_number("max_time", max_time, least=0)
     n_threads, record = check_threads(n_threads), check_flag("record", record)
+    if isinstance(recipe, LBFGS) and is_stochastic:
+        raise ValueError(f"batch_size must be None with LBFGS, which looks at all rows, got {batch_size}")
     if isinstance(recipe, LBFGS) and bounds is not None:
         raise ValueError(
             "bounds must be None with LBFGS, whose line search and curvature a projection would break: use "
@@ -165,16 +187,39 @@ def minimize(
     saved = None
     if (saving := checkpoint_of(checkpoint, checkpoint_every, resume)) is not None:
         saving.kind = "minimize"
-        saving.facts = _facts(recipe, points, jac, bounds, min_step, record)
+        saving.facts = _facts(recipe, points, jac, bounds, min_step, record) | _facts_of(batches)
         saved = Saved(saving, len(points))
     runs = [
-        Minimization(Function(fun, jac, args, bounds_of(bounds, at)), at, rules, saved, number)
+        Minimization(Function(fun, jac, args, bounds_of(bounds, at), batches), at, rules, saved, number)
         for number, at in enumerate(points)
     ]
     if len(runs) == 1:
         return runs[0].result(recipe)
     results = together(runs, recipe, n_threads)
     return OptimizeResult(**min(results, key=lambda result: result.fun), runs=results)
+
+
+def _min_step(min_step: Any, tol: Any, is_lbfgs: bool, is_stochastic: bool) -> float:
+    """The step size that is taken for small."""
+    if tol is not None and min_step is not None:
+        raise ValueError("tol and min_step are the same: give one of them")
+    if tol is not None:
+        return check_number("tol", tol, least=0)
+    if min_step is not None:
+        return check_number("min_step", min_step, least=0)
+    # A batch may well have no gradient at all.
+    return -math.inf if is_stochastic else 0.0 if is_lbfgs else 1e-3
+
+
+def _facts_of(batches: Batches | None) -> dict[str, Any]:
+    """What makes the batches what they are."""
+    if batches is None:
+        return {}
+    return {
+        "the checksum of data": fingerprint(*batches.all),
+        "batch_size": batches.size,
+        "seed": batches.seed,
+    }
 
 
 def _facts(

@@ -171,6 +171,7 @@ def _minimize():
         "bounds": ANYTHING,
         "callback": Only(lambda value: None if callable(value) else False).or_none(),
         "record": Flag(),
+        "seed": Count(0, most=None),
         "starts": ANYTHING,
         "n_threads": Count().or_none(),
         "tol": Number(low=0, finite=False).or_none(),
@@ -185,7 +186,17 @@ def _minimize():
     given = (UserWarning, RuntimeWarning, RuntimeError, AttributeError)
     for name in sorted(own):
         entries += arguments("minimize", {name: table[name]}, subject, raises=given)
-    return entries
+    return entries + _minimize_rows()
+
+
+def _minimize_rows():
+    def subject(name):
+        given = {"data": [1.0, 2.0, 3.0], "batch_size": 2, "max_steps": 3, "jac": True}
+        call = {"fun": lambda x, rows: (((x - rows.mean()) ** 2).sum(), 2 * (x - rows.mean())), "x0": 0.0}
+        return Subject(lambda value: sc.minimize(**{**call, **given, name: value}))
+
+    table = {"batch_size": Count().or_none(), "seed": Count(0, most=None)}
+    return arguments("minimize with data", table, subject)
 
 
 def _jac(value):
