@@ -70,7 +70,7 @@ def house_prices():
 
 
 def draw_learning_rates():
-    """One weight, three learning rates."""
+    """One weight, four learning rates."""
     intercept = -0.265789
 
     def loss(slope):
@@ -79,17 +79,13 @@ def draw_learning_rates():
 
     # Where the curve is a parabola a * (w - w0)^2, steps of 1 / a cross the minimum to the same height.
     bounce = 1 / (SIZES**2).sum()
-    figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
-    paths = {}
-    rates = {"too small": 0.01, "sensible": 0.1, "too large": bounce}
-    for ax, colour, (name, lr) in zip(axes, ("blue", "orange", "green"), rates.items(), strict=False):
-        name = f"{name}: lr = {lr:.2f}"
-        ax.set_prop_cycle(color=[f"tab:{colour}"])
-        paths[name] = sc.minimize(loss, [0.6], jac=True, optimizer=sc.SGD(lr=lr), max_steps=20).path
-        plots.loss_curve(loss, (0.4, 3.8), {name: paths[name]}, ax=ax)
+    rates = {"too small": 0.01, "right": 0.1, "bouncing": bounce, "diverging": 1.05 * bounce}
+    figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
+    plots.learning_rates(loss, [0.6], rates, axes=axes[:4])
+    plots.learning_rates(loss, [0.6], rates, ax=axes[4])
+    for ax in axes[:4]:
         ax.set(xlabel="slope", ylabel="SSR")
-    plots.loss_by_step(loss, paths, ax=axes[3])
-    axes[3].set(ylabel="SSR")
+    axes[4].set(ylabel="SSR")
     return figure
 
 

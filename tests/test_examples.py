@@ -97,3 +97,15 @@ def test_the_lecture_prints_its_numbers_and_draws(tmp_path):
         np.testing.assert_allclose(predicted, truth, atol=1000)
     pictures = sorted(path.name for path in tmp_path.iterdir())
     assert pictures == ["lecture_learning_rates.png", "lecture_optimizers.png"]
+
+
+def test_every_picture_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    run("plots.py", tmp_path)
+    drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    source = (EXAMPLES / "plots.py").read_text()
+    for name in schuss.plots.__all__:
+        assert f"plots.{name}(" in source or name == "loss_surface", name
+    assert "plots_animate.gif" in drawn
+    assert len(drawn) >= 14
+    assert all(8_000 < size < 500_000 for size in drawn.values()), drawn

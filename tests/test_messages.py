@@ -119,6 +119,9 @@ def test_tables_of_booleans_and_numbers_are_numbers_and_others_name_their_column
     [
         ("sc.plots.loss_curve(lambda x: x @ x, (-1, 1))", "matplotlib", "plot"),
         ("sc.plots.loss_surface(lambda x: x @ x, ((-1, 1), (-1, 1)))", "matplotlib", "plot"),
+        ("sc.plots.surface(lambda x: x @ x, ((-1, 1), (-1, 1)))", "matplotlib", "plot"),
+        ("sc.plots.animate(lambda x: x @ x, paths={'it': [1.0, 0.5]})", "matplotlib", "plot"),
+        ("sc.plots.ewa()", "matplotlib", "plot"),
         ("sc.History().plot()", "matplotlib", "plot"),
         ("sc.History().to_frame()", "pandas", "notebook"),
         ("sc.exchange.to_onnx(sc.MLP([1, 1]))", "onnx", "exchange"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ._checks import check_sequence, shown
 from .history import History
-from .plots import axes_of, check_history, draw_curves
+from .plots._checks import axes_of, check_history
+from .plots._curves import draw_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 
 import schuss as sc
 
-from .accepts import ANYTHING, NOTHING, Number, Only
+from .accepts import ANYTHING, NOTHING, Count, Flag, Number, Only
 from .entry import Subject, arguments
 from .of_network import X, Y, regression
 from .values import SCALARS
@@ -126,9 +126,26 @@ def _plots():
         "loss_by_step": {"fun": function, "paths": {"a": [[0.0], [1.0]]}},
         "loss_curve": {"fun": function, "bounds": (-1.0, 1.0), "paths": None},
         "loss_surface": {"fun": function, "bounds": ((-1.0, 1.0), (-1.0, 1.0)), "paths": None},
+        "ewa": {"series": [1.0, 2.0], "beta": 0.9, "steps": 5},
+        "schedules": {"schedules": 0.1, "steps": 5},
+        "activations": {"names": "relu", "bounds": (-1.0, 1.0), "gradients": True},
+        "layer_activations": {"net": regression(), "preactivations": True},
+        "layer_gradients": {"net": regression()},
+        "learning_rates": {"steps": 3, "rates": [0.1]},
+        "batch_regimes": {"steps": 2, "target": None, "batch_sizes": [64]},
     }
+    rows = {"layer_activations": {"X": X}, "layer_gradients": {"X": X, "y": Y}}
     fun = (Only(lambda value: None if callable(value) else False), "function")
     accepts = {"history": NOTHING, "fun": fun, "paths": ANYTHING, "bounds": ANYTHING, "ax": ANYTHING}
+    accepts |= {
+        "net": NOTHING,
+        "names": ANYTHING,
+        "series": ANYTHING,
+        "beta": ANYTHING,
+        "schedules": ANYTHING,
+    }
+    accepts |= {"rates": ANYTHING, "steps": Count(cheap=100), "gradients": Flag(), "preactivations": Flag()}
+    accepts |= {"target": Number(finite=False).or_none(), "batch_sizes": (ANYTHING, "batch_size")}
     entries = []
     for name, stored in given.items():
 
@@ -136,13 +153,14 @@ def _plots():
             def call(value):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)
-                    return getattr(sc.plots, name)(**{**stored, "ax": axes(), argument: value})
+                    given = {**stored, **rows.get(name, {}), "ax": axes(), argument: value}
+                    return getattr(sc.plots, name)(**given)
 
             return Subject(call)
 
         table = {argument: accepts[argument] for argument in (*stored, "ax")}
         # A picture of 101 x 101 points takes its time: a few of them will do.
-        values = dict(list(SCALARS.items())[::3]) if name == "loss_surface" else SCALARS
+        values = dict(list(SCALARS.items())[::3]) if name in ("loss_surface", "batch_regimes") else SCALARS
         entries += arguments(f"plots.{name}", table, subject, values=values)
 
     def display(argument):

@@ -99,6 +99,9 @@ def network() -> None:
     assert_type(loss, float)
     assert_type(gradients, list[NDArray[Any]])
     assert_type(net.params, list[NDArray[Any]])
+    for layer in net.forward_layers(X):
+        assert_type(layer, sc.LayerOutputs)
+        assert_type(layer.z, NDArray[Any])
     print(net.summary())
     for activation in sc.ACTIVATIONS:
         assert_type(activation, ActivationName)
@@ -146,7 +149,22 @@ def pictures(folder: str) -> None:
     history = net.fit(X, Y)
     history.plot()
     sc.plots.learning_curve(history)
+    sc.plots.learning_curve(history, score="loss")
     sc.plots.loss_by_step(square, {"sgd": np.ones((5, 2))})
+    run = sc.minimize(square, [1.0, 2.0])
+    sc.plots.paths(square, paths={"sgd": run})
+    sc.plots.surface(square, ((-1, 1), (-1, 1)), {"sgd": run, "adam": np.ones((5, 2))})
+    race = sc.plots.animate(square, paths={"sgd": run}, frames=30)
+    assert_type(race.to_html(), str)
+    race.save(f"{folder}/race.gif")
+    sc.plots.learning_rates(square, [1.0, 2.0], {"small": 0.01, "large": 1.0})
+    sc.plots.schedules({"cosine": sc.schedules.cosine(0.1, 10), "fixed": 0.1}, steps=10)
+    sc.plots.ewa(beta=[0.5, 0.9])
+    sc.plots.batch_regimes(steps=10)
+    sc.plots.activations(["relu", "mish"])
+    sc.plots.layer_activations(net, X)
+    sc.plots.layer_gradients(net, X, Y)
+    sc.plots.decision_boundary(net, X[:, :2], Y)
     display = sc.TrainingCurveDisplay.from_history(history, name="net")
     assert_type(display, sc.TrainingCurveDisplay)
     sc.exchange.to_onnx(net)
@@ -182,3 +200,4 @@ def mistakes() -> None:
     MLPRegressor(learning_rate=0.1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.exchange.to_onxn(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     sc.plots.draw(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    sc.plots.activations(["rleu"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

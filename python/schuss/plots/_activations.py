@@ -1,0 +1,188 @@
+"""Activations: what they are, and what a network makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import check_flag, check_name, check_sequence, shown
+from .._registry import ACTIVATIONS
+from ..network import MLP
+from ..typing import ActivationName
+from ._checks import Array, Range, axes_of, range_of
+from ._style import MARKERS, colour_of, every
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def activations(
+    names: Sequence[ActivationName] | ActivationName = ("relu", "tanh", "gelu"),
+    bounds: Range = (-4.0, 4.0),
+    ax: Axes | None = None,
+    *,
+    gradients: bool = True,
+) -> Axes:
+    """Draw activations and their derivatives, as networks compute them.
+
+    Parameters
+    ----------
+    names : str or sequence of str, default ("relu", "tanh", "gelu")
+        Some of `schuss.ACTIVATIONS`.
+    bounds : (float, float), default (-4.0, 4.0)
+        The range of the preactivation.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+    gradients : bool, default True
+        Whether to draw the derivatives, too, as dashed lines.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import schuss as sc
+    >>> ax = sc.plots.activations(["sigmoid", "tanh"])
+    >>> ax.get_legend_handles_labels()[1]
+    ['sigmoid', 'its gradient', 'tanh', 'its gradient']
+    """
+    chosen = [names] if isinstance(names, str) else check_sequence("names", names, "names of activations")
+    for name in chosen:
+        if check_name("names", name, ACTIVATIONS) not in ACTIVATIONS:
+            raise ValueError(f"names must be some of {', '.join(ACTIVATIONS)}, got {shown(name)}")
+    check_flag("gradients", gradients)
+    z = np.linspace(*range_of("bounds", bounds), 401)
+    ax = axes_of(ax)
+    for number, name in enumerate(chosen):
+        values, slopes = computed(name, z)
+        mark = {"marker": MARKERS[number % len(MARKERS)], "markevery": every(len(z), number), "markersize": 5}
+        style: dict[str, Any] = {"color": colour_of(number), **mark}
+        ax.plot(z, values, label=name, **style)
+        if gradients:
+            ax.plot(z, slopes, label="its gradient", linestyle="--", linewidth=1, fillstyle="none", **style)
+    ax.set(xlabel="preactivation z", ylabel="activation")
+    ax.grid(alpha=0.3)
+    if chosen:
+        ax.legend(fontsize="small")
+    return ax
+
+
+def computed(name: ActivationName, z: Array) -> tuple[Array, Array]:
+    """An activation and its derivative: by a network with a neuron for each z."""
+    net = MLP([1, len(z), 1], activation=name, loss="sse", dtype="float64")
+    weights, biases, sums, _ = net.params
+    weights[:], biases[:], sums[:] = 0, z, 1
+    rows = np.zeros((1, 1))
+    hidden, output = net.forward_layers(rows)
+    # With this target the loss changes by 1 where the output does.
+    _, gradients = net.loss_and_grads(rows, output.a - 0.5)
+    return hidden.a[0], gradients[1]
+
+
+def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivations: bool = False) -> Axes:
+    """Draw histograms of a network's activations, one above the other for its layers.
+
+    Parameters
+    ----------
+    net : MLP
+        The network.
+    X : array or SciPy sparse matrix of shape (n_samples, n_inputs)
+        Rows to look at.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+    preactivations : bool, default False
+        Whether to draw preactivations instead.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import schuss as sc
+    >>> X = np.random.default_rng(0).normal(size=(100, 4))
+    >>> ax = sc.plots.layer_activations(sc.MLP([4, 32, 32, 1]), X)
+    """
+    check_network(net)
+    check_flag("preactivations", preactivations)
+    layers = net.forward_layers(X)
+    if not len(layers[0].a):
+        raise ValueError("X must have at least one row, got none")
+    kinds = [*net.activations, "output"]
+    found = {
+        f"{layer.name}: {kind}": (layer.z if preactivations else layer.a).ravel()
+        for layer, kind in zip(layers, kinds, strict=True)
+    }
+    ax = axes_of(ax)
+    ridges(ax, found)
+    ax.set(xlabel="preactivation" if preactivations else "activation", ylabel="layer")
+    return ax
+
+
+def layer_gradients(net: MLP, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw histograms of the gradient by each layer's weights: whether it vanishes on the way back.
+
+    Parameters
+    ----------
+    net : MLP
+        The network.
+    X, y
+        Rows to look at, as for `MLP.loss_and_grads`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the magnitude's logarithm from left to right. How many elements are exactly 0, and so have none,
+        is beside the layer's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import schuss as sc
+    >>> X = np.random.default_rng(0).normal(size=(100, 4))
+    >>> ax = sc.plots.layer_gradients(sc.MLP([4, 32, 32, 1]), X, X[:, 0])
+    """
+    check_network(net)
+    _, gradients = net.loss_and_grads(X, y)
+    found = {}
+    for name, gradient in zip(net.named_params, gradients, strict=True):
+        if not name.endswith(".weight"):
+            continue
+        sizes = np.abs(gradient.ravel())
+        zeros = float(np.mean(sizes == 0))
+        words = f"{name}\n{zeros:.0%} are 0" if zeros else name
+        found[words] = np.log10(sizes[sizes > 0])
+    ax = axes_of(ax)
+    ridges(ax, found)
+    ax.set(xlabel="size of the gradient, log10", ylabel="layer")
+    return ax
+
+
+def check_network(net: Any) -> None:
+    """Refuse what is no network."""
+    if not isinstance(net, MLP):
+        raise TypeError(f"net must be an MLP, got {shown(net)}")
+
+
+def ridges(ax: Axes, found: dict[str, Array]) -> None:
+    """Histograms one above the other, the first at the top, all of one height and with the same bins."""
+    together = np.concatenate([values[np.isfinite(values)] for values in found.values()])
+    low, high = (together.min(), together.max()) if len(together) else (0.0, 1.0)
+    edges = np.linspace(low, high if high > low else low + 1.0, 61)
+    for number, values in enumerate(found.values()):
+        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+        base = len(found) - 1 - number
+        heights = base + 0.9 * counts / max(counts.max(), 1)
+        colour = colour_of(number)
+        ax.fill_between(edges[:-1], base, heights, step="post", color=colour, alpha=0.35, linewidth=0)
+        ax.step(edges[:-1], heights, where="post", color=colour, linewidth=1)
+        ax.axhline(base, color="0.7", linewidth=0.6, zorder=0)
+    ax.set_yticks(np.arange(len(found))[::-1], labels=list(found))
+    ax.grid(axis="x", alpha=0.3)

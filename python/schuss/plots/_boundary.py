@@ -1,0 +1,136 @@
+"""What a model of two inputs says everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arrays import array, numbers
+from .._checks import check_count, shown
+from .._extras import needed
+from ..network import MLP
+from ._checks import Array, axes_of, box_around
+from ._style import MARKERS, colour_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def decision_boundary(
+    model: Any, X: ArrayLike, y: ArrayLike | None = None, ax: Axes | None = None, *, resolution: int = 200
+) -> Axes:
+    """Draw what a model of two inputs predicts: regions of its classes, or levels of its numbers.
+
+    Parameters
+    ----------
+    model : MLP, or an estimator with `predict`
+        The model. Classes are those of an estimator's `classes_`, or of a network with ``"cross_entropy"`` or
+        ``"binary_cross_entropy"``.
+    X : array_like of shape (n_samples, 2)
+        Rows, around which is drawn.
+    y : array_like of shape (n_samples,), optional
+        Their targets: draws the rows, by class with a colour and a marker of its own.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+    resolution : int, default 200
+        Points in each direction that are predicted.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import schuss as sc
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = (X[:, 0] * X[:, 1] > 0).astype(float)
+    >>> net = sc.MLP([2, 16, 1], activation="tanh", loss="binary_cross_entropy", dtype="float64")
+    >>> history = net.fit(X, y, optimizer=sc.Adam(lr=0.02), batch_size=20, epochs=60)
+    >>> ax = sc.plots.decision_boundary(net, X, y)
+    """
+    if not callable(getattr(model, "predict", None)):
+        raise TypeError(f"model must be an MLP or an estimator with predict, got {shown(model)}")
+    points = numbers("X", X, np.dtype(np.float64))
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(f"X must be of shape (n_samples, 2), got {np.shape(X)}")
+    targets = None if y is None else np.ravel(array("y", y))
+    if targets is not None and len(targets) != len(points):
+        raise ValueError(f"y must have {len(points)} rows as X has, got {len(targets)}")
+    resolution = check_count("resolution", resolution, least=2, most=10_000)
+    ax = axes_of(ax)
+    sides = box_around({"X": points}, 2)
+    grid = np.meshgrid(*(np.linspace(*side, resolution) for side in sides))
+    rows = np.column_stack([each.ravel() for each in grid])
+    found, classes = _predicted(model, rows)
+    found = found.reshape(grid[0].shape)
+    if classes is None:
+        _draw_levels(ax, grid, found, points, targets)
+    else:
+        _draw_regions(ax, grid, found, classes, points, targets)
+    ax.set(xlabel="first input", ylabel="second input", xlim=sides[0], ylim=sides[1])
+    return ax
+
+
+def _predicted(model: Any, rows: Array) -> tuple[Any, list[Any] | None]:
+    """Numbers and None, or the number of the class of each row and the classes."""
+    if isinstance(model, MLP):
+        outputs = model.predict(rows)
+        if model.objective == "cross_entropy":
+            return outputs.argmax(axis=1), list(range(model.layers[-1]))
+        outputs = outputs.reshape(len(rows), -1)
+        if outputs.shape[1] > 1:
+            raise ValueError(f"model must have one output, or classes, got {outputs.shape[1]} outputs")
+        if model.objective == "binary_cross_entropy":
+            return (outputs[:, 0] > 0.5).astype(int), [0, 1]
+        return outputs[:, 0], None
+    outputs = np.asarray(model.predict(rows))
+    if not hasattr(model, "classes_"):
+        return outputs.reshape(len(rows), -1)[:, 0], None
+    classes = list(model.classes_)
+    return np.searchsorted(model.classes_, outputs), classes
+
+
+def _draw_regions(ax: Axes, grid: Any, found: Any, classes: list[Any], points: Array, targets: Any) -> None:
+    with needed("schuss.plots", "matplotlib", "plot"):
+        from matplotlib.colors import ListedColormap
+
+    shades = ListedColormap([colour_of(number) for number in range(len(classes))])
+    ax.pcolormesh(
+        *grid, found, cmap=shades, vmin=0, vmax=max(len(classes) - 1, 1), alpha=0.22, rasterized=True
+    )
+    for number in range(1, len(classes)):
+        if (found >= number).any() and (found < number).any():
+            ax.contour(*grid, found >= number, levels=[0.5], colors="0.2", linewidths=1)
+    if targets is None:
+        return
+    for number, name in enumerate(classes):
+        of_class = points[targets == name]
+        mark = MARKERS[number % len(MARKERS)]
+        style: dict[str, Any] = {
+            "color": colour_of(number),
+            "markersize": 4.5,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.4,
+        }
+        ax.plot(*of_class.T, mark, label=str(name), linestyle="", **style)
+    ax.legend(fontsize="small", title="class")
+
+
+def _draw_levels(ax: Axes, grid: Any, found: Any, points: Array, targets: Any) -> None:
+    filled = ax.contourf(*grid, found, levels=15, cmap="cividis", alpha=0.85)
+    ax.contour(*grid, found, levels=filled.levels, colors="white", linewidths=0.4)
+    if targets is not None:
+        style: dict[str, Any] = {
+            "c": targets,
+            "cmap": "cividis",
+            "norm": filled.norm,
+            "edgecolors": "white",
+            "linewidths": 0.5,
+        }
+        ax.scatter(points[:, 0], points[:, 1], s=18, **style)
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(filled, ax=ax, label="prediction")

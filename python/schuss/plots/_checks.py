@@ -1,0 +1,126 @@
+"""What pictures are drawn on and of, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arrays import numbers
+from .._checks import check_number, check_sequence, shown
+from .._extras import needed
+from ..history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array: TypeAlias = NDArray[np.float64]
+Loss: TypeAlias = Callable[[Array], Any]
+# The points visited, or a result of `schuss.minimize`, which has them.
+Paths: TypeAlias = Mapping[str, ArrayLike | Mapping[str, Any]]
+Range: TypeAlias = tuple[float, float]
+# Free space around paths, as a share of their extent.
+MARGIN = 0.15
+
+
+def check_fun(fun: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(fun):
+        raise TypeError(f"fun must be a function of the parameters, got {shown(fun)}")
+
+
+def check_history(history: Any) -> None:
+    """Refuse what is no record of a training."""
+    if not isinstance(history, History):
+        raise TypeError(f"history must be a History, got {shown(history)}")
+
+
+def axes_of(ax: Any, name: str = "ax") -> Axes:
+    """The axes to draw on: those that are given, or those of a new figure."""
+    if ax is None:
+        return new_axes()
+    if not hasattr(ax, "plot") or not hasattr(ax, "set_yscale"):
+        raise TypeError(f"{name} must be axes of matplotlib, got {shown(ax)}")
+    axes: Axes = ax
+    return axes
+
+
+def new_axes(**options: Any) -> Axes:
+    """The axes of a new figure."""
+    with needed("schuss.plots", "matplotlib", "plot"):
+        import matplotlib.pyplot as plt
+
+    axes: Axes = plt.figure(layout="constrained").add_subplot(**options)
+    return axes
+
+
+def value_of(fun: Loss, point: Array) -> float:
+    """The loss at a point, of a function that may return its gradient, too."""
+    value = fun(point)
+    return float(np.squeeze(value[0] if isinstance(value, tuple) else value))
+
+
+def range_of(name: str, ends: Any) -> Range:
+    """A finite range (low, high)."""
+    pair = check_sequence(name, ends, "a range (low, high)")
+    if len(pair) != 2:
+        raise ValueError(f"{name} must be a range (low, high), got {shown(ends)}")
+    low, high = (check_number(name, end) for end in pair)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"{name} must be a finite range with low < high, got {shown(ends)}")
+    return low, high
+
+
+def points_of(paths: Any, columns: int | None = None) -> dict[str, Array]:
+    """The points of each path, a row each."""
+    if not isinstance(paths, Mapping | None):
+        raise TypeError(f"paths must be a dict of names and arrays, got {shown(paths)}")
+    every = {}
+    for name, path in (paths or {}).items():
+        if isinstance(path, Mapping):
+            if path.get("path") is None:
+                raise ValueError(f"paths[{shown(name)}] must be a result with a path: minimize(record=True)")
+            path = path["path"]
+        points = numbers(f"paths[{shown(name)}]", path, np.dtype(np.float64))
+        if np.ndim(path) == 0 or not points.size:
+            raise ValueError(f"paths[{shown(name)}] must have a point in each row, got {shown(path)}")
+        every[name] = points.reshape(len(points), -1)
+        if columns is not None and every[name].shape[1] != columns:
+            got = every[name].shape
+            raise ValueError(f"paths[{shown(name)}] must have {columns} columns, got shape {got}")
+    return every
+
+
+def sides_of(bounds: Any, points: Mapping[str, Array]) -> tuple[Range, Range]:
+    """The ranges of two parameters: those that are given, or what the paths need."""
+    if bounds is None:
+        return box_around(points, 2)  # type: ignore[return-value]
+    sides = check_sequence("bounds", bounds, "two ranges (low, high)")
+    if len(sides) != 2:
+        raise ValueError(f"bounds must be two ranges (low, high), got {shown(bounds)}")
+    first, second = (range_of("bounds", side) for side in sides)
+    return first, second
+
+
+def box_around(points: Mapping[str, Array], columns: int) -> tuple[Range, ...]:
+    """The range of each parameter that all paths need, and some space around."""
+    if not points:
+        raise ValueError("bounds must be given where there are no paths, got None")
+    together = np.concatenate(list(points.values()))
+    together = together[np.isfinite(together).all(axis=1)]
+    if not len(together):
+        raise ValueError("bounds must be given where no point of the paths is finite, got None")
+    low, high = together.min(axis=0), together.max(axis=0)
+    # A parameter that stays gets as much space as the one that moves most.
+    extent = high - low
+    extent = np.where(extent > 0, extent, extent.max() or 1.0)
+    low, high = low - MARGIN * extent, high + MARGIN * extent
+    return tuple((float(low[i]), float(high[i])) for i in range(columns))
+
+
+def grid_of(fun: Loss, sides: tuple[Range, Range], count: int) -> tuple[Array, Array, Array]:
+    """The loss over two parameters: their values, and a row of losses for each of the second."""
+    x, y = (np.linspace(*side, count) for side in sides)
+    return x, y, np.array([[value_of(fun, np.array([p, q])) for p in x] for q in y])

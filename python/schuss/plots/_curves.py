@@ -1,0 +1,150 @@
+"""Losses against the epoch and against the step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import check_name, shown
+from ..history import History
+from ._checks import Loss, Paths, axes_of, check_fun, check_history, points_of, value_of
+from ._style import GREY, LINES, MARKERS, colour_of, drawn_before, every, whole_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# The columns that may have decided which epoch was the best, the first that is there.
+DECIDERS = ("score", "val_loss", "loss")
+
+
+def learning_curve(history: History, ax: Axes | None = None, *, score: str | None = None) -> Axes:
+    """Draw training and validation loss against the epoch.
+
+    Parameters
+    ----------
+    history : History
+        The record that `MLP.fit` returned, or an estimator's `history_`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+    score : str, optional
+        A further column, such as ``"score"``, drawn with a scale of its own at the right; by default
+        ``"score"`` where it decided on the best epoch.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on. The loss has a logarithmic scale if it is positive and fell below a
+        tenth of its largest value. Where the history knows its `best_epoch`, a line marks it and a star
+        the number that decided.
+    """
+    check_history(history)
+    if score is not None and check_name("score", score, history) not in history:
+        raise ValueError(f"score must be one of {', '.join(history)}, got {shown(score)}")
+    best = getattr(history, "best_epoch", None)
+    if score is None and best is not None and "score" in history:
+        score = "score"
+    names = [name for name in ("loss", "val_loss") if name in history and name != score]
+    epochs = range(1, history.epochs + 1)
+    ax = draw_curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
+    where = dict.fromkeys(names, ax)
+    if score is not None:
+        where[score] = right = ax.twinx()
+        number = drawn_before(ax)
+        (line,) = right.plot(
+            epochs, history[score], label=score, color=colour_of(number), linestyle=LINES[2 % len(LINES)]
+        )
+        right.set_ylabel(score)
+        ax.legend(handles=[*ax.get_lines(), line])
+    if best is not None and 1 <= best <= history.epochs:
+        _mark_best(best, history, where, ax)
+    return ax
+
+
+def _mark_best(best: int, history: History, where: Mapping[str, Axes], ax: Axes) -> None:
+    """A line at the best epoch, and a star on the curve that decided."""
+    ax.axvline(best, color=GREY, linewidth=1, linestyle=":", label="_best")
+    drawn = [name for name in DECIDERS if name in where]
+    words = f"epoch {best}"
+    if drawn:
+        value = history[drawn[0]][best - 1]
+        where[drawn[0]].plot(best, value, "*", color="black", markersize=12, label="_best", zorder=5)
+        words += f": {drawn[0]} {value:.4g}"
+    on_left = best > history.epochs / 2
+    ax.annotate(
+        f"best, {words}",
+        (best, 0.02),
+        (-5 if on_left else 5, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if on_left else "left",
+        fontsize="small",
+    )
+
+
+def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
+    """Draw the loss against the step, for one optimizer or several.
+
+    Parameters
+    ----------
+    fun : callable
+        As for `schuss.minimize`: ``fun(x)`` is the loss, or a tuple that begins with it.
+    paths : mapping from str to array of shape (steps + 1, parameters) or result of `schuss.minimize`
+        The points visited, by name.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on; the scale is chosen as in `learning_curve`.
+
+    Examples
+    --------
+    >>> import schuss as sc
+    >>> def bowl(x):
+    ...     return (x**2).sum(), 2 * x
+    >>> run = sc.minimize(bowl, [3.0, 1.0], jac=True, optimizer=sc.SGD(lr=0.1), max_steps=20)
+    >>> ax = sc.plots.loss_by_step(bowl, {"gradient descent": run})
+    >>> ax.get_xlabel()
+    'step'
+    """
+    check_fun(fun)
+    points = points_of(paths)
+    curves = {name: [value_of(fun, point) for point in of_name] for name, of_name in points.items()}
+    by_step = {name: (range(len(losses)), losses) for name, losses in curves.items()}
+    return draw_curves(by_step, "step", ax, markers=True)
+
+
+def draw_curves(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ax: Axes | None,
+    ylabel: str = "loss",
+    markers: bool = False,
+    **line_kw: Any,
+) -> Axes:
+    """Draw curves by name, on a logarithmic scale where they are positive and far apart."""
+    ax = axes_of(ax)
+    before = drawn_before(ax)
+    for number, (name, (x, values)) in enumerate(curves.items()):
+        style: dict[str, Any] = {
+            "label": name,
+            "color": colour_of(before + number),
+            "linestyle": LINES[number % len(LINES)],
+            "marker": "o" if len(values) == 1 else None,
+        }
+        if markers and len(values) > 1:
+            mark = MARKERS[(before + number) % len(MARKERS)]
+            style |= {"marker": mark, "markevery": every(len(values), number), "markersize": 5}
+        ax.plot(x, values, **(style | line_kw))
+    seen = [value for _, values in curves.values() for value in values if np.isfinite(value)]
+    if seen and 0 < 10 * min(seen) < max(seen):
+        ax.set_yscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    whole_numbers(ax)
+    ax.grid(alpha=0.3)
+    if curves:
+        ax.legend()
+    return ax

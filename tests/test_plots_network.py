@@ -1,0 +1,226 @@
+"""Pictures of networks: training curves, layers, decisions. The numbers are those of the network."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from schuss import plots
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+X = np.random.default_rng(0).normal(size=(120, 2))
+LABELS = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    plt.close("all")
+
+
+class Chosen(sc.History):
+    """A history that knows which epoch was the best."""
+
+    best_epoch = None
+
+    def __init__(self, best_epoch, **columns):
+        super().__init__()
+        for values in zip(*columns.values(), strict=True):
+            self.append(**dict(zip(columns, values, strict=True)))
+        type(self).best_epoch = best_epoch
+
+
+def named(ax):
+    return {line.get_label(): line for line in ax.get_lines() if not line.get_label().startswith("_")}
+
+
+def stars(ax):
+    return [line.get_xydata().tolist() for line in ax.get_lines() if line.get_marker() == "*"]
+
+
+class TestBestEpoch:
+    LOSSES: ClassVar = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [5.0, 3.0, 3.5, 4.0]}
+
+    def test_a_star_is_on_the_validation_loss_that_decided(self):
+        ax = plots.learning_curve(Chosen(2, **self.LOSSES))
+        assert stars(ax) == [[[2, 3.0]]]
+        assert [line.get_xdata() for line in ax.get_lines() if line.get_linestyle() == ":"] == [[2, 2]]
+        assert ax.texts[0].get_text() == "best, epoch 2: val_loss 3"
+
+    def test_without_validation_it_is_on_the_loss(self):
+        assert stars(plots.learning_curve(Chosen(4, loss=self.LOSSES["loss"]))) == [[[4, 1.0]]]
+
+    def test_a_score_that_decided_is_drawn_with_its_own_scale(self):
+        ax = plots.learning_curve(Chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]))
+        (right,) = (other for other in ax.figure.axes if other is not ax)
+        assert right.get_ylabel() == "score"
+        assert stars(right) == [[[3, 0.75]]]
+        assert not stars(ax)
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "val_loss", "score"]
+
+    def test_a_history_without_a_best_epoch_has_no_mark(self):
+        history = Chosen(None, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6])
+        ax = plots.learning_curve(history)
+        assert not stars(ax)
+        assert len(ax.figure.axes) == 1
+        assert len(plots.learning_curve(history, score="score").figure.axes) == 2
+
+    def test_a_score_that_is_not_there_is_refused(self):
+        with pytest.raises(ValueError, match="score must be one of loss, val_loss, got 'score'"):
+            plots.learning_curve(Chosen(None, **self.LOSSES), score="score")
+
+
+class TestLayers:
+    def net(self, **options):
+        return sc.MLP([2, 30, 20, 1], **{"activation": ["relu", "tanh"], "dtype": "float64"} | options)
+
+    def heights(self, ax, count):
+        """The counts of each histogram, the largest of which is 0.9 high."""
+        curves = [line.get_ydata() for line in ax.get_lines() if len(line.get_ydata()) > 2]
+        return [(curve - (count - 1 - number)) / 0.9 for number, curve in enumerate(curves)]
+
+    def test_histograms_are_those_of_the_activations(self):
+        net = self.net()
+        ax = plots.layer_activations(net, X)
+        labels = [text.get_text() for text in ax.get_yticklabels()]
+        assert labels == ["0: relu", "1: tanh", "2: output"]
+        layers = net.forward_layers(X)
+        everything = np.concatenate([layer.a.ravel() for layer in layers])
+        edges = np.linspace(everything.min(), everything.max(), 61)
+        for height, layer in zip(self.heights(ax, 3), layers, strict=True):
+            counts = np.histogram(layer.a, edges)[0]
+            np.testing.assert_allclose(height, counts / counts.max())
+
+    def test_preactivations_are_those_before(self):
+        net = self.net()
+        ax = plots.layer_activations(net, X, preactivations=True)
+        assert ax.get_xlabel() == "preactivation"
+        layers = net.forward_layers(X)
+        everything = np.concatenate([layer.z.ravel() for layer in layers])
+        edges = np.linspace(everything.min(), everything.max(), 61)
+        counts = np.histogram(layers[0].z, edges)[0]
+        np.testing.assert_allclose(self.heights(ax, 3)[0], counts / counts.max())
+
+    def test_gradients_are_those_of_the_loss_and_zeros_are_counted(self):
+        net = self.net()
+        net.named_params["0.bias"][:15] = -100.0  # half of the first layer is dead
+        ax = plots.layer_gradients(net, X, LABELS)
+        labels = [text.get_text() for text in ax.get_yticklabels()]
+        assert labels == ["0.weight\n50% are 0", "1.weight\n50% are 0", "2.weight"]
+        gradients = [np.abs(each) for each in net.loss_and_grads(X, LABELS)[1][::2]]
+        sizes = [np.log10(each[each > 0]) for each in gradients]
+        edges = np.linspace(min(map(np.min, sizes)), max(map(np.max, sizes)), 61)
+        for height, size in zip(self.heights(ax, 3), sizes, strict=True):
+            counts = np.histogram(size, edges)[0]
+            np.testing.assert_allclose(height, counts / counts.max())
+
+    def test_a_network_with_norms_and_sparse_rows(self):
+        sparse = pytest.importorskip("scipy.sparse")
+        net = self.net(norm="layer")
+        plots.layer_activations(net, sparse.csr_array(X))
+        labels = [text.get_text() for text in plots.layer_gradients(net, X, LABELS).get_yticklabels()]
+        assert [label.split("\n")[0] for label in labels] == ["0.weight", "1.weight", "2.weight"]
+
+    def test_what_is_wrong_is_refused(self):
+        with pytest.raises(TypeError, match="net must be an MLP, got"):
+            plots.layer_activations("net", X)
+        with pytest.raises(ValueError, match="X must have at least one row, got none"):
+            plots.layer_activations(self.net(), X[:0])
+
+
+class TestDecisionBoundary:
+    def regions(self, ax):
+        """The class of each point of the grid, and the grid."""
+        mesh = ax.collections[0]
+        corners = mesh.get_coordinates()
+        centres = (corners[:-1, :-1] + corners[1:, 1:]) / 2
+        return np.asarray(mesh.get_array()).reshape(centres.shape[:2]), centres.reshape(-1, 2)
+
+    def test_regions_are_what_a_network_predicts(self):
+        net = sc.MLP([2, 16, 1], activation="tanh", loss="binary_cross_entropy", dtype="float64")
+        net.fit(X, LABELS, optimizer=sc.Adam(lr=0.03), batch_size=20, epochs=40)
+        ax = plots.decision_boundary(net, X, LABELS, resolution=50)
+        found, points = self.regions(ax)
+        np.testing.assert_array_equal(found.ravel(), net.predict(points) > 0.5)
+        for name in (0, 1):
+            np.testing.assert_array_equal(named(ax)[str(name)].get_xydata(), X[name == LABELS])
+        assert len({line.get_marker() for line in named(ax).values()}) == 2
+
+    def test_regions_of_several_classes(self):
+        labels = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+        net = sc.MLP([2, 16, 3], loss="cross_entropy", dtype="float64")
+        net.fit(X, labels, optimizer=sc.Adam(lr=0.03), epochs=20)
+        found, points = self.regions(plots.decision_boundary(net, X, resolution=30))
+        np.testing.assert_array_equal(found.ravel(), net.predict(points).argmax(axis=1))
+
+    def test_estimators_have_names_of_classes(self):
+        pytest.importorskip("sklearn")
+        words = np.array(["no", "yes"])[LABELS]
+        model = sc.MLPClassifier(8, max_iter=30, random_state=0, learning_rate_init=0.02, tol=10).fit(
+            X, words
+        )
+        ax = plots.decision_boundary(model, X, words, resolution=30)
+        found, points = self.regions(ax)
+        np.testing.assert_array_equal(model.classes_[found.ravel()], model.predict(points))
+        assert list(named(ax)) == ["no", "yes"]
+
+    def test_numbers_have_levels(self):
+        net = sc.MLP([2, 8, 1])
+        ax = plots.decision_boundary(net, X, X[:, 0], resolution=30)
+        assert len(ax.figure.axes) == 2
+        np.testing.assert_array_equal(ax.collections[-1].get_offsets(), X)
+
+    @pytest.mark.parametrize(
+        ("given", "kind", "words"),
+        [
+            ({"model": "net"}, TypeError, "model must be an MLP or an estimator with predict"),
+            ({"X": X[:, :1]}, ValueError, r"X must be of shape \(n_samples, 2\), got \(120, 1\)"),
+            ({"y": LABELS[:5]}, ValueError, "y must have 120 rows as X has, got 5"),
+            ({"resolution": 1}, ValueError, "resolution must be an integer of at least 2, got 1"),
+            ({"model": sc.MLP([2, 2])}, ValueError, "model must have one output, or classes, got 2 outputs"),
+        ],
+    )
+    def test_what_is_wrong_is_refused(self, given, kind, words):
+        with pytest.raises(kind, match=words):
+            plots.decision_boundary(**({"model": sc.MLP([2, 1]), "X": X} | given))
+
+
+def test_every_function_draws_on_the_axes_that_it_is_given():
+    def bowl(p):
+        return p[0] ** 2 + p[1] ** 2
+
+    history = sc.History()
+    history.append(loss=1.0)
+    net = sc.MLP([2, 3, 1])
+    path = {"it": [[1.0, 1.0], [0.0, 0.5]]}
+    given = {
+        "activations": {},
+        "animate": {"fun": bowl, "paths": path},
+        "batch_regimes": {"steps": 2},
+        "decision_boundary": {"model": net, "X": X, "resolution": 5},
+        "ewa": {},
+        "layer_activations": {"net": net, "X": X},
+        "layer_gradients": {"net": net, "X": X, "y": LABELS},
+        "learning_curve": {"history": history},
+        "learning_rates": {},
+        "loss_by_step": {"fun": bowl, "paths": path},
+        "loss_curve": {"fun": lambda w: w[0] ** 2, "bounds": (-1, 1)},
+        "loss_surface": {"fun": bowl, "paths": path},
+        "paths": {"fun": bowl, "paths": path},
+        "schedules": {},
+        "surface": {"fun": bowl, "paths": path},
+    }
+    assert set(given) == set(plots.__all__)
+    for name, arguments in given.items():
+        figure = plt.figure()
+        ax = figure.add_subplot(projection="3d" if name == "surface" else None)
+        result = getattr(plots, name)(**arguments, ax=ax)
+        assert getattr(result, "ax", result) is ax, name
+        assert ax.has_data(), name
+        figure.canvas.draw()
+        with pytest.raises(TypeError, match="ax must be axes of matplotlib"):
+            getattr(plots, name)(**arguments, ax=figure)
