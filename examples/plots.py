@@ -160,11 +160,9 @@ def decision_boundary():
 def learning_curve():
     made, (ax,) = figure()
     X, y = moons()
-    held_out = X[300:], y[300:]
     net = sc.MLP([2, 64, 1], loss="binary_cross_entropy", seed=0)
-    history = net.fit(
-        X[:300], y[:300], optimizer=sc.Adam(lr=0.01), batch_size=20, epochs=80, validation_data=held_out
-    )
+    options = {"optimizer": sc.Adam(lr=0.02), "batch_size": 20, "epochs": 200}
+    history = net.fit(X[:200], y[:200], validation_data=(X[200:], y[200:]), early_stopping=True, **options)
     sc.plots.learning_curve(history, ax=ax)
     return made
 

@@ -22,16 +22,13 @@ def no_figure_stays_open():
     plt.close("all")
 
 
-class Chosen(sc.History):
+def chosen(best_epoch, **columns):
     """A history that knows which epoch was the best."""
-
-    best_epoch = None
-
-    def __init__(self, best_epoch, **columns):
-        super().__init__()
-        for values in zip(*columns.values(), strict=True):
-            self.append(**dict(zip(columns, values, strict=True)))
-        type(self).best_epoch = best_epoch
+    history = sc.History()
+    for values in zip(*columns.values(), strict=True):
+        history.append(**dict(zip(columns, values, strict=True)))
+    history.best_epoch = best_epoch
+    return history
 
 
 def named(ax):
@@ -46,24 +43,56 @@ class TestBestEpoch:
     LOSSES: ClassVar = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [5.0, 3.0, 3.5, 4.0]}
 
     def test_a_star_is_on_the_validation_loss_that_decided(self):
-        ax = plots.learning_curve(Chosen(2, **self.LOSSES))
+        ax = plots.learning_curve(chosen(2, **self.LOSSES))
         assert stars(ax) == [[[2, 3.0]]]
         assert [line.get_xdata() for line in ax.get_lines() if line.get_linestyle() == ":"] == [[2, 2]]
         assert ax.texts[0].get_text() == "best, epoch 2: val_loss 3"
 
     def test_without_validation_it_is_on_the_loss(self):
-        assert stars(plots.learning_curve(Chosen(4, loss=self.LOSSES["loss"]))) == [[[4, 1.0]]]
+        assert stars(plots.learning_curve(chosen(4, loss=self.LOSSES["loss"]))) == [[[4, 1.0]]]
 
     def test_a_score_that_decided_is_drawn_with_its_own_scale(self):
-        ax = plots.learning_curve(Chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]))
+        ax = plots.learning_curve(chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]))
         (right,) = (other for other in ax.figure.axes if other is not ax)
         assert right.get_ylabel() == "score"
         assert stars(right) == [[[3, 0.75]]]
         assert not stars(ax)
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "val_loss", "score"]
 
+    def test_a_metric_that_is_called_score_has_not_decided(self):
+        scores = {"score": [0.1, 0.5, 0.75, 0.6], "val_score": [0.1, 0.4, 0.2, 0.3]}
+        assert stars(plots.learning_curve(chosen(2, **self.LOSSES, **scores))) == [[[2, 3.0]]]
+
+    def test_is_that_of_a_training_that_stopped_early(self):
+        net = sc.MLP([2, 32, 1], loss="binary_cross_entropy", seed=0)
+        options = {"optimizer": sc.Adam(lr=0.05), "epochs": 200, "batch_size": 8, "patience": 5}
+        history = net.fit(X, LABELS, validation_split=0.3, early_stopping=True, **options)
+        ax = plots.learning_curve(history)
+        assert stars(ax) == [[[history.best_epoch, min(history["val_loss"])]]]
+
+    @pytest.mark.parametrize("early_stopping", [True, False])
+    def test_is_the_one_that_an_estimator_ended_with(self, early_stopping):
+        pytest.importorskip("sklearn")
+        options = {"max_iter": 200, "n_iter_no_change": 5, "learning_rate_init": 0.05, "random_state": 0}
+        model = sc.MLPClassifier(
+            16, early_stopping=early_stopping, restore_best=True, batch_size=8, **options
+        )
+        history = model.fit(X, LABELS).history_
+        ax = plots.learning_curve(history)
+        if early_stopping:
+            (right,) = (other for other in ax.figure.axes if other is not ax)
+            assert stars(right) == [[[history.best_epoch, max(history["score"])]]]
+            assert history["score"].index(max(history["score"])) + 1 == history.best_epoch
+        else:
+            assert stars(ax) == [[[history.best_epoch, min(history["loss"])]]]
+        at_best = sc.MLPClassifier(16, early_stopping=early_stopping, batch_size=8, **options)
+        at_best.set_params(max_iter=history.best_epoch, n_iter_no_change=1000, restore_best=False)
+        with pytest.warns(UserWarning, match="Maximum iterations"):
+            at_best.fit(X, LABELS)
+        np.testing.assert_array_equal(at_best.coefs_[0], model.coefs_[0])
+
     def test_a_history_without_a_best_epoch_has_no_mark(self):
-        history = Chosen(None, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6])
+        history = chosen(None, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6])
         ax = plots.learning_curve(history)
         assert not stars(ax)
         assert len(ax.figure.axes) == 1
@@ -71,7 +100,7 @@ class TestBestEpoch:
 
     def test_a_score_that_is_not_there_is_refused(self):
         with pytest.raises(ValueError, match="score must be one of loss, val_loss, got 'score'"):
-            plots.learning_curve(Chosen(None, **self.LOSSES), score="score")
+            plots.learning_curve(chosen(None, **self.LOSSES), score="score")
 
 
 class TestLayers:

@@ -44,7 +44,8 @@ class History(dict[str, list[float]]):
         ``"no_descent"`` or ``"not_finite"``. None while it runs.
     best_epoch : int or None
         The epoch, from 1, whose validation loss was the lowest, where `MLP.fit` was asked to stop early or to
-        restore it.
+        restore it; of an estimator the one that it ended with, whose score on held-out rows was the highest,
+        or whose loss was the lowest without such rows.
 
     Examples
     --------

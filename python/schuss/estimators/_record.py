@@ -155,3 +155,9 @@ class Record:
     def close(self, stopped: Stop | None) -> None:
         """The training is over, and this is why."""
         self._history.stopped = stopped
+
+    def mark_best(self) -> None:
+        """The training ends with the parameters of its best epoch: say in the history which one that is."""
+        name, value = ("loss", self.best.loss) if self.best.score is None else ("score", self.best.score)
+        column = self._history.get(name, [])
+        self._history.best_epoch = column.index(value) + 1 if value in column else None

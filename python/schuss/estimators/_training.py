@@ -154,6 +154,7 @@ class Training(ABC):
         if self.at_rest:
             self.save(self.stopped)
         if self._has_best():
+            self.record.mark_best()
             self.theta[:] = self.record.best.theta
 
     def _has_best(self) -> bool:

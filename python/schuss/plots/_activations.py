@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_flag, check_name, check_sequence, shown
-from .._registry import ACTIVATIONS
+from .._registry import ACTIVATION_ALIASES, ACTIVATIONS
 from ..network import MLP
 from ..typing import ActivationName
 from ._checks import Array, Range, axes_of, range_of
@@ -51,8 +51,9 @@ def activations(
     ['sigmoid', 'its gradient', 'tanh', 'its gradient']
     """
     chosen = [names] if isinstance(names, str) else check_sequence("names", names, "names of activations")
+    known = {**ACTIVATIONS, **ACTIVATION_ALIASES}
     for name in chosen:
-        if check_name("names", name, ACTIVATIONS) not in ACTIVATIONS:
+        if check_name("names", name, known) not in known:
             raise ValueError(f"names must be some of {', '.join(ACTIVATIONS)}, got {shown(name)}")
     check_flag("gradients", gradients)
     z = np.linspace(*range_of("bounds", bounds), 401)

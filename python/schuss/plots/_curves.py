@@ -15,9 +15,6 @@ from ._style import GREY, LINES, MARKERS, colour_of, drawn_before, every, whole_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The columns that may have decided which epoch was the best, the first that is there.
-DECIDERS = ("score", "val_loss", "loss")
-
 
 def learning_curve(history: History, ax: Axes | None = None, *, score: str | None = None) -> Axes:
     """Draw training and validation loss against the epoch.
@@ -42,8 +39,8 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     check_history(history)
     if score is not None and check_name("score", score, history) not in history:
         raise ValueError(f"score must be one of {', '.join(history)}, got {shown(score)}")
-    best = getattr(history, "best_epoch", None)
-    if score is None and best is not None and "score" in history:
+    best = history.best_epoch
+    if score is None and best is not None and decider(history) == "score":
         score = "score"
     names = [name for name in ("loss", "val_loss") if name in history and name != score]
     epochs = range(1, history.epochs + 1)
@@ -62,15 +59,22 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     return ax
 
 
+def decider(history: History) -> str:
+    """The column that has decided which epoch was the best."""
+    # Estimators go by their score on held-out rows; a metric of a network's has one of both kinds of rows.
+    if "score" in history and "val_score" not in history:
+        return "score"
+    return "val_loss" if "val_loss" in history else "loss"
+
+
 def _mark_best(best: int, history: History, where: Mapping[str, Axes], ax: Axes) -> None:
     """A line at the best epoch, and a star on the curve that decided."""
     ax.axvline(best, color=GREY, linewidth=1, linestyle=":", label="_best")
-    drawn = [name for name in DECIDERS if name in where]
-    words = f"epoch {best}"
-    if drawn:
-        value = history[drawn[0]][best - 1]
-        where[drawn[0]].plot(best, value, "*", color="black", markersize=12, label="_best", zorder=5)
-        words += f": {drawn[0]} {value:.4g}"
+    decided = decider(history)
+    value = history[decided][best - 1]
+    words = f"epoch {best}: {decided} {value:.4g}"
+    if decided in where:
+        where[decided].plot(best, value, "*", color="black", markersize=12, label="_best", zorder=5)
     on_left = best > history.epochs / 2
     ax.annotate(
         f"best, {words}",
