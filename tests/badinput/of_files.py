@@ -132,6 +132,8 @@ def _plots():
         "layer_activations": {"net": regression(), "preactivations": True},
         "layer_gradients": {"net": regression()},
         "learning_rates": {"steps": 3, "rates": [0.1]},
+        "animate": {"fun": function, "paths": {"a": [0.0, 1.0]}, "frames": 2, "seconds": 1.0},
+        "decision_boundary": {"model": sc.MLP([2, 1]), "X": X[:, :2], "y": Y, "resolution": 5},
         "batch_regimes": {"steps": 2, "target": None, "batch_sizes": [64]},
     }
     rows = {"layer_activations": {"X": X}, "layer_gradients": {"X": X, "y": Y}}
@@ -145,6 +147,8 @@ def _plots():
         "schedules": ANYTHING,
     }
     accepts |= {"rates": ANYTHING, "steps": Count(cheap=100), "gradients": Flag(), "preactivations": Flag()}
+    accepts |= {"frames": Count(most=1000), "seconds": Number(low=0, low_open=True), "model": NOTHING}
+    accepts |= {"X": ANYTHING, "y": ANYTHING, "resolution": Count(2, cheap=20)}
     accepts |= {"target": Number(finite=False).or_none(), "batch_sizes": (ANYTHING, "batch_size")}
     entries = []
     for name, stored in given.items():

@@ -68,7 +68,8 @@ def ewa(
 
 
 def _betas(beta: Any) -> list[float]:
-    given = [beta] if np.ndim(beta) == 0 else check_sequence("beta", beta, "numbers in [0, 1)")
+    several = isinstance(beta, list | tuple) or (isinstance(beta, np.ndarray) and beta.ndim > 0)
+    given = check_sequence("beta", beta, "numbers in [0, 1)") if several else [beta]
     betas = [check_number("beta", each, least=0) for each in given]
     if not betas or max(betas) >= 1:
         raise ValueError(f"beta must be in [0, 1), got {shown(beta)}")
