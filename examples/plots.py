@@ -76,7 +76,7 @@ def loss_curve():
 
 def paths():
     made, (ax,) = figure()
-    sc.plots.paths(valley, paths=IN_VALLEY, ax=ax)
+    sc.plots.paths(valley, IN_VALLEY, ax=ax)
     return made
 
 
@@ -197,7 +197,7 @@ def main() -> None:
         draw().savefig(path, dpi=72)
         plt.close("all")
         print(f"Drawn: {path}")
-    race = sc.plots.animate(valley, paths=IN_VALLEY, seconds=5)
+    race = sc.plots.animate(valley, IN_VALLEY, seconds=5)
     path = folder / "plots_animate.gif"
     race.save(path, dpi=72)
     print(f"Drawn: {path}")

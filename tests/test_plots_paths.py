@@ -80,7 +80,7 @@ class TestPaths:
             assert direction @ went > 0
 
     def test_a_path_that_hardly_moves_has_no_arrows(self):
-        ax = plots.paths(valley, ((-1, 1), (-1, 1)), {"still": [[0.5, 0.5], [0.5, 0.501]]})
+        ax = plots.paths(valley, {"still": [[0.5, 0.5], [0.5, 0.501]]}, ((-1, 1), (-1, 1)))
         assert not ax.texts
 
     def test_the_bounds_are_what_the_paths_need(self):
@@ -217,7 +217,7 @@ class TestAnimate:
         with pytest.raises(ValueError, match="dpi must be a positive number, got 0"):
             race.save(tmp_path / "x.gif", dpi=0)
         with pytest.raises(ValueError, match="paths must have at least one path"):
-            plots.animate(valley)
+            plots.animate(valley, {})
         for wrong in ({"frames": 0}, {"seconds": 0.0}, {"seconds": np.inf}):
             with pytest.raises(ValueError, match=next(iter(wrong))):
                 plots.animate(valley, paths=runs(steps=3), **wrong)

@@ -117,8 +117,8 @@ class Race:
 
 def animate(
     fun: Loss,
+    paths: Paths,
     bounds: tuple[Range, Range] | Range | None = None,
-    paths: Paths | None = None,
     ax: Axes | None = None,
     *,
     frames: int = 60,
@@ -130,10 +130,10 @@ def animate(
     ----------
     fun : callable
         As for `schuss.minimize`.
-    bounds : (float, float) or ((float, float), (float, float)), optional
-        The range of the parameter, or of both; by default what the paths need.
     paths : mapping from str to array of shape (steps + 1, 1 or 2) or result of `schuss.minimize`
         The points visited, by name.
+    bounds : (float, float) or ((float, float), (float, float)), optional
+        The range of the parameter, or of both; by default what the paths need.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default, which pyplot does not know. On axes with
         ``projection="3d"`` they race down a surface.
@@ -154,7 +154,7 @@ def animate(
     >>> def bowl(p):
     ...     return p[0] ** 2 + 4 * p[1] ** 2, [2 * p[0], 8 * p[1]]
     >>> run = sc.minimize(bowl, [2.0, 1.0], jac=True, optimizer=sc.SGD(lr=0.1), max_steps=30)
-    >>> race = sc.plots.animate(bowl, paths={"gradient descent": run})
+    >>> race = sc.plots.animate(bowl, {"gradient descent": run})
     >>> race.save("race.gif")  # doctest: +SKIP
     """
     check_fun(fun)

@@ -132,8 +132,8 @@ def draw_contours(fun: Loss, sides: tuple[Range, Range], ax: Axes, *, plain: boo
 
 def paths(
     fun: Loss,
-    bounds: tuple[Range, Range] | None = None,
-    paths: Paths | None = None,
+    paths: Paths,
+    bounds: tuple[Range, Range] | Range | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the paths of optimizers over a loss of one parameter or two.
@@ -142,10 +142,10 @@ def paths(
     ----------
     fun : callable
         As for `schuss.minimize`.
-    bounds : (float, float) or ((float, float), (float, float)), optional
-        The range of the parameter, or of both; by default what the paths need.
     paths : mapping from str to array of shape (steps + 1, 1 or 2) or result of `schuss.minimize`
         The points visited, by name.
+    bounds : (float, float) or ((float, float), (float, float)), optional
+        The range of the parameter, or of both; by default what the paths need.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -165,7 +165,7 @@ def paths(
     ...     name: sc.minimize(valley, [-8.0, 1.5], jac=True, optimizer=recipe, max_steps=40)
     ...     for name, recipe in recipes.items()
     ... }
-    >>> ax = sc.plots.paths(valley, paths=runs)
+    >>> ax = sc.plots.paths(valley, runs)
     """
     check_fun(fun)
     points = points_of(paths)
@@ -173,7 +173,8 @@ def paths(
         raise ValueError(f"paths must have at least one path, got {shown(paths)}")
     if all(each.shape[1] == 1 for each in points.values()):
         return loss_curve(fun, side_of(bounds, points), paths, ax)
-    return loss_surface(fun, bounds, paths, ax)
+    sides = None if bounds is None else sides_of(bounds, points)
+    return loss_surface(fun, sides, paths, ax)
 
 
 def side_of(bounds: Any, points: Mapping[str, Array]) -> Range:
