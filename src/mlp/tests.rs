@@ -9,7 +9,7 @@ use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, Position, fit};
-use super::{Architecture, Network, predict, random};
+use super::{Architecture, Network, layers, predict, random};
 use crate::interrupt::Interrupt;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
@@ -251,6 +251,19 @@ fn a_batch_in_pieces_has_the_gradient_of_the_whole() {
         let sum: f64 = halves[1..].iter().map(|(grads, share)| grads[i] * share).sum();
         assert!((sum - halves[0].0[i]).abs() < 1e-12);
     }
+}
+
+#[test]
+fn all_layers_end_with_the_prediction() {
+    let network = network(&[9, 40, 3], Activation::Gelu, "cross_entropy");
+    let (params, x) = (numbers::<f32>(network.tensors.len(), 1), numbers::<f32>(250 * 9, 2));
+    let (x, never) = (ndarray::ArrayView2::from_shape((250, 9), &x).unwrap(), Interrupt::never());
+    let width = layers::Columns::new(&network).width();
+    assert_eq!(width, 2 * (40 + 3));
+    let (mut every, mut last) = (vec![0.0; 250 * width], vec![0.0; 250 * 3]);
+    layers::layers(&network, &params, Inputs::Dense(x), &mut every, Some(3), &never).unwrap();
+    predict::predict(&network, &params, Inputs::Dense(x), &mut last, false, Some(1), &never).unwrap();
+    every.chunks(width).zip(last.chunks(3)).for_each(|(row, last)| assert_eq!(&row[width - 3..], last));
 }
 
 #[test]
