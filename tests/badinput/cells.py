@@ -77,7 +77,8 @@ def verdict(cell):
     try:
         with warnings.catch_warnings(), _limited(SECONDS):
             warnings.simplefilter("error")
-            for text in cell.entry.warns:
+            # Told, not refused: there is nothing wrong with large numbers but their size.
+            for text in (*cell.entry.warns, ".*which a network hardly learns"):
                 warnings.filterwarnings("ignore", text)
             result = subject.call(value)
     except TooSlow:
