@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop stubs format wheel clean
+.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop lecture stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -38,6 +38,7 @@ help:
 	@echo 'make docs     the site in out/docs/site, the documentation of the Rust core in out/docs/rust, pictures in docs/images'
 	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
 	@echo 'make develop  .venv with everything for working on schuss'
+	@echo 'make lecture  run the notebooks of the lecture, and keep what they show'
 	@echo 'make stubs    write optimizers.pyi anew, after a rule has changed'
 	@echo 'make format   format Rust and Python'
 	@echo 'make clean    remove everything that make has made'
@@ -137,6 +138,9 @@ wheel: .venv-wheel/.made
 	$(WHEEL) tools/try_wheel.py dist/*.whl
 
 develop: .venv/.test .venv/.lint
+
+lecture: .venv/.test
+	$(PY) tools/run_notebooks.py
 
 stubs: .venv/.lint
 	$(PY) tools/stubs.py

@@ -15,15 +15,18 @@ MADE = ("optimizers", "project", "reference")
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="reads the documents")
 
 
-def test_each_row_of_the_lecture_has_a_place_and_a_test():
+def test_each_row_of_the_lecture_has_a_place_a_notebook_and_a_test():
     lecture = (DOCS / "lecture.md").read_text()
-    rows = re.findall(r"^\| (\d+) \| [^|]+ \| \[[^]]+\]\(#([^)]+)\) \| `(\w+)` \|", lecture, re.MULTILINE)
-    assert [int(number) for number, _, _ in rows] == list(range(1, 23))
+    row = r"^\| (\d+) \| [^|]+ \| \[[^]]+\]\(#([^)]+)\) \| ([\d, to]+) \| `(\w+)` \|"
+    rows = re.findall(row, lecture, re.MULTILINE)
+    assert [int(number) for number, *_ in rows] == list(range(1, 23))
     body = ast.parse((ROOT / "tests" / "test_lecture.py").read_text()).body
     tests = {node.name for node in body if hasattr(node, "name")}
     titles = re.findall(r"^## (.+)$", lecture, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-    for number, anchor, test in rows:
+    kept = {path.name[:2] for path in (ROOT / "lecture").glob("*.ipynb")}
+    for number, anchor, notebooks, test in rows:
+        assert {f"0{each}" for each in re.findall(r"\d+", notebooks)} <= kept
         assert test in tests
         assert test.startswith(f"test_row_{int(number):02}_")
         assert anchor in anchors
