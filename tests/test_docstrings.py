@@ -4,20 +4,12 @@ import doctest
 import importlib
 import inspect
 import pkgutil
-import sys
 
 import pytest
 
 import schuss
 
 MODULES = ["schuss", *(f"schuss.{m.name}" for m in pkgutil.iter_modules(schuss.__path__) if m.name[0] != "_")]
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
-        pyplot.close("all")
 
 
 def public_names():

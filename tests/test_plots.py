@@ -8,12 +8,6 @@ matplotlib.use("agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 def lines_of(ax):
     return {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
 

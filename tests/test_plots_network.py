@@ -16,12 +16,6 @@ X = np.random.default_rng(0).normal(size=(120, 2))
 LABELS = (X[:, 0] * X[:, 1] > 0).astype(int)
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 def chosen(best_epoch, **columns):
     """A history that knows which epoch was the best."""
     history = sc.History()

@@ -14,12 +14,6 @@ matplotlib.use("agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 def valley(p):
     return 0.05 * p[0] ** 2 + p[1] ** 2, np.array([0.1 * p[0], 2 * p[1]])
 

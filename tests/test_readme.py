@@ -4,7 +4,6 @@ import contextlib
 import io
 import re
 import shutil
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,13 +44,6 @@ def assert_alike(printed, shown):
         assert len(came.partition(".")[2]) == places, f"{came} where {expected} is shown"
         distance = abs(float(came.replace(",", "")) - float(expected.replace(",", "")))
         assert distance < 1.5 * 10.0**-places, f"{came} where {expected} is shown"
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    if pyplot := sys.modules.get("matplotlib.pyplot"):
-        pyplot.close("all")
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=named)
