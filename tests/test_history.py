@@ -1,6 +1,9 @@
 import builtins
+import copy
 import io
+import json
 import math
+import pickle
 import re
 import subprocess
 import sys
@@ -273,3 +276,50 @@ def test_importing_the_package_loads_nothing_optional():
     code = "import sys, schuss; print({'matplotlib', 'pandas', 'scipy', 'sklearn', 'tqdm'} & {*sys.modules})"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "set()\n"
+
+
+class TestAsADict:
+    def history(self):
+        history = history_of(loss=[2.0, 1.0], val_loss=[NAN, 0.5])
+        history.best_epoch = 2
+        return history
+
+    def test_pandas_takes_it_as_its_table(self):
+        frame = pytest.importorskip("pandas").DataFrame(self.history())
+        assert list(frame.columns) == ["loss", "val_loss"]
+        assert frame["loss"].tolist() == [2.0, 1.0]
+
+    def test_json_has_all_of_it_and_no_nan(self):
+        assert json.loads(self.history().to_json()) == {
+            "columns": {"loss": [2.0, 1.0], "val_loss": [None, 0.5]},
+            "stopped": "epochs",
+            "best_epoch": 2,
+        }
+
+    @pytest.mark.parametrize(
+        "copied", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h)), History.copy]
+    )
+    def test_copies_have_all_of_it_and_lists_of_their_own(self, copied):
+        history = self.history()
+        other = copied(history)
+        assert type(other) is History
+        assert (other.to_json(), other.epochs) == (history.to_json(), 2)
+        other.append(loss=0.5)
+        assert history["loss"] == [2.0, 1.0]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda h: h.update(loss=[1.0]),
+            lambda h: h.pop("loss"),
+            lambda h: h.clear(),
+            lambda h: h.setdefault("more", []),
+            lambda h: h.__setitem__("loss", []),
+            lambda h: h.__delitem__("loss"),
+        ],
+    )
+    def test_nothing_but_append_changes_it(self, change):
+        history = self.history()
+        with pytest.raises(TypeError, match="a History keeps what happened"):
+            change(history)
+        assert history.to_json() == self.history().to_json()

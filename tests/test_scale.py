@@ -55,3 +55,9 @@ def test_sparse_inputs_are_looked_at():
     )
     assert len(messages) == 1
     assert messages[0].startswith("X has")
+
+
+def test_a_network_tells_it_at_its_first_training_only():
+    net = sc.MLP([3, 4, 1])
+    assert len(told(lambda: net.fit(X, Y + 2e5, epochs=1))[0]) == 1
+    assert told(lambda: net.fit(X, Y + 2e5, epochs=1))[0] == []

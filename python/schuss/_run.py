@@ -136,9 +136,10 @@ class Run:
             self.net._epochs_done += len(records)
             for record in records:
                 self._record(record.loss, record.val_loss, record.lr, before + record.seconds)
-            self._raise(error)
+            # Before an error: what a checkpoint keeps of the best epoch knows of all that are done.
             if records and self._stalls(progress.epochs, records[-1].val_loss) and stop is Stop.EPOCHS:
                 stop = Stop.CONVERGED
+            self._raise(error)
             if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
             stop = self._go_on_after_rest(stop)

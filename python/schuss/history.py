@@ -125,7 +125,7 @@ class History(dict[str, list[float]]):
 
     def _plain(self) -> dict[str, Any]:
         """All of it as plain data."""
-        stopped = None if self.stopped is None else self.stopped.value
+        stopped = None if self.stopped is None else str(self.stopped)  # a user may have set a plain string
         return {"columns": dict(self), "stopped": stopped, "best_epoch": self.best_epoch}
 
     def copy(self) -> History:

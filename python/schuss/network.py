@@ -325,7 +325,7 @@ class MLP(Outputs, Layers, Saved):
         source, validation = self._held_out(source, validation_data, validation_split, settings["seed"])
         early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
         watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
-        if isinstance(source, Rows):
+        if self.history is None and isinstance(source, Rows):  # once, at the first training
             warn_of_scale(source.x, source.targets if LOSSES[self.objective].targets == "numbers" else None)
         with in_training(self):
             saving = checkpoint_of(checkpoint, checkpoint_every, resume)
