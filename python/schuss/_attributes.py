@@ -109,6 +109,12 @@ def _set_dropout(net: Attributes, value: Any) -> None:
     net.__dict__["dropout"] = _fixed_rates(rates)
 
 
+def _set_label_smoothing(net: Attributes, value: Any) -> None:
+    share = check_number("label_smoothing", value)
+    net._core = net._make_core(label_smoothing=share)
+    net.__dict__["label_smoothing"] = share
+
+
 def _set_precision(net: Attributes, value: Any) -> None:
     precision = precision_of(value, net.dtype)
     _schuss.check_precision(precision)
@@ -132,6 +138,7 @@ SETTABLE = {
     "theta": _set_theta,
     "l2": _set_l2,
     "dropout": _set_dropout,
+    "label_smoothing": _set_label_smoothing,
     "precision": _set_precision,
     "optimizer": _set_optimizer,
     "history": _set_history,
@@ -168,6 +175,7 @@ class Attributes(Guarded):
     objective: str
     l2: float
     dropout: list[float]
+    label_smoothing: float
     dtype: np.dtype[Any]
     precision: str
     seed: int
@@ -184,6 +192,8 @@ class Attributes(Guarded):
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
         norm = f"norm={self.norm!r}, " if self.norm else ""
         options = f"activation={activation!r}, {norm}loss={self.objective!r}, dtype={self.dtype.name!r}"
+        if self.label_smoothing:
+            options += f", label_smoothing={self.label_smoothing!r}"
         if self.precision != self.dtype.name:
             options += f", precision={self.precision!r}"
         return f"MLP({self.layers}, {options})"
@@ -196,6 +206,7 @@ class Attributes(Guarded):
             "l2": self.l2,
             "l2_per_weight": self._l2_per_weight,
             "dropout": self.dropout,
+            "label_smoothing": self.label_smoothing,
             "norm": self.norm,
             "precision": self.precision,
         }

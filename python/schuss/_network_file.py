@@ -23,6 +23,7 @@ _ARGUMENTS = {
     "seed": "seed",
     "l2": "l2",
     "dropout": "dropout",
+    "label_smoothing": "label_smoothing",
     "norm": "norm",
     "_l2_per_weight": "_l2_per_weight",
 }
@@ -101,6 +102,8 @@ def _tree_of(net: Any) -> dict[str, Any]:
 
 
 def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
+    # Files of earlier versions know nothing of what was added.
+    tree = {"label_smoothing": 0.0, **tree}
     arguments = {name: tree[name] for name in _ARGUMENTS}
     net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
     # Also on a machine that cannot compute with it: there is more to a network than that.

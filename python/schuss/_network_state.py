@@ -37,6 +37,7 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_is_count, _COUNT),
     "l2": (_is_number, "a number"),
     "dropout": (_is_list(_is_number), "a list of numbers"),
+    "label_smoothing": (_is_number, "a number"),
     "norm": (lambda v: v is None or _is_text(v), "the name of a norm or None"),
     "_l2_per_weight": (lambda v: isinstance(v, bool), _FLAG),
     "dtype": (lambda v: isinstance(v, np.dtype) and v in (np.float32, np.float64), "float32 or float64"),

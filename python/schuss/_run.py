@@ -31,6 +31,7 @@ class Trainee(Protocol):
     objective: str
     l2: float
     dropout: list[float]
+    label_smoothing: float
     precision: str
     _core: _schuss.Network
     _epochs_done: int
@@ -280,7 +281,12 @@ class Run:
         self.checkpoint.save(
             {
                 "theta": net.theta,
-                "settings": {"l2": net.l2, "dropout": list(net.dropout), "precision": net.precision},
+                "settings": {
+                    "l2": net.l2,
+                    "dropout": list(net.dropout),
+                    "label_smoothing": net.label_smoothing,
+                    "precision": net.precision,
+                },
                 "optimizer": None if descent is None else descent.state_dict(),
                 "epochs_done": net._epochs_done,
                 "history": dict(self.history),

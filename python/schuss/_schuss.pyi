@@ -167,6 +167,7 @@ class _NetworkSpec(TypedDict, total=False):
     norm: str | None
     loss: Required[str]
     loss_parameter: float | None
+    label_smoothing: float
     output_weights: list[float] | None
     l2: float
     l2_per_weight: bool

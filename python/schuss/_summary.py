@@ -43,7 +43,9 @@ def summary_of(net: Any, tensors: Iterable[TensorInfo], link: str) -> Summary:
         after = ", ".join(filter(None, steps))
         rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, dtype)))
     total = sum(counts)
-    objective = f"loss: {net.objective}" + (f", l2: {net.l2:g}" if net.l2 else "")
+    objective = f"loss: {net.objective}"
+    for name, value in (("label smoothing", net.label_smoothing), ("l2", net.l2)):
+        objective += f", {name}: {value:g}" if value else ""
     numbers = dtype.name if net.precision == dtype.name else f"{dtype.name}, {net.precision} products"
     foot = ("sum", numbers, objective, f"{total:,}", _size(total, dtype))
     summary = Summary(_text(rows, foot))

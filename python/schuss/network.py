@@ -81,6 +81,11 @@ class MLP(Outputs, Layers, Saved):
         gains and shifts are free.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
+    label_smoothing : float, default 0.0
+        With the loss a cross entropy, the share of each label that is spread evenly over all labels while
+        learning, at least 0 and below 1 (Szegedy et al. 2016): targets y become ``(1 - share) * y + share /
+        n_classes``, with ``"binary_cross_entropy"`` ``(1 - share) * y + share / 2``. Of these are the
+        history's ``"loss"`` and `loss_and_grads`; ``"val_loss"``, metrics and `loss` are of labels as given.
     norm : {"layer", "rms"}, optional
         What is done to the rows of every hidden layer between its product and its activation. ``"layer"``
         brings each row to mean 0 and variance 1, then multiplies each column with its gain and adds its shift
@@ -104,7 +109,7 @@ class MLP(Outputs, Layers, Saved):
     named_params : dict of str to ndarray
         The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
         ``"1.weight"`` and so on.
-    l2, dropout, precision : float, list of float, str
+    l2, dropout, label_smoothing, precision : float, list of float, float, str
         As given; what they are set to holds from the next epoch on.
     layers, activations, norm, objective, dtype, seed
         What the network was made with; they stay.
@@ -148,6 +153,7 @@ class MLP(Outputs, Layers, Saved):
         seed: int = 0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        label_smoothing: float = 0.0,
         norm: NormName | None = None,
         precision: PrecisionName | None = None,
         _l2_per_weight: bool = False,
@@ -168,6 +174,7 @@ class MLP(Outputs, Layers, Saved):
             norm=None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS]),
             objective=objective,
             l2=check_number("l2", l2),
+            label_smoothing=check_number("label_smoothing", label_smoothing),
             dtype=check_dtype(dtype),
             precision=precision_of(precision, check_dtype(dtype)),
             seed=check_seed("seed", seed),

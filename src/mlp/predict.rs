@@ -142,7 +142,7 @@ impl<'a, T: Scalar> Predictor<'a, T> {
                 let weights = data.weights.map(|weights| &weights.values[block.clone()]);
                 let output_weights = network.output_weights.as_deref();
                 let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
-                network.loss.value(logits, given);
+                network.loss.with_hard_labels().value(logits, given);
                 store(block, losses);
             },
         );

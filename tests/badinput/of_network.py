@@ -69,6 +69,8 @@ def _constructor():
         "seed": SEED,
         "l2": Number(low=0),
         "dropout": Either(rates, also=_rates),
+        # The network of this table has a loss without labels.
+        "label_smoothing": Number(low=0, high=0),
         "norm": OneOf("layer", "rms").or_none(),
         "precision": precisions("float32"),
     }
@@ -294,6 +296,7 @@ def _attributes():
     table = {
         "l2": Number(low=0),
         "dropout": Either(rates, also=_rates),
+        "label_smoothing": Number(low=0, high=0),
         "precision": precisions("float32"),
         "theta": (NOTHING, "array"),
         "optimizer": Only(lambda value: value is None).or_none(),

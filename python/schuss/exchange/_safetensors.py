@@ -86,7 +86,7 @@ def load_safetensors(path: File, model: Any = None, names: Sequence[str] | None 
     -------
     MLP or estimator
         `model`, or a new `MLP` that predicts as the saved network did. Options of training (``l2``,
-        ``dropout``, the optimizer) are not part of the file.
+        ``dropout``, ``label_smoothing``, the optimizer) are not part of the file.
 
     Raises
     ------

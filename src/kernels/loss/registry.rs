@@ -14,6 +14,8 @@ use crate::simd::{Isa, Kernel, dispatch};
 pub struct Loss {
     kind: Kind,
     parameter: f64,
+    /// The share of each label that is spread over all of them.
+    smoothing: f64,
 }
 
 /// What a loss makes of rows.
@@ -24,9 +26,9 @@ struct Evaluation<'a, T, Z> {
     scale: f64,
 }
 
-/// A row for each loss: what it makes of its parameter, and what it is.
+/// A row for each loss: what it makes of its parameter and of smoothed labels, and what it is.
 macro_rules! registry {
-    ($($kind:ident($parameter:pat) => $row_loss:expr, $info:tt)*) => {
+    ($($kind:ident($parameter:pat, $smoothing:pat) => $row_loss:expr, $info:tt)*) => {
         #[derive(Debug, Clone, Copy, PartialEq)]
         enum Kind {
             $($kind,)*
@@ -57,7 +59,7 @@ macro_rules! registry {
                 };
                 match loss.kind {
                     $(Kind::$kind => {
-                        let $parameter = loss.parameter;
+                        let ($parameter, $smoothing) = (loss.parameter, loss.smoothing);
                         $row_loss.evaluate::<I, T>(z, rows, Factors { share, scale });
                     })*
                 }
@@ -67,7 +69,7 @@ macro_rules! registry {
 }
 
 registry! {
-    Mse(_) => Square, {
+    Mse(_, _) => Square, {
         name: "mse",
         formula: "sum (z - y)^2 / q",
         reference: None,
@@ -76,7 +78,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: None,
     }
-    Sse(_) => Square, {
+    Sse(_, _) => Square, {
         name: "sse",
         formula: "sum (z - y)^2",
         reference: None,
@@ -85,7 +87,7 @@ registry! {
         reduction: Reduction::Sum,
         parameter: None,
     }
-    Mae(_) => Tilted { down: 1.0, up: 1.0 }, {
+    Mae(_, _) => Tilted { down: 1.0, up: 1.0 }, {
         name: "mae",
         formula: "sum |z - y| / q",
         reference: None,
@@ -94,7 +96,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: None,
     }
-    Huber(delta) => Huber { delta }, {
+    Huber(delta, _) => Huber { delta }, {
         name: "huber",
         formula: "(z - y)^2 / 2 up to a distance of 1, then |z - y| - 1/2; mean over outputs",
         reference: Some("P. Huber, Robust Estimation of a Location Parameter, Ann. Math. Statist. 35 (1964)"),
@@ -103,7 +105,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: Some(LossParameter { name: "delta", default: 1.0, above: 0.0, below: f64::INFINITY }),
     }
-    LogCosh(_) => LogCosh, {
+    LogCosh(_, _) => LogCosh, {
         name: "log_cosh",
         formula: "sum ln cosh(z - y) / q",
         reference: None,
@@ -112,7 +114,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: None,
     }
-    Quantile(level) => Tilted { down: level, up: 1.0 - level }, {
+    Quantile(level, _) => Tilted { down: level, up: 1.0 - level }, {
         name: "quantile",
         formula: "|z - y| times the level below y, times 1 - level above; level 1/2; mean over outputs",
         reference: Some("R. Koenker and G. Bassett, Regression Quantiles, Econometrica 46 (1978)"),
@@ -121,7 +123,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: Some(LossParameter { name: "level", default: 0.5, above: 0.0, below: 1.0 }),
     }
-    CrossEntropy(_) => CrossEntropy, {
+    CrossEntropy(_, smoothing) => CrossEntropy { smoothing }, {
         name: "cross_entropy",
         formula: "-ln softmax(z)[y], y the class index",
         reference: None,
@@ -130,7 +132,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: None,
     }
-    BinaryCrossEntropy(_) => BinaryCrossEntropy, {
+    BinaryCrossEntropy(_, smoothing) => BinaryCrossEntropy { smoothing }, {
         name: "binary_cross_entropy",
         formula: "-y ln s(z) - (1 - y) ln(1 - s(z)), s the sigmoid; mean over outputs",
         reference: None,
@@ -139,7 +141,7 @@ registry! {
         reduction: Reduction::Mean,
         parameter: None,
     }
-    Poisson(_) => Poisson, {
+    Poisson(_, _) => Poisson, {
         name: "poisson",
         formula: "e^z - y z; mean over outputs",
         reference: None,
@@ -156,7 +158,7 @@ impl Loss {
             Some(parameter) => parameter.default,
             None => 0.0,
         };
-        Loss { kind, parameter }
+        Loss { kind, parameter, smoothing: 0.0 }
     }
 
     /// What it is, as data.
@@ -184,6 +186,26 @@ impl Loss {
             None => format!("None for {}, which has no parameter", self.name()),
         };
         Err(Error::value("loss_parameter", value, expected))
+    }
+
+    /// The same loss with smoothed labels: of each row's targets y that share is spread evenly over the labels, as C. Szegedy et al.,
+    /// Rethinking the Inception Architecture for Computer Vision, CVPR (2016), section 7, have it. Of K classes the targets become
+    /// q = (1 - share) y + share / K; an output with a target from 0 to 1 has two labels, q = (1 - share) y + share / 2.
+    pub fn with_smoothing(self, share: f64) -> Result<Self> {
+        let expected = match self.info().targets {
+            TargetKind::Classes | TargetKind::Unit if (0.0..1.0).contains(&share) => {
+                return Ok(Loss { smoothing: share, ..self });
+            }
+            TargetKind::Classes | TargetKind::Unit => "at least 0 and below 1".to_string(),
+            _ if share == 0.0 => return Ok(self),
+            _ => format!("0 for {}, whose targets are not labels", self.name()),
+        };
+        Err(Error::value("label_smoothing", share, expected))
+    }
+
+    /// The same loss with labels as they are: what is measured, where the smoothed one is learnt from.
+    pub fn with_hard_labels(self) -> Self {
+        Loss { smoothing: 0.0, ..self }
     }
 
     /// Whether its targets are class indices.

@@ -23,15 +23,24 @@ pub fn softmax<I: Isa, T: Scalar>(z: &mut [T], outputs: usize, stride: usize) {
     exponentials::<I, T>(z, outputs, stride, count, Probabilities);
 }
 
-/// The sum of y (ln sum e^z - z), and its gradient (sum y) softmax - y: one loss for all outputs.
+/// The sum of q (ln sum e^z - z), and its gradient (sum q) softmax - q: one loss for all outputs. Of each row's targets y,
+/// `smoothing` is spread evenly over its outputs: q = (1 - smoothing) y + smoothing (sum y) / outputs.
 #[derive(Clone, Copy)]
-pub struct CrossEntropy;
+pub struct CrossEntropy {
+    pub smoothing: f64,
+}
 
 impl RowLoss for CrossEntropy {
     #[inline(always)]
     fn evaluate<I: Isa, T: Scalar>(self, z: impl Logits<T>, rows: LossRows<T>, factors: Factors) {
         let (outputs, stride, count) = (rows.outputs, rows.stride, rows.row_loss.len());
-        exponentials::<I, T>(z, outputs, stride, count, Likelihood { rows, scale: factors.scale });
+        exponentials::<I, T>(
+            z,
+            outputs,
+            stride,
+            count,
+            Likelihood { rows, scale: factors.scale, smoothing: self.smoothing },
+        );
     }
 }
 
@@ -56,6 +65,7 @@ impl<T: Scalar> Goal<T> for Probabilities {
 struct Likelihood<'a, T> {
     rows: LossRows<'a, T>,
     scale: f64,
+    smoothing: f64,
 }
 
 impl<T: Scalar> Goal<T> for Likelihood<'_, T> {
@@ -63,12 +73,21 @@ impl<T: Scalar> Goal<T> for Likelihood<'_, T> {
     #[inline(always)]
     fn begin(&self, row: usize, z: &[T], largest: T) -> f64 {
         let below = |z: T| largest.to_f64() - z.to_f64();
-        match self.rows.targets {
-            Targets::Classes(classes) => below(z[classes[row] as usize]),
+        let (of_targets, mass) = match self.rows.targets {
+            Targets::Classes(classes) => (below(z[classes[row] as usize]), 1.0),
             Targets::Values(values) => {
-                self.rows.of(row, values).iter().zip(z).map(|(y, z)| y.to_f64() * below(*z)).sum()
+                let y = self.rows.of(row, values);
+                (y.iter().zip(z).map(|(y, z)| y.to_f64() * below(*z)).sum(), sum(y))
             }
+        };
+        if self.smoothing == 0.0 {
+            return of_targets;
         }
+        let mut of_all = 0.0;
+        for &z in z {
+            of_all += below(z);
+        }
+        (1.0 - self.smoothing) * of_targets + self.smoothing * mass * of_all / z.len() as f64
     }
 
     #[inline(always)]
@@ -88,16 +107,33 @@ impl<T: Scalar> Goal<T> for Likelihood<'_, T> {
                 for e in e.iter_mut() {
                     *e *= factor;
                 }
-                e[class] = T::from_f64(aim);
+                let moved = self.smoothing * scale;
+                e[class] = T::from_f64(aim + moved);
+                self.spread(e, moved);
             }
             Targets::Values(values) => {
                 let y = self.rows.of(row, values);
                 let mass = sum(y);
                 self.rows.row_loss[row] = weight * (below + mass * ln_total);
-                let factor = mass / total;
-                for (e, y) in e.into_iter().flatten().zip(y) {
-                    *e = T::from_f64((e.to_f64() * factor - y.to_f64()) * scale);
+                let (factor, kept) = (mass / total, 1.0 - self.smoothing);
+                let Some(e) = e else { return };
+                for (e, y) in e.iter_mut().zip(y) {
+                    *e = T::from_f64((e.to_f64() * factor - kept * y.to_f64()) * scale);
                 }
+                self.spread(e, self.smoothing * mass * scale);
+            }
+        }
+    }
+}
+
+impl<T: Scalar> Likelihood<'_, T> {
+    /// Takes an even share of that much from each output's gradient.
+    #[inline(always)]
+    fn spread(&self, gradient: &mut [T], mass: f64) {
+        if self.smoothing != 0.0 {
+            let share = T::from_f64(mass / gradient.len() as f64);
+            for g in gradient {
+                *g -= share;
             }
         }
     }

@@ -82,18 +82,30 @@ impl Term for LogCosh {
     }
 }
 
+/// Targets are moved towards 1/2 by the share `smoothing`.
 #[derive(Clone, Copy)]
-pub struct BinaryCrossEntropy;
+pub struct BinaryCrossEntropy {
+    pub smoothing: f64,
+}
+
+impl BinaryCrossEntropy {
+    #[inline(always)]
+    fn target(self, y: f64) -> f64 {
+        (1.0 - self.smoothing) * y + 0.5 * self.smoothing
+    }
+}
 
 impl Term for BinaryCrossEntropy {
     #[inline(always)]
     fn loss<I: Isa>(self, z: f64, y: f64) -> f64 {
+        let y = self.target(y);
         // softplus(z) - y z, without the large numbers that cancel where y = 1
         let linear = if z > 0.0 { (1.0 - y) * z } else { -y * z };
         linear + math::softplus_of_minus_abs::<I, f64>(z)
     }
     #[inline(always)]
     fn slope<I: Isa>(self, z: f64, y: f64) -> f64 {
+        let y = self.target(y);
         // sigmoid(z) - y, likewise
         (1.0 - y) * math::sigmoid::<I, f64>(z) - y * math::sigmoid::<I, f64>(-z)
     }

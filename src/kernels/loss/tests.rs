@@ -7,9 +7,10 @@ fn named(name: &str) -> Loss {
     Loss::from_name(name).unwrap()
 }
 
-/// Every loss, and parameters other than the defaults.
+/// Every loss, and parameters other than the defaults, and labels that are smoothed.
 fn losses() -> Vec<Loss> {
     let mut all = Loss::ALL.to_vec();
+    all.extend(["cross_entropy", "binary_cross_entropy"].map(|name| named(name).with_smoothing(0.2).unwrap()));
     all.extend([named("huber").with_parameter(0.3).unwrap(), named("quantile").with_parameter(0.9).unwrap()]);
     all
 }
@@ -165,6 +166,41 @@ fn losses_have_the_values_of_their_formulas() {
     ] {
         assert_near(one::<f64>(loss, &z, Targets::Values(&y)).0, want, 1e-14, loss.name());
         assert_near(one::<f32>(loss, &z, Targets::Values(&cast(&y))).0, want, 1e-6, loss.name());
+    }
+}
+
+#[test]
+fn smoothed_labels_are_those_of_the_formula() {
+    let (z, share) = ([0.3, -1.0, 2.0, 0.1], 0.15);
+    // The targets that the same loss has without smoothing.
+    for (name, aim, other) in [
+        ("cross_entropy", 1.0 - share + share / 4.0, share / 4.0),
+        ("binary_cross_entropy", 1.0 - share / 2.0, share / 2.0),
+    ] {
+        let smooth = named(name).with_smoothing(share).unwrap();
+        let soft = one::<f64>(named(name), &z, Targets::Values(&[other, other, aim, other]));
+        for targets in [Targets::Classes(&[2]), Targets::Values(&[0.0, 0.0, 1.0, 0.0])] {
+            let got = one::<f64>(smooth, &z, targets);
+            assert_near(got.0, soft.0, 1e-14, name);
+            for (a, b) in got.1.iter().zip(&soft.1) {
+                assert_near(*a, *b, 1e-14, name);
+            }
+        }
+        let hard = one::<f64>(smooth.with_hard_labels(), &z, Targets::Classes(&[2]));
+        assert_eq!(hard, one::<f64>(named(name), &z, Targets::Classes(&[2])));
+    }
+}
+
+#[test]
+fn only_labels_are_smoothed_and_by_a_share() {
+    for loss in Loss::ALL {
+        assert_eq!(loss.with_smoothing(0.0), Ok(*loss));
+        let takes = matches!(loss.name(), "cross_entropy" | "binary_cross_entropy");
+        assert_eq!(loss.with_smoothing(0.5).is_ok(), takes, "{loss:?}");
+        for outside in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
+            let message = loss.with_smoothing(outside).unwrap_err().to_string();
+            assert!(message.contains("label_smoothing"), "{message}");
+        }
     }
 }
 

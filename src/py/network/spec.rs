@@ -22,6 +22,7 @@ pub struct NetworkSpec {
     norm: Option<String>,
     loss: String,
     loss_parameter: Option<f64>,
+    label_smoothing: f64,
     output_weights: Option<Vec<f64>>,
     l2: f64,
     l2_per_weight: bool,
@@ -40,6 +41,7 @@ impl NetworkSpec {
             norm: given.optional("norm")?,
             loss: given.required("loss")?,
             loss_parameter: given.optional("loss_parameter")?,
+            label_smoothing: given.optional("label_smoothing")?.unwrap_or(0.0),
             output_weights: given.optional("output_weights")?,
             l2: given.optional("l2")?.unwrap_or(0.0),
             l2_per_weight: given.optional("l2_per_weight")?.unwrap_or(false),
@@ -58,7 +60,7 @@ impl NetworkSpec {
             return Err(Error::value("l2", self.l2, "finite and not negative"));
         }
         let activations = self.activations.iter().map(|name| activation_of(name)).collect::<Result<_>>()?;
-        let loss = loss_of(&self.loss, self.loss_parameter)?;
+        let loss = loss_of(&self.loss, self.loss_parameter)?.with_smoothing(self.label_smoothing)?;
         self.check_output_weights(&loss)?;
         Ok(Network::new(&Architecture {
             norm: self.norm.as_deref().map(norm_of).transpose()?,
