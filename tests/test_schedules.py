@@ -28,6 +28,23 @@ FORMS = {
     "linear to": (s.linear(0.1, 100, 0.02), lambda t: 0.1 - 0.08 * min(1, t / 100)),
     "cosine": (s.cosine(0.1, 100), lambda t: 0.05 * (1 + math.cos(math.pi * min(1, t / 100)))),
     "cosine to": (s.cosine(0.1, 100, 0.01), lambda t: 0.01 + 0.045 * (1 + math.cos(math.pi * min(1, t / 100)))),
+    "coslog4": (
+        s.coslog4(0.1, 100),
+        lambda t: 0.05 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * min(1, t / 100)))),
+    ),
+    "coslog of two": (
+        s.coslog(0.1, 120, cycles=2),
+        lambda t: 0.05 * (1 - math.cos(2 * math.pi * math.log2(1 + 3 * min(1, t / 120)))),
+    ),
+    "flat_cos": (
+        s.flat_cos(0.1, 100),
+        lambda t: 0.05 * (1 + math.cos(math.pi * (max(1, 2 * min(1, t / 100)) - 1))),
+    ),
+    "flat_cos to": (
+        s.flat_cos(0.1, 120, flat=0.25, final=0.02, warmup_steps=20),
+        lambda t: 0.1 * t / 20 if t < 20 else 0.1 if t < 45
+        else 0.02 + 0.04 * (1 + math.cos(math.pi * min(1, (t - 45) / 75))),
+    ),
     "warm-up": (
         s.cosine(0.1, 100, warmup_steps=20),
         lambda t: 0.1 * t / 20 if t < 20 else 0.05 * (1 + math.cos(math.pi * min(1, (t - 20) / 80))),
@@ -82,6 +99,9 @@ def test_they_start_large_and_shrink():
         (lambda: s.step(0.1, 0), "step_size must be a finite number >= 1, got 0"),
         (lambda: s.exponential(0.1, 1.5), "rate must be a finite number in (0, 1], got 1.5"),
         (lambda: s.inverse_time(0.1, 1, 0), "decay_steps must be a finite number > 0, got 0"),
+        (lambda: s.coslog(0.1, 10, 0), "cycles must be a finite number in [1, 50], got 0"),
+        (lambda: s.flat_cos(0.1, 10, flat=1), "flat must be a finite number in [0, 1), got 1"),
+        (lambda: s.flat_cos(0.1, 10, warmup_steps=10), "total_steps must be more than warmup_steps (10), got 10"),
         (lambda: s.warmup(0.1, 5, -1), "warmup_start must be a finite number >= 0, got -1"),
         (lambda: s.constant(0.1)(-1), "step must be at least 0, got -1"),
         (lambda: s.constant(0.1)(np.array([1, np.nan])), "step must be at least 0, got NaN"),
@@ -116,6 +136,8 @@ MAKERS = [
     lambda total: sc.schedules.cosine(0.1, total, 0.01, warmup_steps=5),
     lambda total: sc.schedules.polynomial(0.1, total, power=2.0),
     lambda total: sc.schedules.one_cycle(0.1, total),
+    lambda total: sc.schedules.coslog4(0.1, total),
+    lambda total: sc.schedules.flat_cos(0.1, total, warmup_steps=3),
     lambda total: sc.schedules.join(
         [sc.schedules.constant(0.1), sc.schedules.linear(0.1, total and total - 7)], [7]
     ),

@@ -23,7 +23,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._checks import check_number, check_sequence
+from ._checks import check_sequence
+from ._cycles import cosine_restarts, coslog, coslog4, cyclic, flat_cos, one_cycle, steps_after
 from ._schuss import Schedule
 from .typing import LearningRate
 
@@ -32,8 +33,11 @@ __all__ = [
     "constant",
     "cosine",
     "cosine_restarts",
+    "coslog",
+    "coslog4",
     "cyclic",
     "exponential",
+    "flat_cos",
     "inverse_time",
     "join",
     "linear",
@@ -193,7 +197,7 @@ def linear(
     Schedule
         A function of the step.
     """
-    steps = _steps_after(total_steps, warmup_steps)
+    steps = steps_after(total_steps, warmup_steps)
     return warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
 
 
@@ -228,7 +232,7 @@ def polynomial(
     Schedule
         A function of the step.
     """
-    steps = _steps_after(total_steps, warmup_steps)
+    steps = steps_after(total_steps, warmup_steps)
     return warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
 
 
@@ -270,123 +274,8 @@ def cosine(
     >>> schedule(0), schedule(50), schedule(525), schedule(1000)
     (0.0, 0.1, 0.05, 0.0)
     """
-    steps = _steps_after(total_steps, warmup_steps)
+    steps = steps_after(total_steps, warmup_steps)
     return warmup(Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
-
-
-def cosine_restarts(
-    lr: float,
-    period: int,
-    stretch: float = 1.0,
-    final: float = 0.0,
-    peak_factor: float = 1.0,
-    *,
-    warmup_steps: int = 0,
-    warmup_start: float = 0.0,
-) -> Schedule:
-    """Make a learning rate that falls along half a cosine again and again.
-
-    Parameters
-    ----------
-    lr : float
-        The learning rate at the start.
-    period : int
-        Steps of the first cycle.
-    stretch : float, default 1
-        How many times longer each cycle is than the one before, at least 1.
-    final : float, default 0
-        What each cycle falls to.
-    peak_factor : float, default 1
-        What the height of each cycle over `final` is multiplied by for the next, from 0 to 1.
-    warmup_steps, warmup_start : int, float
-        See the module.
-
-    Returns
-    -------
-    Schedule
-        A function of the step.
-
-    References
-    ----------
-    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017).
-    """
-    schedule = Schedule("cosine_restarts", lr, period, stretch, final, peak_factor)
-    return warmup(schedule, warmup_steps, warmup_start)
-
-
-def one_cycle(
-    lr: float,
-    total_steps: int | None = None,
-    rise: float = 0.3,
-    start: float | None = None,
-    final: float | None = None,
-) -> Schedule:
-    """Make a learning rate that rises once and falls once, both along half a cosine.
-
-    Parameters
-    ----------
-    lr : float
-        The largest learning rate, reached at step ``rise * total_steps``.
-    total_steps : int, optional
-        The step at which `final` is reached.
-    rise : float, default 0.3
-        The share of the steps that it rises in, between 0 and 1.
-    start : float, optional
-        Where it starts; by default ``lr / 25``.
-    final : float, optional
-        Where it ends; by default ``start / 10_000``.
-
-    Returns
-    -------
-    Schedule
-        A function of the step.
-
-    References
-    ----------
-    Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates
-    (2018).
-    """
-    start = check_number("lr", lr) / 25 if start is None else check_number("start", start)
-    return Schedule("one_cycle", lr, total_steps, rise, start, start / 1e4 if final is None else final)
-
-
-def cyclic(
-    lr: float,
-    low: float,
-    rise_steps: float,
-    fall_steps: float | None = None,
-    factor: float = 1.0,
-    rate: float = 1.0,
-) -> Schedule:
-    """Make a learning rate that rises and falls in straight lines for ever.
-
-    Parameters
-    ----------
-    lr : float
-        The largest learning rate.
-    low : float
-        The smallest, where it starts.
-    rise_steps : float
-        Steps from `low` to the top.
-    fall_steps : float, optional
-        Steps back; by default as many.
-    factor : float, default 1
-        What each cycle's height over `low` is multiplied by for the next; 0.5 is "triangular2".
-    rate : float, default 1
-        What each step multiplies the height by, in (0, 1]; "exp_range".
-
-    Returns
-    -------
-    Schedule
-        A function of the step.
-
-    References
-    ----------
-    Smith, Cyclical learning rates for training neural networks (2017).
-    """
-    return Schedule(
-        "cyclic", lr, low, rise_steps, rise_steps if fall_steps is None else fall_steps, factor, rate
-    )
 
 
 def plateau(
@@ -485,15 +374,6 @@ def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
         A function of the step.
     """
     return Schedule("warmup", schedule, steps, start)
-
-
-def _steps_after(total_steps: int | None, warmup_steps: int) -> float | None:
-    warm = check_number("warmup_steps", warmup_steps, least=0)
-    if total_steps is None:
-        return None
-    if not (total := check_number("total_steps", total_steps)) > warm:
-        raise ValueError(f"total_steps must be more than warmup_steps ({warmup_steps}), got {total_steps}")
-    return total - warm
 
 
 def __dir__() -> list[str]:

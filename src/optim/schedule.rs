@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::fmt;
 
-use super::options::{COUNT, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
+use super::options::{COUNT, DECAY_RATE, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
 use super::plateau::{Plateau, REMEMBERED};
 use crate::error::{Error, Result};
 
@@ -77,6 +77,8 @@ impl fmt::Debug for Custom {
 const MAX_DEPTH: usize = 100;
 
 const FRACTION: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: false };
+/// Each is twice as long as the one before.
+const CYCLES: Range = Range { low: 1.0, high: 50.0, low_open: false, high_open: false };
 const LR: (&str, Range) = ("lr", NON_NEGATIVE);
 const FACTOR: (&str, Range) = ("factor", NON_NEGATIVE);
 const TOTAL: (&str, Range) = ("total_steps", COUNT);
@@ -112,6 +114,13 @@ pub static FORMS: &[Form] = &[
     form("one_cycle", &[LR, TOTAL, ("rise", INSIDE_UNIT), ("start", NON_NEGATIVE), FINAL], |v, t| {
         let top = v[1] * v[2];
         if t < top { half_cosine(v[3], v[0], t / top) } else { half_cosine(v[0], v[4], (t - top) / (v[1] - top)) }
+    }),
+    form("coslog", &[LR, TOTAL, ("cycles", CYCLES)], |v, t| {
+        let cycles = (1.0 + (v[2].exp2() - 1.0) * (t / v[1]).min(1.0)).log2();
+        v[0] * 0.5 * (1.0 - (std::f64::consts::TAU * cycles).cos())
+    }),
+    form("flat_cos", &[LR, TOTAL, ("flat", DECAY_RATE), FINAL], |v, t| {
+        half_cosine(v[0], v[3], ((t / v[1] - v[2]) / (1.0 - v[2])).max(0.0))
     }),
     form(
         "cyclic",
@@ -390,6 +399,12 @@ mod tests {
         assert_eq!(at("linear", &[1.0, 4.0, 0.5], 9.0), 0.5);
         assert!((at("cosine", &[1.0, 4.0, 0.0], 2.0) - 0.5).abs() < 1e-15);
         assert_eq!(at("cosine", &[1.0, 4.0, 0.25], 4.0), 0.25);
+        for (step, lr) in [(0.0, 0.0), (1.0, 0.0), (3.0, 0.0), (7.0, 0.0), (15.0, 0.0), (99.0, 0.0)] {
+            assert!((at("coslog", &[1.0, 15.0, 4.0], step) - lr).abs() < 1e-15);
+        }
+        assert!((at("coslog", &[1.0, 15.0, 4.0], 2f64.powf(2.5) - 1.0) - 1.0).abs() < 1e-15);
+        let flat: Vec<_> = [0.0, 4.0, 6.0, 8.0, 9.0].map(|step| at("flat_cos", &[1.0, 8.0, 0.5, 0.25], step)).into();
+        assert_eq!(flat, [1.0, 1.0, 0.625, 0.25, 0.25]);
     }
 
     #[test]

@@ -72,6 +72,15 @@ SCHEDULES = {
             **WARMUP,
         },
     ),
+    "coslog": (
+        {"lr": 0.1, "total_steps": 9},
+        {"lr": NON_NEGATIVE, "total_steps": COUNTED, "cycles": Number(low=1, high=50)},
+    ),
+    "coslog4": ({"lr": 0.1, "total_steps": 9}, {"lr": NON_NEGATIVE, "total_steps": COUNTED}),
+    "flat_cos": (
+        {"lr": 0.1, "total_steps": 9},
+        {"lr": NON_NEGATIVE, **TOTAL, "flat": Number(low=0, high=1, high_open=True)},
+    ),
     "one_cycle": (
         {"lr": 0.1, "total_steps": 9},
         {
