@@ -107,7 +107,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
         tells: false,
     };
     let mut clock = Clock(vec![]);
-    fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock).0.expect("a finite loss");
+    fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock, None).0.expect("a finite loss");
     black_box(params);
     let mut times: Vec<f64> =
         clock.0.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() / steps as f64 * 1e6).collect();

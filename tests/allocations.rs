@@ -11,7 +11,7 @@ use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
 use schuss::mlp::stages::NormKind;
-use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
+use schuss::mlp::trainer::{Best, Criterion, Epoch, Found, Monitor, Options, Position, Selection, fit};
 use schuss::mlp::{Architecture, Network};
 use schuss::optim::options::{Convention, Value};
 use schuss::optim::{Config, Optimizer};
@@ -80,8 +80,11 @@ fn allocations(epochs: usize, threads: usize, sparse: bool, factors: Factors) ->
         rest: None,
         tells: true,
     };
+    let selection = Selection { criterion: Criterion::ErrorRate, latest: true, patience: None };
+    let (mut found, mut kept) = (Found::default(), params.clone());
+    let best = Best { selection, found: &mut found, params: Some(&mut kept) };
     let before = ALLOCATIONS.load(Ordering::SeqCst);
-    fit(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut Silent).0.unwrap();
+    fit(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut Silent, Some(best)).0.unwrap();
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 

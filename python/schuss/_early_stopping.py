@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _schuss
 from ._checks import check_count, check_flag, check_number, shown
 from ._data import Blocks, Rows
 from ._sparse import Sparse
@@ -16,52 +16,55 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass
 class EarlyStopping:
     """The best epoch so far, by its validation loss.
 
-    Attributes
+    Parameters
     ----------
     patience : int or None
         Epochs in a row that may be no better than the best one; None for any number.
     restores : bool
         Whether the parameters of the best epoch are kept.
-    epoch : int or None
-        The best one, from 1.
-    loss : float
-        Its validation loss.
-    theta : ndarray or None
-        Its parameters.
     """
 
-    patience: int | None
-    restores: bool
-    epoch: int | None = None
-    loss: float = float("inf")
-    theta: NDArray[Any] | None = None
+    def __init__(self, patience: int | None, restores: bool) -> None:
+        self.patience = patience
+        self.restores = restores
+        self._best = _schuss.Best(patience=None if patience is None else (1.0, patience - 1))
+
+    @property
+    def epoch(self) -> int | None:
+        """The best epoch, from 1."""
+        return self._best.epoch
+
+    def in_core(self, theta: NDArray[Any]) -> _schuss.Best:
+        """What looks at the epochs of a training in the core, whose parameters are these."""
+        if self.restores and self._best.theta is None:
+            self._best.theta = np.empty_like(theta)
+        return self._best
 
     def see(self, epoch: int, val_loss: float, theta: NDArray[Any]) -> bool:
-        """Look at an epoch that is done; whether to go no further."""
-        # NaN is no improvement.
-        if val_loss < self.loss:
-            self.epoch, self.loss = epoch, val_loss
-            if self.restores:
-                self.theta = theta.copy()
-        return self.patience is not None and epoch - (self.epoch or 0) >= self.patience
+        """Look at an epoch that is done elsewhere; whether to go no further."""
+        is_best, stops = self._best.see(epoch, val_loss)
+        if is_best and self.restores:
+            self._best.theta = theta.copy()
+        return stops
 
     def end(self, theta: NDArray[Any]) -> None:
         """Put the best parameters back, where they are kept."""
-        if self.theta is not None:
-            theta[...] = self.theta
+        if self.epoch is not None and self._best.theta is not None:
+            theta[...] = self._best.theta
 
     @property
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of it."""
-        return {"epoch": self.epoch, "loss": self.loss, "theta": self.theta}
+        theta = None if self.epoch is None else self._best.theta
+        return {"epoch": self.epoch, "loss": self._best.score, "theta": theta}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint has kept."""
-        self.epoch, self.loss, self.theta = state["epoch"], state["loss"], state["theta"]
+        self._best.restore(state["epoch"], state["loss"])
+        self._best.theta = state["theta"]
 
 
 def early_stopping_of(

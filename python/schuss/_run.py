@@ -122,7 +122,7 @@ class Run:
 
     def on_rows(self, rows: Rows, epochs: int) -> Stop:
         """Train on rows in memory."""
-        progress, stop = self.progress, Stop.EPOCHS
+        progress, early, stop = self.progress, self.watch.early, Stop.EPOCHS
         while progress.epochs < epochs and stop is Stop.EPOCHS:
             done, before = progress.epochs, self._seconds()
             records, stop, error = self._train(
@@ -132,14 +132,14 @@ class Run:
                 epochs=self._at_once(epochs - done),
                 first_epoch=self.net._epochs_done,
                 target_loss=self.target_loss,
+                best=None if early is None else early.in_core(self.net.theta),
             )
             progress.epochs += len(records)
             self.net._epochs_done += len(records)
             for record in records:
                 self._record(record.loss, record.val_loss, record.lr, before + record.seconds)
-            # Before an error: what a checkpoint keeps of the best epoch knows of all that are done.
-            if records and self._stalls(progress.epochs, records[-1].val_loss) and stop is Stop.EPOCHS:
-                stop = Stop.CONVERGED
+            if early is not None:
+                self.history.best_epoch = early.epoch
             self._raise(error)
             if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
@@ -150,7 +150,7 @@ class Run:
     def _at_once(self, epochs: int) -> int:
         """For how many of so many epochs the core need not come to rest."""
         # Callbacks may change what it works with.
-        most = 1 if self.call_back is not None or self.watch.looks else None
+        most = 1 if self.call_back is not None or self.watch.metrics else None
         if self.checkpoint is not None and most is None:
             most = self.checkpoint.epochs_left(self.progress.epochs)
         return epochs if most is None else min(epochs, most)

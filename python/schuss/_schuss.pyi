@@ -190,6 +190,20 @@ class _FitOptions(TypedDict, total=False):
     max_seconds: float | None
     rest_seconds: float | None
     tells: bool
+    best: Best | None
+
+@final
+class Best:
+    theta: NDArray[Any] | None
+    def __new__(
+        cls, criterion: str = "loss", latest: bool = False, patience: tuple[float, float] | None = None
+    ) -> Best: ...
+    @property
+    def epoch(self) -> int | None: ...
+    @property
+    def score(self) -> float: ...
+    def see(self, epoch: int, score: float) -> tuple[bool, bool]: ...
+    def restore(self, epoch: int | None, score: float) -> None: ...
 
 @final
 class EpochRecord:
@@ -199,6 +213,8 @@ class EpochRecord:
     def loss(self) -> float: ...
     @property
     def val_loss(self) -> float | None: ...
+    @property
+    def val_error(self) -> float | None: ...
     @property
     def lr(self) -> float | None: ...
     @property

@@ -44,11 +44,6 @@ class Watch:
             )
 
     @property
-    def looks(self) -> bool:
-        """Whether each epoch is looked at."""
-        return self.early is not None or bool(self.metrics)
-
-    @property
     def facts(self) -> dict[str, Any]:
         """What a training that goes on from a checkpoint must have alike, where it is anything."""
         facts: dict[str, Any] = {}

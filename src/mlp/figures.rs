@@ -19,6 +19,11 @@ impl Figures {
         Ok(Figures(figures))
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Sets one of them.
     #[inline]
     pub fn set(&self, index: usize, value: f64) {

@@ -29,6 +29,15 @@ const FLOPS_PER_WORKER: f64 = 2e6;
 /// Floating-point operations of the parts that long work comes in: some milliseconds.
 const FLOPS_PER_PART: f64 = 1e8;
 
+/// What is known of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Its loss, times its weight.
+    Loss,
+    /// Its weight where it is given a wrong class, else 0.
+    Error,
+}
+
 /// One worker's memory.
 pub struct Memory<T> {
     batch: Workspace<T>,
@@ -123,13 +132,14 @@ impl<'a, T: Scalar> Predictor<'a, T> {
         );
     }
 
-    /// Calls `store(rows, losses)` with the losses of each block of some rows of `data`, times their weights.
-    pub fn losses(
+    /// Calls `store(measure, rows, values)` with each of the measures of each block of some rows of `data`.
+    pub fn measure(
         &mut self,
         params: &[T],
         data: &Data<'_, T>,
         rows: Range<usize>,
-        mut store: impl FnMut(Range<usize>, &[f64]),
+        measures: &[Measure],
+        mut store: impl FnMut(Measure, Range<usize>, &[f64]),
     ) {
         let (network, outputs) = (self.network, self.network.outputs());
         self.run(
@@ -137,13 +147,18 @@ impl<'a, T: Scalar> Predictor<'a, T> {
             data.x,
             rows,
             |_, _, _| (),
-            |block, logits, stride, losses| {
+            |block, logits, stride, values| {
                 let targets = data.targets_of(block.clone());
                 let weights = data.weights.map(|weights| &weights.values[block.clone()]);
                 let output_weights = network.output_weights.as_deref();
-                let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *losses };
-                network.loss.with_hard_labels().value(logits, given);
-                store(block, losses);
+                for &measure in measures {
+                    let given = LossRows { outputs, stride, targets, weights, output_weights, row_loss: &mut *values };
+                    match measure {
+                        Measure::Loss => network.loss.with_hard_labels().value(logits, given),
+                        Measure::Error => network.loss.errors(logits, given),
+                    }
+                    store(measure, block.clone(), values);
+                }
             },
         );
     }
@@ -252,7 +267,7 @@ pub fn row_losses<T: Scalar>(
     let parts = parts(network, data.len(), workers, 1, &mut row_losses);
     in_parallel(network, parts, workers, interrupt, |predictor, (rows, out)| {
         let first = rows.start;
-        predictor.losses(params, data, rows, |block, losses| {
+        predictor.measure(params, data, rows, &[Measure::Loss], |_, block, losses| {
             out[block.start - first..block.end - first].copy_from_slice(losses);
         });
     })?;

@@ -94,7 +94,7 @@ fn trained<T: Scalar>(
         tells: true,
     };
     let mut losses = Losses::default();
-    let (stopped, _) = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses);
+    let (stopped, _) = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses, None);
     assert_eq!(stopped.unwrap(), Stop::Epochs);
     (params, losses.0)
 }
@@ -343,7 +343,7 @@ fn an_interrupted_step_leaves_no_trace() {
                 let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
                 let options = Options { epochs, batch_size, shuffle: false, ..brief_options() };
                 let rows = (&data, Some(&data));
-                let (stop, position) = fit(&network, &mut params, &mut optimizer, rows, &options, monitor);
+                let (stop, position) = fit(&network, &mut params, &mut optimizer, rows, &options, monitor, None);
                 (params, optimizer.step_count(), stop, position.row)
             };
             let per_epoch = rows.div_ceil(batch_size.unwrap_or(rows));
@@ -356,13 +356,13 @@ fn an_interrupted_step_leaves_no_trace() {
                 let whole = steps as usize / per_epoch;
                 let left = steps as usize % per_epoch * batch_size.unwrap_or(rows);
                 let options = Options { epochs: whole, batch_size, shuffle: false, ..brief_options() };
-                let _ = fit(&network, &mut expected, &mut optimizer, (&data, None), &options, &mut Losses::default());
+                let silent = &mut Losses::default();
+                let _ = fit(&network, &mut expected, &mut optimizer, (&data, None), &options, silent, None);
                 if left > 0 {
                     let x = x.slice(ndarray::s![..left, ..]);
                     let data = Data { x: Inputs::Dense(x), targets: Targets::Values(&y[..3 * left]), weights: None };
                     let options = Options { epochs: 1, ..options };
-                    let _ =
-                        fit(&network, &mut expected, &mut optimizer, (&data, None), &options, &mut Losses::default());
+                    let _ = fit(&network, &mut expected, &mut optimizer, (&data, None), &options, silent, None);
                 }
                 assert!(params == expected, "{rule} {batch_size:?} {clip} {asked}: {steps} steps");
             }
@@ -382,7 +382,7 @@ fn nobody_waits_for_a_worker_that_has_left() {
     for _ in 0..2000 {
         let mut params = numbers::<f32>(network.tensors.len(), 3);
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
-        let (stopped, _) = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief);
+        let (stopped, _) = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Brief, None);
         assert_eq!(stopped, Ok(Stop::Callback));
     }
 }
@@ -407,7 +407,7 @@ fn a_weight_that_only_the_penalty_sees_is_found_before_any_worker_updates() {
             let before: Vec<u32> = params.iter().map(|p| p.to_bits()).collect();
             let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
             let (stopped, _) =
-                fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default());
+                fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Losses::default(), None);
             assert!(matches!(stopped, Err(crate::error::Error::NonFinite { .. })), "{batch} {threads}: {stopped:?}");
             assert!(
                 before.iter().eq(params.iter().map(|p| p.to_bits()).collect::<Vec<_>>().iter()),
@@ -438,7 +438,7 @@ fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
         let options =
             Options { batch_size: Some(2), epochs: 1, shuffle: false, threads: Some(threads), ..brief_options() };
         let mut losses = Losses::default();
-        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut losses).0.unwrap();
+        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut losses, None).0.unwrap();
         assert_eq!((optimizer.step_count(), optimizer.skipped_steps()), (2, 1), "{threads} {clips}");
         assert!(losses.0[0] < 1e-6, "the skipped batch's loss, 1e30, is in the books: {}", losses.0[0]);
     }

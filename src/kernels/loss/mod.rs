@@ -6,6 +6,7 @@
 //! A new loss is a `elementwise::Term` in `terms` and a row of the table in `registry`.
 
 mod elementwise;
+mod errors;
 mod info;
 mod link;
 mod registry;

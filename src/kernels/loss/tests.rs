@@ -192,6 +192,28 @@ fn smoothed_labels_are_those_of_the_formula() {
 }
 
 #[test]
+fn a_row_is_wrong_where_its_most_probable_classes_are() {
+    let errors = |z: &[f64], outputs, targets| {
+        let mut wrong = vec![0.0; z.len() / outputs];
+        named("mse").errors(z, without_weights(outputs, targets, &mut wrong));
+        wrong
+    };
+    let z = [0.1, 2.0, -1.0, 2.0, 2.0, 1.0, f64::NAN, 0.0, 0.0, 0.0, f64::NAN, 0.0];
+    assert_eq!(errors(&z, 3, Targets::Classes(&[1, 0, 0, 2])), [0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(errors(&z, 3, Targets::Classes(&[0, 1, 1, 1])), [1.0; 4]);
+    let (z, y) = ([0.0, 2.0, -1.0, f64::NAN], [0.5, 1.0, 0.4, 0.0]);
+    assert_eq!(errors(&z, 1, Targets::Values(&y)), [0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(errors(&z, 2, Targets::Values(&y)), [0.0, 1.0]);
+    // The weight of the row, and nothing of what lies between rows.
+    let mut wrong = [0.0; 2];
+    let weights = Some(&[0.25, 4.0][..]);
+    let targets = Targets::Classes(&[0, 0]);
+    let rows = LossRows { outputs: 2, stride: 3, targets, weights, output_weights: None, row_loss: &mut wrong };
+    named("cross_entropy").errors(&[0.0, 1.0, 9.0, 1.0, 0.0], rows);
+    assert_eq!(wrong, [0.25, 0.0]);
+}
+
+#[test]
 fn only_labels_are_smoothed_and_by_a_share() {
     for loss in Loss::ALL {
         assert_eq!(loss.with_smoothing(0.0), Ok(*loss));

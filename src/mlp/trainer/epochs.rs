@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::super::predict::{self, Predictor};
+use super::super::data::Data;
+use super::super::predict::{self, Measure, Predictor};
 use super::super::{objective, random};
 use super::leader::Leader;
 use super::options::Position;
@@ -117,7 +118,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         // SAFETY: nobody writes to parameters now.
         let params = unsafe { self.parameters.read(worker) };
         let rows = worker.share(data.len(), predict::GRAIN);
-        predictor.losses(params, data, rows, |block, losses| self.validation_losses.set_all(block, losses));
+        let measures = [Measure::Loss, Measure::Error];
+        let measures = if self.validation_errors.is_empty() { &measures[..1] } else { &measures };
+        predictor.measure(params, data, rows, measures, |measure, block, values| match measure {
+            Measure::Loss => self.validation_losses.set_all(block, values),
+            Measure::Error => self.validation_errors.set_all(block, values),
+        });
     }
 
     /// Lets the others know whether this is the end, to be read after the next meeting. Between this and the last reading
@@ -145,7 +151,11 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let total = self.validation_losses.sum();
             objective::reduced(self.network, data, total) + objective::penalty(self.network, params, data)
         });
-        let epoch = leader.end_epoch(number, self.network.loss.mean(), val_loss, self.options.tells);
-        leader.show(&epoch, self.options.target_loss);
+        let counts_errors = !self.validation_errors.is_empty();
+        let share = |data: &Data<'_, T>| self.validation_errors.sum() / data.weight();
+        let val_error = self.validation.filter(|_| counts_errors).map(share);
+        let results = (val_loss, val_error);
+        let epoch = leader.end_epoch(number, self.network.loss.mean(), results, self.options.tells);
+        leader.show(&epoch, self.options.target_loss, params);
     }
 }

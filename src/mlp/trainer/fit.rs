@@ -11,6 +11,7 @@ use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
+use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
 use super::training::{Length, Policy, Training, WorkerMemory};
@@ -32,7 +33,7 @@ const FLOPS_PER_WORKER: f64 = 1e6;
 const LONG_PER_WORKER: f64 = 1e10;
 
 /// Trains `params` on `data`, watched by `monitor`, and returns why it stopped, and where: a training with the same options
-/// that starts there goes on as if nothing had happened.
+/// that starts there goes on as if nothing had happened. `best` looks for the best epoch on the validation data.
 ///
 /// Fails where a loss or a gradient is not finite and the optimizer says so; `params` are then those of the last finished step.
 pub fn fit<'d, T: Scalar>(
@@ -42,9 +43,11 @@ pub fn fit<'d, T: Scalar>(
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
     monitor: &mut dyn Monitor,
+    best: Option<Best<'_, T>>,
 ) -> (Result<Stop>, Position) {
-    match Prepared::new(network, params, optimizer, (data, validation), options) {
-        Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, monitor)),
+    let counts_errors = best.as_ref().is_some_and(|best| best.selection.criterion == Criterion::ErrorRate);
+    match Prepared::new(network, params, optimizer, (data, validation), options, counts_errors) {
+        Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, monitor, best)),
         Err(error) => (Err(error), options.start),
     }
 }
@@ -63,6 +66,7 @@ struct Prepared<T> {
     sums: Buffer<f64>,
     magnitudes: Figures,
     validation_losses: Figures,
+    validation_errors: Figures,
     order: Vec<u32>,
     memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
 }
@@ -74,6 +78,7 @@ impl<T: Scalar> Prepared<T> {
         optimizer: &Optimizer<T>,
         (data, validation): (&Data<'_, T>, Option<&Data<'_, T>>),
         options: &Options,
+        counts_errors: bool,
     ) -> Result<Self> {
         let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
         let workers = match options.threads {
@@ -100,6 +105,7 @@ impl<T: Scalar> Prepared<T> {
             sums: Buffer::zeroed(summed, "the sums of the gradient")?,
             magnitudes: Figures::zeros(workers * 2 * network.training.stages.len())?,
             validation_losses: Figures::zeros(validation.map_or(0, Data::len))?,
+            validation_errors: Figures::zeros(validation.filter(|_| counts_errors).map_or(0, Data::len))?,
             order: filled(0, data.len(), "the order of the rows")?,
             memories: WorkerMemory::of_each(network, (workers, sizes), validation)?,
         })
@@ -113,7 +119,7 @@ fn run<'d, T: Scalar>(
     optimizer: &mut Optimizer<T>,
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
-    (prepared, monitor): (Prepared<T>, &mut dyn Monitor),
+    (prepared, monitor, best): (Prepared<T>, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
     let Prepared { batch_size, workers, mut workspace, mut grads, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
@@ -139,6 +145,7 @@ fn run<'d, T: Scalar>(
         row_squares: prepared.row_squares,
         magnitudes: prepared.magnitudes,
         validation_losses: prepared.validation_losses,
+        validation_errors: prepared.validation_errors,
         parameters: Parameters::new(params, Gradient::new(&mut grads, &mut sums), state_arrays),
         policy,
         order: RwLock::new(order),
@@ -154,7 +161,7 @@ fn run<'d, T: Scalar>(
             splits: flops >= workers as f64 * LONG_PER_WORKER,
             validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
         },
-        leader: Mutex::new(Leader::new(optimizer, monitor, options.rest, state)),
+        leader: Mutex::new(Leader::new((optimizer, monitor), best, options.rest, state)),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);

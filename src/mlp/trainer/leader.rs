@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::tensors::Tensors;
+use super::best::{Best, Criterion};
 use super::options::{Epoch, Monitor, Position};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -33,6 +34,7 @@ pub struct StepEnd {
 pub struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
     monitor: &'l mut dyn Monitor,
+    best: Option<Best<'l, T>>,
     outcome: Option<Result<Stop>>,
     /// The number of the epoch, from 1.
     epoch: u64,
@@ -56,8 +58,8 @@ pub struct Leader<'l, T: Scalar> {
 impl<'l, T: Scalar> Leader<'l, T> {
     /// Before the first epoch, with an optimizer whose state has no larger element than `state`; comes to rest after that time.
     pub fn new(
-        optimizer: &'l mut Optimizer<T>,
-        monitor: &'l mut dyn Monitor,
+        (optimizer, monitor): (&'l mut Optimizer<T>, &'l mut dyn Monitor),
+        best: Option<Best<'l, T>>,
         rest: Option<Duration>,
         state: f64,
     ) -> Self {
@@ -65,6 +67,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
             interrupt: monitor.interrupt(),
             optimizer,
             monitor,
+            best,
             outcome: None,
             epoch: 0,
             largest: Largest::Bound(0.0),
@@ -249,23 +252,38 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.break_off();
     }
 
-    /// The record of an epoch, shown to the monitor. `mean` is whether its loss is one.
-    pub fn end_epoch(&mut self, number: usize, mean: bool, val_loss: Option<f64>, tells: bool) -> Epoch {
+    /// The record of an epoch, with its loss and the share of errors on the validation data. `mean` is whether its loss is one.
+    pub fn end_epoch(
+        &mut self,
+        number: usize,
+        mean: bool,
+        (val_loss, val_error): (Option<f64>, Option<f64>),
+        tells: bool,
+    ) -> Epoch {
         let Position { loss, weight, penalty, lr, .. } = std::mem::take(&mut self.position);
         let penalty = penalty / weight.max(f64::MIN_POSITIVE);
         let loss = if mean { loss / weight } else { loss } + penalty;
         if tells {
             self.optimizer.tell(val_loss.unwrap_or(loss));
         }
-        Epoch { number, loss, val_loss, penalty, lr }
+        Epoch { number, loss, val_loss, val_error, penalty, lr }
     }
 
-    /// Shows an epoch to the monitor, and decides whether it was the last one.
-    pub fn show(&mut self, epoch: &Epoch, target_loss: Option<f64>) {
+    /// Shows an epoch to the monitor, keeps its parameters if it is the best one, and decides whether it was the last one.
+    pub fn show(&mut self, epoch: &Epoch, target_loss: Option<f64>, params: &[T]) {
+        let stalls = self.best.as_mut().is_some_and(|best| {
+            let score = match best.selection.criterion {
+                Criterion::Loss => epoch.val_loss,
+                Criterion::ErrorRate => epoch.val_error,
+            };
+            score.is_some_and(|score| best.see(self.epoch, score, params))
+        });
         if let Some(stop) = self.monitor.epoch(epoch) {
             self.end(Ok(stop));
         } else if target_loss.is_some_and(|target| epoch.loss <= target) {
             self.end(Ok(Stop::TargetLoss));
+        } else if stalls {
+            self.end(Ok(Stop::Converged));
         } else {
             self.look_around();
         }

@@ -4,6 +4,7 @@
 //! computes the gradient of some of the parameters over all rows and updates those. No gradient is ever summed across
 //! workers, no element's additions depend on the partition: the bits are the same for any number of workers.
 
+mod best;
 mod epochs;
 mod fit;
 mod leader;
@@ -11,5 +12,6 @@ mod options;
 mod step;
 mod training;
 
+pub use best::{Best, Criterion, Found, Patience, Selection};
 pub use fit::{fit, workers};
 pub use options::{Epoch, Monitor, Options, Position};

@@ -67,6 +67,8 @@ pub struct Epoch {
     pub loss: f64,
     /// The objective on the validation data after the epoch.
     pub val_loss: Option<f64>,
+    /// The weighted share of the validation data's rows that are given a wrong class, where an epoch is judged by it.
+    pub val_error: Option<f64>,
     /// The penalty's share of `loss`.
     pub penalty: f64,
     /// The learning rate of its last step.

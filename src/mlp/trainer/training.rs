@@ -45,6 +45,8 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub magnitudes: Figures,
     /// Of each row of the validation data.
     pub validation_losses: Figures,
+    /// The same, where epochs are judged by errors; else none.
+    pub validation_errors: Figures,
     /// Written when an epoch begins; read by all until it ends.
     pub order: RwLock<Vec<u32>>,
     pub step: Published<Option<Step<T>>>,

@@ -7,6 +7,7 @@ use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::best::PyBest;
 use super::data::{BorrowedRows, GivenRows};
 use super::fit::{Fit, FitOptions};
 use super::inputs::BorrowedInputs;
@@ -35,6 +36,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NORM_EPS", NormKind::EPS)?;
     module.add("PRECISIONS", PyTuple::new(module.py(), Factors::NAMES.iter().map(|(name, _)| *name))?)?;
     module.add_function(wrap_pyfunction!(check_precision, module)?)?;
+    module.add_class::<PyBest>()?;
     module.add_class::<EpochRecord>()?;
     module.add_class::<TensorInfo>()?;
     module.add_class::<PyNetwork>()

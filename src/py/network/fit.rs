@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::best::{BestAtWork, PyBest};
 use super::data::{BorrowedRows, GivenRows};
 use super::keywords::Keywords;
 use super::watch::{Fitted, PlainPosition, Watch};
@@ -19,14 +20,15 @@ use crate::py::optimizer::{PyOptimizer, writing};
 use crate::py::precision::Precision;
 
 /// How to train.
-pub struct FitOptions {
+pub struct FitOptions<'py> {
     core: Options,
     max_seconds: Option<f64>,
+    best: Option<Bound<'py, PyBest>>,
 }
 
-impl FitOptions {
+impl<'py> FitOptions<'py> {
     /// Takes them from a dict.
-    pub fn read(given: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub fn read(given: &Bound<'py, PyDict>) -> PyResult<Self> {
         let given = Keywords::new(given)?;
         let core = Options {
             batch_size: given.optional("batch_size")?,
@@ -42,9 +44,9 @@ impl FitOptions {
             rest: given.optional("rest_seconds")?.map(duration),
             tells: given.optional("tells")?.unwrap_or(true),
         };
-        let max_seconds = given.optional("max_seconds")?;
+        let (max_seconds, best) = (given.optional("max_seconds")?, given.optional("best")?);
         given.finish()?;
-        Ok(FitOptions { core, max_seconds })
+        Ok(FitOptions { core, max_seconds, best })
     }
 }
 
@@ -61,7 +63,7 @@ fn duration(seconds: f64) -> Duration {
 pub struct Fit<'a, 'py> {
     pub network: &'a Network,
     pub optimizer: &'a Bound<'py, PyOptimizer>,
-    pub options: FitOptions,
+    pub options: FitOptions<'py>,
     pub on_epoch: Option<Py<PyAny>>,
 }
 
@@ -84,10 +86,14 @@ impl<'py> Fit<'_, 'py> {
         let expected = "bound to the parameters of this network, net.params";
         let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
         check_start(&options.start, options.batch_size, &data)?;
+        let best = self.options.best.as_ref();
+        let mut best = best.map(|best| BestAtWork::new(best, network, validation.is_some())).transpose()?;
+        let lent = best.as_mut().map(BestAtWork::lend).transpose()?;
         let mut watch = Watch::new(py, self.options.max_seconds, self.on_epoch)?;
         let rows = (&data, validation.as_ref());
         let (outcome, position) =
-            call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch));
+            call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch, lent));
+        best.into_iter().for_each(BestAtWork::conclude);
         Ok(watch.conclude(py, outcome, position))
     }
 }

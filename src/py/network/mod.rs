@@ -1,5 +1,6 @@
 //! The network: NumPy arrays in, training with the GIL released, NumPy arrays out.
 
+mod best;
 mod class;
 mod data;
 mod fit;

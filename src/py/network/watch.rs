@@ -21,6 +21,8 @@ pub struct EpochRecord {
     loss: f64,
     /// float or None: The objective on the validation data.
     val_loss: Option<f64>,
+    /// float or None: The share of wrong classes there, where epochs are judged by it.
+    val_error: Option<f64>,
     /// float or None: The learning rate of the last step.
     lr: Option<f64>,
     /// float: The penalty's part of `loss`.
@@ -86,9 +88,9 @@ impl Monitor for Watch {
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
-        let Epoch { number, loss, val_loss, penalty, lr } = *epoch;
+        let Epoch { number, loss, val_loss, val_error, penalty, lr } = *epoch;
         let seconds = self.start.elapsed().as_secs_f64();
-        let record = EpochRecord { number: number + 1, loss, val_loss, lr: Some(lr), penalty, seconds };
+        let record = EpochRecord { number: number + 1, loss, val_loss, val_error, lr: Some(lr), penalty, seconds };
         self.records.push(record);
         // Without a callback there is no need to wait for the GIL.
         self.on_epoch.as_ref()?;
