@@ -49,9 +49,20 @@ ELSEWHERE = {
 }
 
 
-def rates_of(dropout: Any, hidden: int) -> list[float]:
-    """The rate of each hidden layer; the core knows their range."""
-    return [check_number("dropout", rate) for rate in per_layer("dropout", dropout, hidden, Real)]
+def rates_of(dropout: Any, hidden: int) -> list[float | _schuss.Schedule]:
+    """The rate of each hidden layer, or what it follows; the core knows their range."""
+    rates = per_layer("dropout", dropout, hidden, (Real, _schuss.Schedule))
+    return [r if isinstance(r, _schuss.Schedule) else check_number("dropout", r) for r in rates]
+
+
+def check_dropout(rates: Sequence[float | _schuss.Schedule], steps: int | None) -> None:
+    """Refuse schedules that a training of so many steps cannot follow; None where nobody knows how many."""
+    for rate in rates:
+        if not isinstance(rate, _schuss.Schedule):
+            continue
+        if steps is None:
+            raise ValueError(f"dropout must be numbers where X is a source of blocks, got {rate!r}")
+        rate.with_length(steps)
 
 
 def check_outputs(loss: Any, widths: Sequence[int]) -> None:
@@ -157,7 +168,7 @@ def _fix(net: Attributes, params: Sequence[NDArray[Any]], names: Sequence[str]) 
     )
 
 
-def _fixed_rates(rates: Sequence[float]) -> FixedList[float]:
+def _fixed_rates(rates: Sequence[float | _schuss.Schedule]) -> FixedList[float | _schuss.Schedule]:
     return FixedList(rates, "dropout cannot be changed in part: set all of it, net.dropout = [0.1, 0.2]")
 
 
@@ -174,7 +185,7 @@ class Attributes(Guarded):
     norm: str | None
     objective: str
     l2: float
-    dropout: list[float]
+    dropout: list[float | _schuss.Schedule]
     label_smoothing: float
     dtype: np.dtype[Any]
     precision: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
 from ._network_state import expect_theta
-from ._recipe_data import data_of, optimizer_of
+from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
 from .history import _rebuilt
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _tree_of(net: Any) -> dict[str, Any]:
         value = getattr(net, name)
         tree[argument] = list(value) if isinstance(value, list) else value
     tree |= {
+        "dropout": data_of_rates("dropout", net.dropout),
         "dtype": net.dtype.name,
         "precision": net.precision,
         "theta": net.theta,
@@ -105,6 +106,7 @@ def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     # Files of earlier versions know nothing of what was added.
     tree = {"label_smoothing": 0.0, **tree}
     arguments = {name: tree[name] for name in _ARGUMENTS}
+    arguments["dropout"] = rates_of_data(arguments["dropout"])
     net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
     # Also on a machine that cannot compute with it: there is more to a network than that.
     net._take_precision(precision_of(tree.get("precision"), net.dtype))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._schuss import LBFGS, Optimizer
+from ._schuss import LBFGS, Optimizer, Schedule
 from .history import History
 
 
@@ -36,7 +36,7 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "objective": (_is_text, "the name of a loss"),
     "seed": (_is_count, _COUNT),
     "l2": (_is_number, "a number"),
-    "dropout": (_is_list(_is_number), "a list of numbers"),
+    "dropout": (_is_list(lambda v: _is_number(v) or isinstance(v, Schedule)), "a list of numbers"),
     "label_smoothing": (_is_number, "a number"),
     "norm": (lambda v: v is None or _is_text(v), "the name of a norm or None"),
     "_l2_per_weight": (lambda v: isinstance(v, bool), _FLAG),

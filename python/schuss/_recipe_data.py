@@ -65,6 +65,16 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
     return optimizer
 
 
+def data_of_rates(name: str, rates: Sequence[float | Schedule]) -> list[Any]:
+    """Numbers and schedules as plain values."""
+    return [_plain(name, rate) for rate in rates]
+
+
+def rates_of_data(data: Sequence[Any]) -> list[float | Schedule]:
+    """The inverse."""
+    return [_lr_of(rate) for rate in data]
+
+
 def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
     """What pickle and copy take along of an optimizer: class and parts, where it works on `params`."""
     if isinstance(optimizer, Optimizer):

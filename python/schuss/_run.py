@@ -11,9 +11,10 @@ import numpy as np
 
 from . import _schuss
 from ._checkpoint import Checkpoint
-from ._data import Rows
+from ._data import Rows, steps_of
 from ._descent import Descent, QuasiNewton, descend
 from ._metrics import Metric
+from ._recipe_data import data_of_rates, rates_of_data
 from ._registry import LOSSES
 from ._schuss import LBFGS, EpochRecord
 from ._stop import FINAL, Stop
@@ -30,7 +31,7 @@ class Trainee(Protocol):
     theta: NDArray[Any]
     objective: str
     l2: float
-    dropout: list[float]
+    dropout: list[float | _schuss.Schedule]
     label_smoothing: float
     precision: str
     _core: _schuss.Network
@@ -132,6 +133,7 @@ class Run:
                 epochs=self._at_once(epochs - done),
                 first_epoch=self.net._epochs_done,
                 target_loss=self.target_loss,
+                total_steps=steps_of(rows, self.settings["batch_size"], epochs),
                 best=None if early is None else early.in_core(self.net.theta),
             )
             progress.epochs += len(records)
@@ -255,7 +257,8 @@ class Run:
         if isinstance(optimizer, _schuss.Optimizer):
             optimizer.load_state_dict(state["optimizer"])
         net.theta[...] = state["theta"]
-        for name, value in state["settings"].items():
+        settings = {**state["settings"], "dropout": rates_of_data(state["settings"]["dropout"])}
+        for name, value in settings.items():
             if getattr(net, name) != value:  # a callback had set it
                 setattr(net, name, value)
         net._epochs_done = state["epochs_done"]
@@ -283,7 +286,7 @@ class Run:
                 "theta": net.theta,
                 "settings": {
                     "l2": net.l2,
-                    "dropout": list(net.dropout),
+                    "dropout": data_of_rates("dropout", net.dropout),
                     "label_smoothing": net.label_smoothing,
                     "precision": net.precision,
                 },

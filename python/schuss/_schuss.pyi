@@ -171,7 +171,7 @@ class _NetworkSpec(TypedDict, total=False):
     output_weights: list[float] | None
     l2: float
     l2_per_weight: bool
-    dropout: list[float]
+    dropout: list[float | Schedule]
     precision: str | None
 
 # Where in an epoch a training is: row, losses, weights, penalties, learning rate.
@@ -191,6 +191,7 @@ class _FitOptions(TypedDict, total=False):
     rest_seconds: float | None
     tells: bool
     best: Best | None
+    total_steps: int | None
 
 @final
 class Best:

@@ -39,7 +39,7 @@ def summary_of(net: Any, tensors: Iterable[TensorInfo], link: str) -> Summary:
     columns = zip(shapes, norms, activations, [*net.dropout, 0.0], counts, strict=True)
     rows, dtype = [], net.dtype
     for number, ((inputs, outputs), norm, activation, rate, count) in enumerate(columns, 1):
-        steps = (f"{norm} norm" if norm else "", activation, f"dropout {rate:g}" if rate else "")
+        steps = (f"{norm} norm" if norm else "", activation, _dropout(rate))
         after = ", ".join(filter(None, steps))
         rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, dtype)))
     total = sum(counts)
@@ -51,6 +51,11 @@ def summary_of(net: Any, tensors: Iterable[TensorInfo], link: str) -> Summary:
     summary = Summary(_text(rows, foot))
     summary.html = _html(rows, foot)
     return summary
+
+
+def _dropout(rate: Any) -> str:
+    """What is said of a layer's dropout: nothing where there is none."""
+    return f"dropout {rate:g}" if isinstance(rate, float) and rate else f"dropout {rate!r}" if rate else ""
 
 
 def _size(count: int, dtype: np.dtype[Any]) -> str:

@@ -47,7 +47,7 @@ def initialise(
             array += rng.uniform(-tensor.bound, tensor.bound, array.shape).astype(array.dtype)
 
 
-def per_layer(name: str, given: Any, hidden: int, kind: type) -> list[Any]:
+def per_layer(name: str, given: Any, hidden: int, kind: type | tuple[type, ...]) -> list[Any]:
     """One value for each hidden layer, where one for all or a sequence is given."""
     one, many = ("a name", "names") if kind is str else ("a number", "numbers")
     if isinstance(given, kind) and not isinstance(given, bool):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import _schuss
-from ._attributes import check_outputs, precision_of, rates_of, zeros_for
+from ._attributes import check_dropout, check_outputs, precision_of, rates_of, zeros_for
 from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
@@ -35,7 +35,7 @@ from ._recipe_data import with_arrays, without_arrays
 from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
 from ._scale import warn_of_scale
-from ._schuss import LBFGS
+from ._schuss import LBFGS, Schedule
 from ._stop import Stop
 from ._summary import Summary, summary_of
 from ._tensors import initialise, per_layer
@@ -79,8 +79,9 @@ class MLP(Outputs, Layers, Saved):
     l2 : float, default 0.0
         Strength of the penalty ``l2 / 2 * sum of squared weights``, which is part of the objective. Biases,
         gains and shifts are free.
-    dropout : float or sequence of float, default 0.0
-        The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero.
+    dropout : float, Schedule, or sequence of them, default 0.0
+        The share of the hidden layers' outputs, or of each hidden layer's, that training sets to zero. A
+        schedule (``schuss.schedules.flat_cos(0.15)``) counts the steps of each `fit`.
     label_smoothing : float, default 0.0
         With the loss a cross entropy, the share of each label that is spread evenly over all labels while
         learning, at least 0 and below 1 (Szegedy et al. 2016): targets y become ``(1 - share) * y + share /
@@ -109,7 +110,7 @@ class MLP(Outputs, Layers, Saved):
     named_params : dict of str to ndarray
         The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
         ``"1.weight"`` and so on.
-    l2, dropout, label_smoothing, precision : float, list of float, float, str
+    l2, dropout, label_smoothing, precision : float, list of float or Schedule, float, str
         As given; what they are set to holds from the next epoch on.
     layers, activations, norm, objective, dtype, seed
         What the network was made with; they stay.
@@ -152,7 +153,7 @@ class MLP(Outputs, Layers, Saved):
         dtype: DTypeName | type[np.floating[Any]] | np.dtype[Any] = "float32",
         seed: int = 0,
         l2: float = 0.0,
-        dropout: float | Sequence[float] = 0.0,
+        dropout: float | Schedule | Sequence[float | Schedule] = 0.0,
         label_smoothing: float = 0.0,
         norm: NormName | None = None,
         precision: PrecisionName | None = None,
@@ -336,7 +337,9 @@ class MLP(Outputs, Layers, Saved):
             warn_of_scale(source.x, source.targets if LOSSES[self.objective].targets == "numbers" else None)
         with in_training(self):
             saving = checkpoint_of(checkpoint, checkpoint_every, resume)
-            chosen = self._chosen(optimizer, steps_of(source, settings["batch_size"], epochs))
+            steps = steps_of(source, settings["batch_size"], epochs)
+            check_dropout(self.dropout, steps)
+            chosen = self._chosen(optimizer, steps)
             if isinstance(chosen, LBFGS):
                 self._check_lbfgs(source, batch_size)
             if saving is not None:

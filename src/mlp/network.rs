@@ -8,6 +8,7 @@ use super::tensors::{Kind, Tensors};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
 use crate::kernels::matmul::{Factors, Sizes};
+use crate::optim::Curve;
 use crate::scalar::Scalar;
 
 /// A network without its parameters.
@@ -23,6 +24,10 @@ pub struct Network {
     pub loss: Loss,
     /// See [`Architecture::output_weights`].
     pub output_weights: Option<Vec<f64>>,
+    /// See [`Architecture::dropout`].
+    pub dropout: Vec<f64>,
+    /// What the dropout of a hidden layer follows in a training, in place of staying as it is.
+    pub dropout_curves: Vec<Option<Curve>>,
     /// See [`Architecture::l2`].
     pub l2: f64,
     /// See [`Architecture::l2_per_weight`].
@@ -47,6 +52,8 @@ impl Network {
             prediction: Planner::new(architecture, &tensors, false).plan(),
             tensors,
             loss: architecture.loss,
+            dropout: dropout.clone(),
+            dropout_curves: vec![],
             output_weights: architecture.output_weights.clone(),
             l2: architecture.l2,
             l2_per_weight: architecture.l2_per_weight,
@@ -67,6 +74,15 @@ impl Network {
     /// Memory to train with batches of up to `batch` rows, of data whose inputs are sparse or not.
     pub fn workspace<T: Scalar>(&self, batch: usize, sparse: bool) -> Result<Workspace<T>> {
         Workspace::for_training(&self.training.matrices, batch, self.loss.takes_classes(), sparse)
+    }
+
+    /// The dropout of each hidden layer in the step that comes after `step` others, to `rates`.
+    pub fn dropout_at(&self, step: f64, rates: &mut [f64]) {
+        for (rate, curve) in rates.iter_mut().zip(&self.dropout_curves) {
+            if let Some(curve) = curve {
+                *rate = curve.value(step);
+            }
+        }
     }
 
     /// Whether something is different in each step: dropout.

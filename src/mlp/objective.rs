@@ -9,7 +9,7 @@ use super::memory::Workspace;
 use super::network::Network;
 use super::phases::{Phase, Work, phases};
 use super::plan::Plan;
-use super::stages::{Pass, Sink};
+use super::stages::{Noise, Pass, Sink};
 use super::tensors::{Piece, Tile};
 use super::{predict, random};
 use std::sync::PoisonError;
@@ -276,7 +276,7 @@ pub fn value_and_grads<T: Scalar>(
                 // before the last meeting.
                 let rows = unsafe { batch.my_share(worker, held.len(), phase.cut) };
                 if let Some(mut rows) = rows {
-                    let (noise, lookout) = (how.noise, &lookout);
+                    let (lookout, noise) = (&lookout, how.noise.map(|key| Noise { key, rates: &network.dropout }));
                     let mut pass = Pass { tensors, params, noise, first_row: start, scratch: &mut scratch, lookout };
                     work(network, phase, &mut pass, &mut rows, source);
                 }

@@ -128,7 +128,7 @@ impl<'a> Planner<'a> {
         // The activation's derivative may need its output as it was.
         let dropped = if keeps_input { output } else { self.matrix(width) };
         let mask = self.matrix(width);
-        self.stages.push(Stage::Dropout(Dropout { layer, rate, input: output, output: dropped, mask, delta }));
+        self.stages.push(Stage::Dropout(Dropout { layer, input: output, output: dropped, mask, delta }));
         dropped
     }
 }

@@ -263,7 +263,7 @@ pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
 }
 
 /// The same, for an argument of that name.
-fn schedule_named(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
+pub fn schedule_named(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
     if let Ok(schedule) = object.cast::<PySchedule>() {
         return Ok(schedule.get().schedule.clone());
     }

@@ -5,18 +5,16 @@ use super::super::claims::{AllRows, MyRows};
 use super::super::random;
 use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
-use super::pass::{Pass, Sink};
+use super::pass::{Noise, Pass, Sink};
 use crate::kernels::matmul::Factors;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 
-/// A share of the elements becomes 0, the others are divided by the share that is kept.
+/// A share of the elements, which may differ from step to step, becomes 0; the others are divided by the share that is kept.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     /// The number of its layer, which tells its random numbers from those of others.
     pub layer: usize,
-    /// The share that becomes 0.
-    pub rate: f64,
     /// What it takes.
     pub input: Slot,
     /// What it gives; may be the same matrix.
@@ -36,15 +34,16 @@ impl Dropout {
         if self.input != self.output {
             rows.runs_mut([self.input, self.output], |_, [from, to]| to.copy_from_slice(from));
         }
-        let Some(noise) = pass.noise else { return };
+        let Some(Noise { key, rates }) = pass.noise else { return };
+        let rate = rates[self.layer];
         // An element's random number is a function of its place in the whole batch.
         let before = pass.first_row * rows.stride(self.output);
         rows.runs_mut([self.mask, self.output], |place, [mask, to]| {
             dispatch(FillMask {
                 mask,
-                rate: self.rate as f32,
-                keep: T::from_f64(1.0 / (1.0 - self.rate)),
-                key: random::key(&[noise, self.layer as u64]),
+                rate: rate as f32,
+                keep: T::from_f64(1.0 / (1.0 - rate)),
+                key: random::key(&[key, self.layer as u64]),
                 start: (before + place) as u64,
             });
             dispatch(Multiply { x: to, by: mask });

@@ -11,7 +11,7 @@ pub use activate::Activate;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use norm::{Norm, NormKind};
-pub use pass::{Pass, Sink};
+pub use pass::{Noise, Pass, Sink};
 
 use super::claims::{AllRows, MyRows};
 use super::slots::{Slot, Way};

@@ -4,14 +4,23 @@ use super::super::tensors::Tensors;
 use crate::interrupt::Lookout;
 use crate::kernels::matmul::Scratch;
 
+/// Dropout of one step.
+#[derive(Clone, Copy)]
+pub struct Noise<'a> {
+    /// The key of its random numbers.
+    pub key: u64,
+    /// The share that becomes 0 in each hidden layer.
+    pub rates: &'a [f64],
+}
+
 /// One pass of rows through a network, or back.
 pub struct Pass<'a, T> {
     /// What the parameters are.
     pub tensors: &'a Tensors,
     /// The parameters.
     pub params: &'a [T],
-    /// The key of dropout's random numbers; None for no dropout.
-    pub noise: Option<u64>,
+    /// Dropout, if there is any.
+    pub noise: Option<Noise<'a>>,
     /// The number of the batch's first row, where the batch passes through in pieces.
     pub first_row: usize,
     /// Memory for products.

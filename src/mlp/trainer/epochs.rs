@@ -45,6 +45,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             for start in (begin.row..self.data.len()).step_by(self.batch_size) {
                 steps += 1;
                 let context = self.context(steps, epoch, start, &order);
+                self.network.dropout_at(self.steps_before(number, start), &mut own.rates);
                 let made = self.train(worker, &mut own, &mut leader, &context);
                 self.publish_end(&leader);
                 worker.meet();
@@ -93,6 +94,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 mine.touch_state(start..range.end.min(start + TOUCHED));
             }
         }
+    }
+
+    /// The steps of the whole training before the one that begins with that row of that epoch.
+    fn steps_before(&self, number: usize, row: usize) -> f64 {
+        let epochs = self.options.epochs_before + number as u64;
+        epochs as f64 * self.data.len().div_ceil(self.batch_size) as f64 + (row / self.batch_size) as f64
     }
 
     fn shuffle(&self, epoch: u64, lookout: &Lookout) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::claims::{AllRows, MyTensors, ToUpdate};
 use super::super::objective::{self, Source};
-use super::super::stages::{Pass, Sink};
+use super::super::stages::{Noise, Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
 use super::leader::{Largest, StepEnd};
@@ -114,7 +114,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let mut pass = Pass {
                 tensors: &self.network.tensors,
                 params,
-                noise: context.noise,
+                noise: context.noise.map(|key| Noise { key, rates: &own.rates }),
                 first_row: held.start - context.rows.start,
                 scratch: &mut own.scratch,
                 lookout: &own.lookout,

@@ -168,6 +168,8 @@ pub struct Own<T> {
     pub blocks: Vec<Block>,
     /// One number for each row of one of its pieces.
     pub squares: Buffer<f64>,
+    /// The dropout of each hidden layer in the present step.
+    pub rates: Vec<f64>,
 }
 
 impl<T: Scalar> Own<T> {
@@ -197,6 +199,7 @@ impl<T: Scalar> Own<T> {
             blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
             squares,
             share,
+            rates: training.network.dropout.clone(),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::spec::{NetworkSpec, factors_of};
 use super::tensor::TensorInfo;
 use super::vector::{reading, writing};
 use super::watch::{EpochRecord, Fitted};
+use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::kernels::matmul::Factors;
 use crate::mlp::memory::{MAX_ROWS, Workspace};
@@ -258,6 +259,10 @@ impl PyNetwork {
         let mut grads = writing::<T>("grads", grads, self.network.tensors.len())?;
         let grads = grads.as_slice_mut()?;
         let noise = dropout_seed.filter(|_| self.network.is_noisy());
+        if noise.is_some() && self.network.dropout_curves.iter().any(Option::is_some) {
+            let expected = "None where dropout follows a schedule: set dropout to the number that it is to be";
+            return Err(Error::value("dropout_seed", "a seed", expected).into());
+        }
         // Taken out for the call, so that two threads may call at once.
         let locked = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = locked().take().and_then(|spare| spare.downcast::<Workspace<T>>().ok());

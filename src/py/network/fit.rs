@@ -24,6 +24,8 @@ pub struct FitOptions<'py> {
     core: Options,
     max_seconds: Option<f64>,
     best: Option<Bound<'py, PyBest>>,
+    /// The steps of the whole training, where they are known.
+    total_steps: Option<f64>,
 }
 
 impl<'py> FitOptions<'py> {
@@ -45,8 +47,9 @@ impl<'py> FitOptions<'py> {
             tells: given.optional("tells")?.unwrap_or(true),
         };
         let (max_seconds, best) = (given.optional("max_seconds")?, given.optional("best")?);
+        let total_steps = given.optional("total_steps")?;
         given.finish()?;
-        Ok(FitOptions { core, max_seconds, best })
+        Ok(FitOptions { core, max_seconds, best, total_steps })
     }
 }
 
@@ -76,7 +79,9 @@ impl<'py> Fit<'_, 'py> {
         validation: Option<&GivenRows<'py>>,
     ) -> PyResult<Fitted> {
         let call = Call::begin()?;
-        let (py, network, options) = (self.optimizer.py(), self.network, &self.options.core);
+        let with_lengths = with_lengths(self.network, self.options.total_steps)?;
+        let network = with_lengths.as_ref().unwrap_or(self.network);
+        let (py, options) = (self.optimizer.py(), &self.options.core);
         let data = BorrowedRows::new(network, data, options.threads)?;
         let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
@@ -96,6 +101,19 @@ impl<'py> Fit<'_, 'py> {
         best.into_iter().for_each(BestAtWork::conclude);
         Ok(watch.conclude(py, outcome, position))
     }
+}
+
+/// The network with dropout that follows schedules of this training, if there is any.
+fn with_lengths(network: &Network, total: Option<f64>) -> Result<Option<Network>, Error> {
+    if network.dropout_curves.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let Some(total) = total else {
+        return Err(Error::value("dropout", "a schedule", "numbers where X is a source of blocks"));
+    };
+    let curves = network.dropout_curves.iter().cloned();
+    let curves = curves.map(|curve| curve.map(|curve| curve.with_length(total)).transpose());
+    Ok(Some(Network { dropout_curves: curves.collect::<Result<_, _>>()?, ..network.clone() }))
 }
 
 /// Refuses a start between the rows of a step.

@@ -11,6 +11,8 @@ use crate::kernels::loss::Loss;
 use crate::kernels::matmul::Factors;
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Architecture, Network};
+use crate::optim::Curve;
+use crate::py::schedule::schedule_named;
 
 /// What a network is made from.
 pub struct NetworkSpec {
@@ -26,8 +28,8 @@ pub struct NetworkSpec {
     output_weights: Option<Vec<f64>>,
     l2: f64,
     l2_per_weight: bool,
-    /// Of each hidden layer.
-    dropout: Vec<f64>,
+    /// Of each hidden layer: its largest rate, and what it follows.
+    dropout: Vec<(f64, Option<Curve>)>,
     precision: Option<String>,
 }
 
@@ -45,7 +47,10 @@ impl NetworkSpec {
             output_weights: given.optional("output_weights")?,
             l2: given.optional("l2")?.unwrap_or(0.0),
             l2_per_weight: given.optional("l2_per_weight")?.unwrap_or(false),
-            dropout: given.optional("dropout")?.unwrap_or_else(|| vec![0.0; activations.len()]),
+            dropout: match given.optional::<Vec<Bound<'_, PyAny>>>("dropout")? {
+                Some(rates) => rates.iter().map(rate_of).collect::<PyResult<_>>()?,
+                None => vec![(0.0, None); activations.len()],
+            },
             precision: given.optional("precision")?,
             activations,
         };
@@ -62,7 +67,8 @@ impl NetworkSpec {
         let activations = self.activations.iter().map(|name| activation_of(name)).collect::<Result<_>>()?;
         let loss = loss_of(&self.loss, self.loss_parameter)?.with_smoothing(self.label_smoothing)?;
         self.check_output_weights(&loss)?;
-        Ok(Network::new(&Architecture {
+        let (dropout, curves) = self.dropout.into_iter().unzip();
+        let network = Network::new(&Architecture {
             norm: self.norm.as_deref().map(norm_of).transpose()?,
             widths: self.widths,
             activations,
@@ -70,9 +76,10 @@ impl NetworkSpec {
             output_weights: self.output_weights,
             l2: self.l2,
             l2_per_weight: self.l2_per_weight,
-            dropout: self.dropout,
+            dropout,
             factors: self.precision.as_deref().map_or(Ok(Factors::Exact), factors_of)?,
-        }))
+        });
+        Ok(Network { dropout_curves: curves, ..network })
     }
 
     fn check_layers(&self) -> Result<()> {
@@ -84,8 +91,8 @@ impl NetworkSpec {
         let hidden = self.widths.len() - 2;
         check_shape("activation", &[self.activations.len()], &[hidden])?;
         check_shape("dropout", &[self.dropout.len()], &[hidden])?;
-        match self.dropout.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
-            Some(rate) => Err(Error::value("dropout", rate, "at least 0 and below 1")),
+        match self.dropout.iter().find(|(rate, _)| !(0.0..1.0).contains(rate)) {
+            Some((rate, _)) => Err(Error::value("dropout", rate, "at least 0 and below 1")),
             None => Ok(()),
         }
     }
@@ -109,6 +116,15 @@ impl NetworkSpec {
         }
         Ok(())
     }
+}
+
+/// The largest rate of dropout and what it follows, which are given as a number or a schedule.
+fn rate_of(given: &Bound<'_, PyAny>) -> PyResult<(f64, Option<Curve>)> {
+    if let Ok(rate) = given.extract::<f64>() {
+        return Ok((rate, None));
+    }
+    let curve = Curve::new("dropout", schedule_named("dropout", given)?)?;
+    Ok((curve.peak(), Some(curve)))
 }
 
 fn activation_of(name: &str) -> Result<Activation> {
