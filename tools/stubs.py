@@ -7,6 +7,7 @@ from schuss import optimizers
 
 TYPES = {
     "float": "float",
+    "float or Schedule": "float | Schedule",
     "float or None": "float | None",
     "int": "int",
     "int or None": "int | None",
@@ -18,7 +19,7 @@ HEAD = """\
 from typing import Literal
 
 from ._optimizer import Optimizer
-from ._schuss import LBFGS, NonFiniteError, ParamGroup, _Arrays, _Groups, _Mask
+from ._schuss import LBFGS, NonFiniteError, ParamGroup, Schedule, _Arrays, _Groups, _Mask
 from .typing import Convention, LearningRate
 
 __all__ = [

@@ -57,7 +57,10 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
         return LBFGS(**parts)
     if not isinstance(name, str) or name not in optimizers.__all__:
         raise ValueError(f"there is no optimizer {name!r}")
-    groups = [{**group, "lr": _lr_of(group["lr"])} for group in parts["param_groups"]]
+    scheduled = ("lr", "weight_decay")
+    groups = [
+        {**group, **{name: _lr_of(group[name]) for name in scheduled}} for group in parts["param_groups"]
+    ]
     kind: type[Optimizer] = getattr(optimizers, name)
     optimizer = kind()
     at_work = {"params": list(params)} if "state" in parts else {}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._checks import check_count
-from ._schuss import Optimizer, ParamGroup
+from ._schuss import Optimizer, ParamGroup, Schedule
 from ._torch_parts import Entry, common, number_of, parts_of, whole_steps
 
 
@@ -203,6 +203,8 @@ def _check(rule: _Rule, group: ParamGroup) -> None:
     """Refuse what torch would compute in another way."""
     accepted: dict[str, tuple[object, ...]] = {name: (value,) for name, value in rule.formula.items()}
     accepted |= {"lookahead": (None,), "accumulate": (1,)}
+    if isinstance(group["weight_decay"], Schedule):
+        raise ValueError(f"weight_decay must be a number, as torch has it, got {group['weight_decay']!r}")
     if group["weight_decay"]:
         accepted |= {"decay": rule.decays, "decay_where": ("everywhere",)}
     if "dampening" in rule.options and (group["nesterov"] or not group["momentum"]):

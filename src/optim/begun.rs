@@ -96,14 +96,15 @@ impl<T: Scalar> Optimizer<T> {
     fn begin_group(&mut self, group: usize, lr: f64, clip: Scale) -> GroupStep<T> {
         let context = StepContext { t: self.books.steps_of(group) + 1, lr };
         let (config, slots) = (&self.groups[group], self.slot_maps[group]);
+        let factors = (clip, config.weight_decay(self.books.counts.steps));
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
         if config.is_frozen() {
             books.frozen_steps += 1;
-            return config.begin(context, clip, &mut memory.clone(), slots, GroupBooks { starting: 0, ..*books });
+            return config.begin(context, factors, &mut memory.clone(), slots, GroupBooks { starting: 0, ..*books });
         }
         let before = *books;
         books.starting = 0;
-        let begun = config.begin(context, clip, memory, slots, before);
+        let begun = config.begin(context, factors, memory, slots, before);
         GroupStep { grown: self.calm[group].grown.clone(), ..begun }
     }
 

@@ -1,6 +1,7 @@
 //! What a recipe holds: everything about an optimizer but the parameters.
 
 use super::books::GroupBooks;
+use super::curve::Curve;
 use super::group_step::{AfterRule, GroupStep};
 use super::options::{Convention, Decay, Options, Spec, Value};
 use super::registry::{AnyRule, SPECS, spec};
@@ -12,6 +13,9 @@ use super::surroundings::Surroundings;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
+/// The option that may follow a schedule besides the learning rate.
+pub const WEIGHT_DECAY: &str = "weight_decay";
+
 /// A rule with its options and its learning rate.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,6 +23,8 @@ pub struct Config {
     rule: AnyRule,
     surroundings: Surroundings,
     schedule: Schedule,
+    /// What the weight decay follows, in place of staying at the number that the options have: that is then its peak.
+    decay_curve: Option<Curve>,
 }
 
 impl Config {
@@ -30,7 +36,8 @@ impl Config {
         })?;
         let options = Options::new(spec, convention);
         let schedule = Schedule::constant(spec.lr[convention as usize])?;
-        Ok(Config { rule: AnyRule::new(&options), surroundings: Surroundings::new(&options)?, options, schedule })
+        let (rule, surroundings) = (AnyRule::new(&options), Surroundings::new(&options)?);
+        Ok(Config { rule, surroundings, options, schedule, decay_curve: None })
     }
 
     /// Changes one option; the learning rate is not one of them.
@@ -40,7 +47,40 @@ impl Config {
         self.surroundings = Surroundings::new(&options)?;
         self.rule = AnyRule::new(&options);
         self.options = options;
+        if name == WEIGHT_DECAY {
+            self.decay_curve = None;
+        }
         Ok(())
+    }
+
+    /// The same with weight decay that follows a schedule.
+    pub fn with_decay_curve(mut self, curve: Curve) -> Result<Self> {
+        self.set(WEIGHT_DECAY, Value::Number(curve.peak()))?;
+        self.decay_curve = Some(curve);
+        Ok(self)
+    }
+
+    /// The schedule of its weight decay, if it follows one.
+    pub fn decay_curve(&self) -> Option<&Curve> {
+        self.decay_curve.as_ref()
+    }
+
+    /// The weight decay of the step that comes after `steps` others.
+    pub fn weight_decay(&self, steps: u64) -> f64 {
+        self.decay_curve.as_ref().map_or(self.surroundings.weight_decay, |curve| curve.value(steps as f64))
+    }
+
+    /// The same, of so many steps where schedules have no length of their own.
+    pub fn with_length(mut self, total: f64) -> Result<Self> {
+        self.schedule = self.schedule.with_length(total)?;
+        self.decay_curve = self.decay_curve.map(|curve| curve.with_length(total)).transpose()?;
+        Ok(self)
+    }
+
+    /// Refuses schedules whose length nobody has said.
+    pub fn expect_length(&self) -> Result<()> {
+        self.schedule.expect_length()?;
+        self.decay_curve.as_ref().map_or(Ok(()), |curve| curve.schedule().expect_length())
     }
 
     /// The same with one option changed.
@@ -110,17 +150,17 @@ impl Config {
         slots
     }
 
-    /// Fixes the scalars of a step where the gradients are to be multiplied by `clip`.
+    /// Fixes the scalars of a step where the gradients are to be multiplied by `clip`, with that weight decay.
     pub(super) fn begin<T: Scalar>(
         &self,
         context: StepContext,
-        clip: Scale,
+        (clip, weight_decay): (Scale, f64),
         memory: &mut [f64],
         slots: SlotMap,
         books: GroupBooks,
     ) -> GroupStep<T> {
         let StepContext { t, lr } = context;
-        let Surroundings { weight_decay, decay, .. } = self.surroundings;
+        let Surroundings { decay, .. } = self.surroundings;
         let of = T::from_f64;
         let (own, coupled, shrink) = match decay {
             _ if self.rule.decays_itself() => (weight_decay, 0.0, 0.0),

@@ -36,7 +36,7 @@ mod tests;
 
 pub use books::Counts;
 pub use calm::{Care, Peaks};
-pub use config::Config;
+pub use config::{Config, WEIGHT_DECAY};
 pub use curve::Curve;
 pub use optimizer::{Optimizer, Rates};
 pub use slices::Slices;

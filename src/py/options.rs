@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::foreign::{as_list, as_mapping, boolean, is_text, number, numbers, shown};
 use crate::error::Error;
+use crate::optim::WEIGHT_DECAY;
 use crate::optim::options::{Kind, Opt, Value, one_of};
 use crate::optim::registry::SPECS;
 
@@ -72,6 +73,7 @@ pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         for option in spec.all_options() {
             let entry = PyDict::new(py);
             let kind = match option.kind {
+                Kind::Number(_) if option.name == WEIGHT_DECAY => "float or Schedule".to_owned(),
                 Kind::Number(_) => "float".to_owned(),
                 Kind::OptionalNumber(_) => "float or None".to_owned(),
                 Kind::Count(_) => "int".to_owned(),

@@ -257,6 +257,11 @@ fn numbers_of_form(form: &str, given: &[Bound<'_, PyAny>]) -> PyResult<Vec<f64>>
     Ok(all)
 }
 
+/// Whether it is one that `schuss.schedules` has made.
+pub fn is_schedule(object: &Bound<'_, PyAny>) -> bool {
+    object.cast::<PySchedule>().is_ok()
+}
+
 /// The schedule that a number, a schedule or any callable of the step stands for.
 pub fn schedule_of(object: &Bound<'_, PyAny>) -> PyResult<Schedule> {
     schedule_named("lr", object)

@@ -35,7 +35,7 @@ class Soft:
 def accepts(option):
     numbers = Number(**RANGES.get(option["range"], {}))
     kind = option["type"]
-    if kind == "float":
+    if kind in ("float", "float or Schedule"):
         return Soft(numbers)
     if kind == "float or None":
         return Soft(numbers.or_none())

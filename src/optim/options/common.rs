@@ -33,7 +33,7 @@ fn decay(spec: &Spec) -> [Opt; 3] {
             "weight_decay",
             NON_NEGATIVE,
             spec.weight_decay,
-            "Strength of the pull of the parameters towards zero.",
+            "Strength of the pull of the parameters towards zero, or a schedule of closed form that it follows.",
         ),
         Opt::choice(
             "decay",

@@ -13,11 +13,11 @@ use super::given::Given;
 use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Recipe, is_of_whole_step};
 use crate::error::Error;
-use crate::optim::options::Value;
-use crate::optim::{Config, Counts, Optimizer};
+use crate::optim::options::{Opt, Value};
+use crate::optim::{Config, Counts, Optimizer, WEIGHT_DECAY};
 use crate::py::options::to_python;
 use crate::py::precision::dispatch;
-use crate::py::schedule::schedule_of;
+use crate::py::schedule::{is_schedule, learning_rate, schedule_of};
 use crate::scalar::Scalar;
 
 /// The base of all optimizers: updates NumPy arrays in place.
@@ -127,7 +127,7 @@ impl RecipeOrBinding {
 
     /// At work on arrays that can be written.
     pub fn bound(py: Python<'_>, plan: Plan<'_>) -> PyResult<Self> {
-        plan.groups.iter().try_for_each(|group| group.config.schedule().expect_length())?;
+        plan.groups.iter().try_for_each(|group| group.config.expect_length())?;
         let binding = Binding::new(py, plan)?;
         dispatch!(&binding.stepper, stepper => stepper.arrays.verify(py))?;
         Ok(RecipeOrBinding::Bound(Box::new(binding)))
@@ -176,7 +176,15 @@ impl RecipeOrBinding {
     }
 
     /// The value of an option of a group, as Python has it.
-    pub fn option<'py>(&self, py: Python<'py>, group: usize, value: Value) -> PyResult<Bound<'py, PyAny>> {
+    pub fn option<'py>(
+        &self,
+        py: Python<'py>,
+        group: usize,
+        (option, value): (Opt, Value),
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let (WEIGHT_DECAY, Some(curve)) = (option.name, self.config(group).decay_curve()) {
+            return learning_rate(py, curve.schedule());
+        }
         match (value, self) {
             (Value::Mask, RecipeOrBinding::Bound(bound)) => bound.mask(group).into_bound_py_any(py),
             (Value::Mask, RecipeOrBinding::Recipe(_)) => self.extras(group).mask.as_ref().into_bound_py_any(py),
@@ -206,7 +214,7 @@ impl RecipeOrBinding {
     fn set_in(&mut self, groups: Range<usize>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match self {
             RecipeOrBinding::Bound(bound) => {
-                if name == "lr" {
+                if name == "lr" || name == WEIGHT_DECAY && is_schedule(value) {
                     schedule_of(value)?.expect_length()?;
                 }
                 bound.set(groups, name, value)

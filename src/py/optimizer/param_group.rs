@@ -29,7 +29,7 @@ impl ParamGroup {
             _ => {
                 let found = inner.config(self.index).options().iter().find(|(option, _)| option.name == key);
                 let missing = || Err(PyKeyError::new_err(key.to_owned()));
-                found.map_or_else(missing, |(_, value)| inner.option(py, self.index, value))
+                found.map_or_else(missing, |(option, value)| inner.option(py, self.index, (option, value)))
             }
         }
     }

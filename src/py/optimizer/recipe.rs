@@ -4,10 +4,10 @@ use pyo3::prelude::*;
 
 use super::selector::Selector;
 use crate::error::{Error, Result};
-use crate::optim::Config;
 use crate::optim::options::{Convention, Value};
+use crate::optim::{Config, Curve, WEIGHT_DECAY};
 use crate::py::options::from_python;
-use crate::py::schedule::schedule_of;
+use crate::py::schedule::{is_schedule, schedule_named, schedule_of};
 use crate::py::structure::Placed;
 
 /// Options that hold for all groups together, because they are about the whole step.
@@ -74,7 +74,7 @@ impl Recipe {
     /// Gives schedules that have no length of their own that of so many steps.
     pub fn set_length(&mut self, steps: f64) -> Result<()> {
         for Group { config, .. } in &mut self.groups {
-            *config = config.clone().with_schedule(config.schedule().clone().with_length(steps)?);
+            *config = config.clone().with_length(steps)?;
         }
         Ok(())
     }
@@ -95,6 +95,10 @@ impl Group {
     pub fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if name == "lr" {
             self.config = self.config.clone().with_schedule(schedule_of(value)?);
+            return Ok(());
+        }
+        if name == WEIGHT_DECAY && is_schedule(value) {
+            self.config = self.config.clone().with_decay_curve(Curve::new(name, schedule_named(name, value)?)?)?;
             return Ok(());
         }
         let parsed = from_python(&self.config.options().option(name)?, value)?;

@@ -8,7 +8,7 @@ use super::binding::Binding;
 use super::names::places;
 use super::recipe::{Extras, Group};
 use crate::error::Error;
-use crate::optim::Counts;
+use crate::optim::{Counts, WEIGHT_DECAY};
 use crate::py::foreign::{as_list, boolean, items, kind, number, numbers, quoted, shown};
 
 /// What a group's memory calls the steps in which it was frozen, where there were any,
@@ -224,14 +224,14 @@ impl<'a, 'py> Saved<'a, 'py> {
     }
 }
 
-/// Gives a group saved options; where the learning rate was not saved, because it was a schedule, it stays.
+/// Gives a group saved options; where learning rate or weight decay was not saved, because it was a schedule, it stays.
 pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()> {
     for (name, value) in saved {
         let Ok(name) = name.cast::<PyString>() else {
             return Err(Error::type_("option", shown(&name)?, "a string").into());
         };
         match name.to_str()? {
-            "lr" if value.is_none() => (),
+            "lr" | WEIGHT_DECAY if value.is_none() => (),
             "name" => (),
             name => group.set(name, &value)?,
         }

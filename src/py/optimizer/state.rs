@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::object::RecipeOrBinding;
 use super::saved::{AVERAGED_SINCE, FROZEN_STEPS, Saved};
+use crate::optim::WEIGHT_DECAY;
 use crate::py::precision::{Either, dispatch};
 
 /// See `Optimizer.state_dict`.
@@ -14,6 +15,9 @@ pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'p
     for (index, config) in bound.configs().iter().enumerate() {
         let group = options_of(py, inner, index)?;
         group.set_item("lr", config.schedule().as_constant())?;
+        if config.decay_curve().is_some() {
+            group.set_item(WEIGHT_DECAY, py.None())?;
+        }
         groups.append(group)?;
         schedules.append(config.schedule().memory())?;
         let memory = PyDict::new(py);
@@ -52,7 +56,7 @@ pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -
         dict.set_item("name", name)?;
     }
     for (option, value) in inner.config(group).options().iter() {
-        dict.set_item(option.name, inner.option(py, group, value)?)?;
+        dict.set_item(option.name, inner.option(py, group, (option, value))?)?;
     }
     Ok(dict)
 }

@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::object::{PyOptimizer, RecipeOrBinding, reading};
 use super::recipe::{Group, is_of_whole_step};
+use crate::optim::WEIGHT_DECAY;
 use crate::optim::options::{Convention, Value};
 use crate::py::schedule::learning_rate;
 
@@ -24,7 +25,8 @@ pub fn equal(slf: &Bound<'_, PyOptimizer>, other: &Bound<'_, PyAny>) -> PyResult
             let (extras, py) = (&group.extras, slf.py());
             let mask = extras.mask.as_ref().map(|mask| mask.bind(py).clone());
             let selector = extras.selector.as_ref().map(|selector| selector.to_python(py)).transpose()?;
-            (learning_rate(py, group.config.schedule())?, mask, selector, extras.name.as_ref()).into_pyobject(py)
+            let curve = group.config.decay_curve().map(|curve| learning_rate(py, curve.schedule())).transpose()?;
+            (learning_rate(py, group.config.schedule())?, curve, mask, selector, extras.name.as_ref()).into_pyobject(py)
         };
         if a.config.options() != b.config.options() || !outside(a)?.eq(outside(b)?)? {
             return Ok(false);
@@ -43,9 +45,12 @@ pub fn text(inner: &RecipeOrBinding, py: Python<'_>) -> PyResult<String> {
     }
     arguments.push(format!("lr={}", learning_rate(py, inner.config(0).schedule())?.repr()?));
     for (option, value) in options.iter() {
-        if value != option.defaults[convention as usize] {
+        let follows = option.name == WEIGHT_DECAY && inner.config(0).decay_curve().is_some();
+        if follows || value != option.defaults[convention as usize] {
             arguments.push(match value {
-                Value::Mask => format!("{}={}", option.name, inner.option(py, 0, value)?.repr()?),
+                _ if follows || value == Value::Mask => {
+                    format!("{}={}", option.name, inner.option(py, 0, (option, value))?.repr()?)
+                }
                 _ => format!("{}={value}", option.name),
             });
         }
@@ -79,7 +84,7 @@ fn groups<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, 
             group.set_item("lr", lr)?;
         }
         for ((option, value), (_, own)) in config.options().iter().zip(own.options().iter()) {
-            let (value, own_value) = (inner.option(py, index, value)?, inner.option(py, 0, own)?);
+            let (value, own_value) = (inner.option(py, index, (option, value))?, inner.option(py, 0, (option, own))?);
             if !is_of_whole_step(option.name) && !value.eq(own_value)? {
                 group.set_item(option.name, value)?;
             }
