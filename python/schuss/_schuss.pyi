@@ -15,6 +15,7 @@ __all__ = [
     "NORM_EPS",
     "PRECISIONS",
     "STOPS",
+    "Best",
     "EpochRecord",
     "LbfgsRun",
     "Network",

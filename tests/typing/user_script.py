@@ -63,6 +63,11 @@ def schedules() -> None:
     assert_type(schedule, sc.schedules.Schedule)
     assert_type(schedule(3), float)
     assert_type(sc.schedules.warmup(schedule, 5)(np.arange(10)), Array)
+    sc.AdamW(lr=sc.schedules.coslog4(0.04), weight_decay=sc.schedules.flat_cos(0.02, flat=0.3))
+    sc.MLP([4, 8, 8, 1], dropout=sc.schedules.flat_cos(0.15)).dropout = [
+        0.1,
+        sc.schedules.coslog(0.1, cycles=2),
+    ]
     assert_type(sc.ewa([1.0, 2.0], beta=0.5), Array)
 
 
@@ -85,6 +90,8 @@ def network() -> None:
         [4, 8, 1], activation="gelu", loss="mse", dtype="float64", dropout=[0.1], precision="float64"
     )
     assert_type(net.precision, str)
+    smooth = sc.MLP([4, 8, 2], loss="cross_entropy", label_smoothing=0.1)
+    assert_type(smooth.label_smoothing, float)
     history = net.fit(
         X, Y, optimizer=sc.Adam(lr=1e-3), epochs=3, batch_size=10, validation_data=(X, Y), callbacks=[report]
     )
