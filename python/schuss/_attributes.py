@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._optimizer import Optimizer
+    from .embeddings import Embedding
 
 _STRUCTURE = "a network keeps its structure; make a new MLP"
 _ARRAYS = "it is made of views of theta; write into them, net.params[0][:] = W"
@@ -31,6 +32,9 @@ FIXED = {
     "layers": _STRUCTURE,
     "activations": _STRUCTURE,
     "norm": _STRUCTURE,
+    "embeddings": _STRUCTURE,
+    "input_scale": _STRUCTURE,
+    "parametric": _STRUCTURE,
     "objective": "a network keeps its loss; make a new MLP(loss=...) and give it theta",
     "dtype": "a network keeps its dtype; make a new MLP(dtype=...) and give it theta",
     "seed": "the initial weights were drawn with it; give fit(seed=...) another for shuffling",
@@ -183,6 +187,9 @@ class Attributes(Guarded):
     layers: list[int]
     activations: list[str]
     norm: str | None
+    embeddings: tuple[Embedding, ...]
+    input_scale: bool
+    parametric: bool
     objective: str
     l2: float
     dropout: list[float | _schuss.Schedule]
@@ -202,6 +209,12 @@ class Attributes(Guarded):
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
         norm = f"norm={self.norm!r}, " if self.norm else ""
+        if self.parametric:
+            norm += "parametric=True, "
+        if self.embeddings:
+            norm += f"embeddings={list(self.embeddings)!r}, "
+        if self.input_scale:
+            norm += "input_scale=True, "
         options = f"activation={activation!r}, {norm}loss={self.objective!r}, dtype={self.dtype.name!r}"
         if self.label_smoothing:
             options += f", label_smoothing={self.label_smoothing!r}"
@@ -219,6 +232,9 @@ class Attributes(Guarded):
             "dropout": self.dropout,
             "label_smoothing": self.label_smoothing,
             "norm": self.norm,
+            "embeddings": [each._core for each in self.embeddings],
+            "input_scale": self.input_scale,
+            "parametric": self.parametric,
             "precision": self.precision,
         }
         return _schuss.Network(**(as_it_is | changed))

@@ -9,6 +9,7 @@ from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
 from ._network_state import expect_theta
 from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
+from .embeddings import plain, rebuilt
 from .history import _rebuilt
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ _ARGUMENTS = {
     "label_smoothing": "label_smoothing",
     "norm": "norm",
     "_l2_per_weight": "_l2_per_weight",
+    "input_scale": "input_scale",
+    "parametric": "parametric",
+}
+# Those that earlier versions had not, whose networks have none of it.
+_LATER: dict[str, Any] = {
+    "label_smoothing": 0.0,
+    "embeddings": (),
+    "input_scale": False,
+    "parametric": False,
 }
 
 
@@ -89,6 +99,7 @@ def _tree_of(net: Any) -> dict[str, Any]:
         tree[argument] = list(value) if isinstance(value, list) else value
     tree |= {
         "dropout": data_of_rates("dropout", net.dropout),
+        "embeddings": plain(net.embeddings),
         "dtype": net.dtype.name,
         "precision": net.precision,
         "theta": net.theta,
@@ -104,9 +115,10 @@ def _tree_of(net: Any) -> dict[str, Any]:
 
 def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     # Files of earlier versions know nothing of what was added.
-    tree = {"label_smoothing": 0.0, **tree}
+    tree = {**_LATER, **tree}
     arguments = {name: tree[name] for name in _ARGUMENTS}
     arguments["dropout"] = rates_of_data(arguments["dropout"])
+    arguments["embeddings"] = rebuilt(tree["embeddings"])
     net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
     # Also on a machine that cannot compute with it: there is more to a network than that.
     net._take_precision(precision_of(tree.get("precision"), net.dtype))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._schuss import LBFGS, Optimizer, Schedule
+from .embeddings import Embedding
 from .history import History
 
 
@@ -39,6 +40,9 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dropout": (_is_list(lambda v: _is_number(v) or isinstance(v, Schedule)), "a list of numbers"),
     "label_smoothing": (_is_number, "a number"),
     "norm": (lambda v: v is None or _is_text(v), "the name of a norm or None"),
+    "embeddings": (lambda v: isinstance(v, tuple) and all(isinstance(e, Embedding) for e in v), "embeddings"),
+    "input_scale": (lambda v: isinstance(v, bool), _FLAG),
+    "parametric": (lambda v: isinstance(v, bool), _FLAG),
     "_l2_per_weight": (lambda v: isinstance(v, bool), _FLAG),
     "dtype": (lambda v: isinstance(v, np.dtype) and v in (np.float32, np.float64), "float32 or float64"),
     "precision": (_is_text, "the name of a precision"),

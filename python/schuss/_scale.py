@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ HINT_X = "scale X, with sklearn.preprocessing.StandardScaler or (X - X.mean(axis
 HINT_Y = "scale y, with sklearn.compose.TransformedTargetRegressor or (y - y.mean()) / y.std()"
 
 
-def warn_of_scale(x: Any, targets: Any | None) -> None:
+def warn_of_scale(x: Any, targets: Any | None, names: Sequence[int] = ()) -> None:
     """Warn of inputs, or targets, that are so large that a training cannot work, and name the remedy.
 
     Parameters
@@ -27,14 +28,19 @@ def warn_of_scale(x: Any, targets: Any | None) -> None:
         The inputs.
     targets : ndarray or None
         The targets, where the outputs are to come near them as they are.
+    names : sequence of int
+        Columns of `x` whose numbers are names.
     """
     with np.errstate(all="ignore"):
-        found = [_of_columns("X", x, HINT_X), None if targets is None else _of_columns("y", targets, HINT_Y)]
+        found = [
+            _of_columns("X", x, HINT_X, names),
+            None if targets is None else _of_columns("y", targets, HINT_Y),
+        ]
     for message in filter(None, found):
         warnings.warn(message, UserWarning, stacklevel=_depth_of_user())
 
 
-def _of_columns(name: str, numbers: Any, hint: str) -> str | None:
+def _of_columns(name: str, numbers: Any, hint: str, names: Sequence[int] = ()) -> str | None:
     if hasattr(numbers, "indptr"):  # the numbers that are there, as one column
         numbers = numbers.data
     some = numbers[:: max(len(numbers) // ROWS, 1)]
@@ -43,6 +49,7 @@ def _of_columns(name: str, numbers: Any, hint: str) -> str | None:
         return None
     sizes = np.sqrt(np.mean(some**2, axis=0))
     sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+    sizes[[name for name in names if name < sizes.size]] = 0.0
     column = int(sizes.argmax())
     if sizes[column] < LARGE:
         return None

@@ -166,6 +166,9 @@ class _NetworkSpec(TypedDict, total=False):
     widths: Required[list[int]]
     activations: Required[list[str]]
     norm: str | None
+    embeddings: list[tuple[Any, ...]]
+    input_scale: bool
+    parametric: bool
     loss: Required[str]
     loss_parameter: float | None
     label_smoothing: float
@@ -229,7 +232,7 @@ class TensorInfo:
     @property
     def name(self) -> str: ...
     @property
-    def layer(self) -> int: ...
+    def layer(self) -> int | None: ...
     @property
     def kind(self) -> str: ...
     @property
@@ -242,6 +245,8 @@ class TensorInfo:
     def initial(self) -> float: ...
     @property
     def bound(self) -> float: ...
+    @property
+    def deviation(self) -> float: ...
 
 @final
 class Network:

@@ -31,18 +31,31 @@ class Summary(str):
 
 def summary_of(net: Any, tensors: Iterable[TensorInfo], link: str) -> Summary:
     """The table of a network with those tensors and that link: a row per layer, and their sum."""
-    shapes = list(pairwise(net.layers))
-    counts = [0] * len(shapes)
+    tensors = list(tensors)
+    # What goes into the first layer may be more than the inputs.
+    inputs = next(tensor.shape[0] for tensor in tensors if tensor.layer == 0)
+    shapes = list(pairwise([inputs, *net.layers[1:]]))
+    counts, before = [0] * len(shapes), 0
     for tensor in tensors:
-        counts[tensor.layer] += prod(tensor.shape)
+        if tensor.layer is None:
+            before += prod(tensor.shape)
+        else:
+            counts[tensor.layer] += prod(tensor.shape)
     norms, activations = [net.norm] * (len(shapes) - 1) + [None], [*net.activations, link]
     columns = zip(shapes, norms, activations, [*net.dropout, 0.0], counts, strict=True)
     rows, dtype = [], net.dtype
+    if net.embeddings or net.input_scale:
+        stages = [type(each).__name__.lower() for each in net.embeddings] + ["scale"] * net.input_scale
+        what, size = ", ".join(dict.fromkeys(stages)), _size(before, dtype)
+        rows.append(("inputs", f"{net.layers[0]} x {inputs}", what, f"{before:,}", size))
     for number, ((inputs, outputs), norm, activation, rate, count) in enumerate(columns, 1):
+        activation = (
+            f"parametric {activation}" if net.parametric and number <= len(net.activations) else activation
+        )
         steps = (f"{norm} norm" if norm else "", activation, _dropout(rate))
         after = ", ".join(filter(None, steps))
         rows.append((str(number), f"{inputs} x {outputs}", after, f"{count:,}", _size(count, dtype)))
-    total = sum(counts)
+    total = before + sum(counts)
     objective = f"loss: {net.objective}"
     for name, value in (("label smoothing", net.label_smoothing), ("l2", net.l2)):
         objective += f", {name}: {value:g}" if value else ""

@@ -39,12 +39,14 @@ def views(vector: NDArray[Any], places: Iterable[Place]) -> list[NDArray[Any]]:
 def initialise(
     named: dict[str, NDArray[Any]], tensors: Iterable[TensorInfo], rng: np.random.Generator
 ) -> None:
-    """Write the values that parameters start as: constants, and uniform random numbers around them."""
+    """Write the values that parameters start as: constants, and random numbers around them."""
     for tensor in tensors:
         array = named[tensor.name]
         array[...] = tensor.initial
         if tensor.bound:
             array += rng.uniform(-tensor.bound, tensor.bound, array.shape).astype(array.dtype)
+        if tensor.deviation:
+            array += rng.normal(0.0, tensor.deviation, array.shape).astype(array.dtype)
 
 
 def per_layer(name: str, given: Any, hidden: int, kind: type | tuple[type, ...]) -> list[Any]:

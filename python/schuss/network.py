@@ -40,12 +40,14 @@ from ._stop import Stop
 from ._summary import Summary, summary_of
 from ._tensors import initialise, per_layer
 from ._watch import Watch
+from .embeddings import categories, embeddings_of
 from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from .embeddings import Embedding
     from .optimizers import Optimizer
     from .typing import ActivationName, DTypeName, LossName, NormName, OptimizerName, PrecisionName
 
@@ -93,6 +95,16 @@ class MLP(Outputs, Layers, Saved):
         (layer normalisation, Ba, Kiros and Hinton 2016). ``"rms"`` divides each row by its root mean square,
         then multiplies with the gains; there are no shifts (Zhang and Sennrich 2019). Both add 1e-5 below
         the root.
+    embeddings : sequence of schuss.embeddings.Periodic and schuss.embeddings.Category, default ()
+        What some columns of X become before the first layer: numbers get waves, categories rows of tables that
+        are learnt. What they make comes first, in their order, then all other columns as they are. X must be dense.
+    input_scale : bool, default False
+        Whether each number that goes into the first layer is multiplied with a factor that is learnt (Holzmueller,
+        Grinsztajn and Steinwart 2024). With a learning rate of its own (groups of the optimizer, ``"input.scale"``)
+        it soon tells the columns that matter from others.
+    parametric : bool, default False
+        Whether each hidden unit learns how much of its activation it takes: ``z + alpha (act(z) - z)``, alpha
+        from 1 (Holzmueller, Grinsztajn and Steinwart 2024; with relu, He et al. 2015).
     precision : {"float32", "float64", "bfloat16"}, optional
         What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
         their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to
@@ -106,13 +118,14 @@ class MLP(Outputs, Layers, Saved):
     params : list of ndarray
         ``[W1, b1, W2, b2, ...]``, views of `theta`, to be written into: ``net.params[0][:] = W``. W is
         (inputs, outputs). With `norm` each hidden layer's
-        gains, and with ``"layer"`` its shifts, follow its biases.
+        gains, and with ``"layer"`` its shifts, follow its biases, and with `parametric` its alphas. Those of
+        `embeddings` and `input_scale` come before all others.
     named_params : dict of str to ndarray
-        The same views in the same order by name: ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``,
-        ``"1.weight"`` and so on.
+        The same views in the same order by name: ``"input.0.table"`` and the like, ``"input.scale"``,
+        ``"0.weight"``, ``"0.bias"``, ``"0.gain"``, ``"0.shift"``, ``"0.alpha"``, ``"1.weight"`` and so on.
     l2, dropout, label_smoothing, precision : float, list of float or Schedule, float, str
         As given; what they are set to holds from the next epoch on.
-    layers, activations, norm, objective, dtype, seed
+    layers, activations, norm, embeddings, input_scale, parametric, objective, dtype, seed
         What the network was made with; they stay.
     optimizer : Optimizer, LBFGS or None
         The optimizer of the last `fit`, with its state.
@@ -156,6 +169,9 @@ class MLP(Outputs, Layers, Saved):
         dropout: float | Schedule | Sequence[float | Schedule] = 0.0,
         label_smoothing: float = 0.0,
         norm: NormName | None = None,
+        embeddings: Embedding | Sequence[Embedding] = (),
+        input_scale: bool = False,
+        parametric: bool = False,
         precision: PrecisionName | None = None,
         _l2_per_weight: bool = False,
     ) -> None:
@@ -173,6 +189,9 @@ class MLP(Outputs, Layers, Saved):
             ],
             dropout=rates_of(dropout, hidden),
             norm=None if norm is None else check_name("norm", norm, ["None", *_schuss.NORMS]),
+            embeddings=embeddings_of(embeddings),
+            input_scale=check_flag("input_scale", input_scale),
+            parametric=check_flag("parametric", parametric),
             objective=objective,
             l2=check_number("l2", l2),
             label_smoothing=check_number("label_smoothing", label_smoothing),
@@ -334,7 +353,8 @@ class MLP(Outputs, Layers, Saved):
         early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
         watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
         if self.history is None and isinstance(source, Rows):  # once, at the first training
-            warn_of_scale(source.x, source.targets if LOSSES[self.objective].targets == "numbers" else None)
+            targets = source.targets if LOSSES[self.objective].targets == "numbers" else None
+            warn_of_scale(source.x, targets, categories(self.embeddings))
         with in_training(self):
             saving = checkpoint_of(checkpoint, checkpoint_every, resume)
             steps = steps_of(source, settings["batch_size"], epochs)

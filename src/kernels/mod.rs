@@ -1,6 +1,8 @@
 //! Pure functions on slices and views.
 
 pub mod activation;
+pub mod blend;
+pub mod embedding;
 pub mod loss;
 pub mod math;
 pub mod matmul;

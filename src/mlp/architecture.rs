@@ -1,5 +1,6 @@
 //! How a network is described, and the tensors that follow from it.
 
+use super::embeddings::InputStage;
 use super::stages::NormKind;
 use super::tensors::{Initial, Kind, Tensors};
 use crate::kernels::activation::{Activation, Init};
@@ -11,8 +12,12 @@ use crate::kernels::matmul::Factors;
 pub struct Architecture {
     /// The widths from inputs to outputs; at least two, none zero.
     pub widths: Vec<usize>,
+    /// What becomes of the inputs before the first layer.
+    pub inputs: InputStage,
     /// The activation of each hidden layer.
     pub activations: Vec<Activation>,
+    /// Whether each hidden unit learns how much of its activation it takes.
+    pub parametric: bool,
     /// What normalises the rows of each hidden layer before its activation.
     pub norm: Option<NormKind>,
     /// The share of each hidden layer's outputs that dropout sets to zero in training.
@@ -35,7 +40,9 @@ impl Architecture {
         let hidden = widths.len() - 2;
         Architecture {
             widths: widths.to_vec(),
+            inputs: InputStage::default(),
             activations: vec![activation; hidden],
+            parametric: false,
             norm: None,
             dropout: vec![0.0; hidden],
             loss,
@@ -47,12 +54,14 @@ impl Architecture {
     }
 }
 
-/// Layer by layer: weight, bias, and for a normalised layer gain and, unless it is the root mean square's, shift.
+/// What comes before the first layer; then layer by layer: weight, bias, for a normalised layer gain and, unless it is the root mean
+/// square's, shift, and for a parametric activation alpha.
 pub(super) fn tensors_of(architecture: &Architecture) -> Tensors {
     let mut tensors = Tensors::default();
     let hidden = architecture.activations.len();
+    architecture.inputs.push_tensors(architecture.widths[0], &mut tensors);
     for (layer, pair) in architecture.widths.windows(2).enumerate() {
-        let (inputs, outputs) = (pair[0], pair[1]);
+        let (inputs, outputs) = (if layer == 0 { architecture.inputs.width(pair[0]) } else { pair[0] }, pair[1]);
         let activation = architecture.activations.get(layer).copied();
         tensors.push(layer, Kind::Weight, (inputs, outputs), Initial::Uniform(bound(activation, inputs, outputs)));
         tensors.push(layer, Kind::Bias, (1, outputs), Initial::Constant(0.0));
@@ -61,6 +70,9 @@ pub(super) fn tensors_of(architecture: &Architecture) -> Tensors {
             if norm.shifts() {
                 tensors.push(layer, Kind::Shift, (1, outputs), Initial::Constant(0.0));
             }
+        }
+        if architecture.parametric && layer < hidden {
+            tensors.push(layer, Kind::Alpha, (1, outputs), Initial::Constant(1.0));
         }
     }
     tensors

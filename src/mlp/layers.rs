@@ -7,7 +7,7 @@ use super::data::Inputs;
 use super::network::Network;
 use super::predict::{Predictor, in_parallel, parts, workers};
 use super::slots::Slot;
-use super::stages::{Activate, Dense, Norm, Stage};
+use super::stages::{Activate, Dense, Norm, Parametric, Stage};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::scalar::Scalar;
@@ -33,11 +33,15 @@ impl Columns {
         };
         let places = |(number, stage): (usize, &Stage)| match (stage, plan.stages.get(number + 1)) {
             (Stage::Dense(_), Some(Stage::Norm(_))) | (Stage::Dropout(_), _) => vec![],
+            // They are no layers.
+            (Stage::Waves(_) | Stage::Combine(_) | Stage::Lookup(_) | Stage::Plain(_) | Stage::Scale(_), _) => vec![],
             // Twice, once to become the outputs.
             (Stage::Dense(last), None) => vec![place(last.output), place(last.output)],
             (Stage::Dense(Dense { output, .. }), _)
             | (Stage::Norm(Norm { output, .. }), _)
-            | (Stage::Activate(Activate { output, .. }), _) => vec![place(*output)],
+            | (Stage::Activate(Activate { output, .. }) | Stage::Parametric(Parametric { output, .. }), _) => {
+                vec![place(*output)]
+            }
         };
         let stages: Vec<_> = plan.stages.iter().enumerate().map(places).collect();
         let (_, outputs) = stages.last().and_then(|places| places.last()).expect("a last layer").clone();

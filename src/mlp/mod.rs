@@ -5,6 +5,7 @@ mod architecture;
 pub mod claims;
 pub mod cuts;
 pub mod data;
+pub mod embeddings;
 pub mod figures;
 pub mod layers;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! What a network is, without its parameters: a table of tensors, stages that use them, and what is minimised.
 
 use super::architecture::{Architecture, tensors_of};
+use super::embeddings::InputStage;
 use super::memory::Workspace;
 use super::plan::{Plan, Planner};
 use super::stages::Stage;
@@ -20,6 +21,8 @@ pub struct Network {
     pub training: Plan,
     /// How rows pass through where nothing is kept for the way back.
     pub prediction: Plan,
+    /// See [`Architecture::inputs`].
+    pub input_stage: InputStage,
     /// See [`Architecture::loss`].
     pub loss: Loss,
     /// See [`Architecture::output_weights`].
@@ -51,6 +54,7 @@ impl Network {
             training: Planner::new(architecture, &tensors, true).plan(),
             prediction: Planner::new(architecture, &tensors, false).plan(),
             tensors,
+            input_stage: architecture.inputs.clone(),
             loss: architecture.loss,
             dropout: dropout.clone(),
             dropout_curves: vec![],
@@ -104,11 +108,12 @@ impl Network {
         Sizes { rows: rows.max(inputs), depth: rows.max(widest), cols: widest, factors }
     }
 
-    /// Floating-point operations of one training step; the first layer needs no input gradient.
+    /// Floating-point operations of one training step; the first layer needs no input gradient where inputs go into it as they
+    /// are.
     pub fn step_flops(&self, batch: usize) -> f64 {
         let products: usize = self.weights().map(|(rows, cols)| rows * cols).sum();
-        let first = self.weights().next().map_or(0, |(rows, cols)| rows * cols);
-        2.0 * batch as f64 * (3 * products - first) as f64
+        let first = self.weights().next().filter(|_| self.input_stage.is_empty()).map_or(0, |(rows, cols)| rows * cols);
+        2.0 * batch as f64 * (3 * products - first + self.input_stage.products()) as f64
     }
 
     fn weights(&self) -> impl Iterator<Item = (usize, usize)> + '_ {

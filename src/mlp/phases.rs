@@ -57,8 +57,13 @@ pub fn phases(
                         cuts.of(rows, (outputs, inputs), workers)
                     }
                 }),
-                Stage::Norm(_) => Some(whole),
-                Stage::Activate(_) | Stage::Dropout(_) => None,
+                Stage::Activate(_) | Stage::Parametric(_) | Stage::Dropout(_) => None,
+                Stage::Norm(_)
+                | Stage::Waves(_)
+                | Stage::Combine(_)
+                | Stage::Lookup(_)
+                | Stage::Plain(_)
+                | Stage::Scale(_) => Some(whole),
             },
         };
         match wanted {

@@ -1,9 +1,10 @@
 //! Which stages a batch passes through, and which matrix each of them reads and writes.
 
 use super::architecture::Architecture;
-use super::slots::{INPUTS, Matrices, MatrixPlan, Slot};
-use super::stages::{Activate, Dense, Dropout, Norm, Stage};
+use super::slots::{Matrices, MatrixPlan, Slot};
+use super::stages::{Activate, Dense, Dropout, Norm, Parametric, Stage};
 use super::tensors::{Kind, Tensors};
+use crate::kernels::activation::Activation;
 
 /// Stages, and the matrices that they read and write.
 #[derive(Debug, Clone)]
@@ -46,19 +47,40 @@ impl<'a> Planner<'a> {
     }
 
     /// A matrix; where nothing is kept it lies in the buffer that the one before it does not.
-    fn matrix(&mut self, cols: usize) -> Slot {
+    pub(super) fn matrix(&mut self, cols: usize) -> Slot {
+        self.matrix_beside(self.matrices.len() - 1, cols)
+    }
+
+    /// A matrix that is needed at the same time as another one.
+    pub(super) fn matrix_beside(&mut self, other: Slot, cols: usize) -> Slot {
         let slot = self.matrices.len();
-        self.matrices.push(MatrixPlan { cols, buffer: if self.keeps { slot } else { slot % 2 } });
+        let buffer = if self.keeps { slot } else { 1 - self.matrices[other].buffer };
+        self.matrices.push(MatrixPlan { cols, buffer });
         slot
+    }
+
+    /// Whether the way back needs what the way forward computes.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Adds a stage.
+    pub(super) fn push(&mut self, stage: Stage) {
+        self.stages.push(stage);
+    }
+
+    /// The tensor of that kind whose name begins so, before the first layer.
+    pub(super) fn tensor(&self, owner: &str, kind: Kind) -> usize {
+        self.tensors.find_input(owner, kind).expect("a tensor of the inputs")
     }
 
     /// The plan.
     pub fn plan(mut self) -> Plan {
         let layers = self.architecture.widths.len() - 1;
-        let (mut x, mut delta_x) = (INPUTS, None);
+        let (mut x, mut delta_x) = self.architecture.inputs.plan(self.architecture.widths[0], &mut self);
         for layer in 0..layers {
             let width = self.architecture.widths[layer + 1];
-            let product = self.matrix(width);
+            let product = self.matrix_beside(x, width);
             if layer + 1 == layers {
                 self.dense(layer, (x, delta_x), (product, product));
                 return self.finish(product);
@@ -69,8 +91,9 @@ impl<'a> Planner<'a> {
             let (y, delta_product) = norm.as_ref().map_or((product, delta), |norm| (norm.output, norm.delta_input));
             self.dense(layer, (x, delta_x), (product, delta_product));
             self.stages.extend(norm.map(Stage::Norm));
-            x = self.activation(layer, y, delta);
-            delta_x = Some(delta);
+            let (output, delta_output) = self.activation(layer, y, delta);
+            x = output;
+            delta_x = Some(delta_output);
         }
         unreachable!("the last layer has returned")
     }
@@ -114,21 +137,49 @@ impl<'a> Planner<'a> {
         Some(Norm { kind, gain, shift, input: product, output, scales, delta_input, delta_output: delta })
     }
 
-    /// Activation and dropout of a hidden layer: where their result is.
-    fn activation(&mut self, layer: usize, y: Slot, delta: Slot) -> Slot {
+    /// Activation and dropout of a hidden layer, whose gradient with respect to `y` goes to `delta`: where their result is, and the
+    /// gradient with respect to that.
+    fn activation(&mut self, layer: usize, y: Slot, delta: Slot) -> (Slot, Slot) {
         let (activation, rate) = (self.architecture.activations[layer], self.architecture.dropout[layer]);
         let width = self.architecture.widths[layer + 1];
-        let keeps_input = self.keeps && activation.needs_input();
-        let output = if keeps_input { self.matrix(width) } else { y };
-        let saved = if keeps_input { y } else { output };
-        self.stages.push(Stage::Activate(Activate { activation, input: y, output, saved, delta }));
+        let keeps_input = self.keeps && (activation.needs_input() || self.architecture.parametric);
+        let (output, delta) = match self.architecture.parametric {
+            true => self.parametric(layer, activation, (y, delta)),
+            false => {
+                let output = if keeps_input { self.matrix(width) } else { y };
+                let saved = if keeps_input { y } else { output };
+                self.stages.push(Stage::Activate(Activate { activation, input: y, output, saved, delta }));
+                (output, delta)
+            }
+        };
         if rate == 0.0 || !self.keeps {
-            return output;
+            return (output, delta);
         }
         // The activation's derivative may need its output as it was.
         let dropped = if keeps_input { output } else { self.matrix(width) };
         let mask = self.matrix(width);
         self.stages.push(Stage::Dropout(Dropout { layer, input: output, output: dropped, mask, delta }));
-        dropped
+        (dropped, delta)
+    }
+
+    /// A parametric activation: where its result is, and the gradient with respect to that.
+    fn parametric(&mut self, layer: usize, activation: Activation, (input, delta_input): (Slot, Slot)) -> (Slot, Slot) {
+        let width = self.architecture.widths[layer + 1];
+        let change = self.matrix_beside(input, width);
+        let activated = (self.keeps && !activation.needs_input()).then(|| self.matrix(width));
+        let output = if self.keeps { self.matrix(width) } else { input };
+        let delta_output = if self.keeps { self.matrix(width) } else { input };
+        let alpha = self.tensors.find(layer, Kind::Alpha).expect("a share for each unit");
+        self.stages.push(Stage::Parametric(Parametric {
+            activation,
+            alpha,
+            input,
+            change,
+            activated,
+            output,
+            delta_output,
+            delta_input,
+        }));
+        (output, delta_output)
     }
 }

@@ -13,16 +13,35 @@ pub enum Kind {
     Gain,
     /// What is added to each normalised number.
     Shift,
+    /// How much of its activation each unit takes.
+    Alpha,
+    /// Periods of waves in a unit of the input.
+    Frequency,
+    /// Angles of waves at an input of 0.
+    Phase,
+    /// The weights of sums of waves.
+    WaveWeight,
+    /// What is added to each sum of waves.
+    WaveBias,
+    /// A row for each level of a category.
+    Table,
+    /// A factor for each column.
+    Scale,
 }
 
 impl Kind {
     /// The name, which is also the last part of a tensor's own.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Weight => "weight",
-            Kind::Bias => "bias",
+            Kind::Weight | Kind::WaveWeight => "weight",
+            Kind::Bias | Kind::WaveBias => "bias",
             Kind::Gain => "gain",
             Kind::Shift => "shift",
+            Kind::Alpha => "alpha",
+            Kind::Frequency => "frequency",
+            Kind::Phase => "phase",
+            Kind::Table => "table",
+            Kind::Scale => "scale",
         }
     }
 
@@ -33,7 +52,7 @@ impl Kind {
 
     /// Whether it is a matrix; else a vector.
     pub fn is_matrix(self) -> bool {
-        self == Kind::Weight
+        matches!(self, Kind::Weight | Kind::Frequency | Kind::Phase | Kind::WaveWeight | Kind::Table)
     }
 }
 
@@ -44,15 +63,17 @@ pub enum Initial {
     Uniform(f64),
     /// All the same.
     Constant(f64),
+    /// Normal, with mean 0 and this deviation.
+    Normal(f64),
 }
 
 /// One tensor: a row-major matrix, or a vector, which is a matrix of one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
-    /// For example "0.weight": the layer's number and the kind.
+    /// For example "0.weight": the layer's number, or "input" and the embedding's, and the kind.
     pub name: String,
-    /// The layer it belongs to, from 0.
-    pub layer: usize,
+    /// The layer it belongs to, from 0; None before the first.
+    pub layer: Option<usize>,
     /// What it is for.
     pub kind: Kind,
     /// Rows.
@@ -99,10 +120,19 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Adds a tensor behind the others.
-    pub fn push(&mut self, layer: usize, kind: Kind, (rows, cols): (usize, usize), initial: Initial) {
-        let name = format!("{layer}.{}", kind.name());
-        let (start, first_row) = (self.len(), self.rows());
+    /// Adds a tensor of a layer behind the others.
+    pub fn push(&mut self, layer: usize, kind: Kind, shape: (usize, usize), initial: Initial) {
+        self.add(Some(layer), (&layer.to_string(), kind), shape, initial);
+    }
+
+    /// Adds a tensor of what comes before the first layer, with that beginning of its name.
+    pub fn push_input(&mut self, owner: &str, kind: Kind, shape: (usize, usize), initial: Initial) {
+        self.add(None, (owner, kind), shape, initial);
+    }
+
+    fn add(&mut self, layer: Option<usize>, (owner, kind): (&str, Kind), shape: (usize, usize), initial: Initial) {
+        let name = format!("{owner}.{}", kind.name());
+        let ((rows, cols), start, first_row) = (shape, self.len(), self.rows());
         self.all.push(Tensor { name, layer, kind, rows, cols, initial, start, first_row });
     }
 
@@ -118,7 +148,13 @@ impl Tensors {
 
     /// The number of a layer's tensor of that kind.
     pub fn find(&self, layer: usize, kind: Kind) -> Option<usize> {
-        self.all.iter().position(|tensor| tensor.layer == layer && tensor.kind == kind)
+        self.all.iter().position(|tensor| tensor.layer == Some(layer) && tensor.kind == kind)
+    }
+
+    /// The number of the tensor of that kind whose name begins so, of those before the first layer.
+    pub fn find_input(&self, owner: &str, kind: Kind) -> Option<usize> {
+        let name = format!("{owner}.{}", kind.name());
+        self.all.iter().position(|tensor| tensor.layer.is_none() && tensor.name == name)
     }
 
     /// One of them.

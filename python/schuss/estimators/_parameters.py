@@ -88,7 +88,7 @@ def initial(
     bound = 0.0
     for tensor in tensors:
         # scikit-learn's last layer goes by the activation too, though none follows it.
-        name = activations[min(tensor.layer, len(activations) - 1)] if activations else "identity"
+        name = activations[min(tensor.layer or 0, len(activations) - 1)] if activations else "identity"
         if name not in ("identity", "relu", "tanh", "sigmoid"):
             bound = tensor.bound
         elif tensor.kind == "weight":

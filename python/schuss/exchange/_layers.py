@@ -132,8 +132,12 @@ def _expect_chain(coefs: Any, intercepts: Any) -> None:
 
 
 def _of_network(net: MLP) -> Layers:
+    more = [name for name in ("embeddings", "input_scale", "parametric") if getattr(net, name)]
+    if more:
+        raise ValueError(f"model must be a network of dense layers and norms, got one with {', '.join(more)}")
     layers = [*(Layer({}, net.norm, name) for name in net.activations), Layer({}, None, None)]
     for tensor in net._core.tensors():
+        assert tensor.layer is not None  # nothing comes before the first layer
         layers[tensor.layer].tensors[tensor.kind] = net.named_params[tensor.name]
     return Layers(layers, LOSSES[net.objective].link, net.objective)
 

@@ -1,10 +1,10 @@
-"""Prints the polynomials of math.rs and math/wide.rs. Needs mpmath.
+"""Prints the polynomials of this folder. Needs mpmath.
 
 Each is the minimax fit of f on [low, high] of one degree, which makes the largest |f - p| * weight least,
 found by Remez' exchange algorithm with 50 digits.
 """
 
-from mpmath import atanh, cos, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sqrt
+from mpmath import atanh, cos, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, nstr, pi, sin, sqrt
 
 mp.dps = 50
 GRID = 1500
@@ -65,6 +65,16 @@ def normal_tail(t):
     return (1 + a) * exp(a * a / 2) * erfc(a / sqrt(2)) / 2
 
 
+def cos_of_turns(w):
+    """Return cos(2 pi r) for w = r^2."""
+    return cos(2 * pi * sqrt(w))
+
+
+def sin_of_turns(w):
+    """Return sin(2 pi r) / r for w = r^2."""
+    return sin(2 * pi * sqrt(w)) / sqrt(w)
+
+
 def main():
     """Print name, degree, error in bits, and the coefficients, highest power first."""
     ninth = mpf(1) / 9 + mpf(10) ** -6
@@ -75,6 +85,10 @@ def main():
         ("ATANH", atanh_rest, lambda w: w, 1e-12, ninth, 9),
         ("NORMAL", normal_tail, lambda t: 1 / normal_tail(t), -1, mpf(10) / 20, 10),
         ("NORMAL", normal_tail, lambda t: 1 / normal_tail(t), -1, mpf(34) / 44, 22),
+        ("COS", cos_of_turns, lambda w: 1, 1e-12, 0.25, 6),
+        ("COS", cos_of_turns, lambda w: 1, 1e-12, 0.25, 10),
+        ("SIN", sin_of_turns, sqrt, 1e-12, 0.25, 6),
+        ("SIN", sin_of_turns, sqrt, 1e-12, 0.25, 10),
     ]:
         coefficients, error = minimax(f, weight, low, high, degree)
         print(f"{name}, degree {degree}: {nstr(log(error, 2), 4)} bits")

@@ -11,8 +11,10 @@ mod exponential;
 mod sigmoids;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wide;
 
 pub use exponential::{choose, exp, exp_m1_nonpositive, exp_nonpositive};
 pub use sigmoids::{sigmoid, silu, silu_slope, tanh};
+pub use turns::{cos_of_turns, sin_of_turns};
 pub use wide::{gelu, gelu_slope, mish, mish_slope, softplus, softplus_of_minus_abs};

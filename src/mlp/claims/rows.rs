@@ -181,6 +181,24 @@ impl<'b, 'a, T: Scalar> MyRows<'b, 'a, T> {
         })
     }
 
+    /// The inputs, and the rows of several other matrices, none of which share memory.
+    ///
+    /// # Panics
+    /// If the inputs are sparse.
+    #[inline]
+    pub fn with_inputs<const N: usize>(&mut self, slots: [Slot; N]) -> (ArrayView2<'_, T>, [&mut [T]; N]) {
+        let x = match &self.inputs {
+            Some(Inputs::Dense(x)) => *x,
+            Some(Inputs::Sparse(_)) => panic!("sparse inputs"),
+            None => {
+                assert!(self.batch.sparse.is_none() && !slots.contains(&INPUTS), "dense inputs, to read");
+                let (data, range) = self.whole(INPUTS);
+                self.batch.view(INPUTS, self.vouched.read(data, range), 0..self.cols(INPUTS))
+            }
+        };
+        (x, self.several_mut(slots))
+    }
+
     /// Calls `work` with runs of several matrices of the same width, none of which share memory, and the place of their first
     /// numbers: with all rows and their padding at once, or row by row where only some columns are this worker's.
     #[inline]
@@ -341,6 +359,12 @@ impl<'b, 'a, T: Scalar> AllRows<'b, 'a, T> {
         assert!(rows.start <= rows.end && rows.end <= self.count());
         let rows = self.rows.start + rows.start..self.rows.start + rows.end;
         AllRows { batch: self.batch, rows, vouched: self.vouched }
+    }
+
+    /// Columns of a matrix.
+    #[inline]
+    pub fn width(&self, slot: Slot) -> usize {
+        self.batch.matrices[slot].cols
     }
 
     /// Some columns of a matrix.

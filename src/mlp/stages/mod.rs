@@ -2,16 +2,28 @@
 //! and the gradient of its tensors. A new kind is a file and a line of the list below.
 
 mod activate;
+mod combine;
 mod dense;
 mod dropout;
+mod lookup;
 mod norm;
+mod parametric;
 mod pass;
+mod plain;
+mod scale;
+mod waves;
 
 pub use activate::Activate;
+pub use combine::Combine;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use lookup::Lookup;
 pub use norm::{Norm, NormKind};
+pub use parametric::Parametric;
 pub use pass::{Noise, Pass, Sink};
+pub use plain::Plain;
+pub use scale::Scale;
+pub use waves::Waves;
 
 use super::claims::{AllRows, MyRows};
 use super::slots::{Slot, Way};
@@ -79,4 +91,4 @@ macro_rules! stages {
     };
 }
 
-stages!(Dense, Norm, Activate, Dropout);
+stages!(Waves, Combine, Lookup, Plain, Scale, Dense, Norm, Activate, Parametric, Dropout);

@@ -192,7 +192,7 @@ impl PyNetwork {
         how: How,
     ) -> PyResult<Bound<'py, PyAny>> {
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
-        let borrowed = BorrowedInputs::<T>::new(x, self.network.inputs())?;
+        let borrowed = BorrowedInputs::<T>::new(x, &self.network, how.threads)?;
         let x = borrowed.view(how.threads)?;
         let out = zeros::<T>(theta.py(), (x.nrows(), self.network.outputs()))?;
         {
@@ -218,7 +218,7 @@ impl PyNetwork {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, call, network) = (theta.py(), Call::begin()?, &self.network);
         let theta = reading::<T>("theta", theta, network.tensors.len())?;
-        let borrowed = BorrowedInputs::<T>::new(x, network.inputs())?;
+        let borrowed = BorrowedInputs::<T>::new(x, network, threads)?;
         let x = borrowed.view(threads)?;
         let out = zeros::<T>(py, (x.nrows(), layers::Columns::new(network).width()))?;
         {

@@ -36,7 +36,7 @@ enum BorrowedTargets<'py, T: Precision> {
 
 impl<'py, T: Precision> BorrowedRows<'py, T> {
     pub fn new(network: &Network, (x, targets, weights): &GivenRows<'py>, threads: Option<usize>) -> PyResult<Self> {
-        let x = BorrowedInputs::new(x, network.inputs())?;
+        let x = BorrowedInputs::new(x, network, threads)?;
         let rows = match &x {
             BorrowedInputs::Dense(x) if !x.is_c_contiguous() => {
                 return Err(Error::value("X", "another layout", "C-contiguous").into());

@@ -1,5 +1,6 @@
 //! The inputs of rows as they come from Python: an array, or the arrays of a sparse matrix.
 
+use ndarray::s;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -7,8 +8,14 @@ use pyo3::types::PyTuple;
 use crate::cores::cores;
 use crate::error::Error;
 use crate::kernels::sparse::{Csr, Indices};
+use crate::mlp::Network;
 use crate::mlp::data::Inputs;
+use crate::mlp::embeddings::{Embedding, InputStage};
+use crate::pool;
 use crate::py::precision::Precision;
+
+/// Numbers of levels that a thread checks together.
+const CHECKED_TOGETHER: usize = 256 * 1024;
 
 /// Borrowed arrays.
 pub enum BorrowedInputs<'py, T: Precision> {
@@ -45,8 +52,40 @@ impl BorrowedIndices<'_> {
 }
 
 impl<'py, T: Precision> BorrowedInputs<'py, T> {
-    /// An array, or a tuple `(data, indices, indptr, columns)` of compressed sparse rows; `width` columns.
-    pub fn new(x: &Bound<'py, PyAny>, width: usize) -> PyResult<Self> {
+    /// An array, or a tuple `(data, indices, indptr, columns)` of compressed sparse rows, that may go into a network.
+    pub fn new(x: &Bound<'py, PyAny>, network: &Network, threads: Option<usize>) -> PyResult<Self> {
+        let inputs = Self::of_width(x, network.inputs())?;
+        inputs.check(&network.input_stage, threads)?;
+        Ok(inputs)
+    }
+
+    /// Refuses what embeddings cannot take.
+    fn check(&self, stage: &InputStage, threads: Option<usize>) -> PyResult<()> {
+        let x = match self {
+            _ if stage.is_empty() => return Ok(()),
+            BorrowedInputs::Sparse { .. } => {
+                let expected = "dense for a network with embeddings or input_scale";
+                return Err(Error::value("X", "a sparse matrix", expected).into());
+            }
+            BorrowedInputs::Dense(x) => x.as_array(),
+        };
+        for embedding in &stage.embeddings {
+            let Embedding::Category { column, levels, .. } = *embedding else { continue };
+            let (codes, most) = (x.column(column), levels as f64);
+            let unknown = pool::find_first(codes.len(), CHECKED_TOGETHER, threads.unwrap_or_else(cores), |range| {
+                let is_level = |code: f64| code >= 0.0 && code < most && code.trunc() == code;
+                codes.slice(s![range]).iter().map(|code| code.to_f64()).find(|&code| !is_level(code))
+            });
+            if let Some(code) = unknown {
+                let expected = format!("whole numbers from 0 to {}, the levels of the category", levels - 1);
+                return Err(Error::value("X", format!("{code} in column {column}"), expected).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Of so many columns.
+    fn of_width(x: &Bound<'py, PyAny>, width: usize) -> PyResult<Self> {
         let (borrowed, got) = if let Ok(parts) = x.cast::<PyTuple>() {
             let (values, columns, starts, got) = parts.extract()?;
             (BorrowedInputs::Sparse { values, columns, starts, width }, got)

@@ -3,6 +3,7 @@
 mod best;
 mod class;
 mod data;
+mod embeddings;
 mod fit;
 mod inputs;
 mod keywords;

@@ -4,11 +4,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::data::check_shape;
+use super::embeddings::{GivenEmbedding, check_embeddings};
 use super::keywords::Keywords;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::Loss;
 use crate::kernels::matmul::Factors;
+use crate::mlp::embeddings::InputStage;
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Architecture, Network};
 use crate::optim::Curve;
@@ -18,8 +20,12 @@ use crate::py::schedule::schedule_named;
 pub struct NetworkSpec {
     /// Of all layers, from inputs to outputs.
     widths: Vec<usize>,
+    /// What becomes of some columns of the inputs.
+    embeddings: Vec<GivenEmbedding>,
+    input_scale: bool,
     /// Of each hidden layer.
     activations: Vec<String>,
+    parametric: bool,
     /// Of all hidden layers.
     norm: Option<String>,
     loss: String,
@@ -40,6 +46,9 @@ impl NetworkSpec {
         let activations: Vec<String> = given.required("activations")?;
         let spec = NetworkSpec {
             widths: given.required("widths")?,
+            embeddings: given.optional("embeddings")?.unwrap_or_default(),
+            input_scale: given.optional("input_scale")?.unwrap_or(false),
+            parametric: given.optional("parametric")?.unwrap_or(false),
             norm: given.optional("norm")?,
             loss: given.required("loss")?,
             loss_parameter: given.optional("loss_parameter")?,
@@ -61,6 +70,9 @@ impl NetworkSpec {
     /// The network, if it can be one.
     pub fn build(self) -> Result<Network> {
         self.check_layers()?;
+        let embeddings = self.embeddings.iter().map(GivenEmbedding::taken).collect();
+        let inputs = InputStage { embeddings, scale: self.input_scale };
+        check_embeddings(&inputs.embeddings, self.widths[0])?;
         if !(self.l2 >= 0.0 && self.l2.is_finite()) {
             return Err(Error::value("l2", self.l2, "finite and not negative"));
         }
@@ -71,7 +83,9 @@ impl NetworkSpec {
         let network = Network::new(&Architecture {
             norm: self.norm.as_deref().map(norm_of).transpose()?,
             widths: self.widths,
+            inputs,
             activations,
+            parametric: self.parametric,
             loss,
             output_weights: self.output_weights,
             l2: self.l2,
@@ -99,7 +113,9 @@ impl NetworkSpec {
 
     /// Refuses layers whose parameters have no numbers in this machine.
     fn check_size(&self) -> Result<()> {
-        let sizes = self.widths.windows(2).map(|pair| (pair[0] as u128 + 3).saturating_mul(pair[1] as u128));
+        let layers = self.widths.windows(2).map(|pair| (pair[0] as u128 + 4).saturating_mul(pair[1] as u128));
+        let first = self.widths[1] as u128;
+        let sizes = layers.chain(self.embeddings.iter().map(|embedding| embedding.size(first)));
         let bytes = sizes.fold(0, u128::saturating_add).saturating_mul(size_of::<f64>() as u128);
         match bytes <= isize::MAX as u128 / 16 {
             true => Ok(()),

@@ -8,11 +8,11 @@ use crate::mlp::tensors::{Initial, Tensor};
 #[pyclass(module = "schuss._schuss", frozen, get_all)]
 #[derive(Debug, Clone)]
 pub struct TensorInfo {
-    /// str: For example "0.weight": the layer's number and the kind.
+    /// str: For example "0.weight": the layer's number and the kind; "input.0.table" is of the first embedding.
     name: String,
-    /// int: The layer, from 0.
-    layer: usize,
-    /// str: "weight", "bias", "gain" or "shift".
+    /// int or None: The layer, from 0; None for what comes before the first.
+    layer: Option<usize>,
+    /// str: "weight", "bias", "gain", "shift", "alpha", "frequency", "phase", "table" or "scale".
     kind: &'static str,
     /// list of int: Of a matrix (inputs, outputs), of all others (outputs,).
     shape: Vec<usize>,
@@ -24,14 +24,17 @@ pub struct TensorInfo {
     initial: f64,
     /// float: The bound of the uniform random part.
     bound: f64,
+    /// float: The deviation of the normal random part.
+    deviation: f64,
 }
 
 impl TensorInfo {
     /// As the core has it.
     pub fn new(tensor: &Tensor) -> Self {
-        let (initial, bound) = match tensor.initial {
-            Initial::Uniform(bound) => (0.0, bound),
-            Initial::Constant(value) => (value, 0.0),
+        let (initial, bound, deviation) = match tensor.initial {
+            Initial::Uniform(bound) => (0.0, bound, 0.0),
+            Initial::Constant(value) => (value, 0.0, 0.0),
+            Initial::Normal(deviation) => (0.0, 0.0, deviation),
         };
         let shape = if tensor.kind.is_matrix() { vec![tensor.rows, tensor.cols] } else { vec![tensor.cols] };
         TensorInfo {
@@ -43,6 +46,7 @@ impl TensorInfo {
             decays: tensor.kind.decays(),
             initial,
             bound,
+            deviation,
         }
     }
 }

@@ -1,0 +1,186 @@
+//! What becomes of columns of the inputs before the first layer: the description, its tensors, and its stages.
+
+use std::f64::consts::PI;
+
+use super::plan::Planner;
+use super::slots::{INPUTS, Slot};
+use super::stages::{Combine, Lookup, Plain, Scale, Stage, Waves};
+use super::tensors::{Initial, Kind, Tensors};
+
+/// What some columns become.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Embedding {
+    /// Numbers: each is kept, and joined by `width` sums of its `frequencies` waves.
+    Periodic {
+        /// The columns.
+        columns: Vec<usize>,
+        /// Waves of each.
+        frequencies: usize,
+        /// Sums of each.
+        width: usize,
+        /// The deviation of the initial frequencies.
+        sigma: f64,
+    },
+    /// A category, numbered from 0: the row of a table.
+    Category {
+        /// The column.
+        column: usize,
+        /// Rows of the table.
+        levels: usize,
+        /// Columns of the table.
+        width: usize,
+    },
+}
+
+impl Embedding {
+    /// The columns that it takes.
+    pub fn columns(&self) -> &[usize] {
+        match self {
+            Embedding::Periodic { columns, .. } => columns,
+            Embedding::Category { column, .. } => std::slice::from_ref(column),
+        }
+    }
+
+    /// How many columns it makes of them.
+    pub fn width(&self) -> usize {
+        match self {
+            Embedding::Periodic { columns, width, .. } => columns.len() * (width + 1),
+            Embedding::Category { width, .. } => *width,
+        }
+    }
+
+    /// Its tensors, in their order.
+    fn push_tensors(&self, owner: &str, tensors: &mut Tensors) {
+        match *self {
+            Embedding::Periodic { ref columns, frequencies, width, sigma } => {
+                let (waves, sums) = ((columns.len(), frequencies), (columns.len() * width, frequencies));
+                let bound = 1.0 / (frequencies as f64).sqrt();
+                tensors.push_input(owner, Kind::Frequency, waves, Initial::Normal(sigma));
+                tensors.push_input(owner, Kind::Phase, waves, Initial::Uniform(PI));
+                tensors.push_input(owner, Kind::WaveWeight, sums, Initial::Uniform(bound));
+                tensors.push_input(owner, Kind::WaveBias, (1, sums.0), Initial::Uniform(bound));
+            }
+            Embedding::Category { levels, width, .. } => {
+                tensors.push_input(owner, Kind::Table, (levels, width), Initial::Normal(1.0));
+            }
+        }
+    }
+}
+
+/// What comes before the first layer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct InputStage {
+    /// No column is taken twice. What they make comes first, in their order, then the other columns in theirs.
+    pub embeddings: Vec<Embedding>,
+    /// Whether each column that goes into the first layer has a factor that is learnt.
+    pub scale: bool,
+}
+
+/// How tensors of an embedding are called.
+fn owner(number: usize) -> String {
+    format!("input.{number}")
+}
+
+impl InputStage {
+    /// Whether inputs go into the first layer as they are.
+    pub fn is_empty(&self) -> bool {
+        self.embeddings.is_empty() && !self.scale
+    }
+
+    /// The columns that no embedding takes.
+    fn plain(&self, inputs: usize) -> Vec<usize> {
+        let taken = |column: &usize| self.embeddings.iter().any(|embedding| embedding.columns().contains(column));
+        (0..inputs).filter(|column| !taken(column)).collect()
+    }
+
+    /// How many columns go into the first layer, where there are so many inputs.
+    pub fn width(&self, inputs: usize) -> usize {
+        self.embeddings.iter().map(Embedding::width).sum::<usize>() + self.plain(inputs).len()
+    }
+
+    /// Multiplications of a row on its way forward, or as much work.
+    pub fn products(&self) -> usize {
+        /// Of a wave, which is a polynomial.
+        const WAVE: usize = 12;
+        let of = |embedding: &Embedding| match embedding {
+            Embedding::Periodic { columns, frequencies, width, .. } => columns.len() * frequencies * (width + WAVE),
+            Embedding::Category { width, .. } => *width,
+        };
+        self.embeddings.iter().map(of).sum()
+    }
+
+    /// The tensors, in their order.
+    pub fn push_tensors(&self, inputs: usize, tensors: &mut Tensors) {
+        for (number, embedding) in self.embeddings.iter().enumerate() {
+            embedding.push_tensors(&owner(number), tensors);
+        }
+        if self.scale {
+            tensors.push_input("input", Kind::Scale, (1, self.width(inputs)), Initial::Constant(1.0));
+        }
+    }
+
+    /// Adds the stages to a plan: the matrix that goes into the first layer, and that of the gradient with respect to it, where
+    /// somebody needs that.
+    pub(super) fn plan(&self, inputs: usize, planner: &mut Planner<'_>) -> (Slot, Option<Slot>) {
+        let (mut x, mut delta) = (INPUTS, None);
+        if !self.embeddings.is_empty() {
+            let width = self.width(inputs);
+            x = planner.matrix(width);
+            // Where nothing is kept there is no way back, and no matrices for it.
+            let delta_x = if planner.keeps() { planner.matrix(width) } else { x };
+            let mut first = 0;
+            for (number, embedding) in self.embeddings.iter().enumerate() {
+                planner.embedding(&owner(number), embedding, (x, delta_x, first));
+                first += embedding.width();
+            }
+            let columns = self.plain(inputs);
+            if !columns.is_empty() {
+                planner.push(Stage::Plain(Plain { columns, output: x, first }));
+            }
+            delta = Some(delta_x);
+        }
+        if self.scale {
+            let (input, delta_input) = (x, delta);
+            x = planner.matrix_beside(input, self.width(inputs));
+            let delta_output = if planner.keeps() { planner.matrix(self.width(inputs)) } else { x };
+            let scale = planner.tensor("input", Kind::Scale);
+            planner.push(Stage::Scale(Scale { scale, input, output: x, delta_input, delta_output }));
+            delta = Some(delta_output);
+        }
+        (x, delta)
+    }
+}
+
+impl Planner<'_> {
+    /// Adds the stages of an embedding, which writes to a matrix from some column on.
+    fn embedding(&mut self, owner: &str, embedding: &Embedding, (output, delta_output, first): (Slot, Slot, usize)) {
+        match *embedding {
+            Embedding::Periodic { ref columns, frequencies, width, .. } => {
+                let waves = self.matrix_beside(output, columns.len() * frequencies);
+                let delta = self.keeps().then(|| self.matrix(columns.len() * frequencies));
+                self.push(Stage::Waves(Waves {
+                    columns: columns.clone(),
+                    frequency: self.tensor(owner, Kind::Frequency),
+                    phase: self.tensor(owner, Kind::Phase),
+                    output: waves,
+                    delta,
+                }));
+                self.push(Stage::Combine(Combine {
+                    columns: columns.clone(),
+                    width,
+                    weight: self.tensor(owner, Kind::WaveWeight),
+                    bias: self.tensor(owner, Kind::WaveBias),
+                    waves,
+                    delta_waves: delta,
+                    output,
+                    delta_output,
+                    first,
+                }));
+            }
+            Embedding::Category { column, levels, width } => {
+                let table = self.tensor(owner, Kind::Table);
+                self.push(Stage::Lookup(Lookup { column, table, levels, width, output, delta_output, first }));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What becomes of columns of the inputs, as Python gives it.
+
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::mlp::embeddings::Embedding;
+
+/// The most levels of a category: their numbers are exact in single precision.
+const MOST_LEVELS: usize = 1 << 24;
+
+/// One embedding.
+#[derive(FromPyObject)]
+pub enum GivenEmbedding {
+    /// Columns, frequencies, width and sigma.
+    Periodic(Vec<usize>, usize, usize, f64),
+    /// Column, levels and width.
+    Category(usize, usize, usize),
+}
+
+impl GivenEmbedding {
+    /// As the core has it.
+    pub fn taken(&self) -> Embedding {
+        match *self {
+            GivenEmbedding::Periodic(ref columns, frequencies, width, sigma) => {
+                Embedding::Periodic { columns: columns.clone(), frequencies, width, sigma }
+            }
+            GivenEmbedding::Category(column, levels, width) => Embedding::Category { column, levels, width },
+        }
+    }
+
+    /// About how many parameters it brings, those of a first layer of that width included.
+    pub fn size(&self, first: u128) -> u128 {
+        let (own, width) = match *self {
+            GivenEmbedding::Periodic(ref columns, frequencies, width, _) => {
+                let (columns, frequencies, width) = (columns.len() as u128, frequencies as u128, width as u128 + 2);
+                (columns.saturating_mul(frequencies).saturating_mul(width), columns.saturating_mul(width))
+            }
+            GivenEmbedding::Category(_, levels, width) => {
+                ((levels as u128).saturating_mul(width as u128), width as u128)
+            }
+        };
+        own.saturating_add(width.saturating_mul(first))
+    }
+}
+
+/// Refuses embeddings of columns that are not there, that are taken twice, or of which nothing would be made.
+pub fn check_embeddings(embeddings: &[Embedding], inputs: usize) -> Result<()> {
+    let mut taken = vec![false; inputs];
+    let refuse = |got: String, expected: &str| Err(Error::value("embeddings", got, expected.to_owned()));
+    for embedding in embeddings {
+        if embedding.columns().is_empty() {
+            return refuse("one without columns".into(), "each of one column or more");
+        }
+        for &column in embedding.columns() {
+            match taken.get_mut(column) {
+                None => return refuse(format!("column {column}"), &format!("of columns below {inputs}")),
+                Some(true) => return refuse(format!("column {column} twice"), "of each column at most once"),
+                Some(free) => *free = true,
+            }
+        }
+        match *embedding {
+            Embedding::Periodic { frequencies, width, sigma, .. } => {
+                if frequencies == 0 || width == 0 {
+                    return refuse(format!("{frequencies} frequencies and width {width}"), "of at least 1 of each");
+                }
+                if !(sigma > 0.0 && sigma.is_finite()) {
+                    return refuse(format!("sigma {sigma}"), "with a positive, finite sigma");
+                }
+            }
+            Embedding::Category { levels, width, .. } => {
+                if !(1..=MOST_LEVELS).contains(&levels) || width == 0 {
+                    return refuse(
+                        format!("{levels} levels and width {width}"),
+                        "of 1 to 2^24 levels and a positive width",
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
