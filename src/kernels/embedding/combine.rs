@@ -5,7 +5,9 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, MOST_LANES};
+use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
+
+use super::lanes::{add_scaled, read, write};
 
 /// How the numbers of some columns lie.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +46,10 @@ fn dot<I: Isa, T: Scalar>(a: &[T], b: &[T]) -> T {
     for ((sum, &a), &b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
         *sum = I::fma(a, b, *sum);
     }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    sums[0]
+    // Step by step: a loop over the halves would stay one.
+    let eight: [T; 8] = std::array::from_fn(|lane| sums[lane] + sums[lane + 8]);
+    let four: [T; 4] = std::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// A column and the sums of its waves, for some columns.
@@ -116,12 +116,16 @@ impl<T: Scalar> Kernel for CombineBack<'_, T> {
             for place in 0..self.columns {
                 let delta = &delta[first..][shape.sums(place)];
                 let weight = &self.weight[place * shape.width * shape.each..];
-                for (wave, slope) in slopes[shape.waves(place)].iter_mut().enumerate() {
-                    let mut sum = T::ZERO;
+                let mut start = 0;
+                for slopes in slopes[shape.waves(place)].chunks_mut(T::Vector::<I>::LANES) {
+                    let mut sum = T::Vector::<I>::splat(T::ZERO);
                     for (number, &delta) in delta.iter().enumerate() {
-                        sum = I::fma(weight[number * shape.each + wave], delta, sum);
+                        let first = number * shape.each + start;
+                        let weight = read::<T::Vector<I>>(&weight[first..first + slopes.len()]);
+                        sum = weight.fma(T::Vector::<I>::splat(delta), sum);
                     }
-                    *slope *= sum;
+                    write(read::<T::Vector<I>>(slopes) * sum, slopes);
+                    start += slopes.len();
                 }
             }
         }
@@ -153,9 +157,7 @@ impl<T: Scalar> Kernel for AddCombined<'_, T> {
             for (sums, row) in self.sums.chunks_exact_mut(shape.each).zip(self.rows.clone()) {
                 let (place, number) = (row / shape.width, row % shape.width);
                 let delta = delta[shape.sums(place).start + number];
-                for (sum, &wave) in sums.iter_mut().zip(&waves[shape.waves(place)]) {
-                    *sum = I::fma(wave, delta, *sum);
-                }
+                add_scaled::<T::Vector<I>>(sums, &waves[shape.waves(place)], delta);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What becomes of single columns before the first layer: waves and what is made of them, rows of tables, factors.
 
 mod combine;
+mod lanes;
 mod lookup;
 mod scale;
 mod waves;

@@ -4,9 +4,11 @@ use std::f64::consts::{FRAC_1_PI, PI};
 
 use ndarray::ArrayView2;
 
-use crate::kernels::math::{cos_of_turns, sin_of_turns};
+use crate::kernels::math::cos_sin_of_turns;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel};
+use crate::simd::{Isa, Kernel, Vector};
+
+use super::lanes::{add_scaled, read, write};
 
 /// Waves of some columns, `frequency.len() / columns.len()` of each.
 pub struct Waves<'a, T> {
@@ -30,21 +32,25 @@ impl<T: Scalar> Kernel for Waves<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let each = self.frequency.len() / self.columns.len();
-        let (per_radian, per_turn) = (T::from_f64(0.5 * FRAC_1_PI), T::from_f64(-2.0 * PI));
+        let (each, lanes) = (self.frequency.len() / self.columns.len(), T::Vector::<I>::LANES);
+        let per_radian = T::Vector::<I>::splat(T::from_f64(0.5 * FRAC_1_PI));
+        let per_turn = T::Vector::<I>::splat(T::from_f64(-2.0 * PI));
         for (number, (x, waves)) in self.x.rows().into_iter().zip(self.waves.chunks_exact_mut(self.stride)).enumerate()
         {
             let mut slopes = self.slopes.get_mut(number * self.stride..(number + 1) * self.stride);
             for (place, &column) in self.columns.iter().enumerate() {
-                let (x, part) = (x[column], place * each..(place + 1) * each);
-                let angles = self.frequency[part.clone()].iter().zip(&self.phase[part.clone()]);
-                for (to, (&f, &p)) in waves[part.clone()].iter_mut().zip(angles.clone()) {
-                    *to = cos_of_turns::<I, T>(I::fma(f, x, p * per_radian));
-                }
-                if let Some(slopes) = slopes.as_deref_mut() {
-                    for (to, (&f, &p)) in slopes[part].iter_mut().zip(angles) {
-                        *to = sin_of_turns::<I, T>(I::fma(f, x, p * per_radian)) * per_turn;
+                let x = T::Vector::<I>::splat(x[column]);
+                let mut start = place * each;
+                while start < (place + 1) * each {
+                    let part = start..((place + 1) * each).min(start + lanes);
+                    let f = read::<T::Vector<I>>(&self.frequency[part.clone()]);
+                    let p = read::<T::Vector<I>>(&self.phase[part.clone()]);
+                    let (cos, sin) = cos_sin_of_turns(f.fma(x, p * per_radian));
+                    write(cos, &mut waves[part.clone()]);
+                    if let Some(slopes) = slopes.as_deref_mut() {
+                        write(sin * per_turn, &mut slopes[part]);
                     }
+                    start += lanes;
                 }
             }
         }
@@ -78,10 +84,7 @@ impl<T: Scalar> Kernel for AddFrequencies<'_, T> {
             while start < delta.len() {
                 let place = (first + start) / each;
                 let end = ((place + 1) * each - first).min(delta.len());
-                let x = x[self.columns[place]];
-                for (sum, &delta) in self.sums[start..end].iter_mut().zip(&delta[start..end]) {
-                    *sum = I::fma(delta, x, *sum);
-                }
+                add_scaled::<T::Vector<I>>(&mut self.sums[start..end], &delta[start..end], x[self.columns[place]]);
                 start = end;
             }
         }
@@ -103,9 +106,7 @@ impl<T: Scalar> Kernel for AddPhases<'_, T> {
         let per_radian = T::from_f64(0.5 * FRAC_1_PI);
         for delta in self.delta.rows() {
             let delta = delta.to_slice().expect("rows of a batch are contiguous");
-            for (sum, &delta) in self.sums.iter_mut().zip(delta) {
-                *sum = I::fma(delta, per_radian, *sum);
-            }
+            add_scaled::<T::Vector<I>>(self.sums, delta, per_radian);
         }
     }
 }
