@@ -1,0 +1,145 @@
+"""Columns of categories: the levels that are known, as codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from .._checks import shown
+from ._values import family, key_of
+
+# What one dtype calls True another may call 1.
+SAME = {"True": "1", "False": "0", "1": "True", "0": "False"}
+# Where fewer of the known rows than this have a level of its own, the column has names of rows.
+LEAST_COMMON = 0.05
+
+
+def tally_of(blocks: Iterable[np.ndarray[Any, Any]], name: str) -> tuple[Counter[str], int]:
+    """How often each level is there, by its key, and how often none is."""
+    raw: Counter[Any] = Counter()
+    try:
+        for block in blocks:
+            raw.update(_plain(block))
+    except TypeError:
+        raise TypeError(f"{name} must have values that can be told apart, got a list or the like") from None
+    tally: Counter[str] = Counter()
+    missing = 0
+    for value, count in raw.items():
+        key = key_of(value)
+        if key is None:
+            missing += count
+        else:
+            tally[key] += count
+    return tally, missing
+
+
+def _plain(values: np.ndarray[Any, Any]) -> list[Any]:
+    """A block as values of which equal ones have one hash; numbers keep their dtype's shortest form."""
+    if values.dtype == np.float32 or values.dtype.kind in "mM":
+        return list(values)
+    return list(values.tolist())
+
+
+class CategoryFeature:
+    """A column of levels as codes.
+
+    Codes are 1, 2, ... from the most frequent level to the least, equals in the order of their names. The
+    last one is that of all rare levels together, where there are any, and then also that of a level never
+    seen: it is as rare. 0 is what is missing, and without rare levels what was never seen.
+    """
+
+    kind = "category"
+
+    def __init__(self, label: str, place: int, levels: list[str], rare: bool) -> None:
+        self.label, self.place, self.levels, self.rare = label, place, levels, rare
+        self.outputs = [(label, "category")]
+        self.size = len(levels) + rare + 1
+        self._unseen = len(levels) + 1 if rare else 0
+        self._codes: dict[Any, int] = {level: code for code, level in enumerate(levels, 1)}
+        for one, other in SAME.items():
+            if other in levels and one not in levels:
+                self._codes[one] = self._codes[other]
+        self._codes[None] = 0
+
+    @classmethod
+    def fit(
+        cls, label: str, place: int, tally: Mapping[str, int], min_count: int, max_levels: int
+    ) -> CategoryFeature:
+        """The feature of a column with these levels."""
+        ordered = sorted(tally, key=lambda level: (-tally[level], level))
+        levels = [level for level in ordered if tally[level] >= min_count]
+        if len(levels) + (len(levels) < len(ordered)) > max_levels:
+            levels = levels[: max_levels - 1]
+        if len(ordered) == len(levels) + 1:
+            # A single rare level has no others to be with.
+            levels = ordered
+        elif sum(tally[level] for level in levels) < LEAST_COMMON * sum(tally.values()):
+            levels = []
+        return cls(label, place, levels, rare=len(levels) < len(ordered))
+
+    def codes_of(self, values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """The code of each value."""
+        if values.dtype.kind in "fiubmM":
+            distinct, inverse = np.unique(values, return_inverse=True)
+            codes = np.array([self.code_of(value) for value in distinct], dtype=np.int32)
+            return codes[inverse.reshape(-1)]
+        plain = values.tolist()
+        try:
+            codes = np.fromiter(map(self._codes.get, plain, repeat(-1)), np.int32, len(plain))
+        except TypeError:
+            bad = next((value for value in plain if family(type(value)) is None), plain)
+            raise TypeError(f"{name} must have levels, got {shown(bad)}") from None
+        known: dict[Any, int] = {}
+        for odd in np.flatnonzero(codes < 0):
+            value = plain[odd]
+            if (code := known.get(value)) is None:
+                code = known[value] = self.code_of(value)
+            codes[odd] = code
+        return codes
+
+    def code_of(self, value: Any) -> int:
+        """The code of one value of any type."""
+        key = key_of(value)
+        return 0 if key is None else self._codes.get(key, self._unseen)
+
+    def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
+        """Write the codes of some rows into the only column of `out`."""
+        out[:, 0] = self.codes_of(values, name)
+
+    def one(self, value: Any, out: list[float], name: str) -> None:
+        """Append the code of a single value."""
+        if type(value) is str:
+            out.append(self._codes.get(value, self._unseen))
+            return
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(f"{name} must have levels, got {shown(value)}") from None
+        out.append(self.code_of(value))
+
+    def told(self, distinct: int) -> str:
+        """What it does to so many levels, for people."""
+        if not self.rare:
+            return f"{len(self.levels)} levels" if len(self.levels) != 1 else "a single level"
+        if not self.levels:
+            return f"{distinct} levels, nearly all of one row"
+        return f"{len(self.levels)} levels, {distinct - len(self.levels)} rare ones together"
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of."""
+        return {
+            "kind": "category",
+            "label": self.label,
+            "place": self.place,
+            "levels": self.levels,
+            "rare": self.rare,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> CategoryFeature:
+        """A feature as it was."""
+        return cls(state["label"], state["place"], list(state["levels"]), state["rare"])

@@ -1,0 +1,137 @@
+"""Columns of dates: days that have elapsed, and the parts of the calendar that vary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._checks import shown
+from ._numbers import Floats, Scale, fit_scale, known_in_order
+from ._values import moment
+
+Moments = np.ndarray[Any, np.dtype[np.datetime64]]
+DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
+YEAR_LENGTH = 365.2425
+
+
+def moments_of(values: np.ndarray[Any, Any], name: str) -> Moments:
+    """`values` as dates to the microsecond, NaT where one is missing; errors name the column."""
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]")
+    if values.dtype.kind == "f" and np.isnan(values).all():
+        return np.full(len(values), "NaT", "datetime64[us]")
+    known: dict[Any, np.datetime64] = {}
+    dates = np.empty(len(values), "datetime64[us]")
+    for place, value in enumerate(values.tolist()):
+        try:
+            date = known[value] if type(value) is str and value in known else moment(value)
+        except ValueError:
+            raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
+        if type(value) is str:
+            known[value] = date
+        dates[place] = date
+    return dates
+
+
+def _since(dates: Moments, unit: str) -> Floats:
+    """Whole months or years since 1970, or since the larger unit began."""
+    return dates.astype(f"datetime64[{unit}]").astype(np.float64)
+
+
+def _elapsed(dates: Moments) -> Floats:
+    return (dates - np.datetime64(0, "us")) / DAY
+
+
+def _day_of_year(dates: Moments) -> Floats:
+    """The angle of the year."""
+    return np.asarray((dates - dates.astype("datetime64[Y]")) / DAY * (2 * np.pi / YEAR_LENGTH))
+
+
+def _hour(dates: Moments) -> Floats:
+    return np.asarray((dates - dates.astype("datetime64[D]")) / HOUR)
+
+
+# The day of 1970-01-01 was a Thursday, 3 from Monday.
+PARTS: dict[str, Callable[[Moments], Floats]] = {
+    "days": _elapsed,
+    "year": lambda dates: _since(dates, "Y") + 1970,
+    "month": lambda dates: _since(dates, "M") % 12 + 1,
+    "weekday": lambda dates: np.floor(_elapsed(dates) + 3) % 7,
+    "sin of the year": lambda dates: np.sin(_day_of_year(dates)),
+    "cos of the year": lambda dates: np.cos(_day_of_year(dates)),
+    "hour": _hour,
+    "sin of the day": lambda dates: np.sin(_hour(dates) * (np.pi / 12)),
+    "cos of the day": lambda dates: np.cos(_hour(dates) * (np.pi / 12)),
+}
+
+
+def _part(part: str, dates: Moments) -> Floats:
+    """A part as float64; missing where the date is: as integers they would be a date."""
+    numbers = PARTS[part](dates)
+    numbers[np.isnat(dates)] = np.nan
+    return numbers
+
+
+class DateFeature:
+    """A column of dates as scaled parts, each kept where it varies, with an indicator for what is missing."""
+
+    kind = "date"
+
+    def __init__(self, label: str, place: int, parts: dict[str, Scale], missing: bool) -> None:
+        self.label, self.place, self.parts, self.missing = label, place, parts, missing
+        self.outputs = [(f"{label}: {part}", "value") for part in parts]
+        if missing:
+            self.outputs.append((f"{label} is missing", "missing"))
+
+    @classmethod
+    def fit(cls, label: str, place: int, dates: Moments) -> DateFeature:
+        """The feature of a whole column."""
+        lost = np.isnat(dates)
+        parts = {}
+        for part in PARTS:
+            scale = fit_scale(known_in_order(_part(part, dates)))
+            if scale is not None:
+                # A part is a number of few values; what it is most often tells little.
+                parts[part] = Scale(scale.centre, scale.factor)
+        if "month" not in parts and "weekday" not in parts and "days" in parts and "hour" in parts:
+            # Within one day the season is noise.
+            parts = {part: parts[part] for part in parts if "year" not in part}
+        return cls(label, place, parts, bool(lost.any() and not lost.all()))
+
+    def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
+        """Write the outputs for some rows into the columns of `out`."""
+        dates = moments_of(values, name)
+        for place, (part, scale) in enumerate(self.parts.items()):
+            out[:, place] = scale(_part(part, dates))
+        if self.missing:
+            out[:, -1] = np.isnat(dates)
+
+    def one(self, value: Any, out: list[float], name: str) -> None:
+        """Append the outputs for a single value."""
+        filled = np.empty((1, len(self.outputs)), np.float64)
+        self.fill(np.fromiter([value], dtype=object, count=1), filled, name)
+        out.extend(filled[0].tolist())
+
+    def told(self) -> str:
+        """What it does, for people."""
+        told = ", ".join(self.parts) if self.parts else "a single date"
+        return told + (", indicator of missing" if self.missing else "")
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of."""
+        parts = {part: [scale.centre, scale.factor] for part, scale in self.parts.items()}
+        return {
+            "kind": "date",
+            "label": self.label,
+            "place": self.place,
+            "parts": parts,
+            "missing": self.missing,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> DateFeature:
+        """A feature as it was."""
+        parts = {part: Scale(*scale) for part, scale in state["parts"].items()}
+        return cls(state["label"], state["place"], parts, state["missing"])

@@ -1,0 +1,263 @@
+"""A table of anything as one array of float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._checks import check_count, shown
+from ._categories import CategoryFeature, tally_of
+from ._dates import DateFeature, moments_of
+from ._kinds import BLOCK, blocks, kind_of_column, wished
+from ._numbers import NumberFeature, numbers_of
+from ._reading import Column, Table, read_table
+from ._report import ColumnReport, Report
+
+Feature: TypeAlias = NumberFeature | DateFeature | CategoryFeature
+Floats32 = np.ndarray[Any, np.dtype[np.float32]]
+
+FEATURES: dict[str, Any] = {"number": NumberFeature, "date": DateFeature, "category": CategoryFeature}
+
+
+class TableEncoder:
+    """Learn from a table how to make numbers of its columns, and make them of it and of others like it.
+
+    The array that comes out has first the numbers, then a column of codes for each category.
+
+    - A **number** is scaled to `u`, its median at 0 and its quartiles one apart, which is not clipped yet
+      (`smooth_clip`, `Quantiles`). What is missing is 0, the median, and 1 in an indicator of its own where
+      anything was missing in `fit`. Where more than half of the rows have one value and the others differ
+      among themselves, an indicator tells whether it is another one.
+    - A **date** is a number for each part of the calendar that varies: elapsed days, year, month, weekday,
+    the
+      season as sine and cosine, the hour and the same of the day.
+    - A **category** is a code, exact in float32: 0 for missing, 1, 2, ... by frequency, the last one for all
+    rare levels
+      together and for levels never seen. Without rare levels, these are 0 as well.
+    - Columns that are constant, all missing, or of which no level is seen twice, are dropped.
+
+    The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
+    numbers need a decimal point somewhere, a mark for what is missing ("?", "NA"), or a table of nothing but
+    text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is refused.
+
+    Parameters
+    ----------
+    columns : mapping, optional
+        Kinds by name or place: `{"zip": "category", "year": "number"}`. "number", "category", "date" or
+        "drop".
+    categorical_features : sequence, optional
+        Names or places of categories, or True and False for each column, as in scikit-learn.
+    min_count : int, default 2
+        How often a level must be there to have a code of its own: one that was seen once tells no more than
+        its row.
+    max_levels : int, default 10000
+        Codes per category: the most frequent levels, and one for the others.
+
+    Attributes
+    ----------
+    n_numbers : int
+        How many of the columns that come out are numbers. They are the first ones.
+    category_sizes : list of int
+        The number of codes of each category, 0 included.
+    output_names : list of str
+        What each column that comes out is called.
+    roles : list of str
+        What it is: "value", "missing" (an indicator), "apart" (another indicator) or "category".
+    origins : array of int
+        The place of the column that it comes from.
+    report : Report
+        What was done to each column.
+    """
+
+    n_numbers: int
+    category_sizes: list[int]
+    output_names: list[str]
+    roles: list[str]
+    origins: np.ndarray[Any, np.dtype[np.intp]]
+    report: Report
+
+    def __init__(
+        self,
+        columns: Mapping[Any, str] | None = None,
+        categorical_features: Any = None,
+        *,
+        min_count: int = 2,
+        max_levels: int = 10_000,
+    ) -> None:
+        self.columns = columns
+        self.categorical_features = categorical_features
+        self.min_count = check_count("min_count", min_count)
+        self.max_levels = check_count("max_levels", max_levels, least=2, most=2**24 - 2)
+
+    def fit(self, X: Any, y: object = None) -> TableEncoder:
+        """Learn the columns of `X`: a data frame, an array, a list of rows, or a mapping of columns."""
+        table = read_table(X)
+        wishes = wished(table, self.columns, self.categorical_features)
+        found = [self._fit_column(table, place, wishes.get(place)) for place in range(len(table.columns))]
+        features = [feature for feature, _ in found if feature is not None]
+        report = Report([line for _, line in found])
+        if not features:
+            rows = (
+                "X has 1 sample, and a table needs more than one row"
+                if table.n_rows == 1
+                else "X has no column"
+            )
+            why = "; ".join(f"{line.column} is {line.done}" for line in report[:5])
+            raise ValueError(f"{rows} that tells its rows apart: {why}")
+        self._learnt(table.names, len(table.columns), features, report)
+        return self
+
+    def fit_transform(self, X: Any, y: object = None) -> Floats32:
+        """`fit` and `transform` of the same table."""
+        return self.fit(X).transform(X)
+
+    def _fit_column(self, table: Table, place: int, wish: str | None) -> tuple[Feature | None, ColumnReport]:
+        column, n_rows = table.columns[place], table.n_rows
+        label = table.names[place] if table.names is not None else f"x{place}"
+        kind, why = kind_of_column(column, n_rows, wish)
+        feature, missing, done = self._feature(kind, column, n_rows, (label, place))
+        dropped = feature is None or not feature.outputs
+        if dropped:
+            done = f"dropped: {why or done}"
+        elif why:
+            done = f"{why}; {done}"
+        kind = "dropped" if dropped else kind
+        count = 0 if feature is None or dropped else len(feature.outputs)
+        return None if dropped else feature, ColumnReport(label, kind, count, missing / n_rows, done)
+
+    def _feature(
+        self, kind: str, column: Column, n_rows: int, which: tuple[str, int]
+    ) -> tuple[Feature | None, int, str]:
+        """The feature of a column, how many of its values are missing, and a word on it."""
+        if kind == "number":
+            numbers = numbers_of(column.read(0, n_rows), column.name)
+            missing = int(np.isnan(numbers).sum())
+            number = NumberFeature.fit(*which, numbers)
+            return number, missing, number.told() if missing < n_rows else "all missing"
+        if kind == "date":
+            dates = moments_of(column.read(0, n_rows), column.name)
+            missing = int(np.isnat(dates).sum())
+            date = DateFeature.fit(*which, dates)
+            return date, missing, date.told() if missing < n_rows else "all missing"
+        if kind == "category":
+            tally, missing = tally_of(blocks(column, n_rows), column.name)
+            category = CategoryFeature.fit(*which, tally, self.min_count, self.max_levels)
+            told = category.told(len(tally))
+            if missing == n_rows:
+                return None, missing, "all missing"
+            return (None if category.size == 2 and not missing else category), missing, told
+        return None, 0, "as asked"
+
+    def _learnt(
+        self, names: list[str] | None, n_features: int, features: list[Feature], report: Report
+    ) -> None:
+        self.feature_names_in, self.n_features_in, self.report = names, n_features, report
+        numbers = [feature for feature in features if feature.kind != "category"]
+        categories = [feature for feature in features if isinstance(feature, CategoryFeature)]
+        self.features: list[Feature] = [*numbers, *categories]
+        self.n_numbers = sum(len(feature.outputs) for feature in numbers)
+        self.category_sizes = [feature.size for feature in categories]
+        outputs = [output for feature in self.features for output in feature.outputs]
+        self.output_names = [name for name, _ in outputs]
+        self.roles = [role for _, role in outputs]
+        places = [feature.place for feature in self.features for _ in feature.outputs]
+        self.origins = np.array(places, dtype=np.intp)
+
+    @property
+    def width(self) -> int:
+        """How many columns come out."""
+        return self.n_numbers + len(self.category_sizes)
+
+    def transform(self, X: Any) -> Floats32:
+        """The array of `X`, a table with the columns of `fit`'s: those of frames by name, others by place."""
+        table = read_table(X)
+        columns = self._matched(table)
+        out = np.empty((table.n_rows, self.width), dtype=np.float32)
+        for start in range(0, table.n_rows, BLOCK):
+            stop = min(start + BLOCK, table.n_rows)
+            first = 0
+            for feature in self.features:
+                column = columns[feature.place]
+                last = first + len(feature.outputs)
+                feature.fill(column.read(start, stop), out[start:stop, first:last], column.name)
+                first = last
+        return out
+
+    def _matched(self, table: Table) -> list[Column]:
+        """The columns of a table in the order of `fit`."""
+        names = self.feature_names_in
+        if names is not None and table.names is not None:
+            _check_names(names, table.names)
+            if names != table.names:
+                places = {name: place for place, name in enumerate(table.names)}
+                return [table.columns[places[name]] for name in names]
+        elif len(table.columns) != self.n_features_in:
+            raise ValueError(
+                f"X has {len(table.columns)} features, but {type(self).__name__} "
+                f"is expecting {self.n_features_in} features as input"
+            )
+        return table.columns
+
+    def encode_row(self, row: Mapping[str, Any] | Sequence[Any], out: Floats32) -> None:
+        """Write one row, a mapping or a sequence, to `out`: the numbers of `transform`, in microseconds."""
+        values: list[float] = []
+        named = isinstance(row, Mapping)
+        if len(row) != self.n_features_in:
+            self._refuse_row(row)
+        try:
+            for feature in self.features:
+                value = row[feature.label if named else feature.place]  # type: ignore[index]
+                feature.one(value, values, f"column {feature.label!r} of X")
+        except KeyError:
+            self._refuse_row(row)
+        out[:] = values
+
+    def _refuse_row(self, row: Any) -> None:
+        names = self.feature_names_in
+        if names is not None and isinstance(row, Mapping):
+            _check_names(names, [str(name) for name in row])
+        raise ValueError(
+            f"a row must have {self.n_features_in} values"
+            f"{'' if names is None else ' by name or in order'}, got {shown(row)}"
+        )
+
+    # Files
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of: numbers, strings, lists and mappings, as JSON has them."""
+        return {
+            "names": self.feature_names_in,
+            "n_features": self.n_features_in,
+            "features": [feature.get_state() for feature in self.features],
+            "report": [list(vars(line).values()) for line in self.report],
+            "min_count": self.min_count,
+            "max_levels": self.max_levels,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> TableEncoder:
+        """The encoder whose state this is; it gives the same bits."""
+        encoder = cls(min_count=state["min_count"], max_levels=state["max_levels"])
+        features = [FEATURES[each["kind"]].from_state(each) for each in state["features"]]
+        names = None if state["names"] is None else list(state["names"])
+        report = Report([ColumnReport(*line) for line in state["report"]])
+        encoder._learnt(names, state["n_features"], features, report)
+        return encoder
+
+
+def _check_names(expected: Sequence[str], got: Sequence[str]) -> None:
+    """Refuse names that are not those of `fit`, in scikit-learn's words; their order is free."""
+    unseen = sorted(set(got) - set(expected))
+    lost = sorted(set(expected) - set(got))
+    if not unseen and not lost:
+        return
+    lines = ["The feature names should match those that were passed during fit."]
+    for head, names in (
+        ("Feature names unseen at fit time:", unseen),
+        ("Feature names seen at fit time, yet now missing:", lost),
+    ):
+        if names:
+            lines += [head, *(f"- {name}" for name in names[:5]), *(["- ..."] if len(names) > 5 else [])]
+    raise ValueError("\n".join(lines) + "\n")

@@ -1,0 +1,202 @@
+"""Columns of numbers: the median at 0, the quartiles one apart, what is missing in a column of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._checks import shown
+from ._values import DATED, FLAG, LARGEST, NUMERIC, families, number_of
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+FAR = 1e18  # as far as scaled values go: their squares are numbers in float32 still
+APART_SHARE = 0.01  # of the rows that differ from a column's usual value, for an indicator of that
+
+
+def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
+    """A new array of `values` as float64, NaN where one is missing; errors name the column."""
+    kind = values.dtype.kind
+    if kind in "fiub":
+        numbers = values.astype(np.float64)
+    elif kind == "m":
+        numbers = values / np.timedelta64(1, "D")
+    else:
+        numbers = _numbers_of_objects(values.tolist(), name)
+    if not _all_within(numbers):
+        bad = numbers[np.abs(numbers) > LARGEST][0]
+        what = "infinity" if np.isinf(bad) else "a number too large to compute with"
+        raise ValueError(f"{name} contains {what} ({bad:g}); inf is not accepted, NaN is a missing value")
+    return numbers
+
+
+def _all_within(numbers: Floats) -> bool:
+    # fmin and fmax pass over NaN; where all are NaN they give it.
+    if not numbers.size:
+        return True
+    with np.errstate(invalid="ignore"):
+        low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
+    return not (low < -LARGEST or high > LARGEST)
+
+
+def _numbers_of_objects(values: Sequence[Any], name: str) -> Floats:
+    found = families(values)
+    if found <= {NUMERIC, FLAG}:
+        return np.array([float(value) for value in values], dtype=np.float64)
+    known: dict[Any, float] = {}
+    numbers = np.empty(len(values))
+    for place, value in enumerate(values):
+        try:
+            # Texts repeat, and look-ups are faster than reading them.
+            number = known[value] if type(value) is str and value in known else number_of(value)
+        except ValueError:
+            what = "a date" if DATED in families([value]) else shown(value)
+            raise ValueError(f"{name} must have numbers, got {what}") from None
+        if type(value) is str:
+            known[value] = number
+        numbers[place] = number
+    return numbers
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`(x - centre) * factor`; `apart` where one value stands for half of the rows and more."""
+
+    centre: float
+    factor: float
+    apart: bool = False
+
+    def __call__(self, numbers: Floats) -> Floats:
+        """The scaled numbers, in place; what was missing is 0, the median."""
+        with np.errstate(over="ignore"):
+            np.subtract(numbers, self.centre, out=numbers)
+            np.multiply(numbers, self.factor, out=numbers)
+        np.clip(numbers, -FAR, FAR, out=numbers)
+        numbers[np.isnan(numbers)] = 0.0
+        return numbers
+
+
+def quartiles(ordered: Floats) -> tuple[float, float, float]:
+    """The quartiles of numbers in ascending order, by linear interpolation."""
+
+    def at(share: float) -> float:
+        place = share * (len(ordered) - 1)
+        low = int(place)
+        high = min(low + 1, len(ordered) - 1)
+        # Between equals it is the very same number.
+        return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
+
+    return at(0.25), at(0.5), at(0.75)
+
+
+def fit_scale(ordered: Floats) -> Scale | None:
+    """The scale for known numbers in ascending order; None where all are the same.
+
+    With quartiles that differ it is `1 / (q75 - q25)` around the median. Where they are equal, more than half
+    of the rows have one value, the median; the scale is then that of the others: the larger one of the
+    distance of their quartiles and of half their median distance from the usual value. A column of 0 and few
+    1 is scaled to 0 and 2.
+    """
+    if not len(ordered) or ordered[0] == ordered[-1]:
+        return None
+    low, middle, high = quartiles(ordered)
+    apart = False
+    spread = high - low
+    if spread == 0:
+        others = ordered[ordered != middle]
+        first, _, last = quartiles(others)
+        spread = max(last - first, float(np.median(np.abs(others - middle))) / 2)
+        # A single other value is told by the scaled column itself.
+        apart = len(others) >= APART_SHARE * len(ordered) and others[0] != others[-1]
+    with np.errstate(over="ignore", divide="ignore"):
+        factor = float(np.float64(1) / np.float64(spread))
+    # Differences below the smallest normal number are none.
+    return Scale(middle, factor, bool(apart)) if np.isfinite(factor) else None
+
+
+def known_in_order(numbers: Floats) -> Floats:
+    """The numbers that are not missing, ascending."""
+    known = numbers[~np.isnan(numbers)] if np.isnan(numbers).any() else numbers
+    return np.sort(known)
+
+
+class NumberFeature:
+    """A column of numbers as scaled values, with indicators for its usual value and for what is missing."""
+
+    kind = "number"
+
+    def __init__(self, label: str, place: int, scale: Scale | None, missing: bool) -> None:
+        self.label, self.place, self.scale, self.missing = label, place, scale, missing
+        self.outputs: list[tuple[str, str]] = []
+        if scale is not None:
+            self.outputs.append((label, "value"))
+            if scale.apart:
+                self.outputs.append((f"{label} is not {scale.centre:g}", "apart"))
+        if missing:
+            self.outputs.append((f"{label} is missing", "missing"))
+
+    @classmethod
+    def fit(cls, label: str, place: int, numbers: Floats) -> NumberFeature:
+        """The feature of a whole column as float64."""
+        ordered = known_in_order(numbers)
+        # A column of nothing tells nothing, not even that.
+        missing = 0 < len(ordered) < len(numbers)
+        return cls(label, place, fit_scale(ordered), missing)
+
+    def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
+        """Write the outputs for some rows into the columns of `out`."""
+        numbers = numbers_of(values, name)
+        if self.missing:
+            out[:, -1] = np.isnan(numbers)
+        if self.scale is None:
+            return
+        if self.scale.apart:
+            # NaN is not equal to anything, but it is not another value either.
+            out[:, 1] = (numbers != self.scale.centre) & ~np.isnan(numbers)
+        out[:, 0] = self.scale(numbers)
+
+    def one(self, value: Any, out: list[float], name: str) -> None:
+        """Append the outputs for a single value: the numbers of `fill`, bit for bit."""
+        if type(value) is not float:
+            try:
+                value = number_of(value)
+            except ValueError:
+                raise ValueError(f"{name} must have numbers, got {shown(value)}") from None
+        known = value == value
+        if known and not -LARGEST <= value <= LARGEST:
+            raise ValueError(f"{name} contains infinity or a number too large to compute with ({value:g})")
+        if self.scale is not None:
+            scale = self.scale
+            out.append(min(max((value - scale.centre) * scale.factor, -FAR), FAR) if known else 0.0)
+            if scale.apart:
+                out.append(1.0 if known and value != scale.centre else 0.0)
+        if self.missing:
+            out.append(0.0 if known else 1.0)
+
+    def told(self) -> str:
+        """What it does, for people."""
+        if self.scale is None:
+            return "a single value" + (", or missing" if self.missing else "")
+        told = f"{self.scale.centre:.4g} is 0, {1 / self.scale.factor:.4g} more is 1"
+        told += f", indicator of not {self.scale.centre:.4g}" if self.scale.apart else ""
+        return told + (", indicator of missing" if self.missing else "")
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of."""
+        scale = None if self.scale is None else [self.scale.centre, self.scale.factor, self.scale.apart]
+        return {
+            "kind": "number",
+            "label": self.label,
+            "place": self.place,
+            "scale": scale,
+            "missing": self.missing,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> NumberFeature:
+        """A feature as it was."""
+        scale = None if state["scale"] is None else Scale(*state["scale"])
+        return cls(state["label"], state["place"], scale, state["missing"])

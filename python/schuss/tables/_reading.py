@@ -1,0 +1,236 @@
+"""Any table as columns that are read block by block, so that no second copy of it is ever made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._checks import shown
+from .._extras import needed
+
+ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
+
+# The kinds of a dtype that say of what kind a column is.
+DTYPES = {"f": "number", "i": "number", "u": "number", "m": "number", "b": "category", "M": "date"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: how errors call it, the kind that its dtype says, and how rows are read."""
+
+    name: str
+    hint: str | None
+    read: Callable[[int, int], np.ndarray[Any, Any]]
+    # Whether nothing in this table is anything but text, so that its numbers must be text as well.
+    all_text: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length; `names` is None where they have only places."""
+
+    columns: list[Column]
+    names: list[str] | None
+    n_rows: int
+
+
+def read_table(X: Any) -> Table:
+    """`X` as a table; what is none is refused."""
+    if hasattr(X, "tocsr") or hasattr(X, "tocoo"):
+        raise TypeError(f"X must be dense, got a sparse {type(X).__name__}: X.toarray() is")
+    if isinstance(X, np.ndarray):
+        return _of_array(X)
+    if isinstance(X, Mapping):
+        return _of_mapping(X)
+    if isinstance(X, list | tuple):
+        return _of_rows(list(X))
+    if getattr(X, "ndim", 2) == 1 or isinstance(X, str | bytes):
+        raise ValueError(f"X must be {ACCEPTED}, got {shown(X)}, which has one dimension. {RESHAPE}")
+    if hasattr(X, "collect") and not hasattr(X, "__len__"):
+        raise TypeError(f"X must be {ACCEPTED}, got a {type(X).__name__}: X.collect() is one")
+    if _names_of(X) is not None:
+        return _of_frame(X)
+    if hasattr(X, "__array__") or hasattr(X, "__array_interface__"):
+        return _of_array(np.asarray(X))
+    raise TypeError(f"X must be {ACCEPTED}, got {shown(X)}")
+
+
+RESHAPE = (
+    "Reshape your data either using array.reshape(-1, 1) if your data has a single feature "
+    "or array.reshape(1, -1) if it contains a single sample."
+)
+
+
+def _table(columns: list[Column], names: list[str] | None, n_rows: int) -> Table:
+    shape = f"(shape=({n_rows}, {len(columns)}))"
+    if n_rows == 0:
+        raise ValueError(f"X has 0 sample(s) {shape} while a minimum of 1 is required.")
+    if not columns:
+        raise ValueError(f"X has 0 feature(s) {shape} while a minimum of 1 is required.")
+    return Table(columns, names, n_rows)
+
+
+# Arrays
+
+
+def _of_array(X: np.ndarray[Any, Any]) -> Table:
+    if X.ndim != 2:
+        reshape = f". {RESHAPE}" if X.ndim < 2 else ""
+        raise ValueError(f"X must have 2 dimensions, rows and columns, got {X.ndim}{reshape}")
+    all_text = X.dtype.kind in "US"
+    columns = [
+        array_column(X[:, place], f"column {place} of X", all_text=all_text) for place in range(X.shape[1])
+    ]
+    return _table(columns, None, len(X))
+
+
+def array_column(values: np.ndarray[Any, Any], name: str, all_text: bool = False) -> Column:
+    """A column of a 1-dimensional array."""
+    kind = values.dtype.kind
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has {values.dtype}")
+    if kind == "V":
+        raise TypeError(f"{name} must hold single values, got {values.dtype}")
+    if isinstance(values, np.ma.MaskedArray):
+        values = _unmasked(values)
+    return Column(name, DTYPES.get(kind), lambda start, stop: values[start:stop], all_text)
+
+
+def _unmasked(values: Any) -> np.ndarray[Any, Any]:
+    if values.dtype.kind in "fiu":
+        return np.asarray(values.astype(np.float64).filled(np.nan))
+    return np.asarray(values.astype(object).filled(None))
+
+
+# Frames
+
+
+def _names_of(X: Any) -> list[Any] | None:
+    names = getattr(X, "column_names", None)
+    names = getattr(X, "columns", None) if names is None else names
+    try:
+        return None if names is None or callable(names) else list(names)
+    except TypeError:
+        return None
+
+
+def _of_frame(X: Any) -> Table:
+    labels = _names_of(X) or []
+    names = _checked_names(labels)
+    with needed(f"reading a {type(X).__name__}", "narwhals", "sklearn"):
+        import narwhals as nw
+    # By place: pandas may have numbers for names, or what was just refused twice.
+    if hasattr(X, "iloc"):
+        series = [nw.from_native(X.iloc[:, place], series_only=True) for place in range(len(labels))]
+        n_rows = len(X)
+    else:
+        try:
+            frame = nw.from_native(X, eager_only=True)
+        except TypeError as error:
+            raise TypeError(f"X must be {ACCEPTED}, got a {type(X).__name__}") from error
+        series = [frame.get_column(label) for label in labels]
+        n_rows = len(frame)
+    called = [f"column {label!r} of X" for label in labels]
+    columns = [_frame_column(each, name) for each, name in zip(series, called, strict=True)]
+    return _table(columns, names, n_rows)
+
+
+def _checked_names(labels: Sequence[Any]) -> list[str] | None:
+    twice = (
+        sorted({str(label) for label in labels if list(labels).count(label) > 1})
+        if len(set(labels)) < len(labels)
+        else []
+    )
+    if twice:
+        raise ValueError(f"X must have a name of its own for each column, got more than one {_listed(twice)}")
+    are_text = [isinstance(label, str) for label in labels]
+    if any(are_text) and not all(are_text):
+        raise TypeError(
+            "X must have names that are all strings, or none that is, "
+            f"got {shown(labels[are_text.index(True)])} and {shown(labels[are_text.index(False)])}"
+        )
+    return [str(label) for label in labels] if all(are_text) else None
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more
+
+
+def _frame_column(series: Any, name: str) -> Column:
+    import narwhals as nw
+
+    dtype = series.dtype
+    if isinstance(dtype, nw.Categorical | nw.Enum):
+        if series.implementation.is_pyarrow():
+            # Its own conversion to NumPy misplaces what is missing.
+            return Column(name, "category", lambda start, stop: objects(series[start:stop].to_list()))
+        return Column(name, "category", lambda start, stop: series[start:stop].to_numpy())
+    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+        series = series.dt.replace_time_zone(None)
+    if isinstance(dtype, nw.Decimal):
+        series = series.cast(nw.Float64)
+    hint = DTYPES.get(np.asarray(series[:1].to_numpy()).dtype.kind)
+    if isinstance(dtype, nw.Boolean):
+        hint = "category"
+    return Column(name, hint, lambda start, stop: series[start:stop].to_numpy())
+
+
+# Lists and mappings
+
+
+def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """An array that holds these values as they are."""
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def _of_rows(rows: list[Any]) -> Table:
+    if not rows:
+        raise ValueError("X has 0 sample(s) (shape=(0,)) while a minimum of 1 is required.")
+    if all(isinstance(row, Mapping) for row in rows):
+        return _of_records(rows)
+    if any(isinstance(row, str | bytes | Mapping) or not hasattr(row, "__len__") for row in rows):
+        raise ValueError(f"X must be {ACCEPTED}, got {shown(rows)}. {RESHAPE}")
+    widths = {len(row) for row in rows}
+    if len(widths) > 1:
+        raise ValueError(f"X must have rows of one length, got {min(widths)} to {max(widths)}")
+    cells = [objects(list(column)) for column in zip(*rows, strict=True)]
+    all_text = all(type(value) is str for column in cells for value in column)
+    columns = [
+        array_column(column, f"column {place} of X", all_text=all_text) for place, column in enumerate(cells)
+    ]
+    return _table(columns, None, len(rows))
+
+
+def _of_records(rows: list[Mapping[str, Any]]) -> Table:
+    names = list(rows[0])
+    for place, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            other = sorted(str(name) for name in row.keys() ^ rows[0].keys())
+            raise ValueError(
+                f"X must have the same names in every row, but row {place} differs in {_listed(other)}"
+            )
+    return _of_mapping({name: [row[name] for row in rows] for name in names})
+
+
+def _of_mapping(X: Mapping[Any, Any]) -> Table:
+    names = _checked_names(list(X))
+    if X and not any(_is_column(values) for values in X.values()):
+        X = {name: [value] for name, value in X.items()}
+    lengths = {len(values) if _is_column(values) else 1 for values in X.values()}
+    if len(lengths) > 1 or not all(_is_column(values) for values in X.values()):
+        raise ValueError(f"X must have columns of one length, got {shown(X)}")
+    columns = []
+    for label, values in X.items():
+        array = values if isinstance(values, np.ndarray) else objects(list(values))
+        columns.append(array_column(array, f"column {label!r} of X"))
+    return _table(columns, names, lengths.pop() if lengths else 0)
+
+
+def _is_column(values: Any) -> bool:
+    return isinstance(values, list | tuple) or (
+        hasattr(values, "__len__") and getattr(values, "ndim", 0) == 1
+    )

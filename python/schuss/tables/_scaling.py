@@ -1,0 +1,103 @@
+"""Two ways to bring scaled numbers into the range that networks learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+Floats32 = np.ndarray[Any, np.dtype[np.float32]]
+
+BLOCK = 16_384
+MOST_ROWS = 131_072  # of which ranks are taken: a thousand quantiles are not told better by more
+MOST_QUANTILES, LEAST_QUANTILES, ROWS_PER_QUANTILE = 1000, 10, 30
+
+
+def smooth_clip(u: Floats32, out: Floats32 | None = None) -> Floats32:
+    """`u / sqrt(1 + (u / 3)^2)`, between -3 and 3, as in RealMLP (arXiv 2407.04491); `out` may be `u`."""
+    out = np.empty_like(u) if out is None else out
+    for rows in _blocks(len(u)):
+        part = u[rows]
+        root = part / np.float32(3)
+        np.multiply(root, root, out=root)
+        root += np.float32(1)
+        np.sqrt(root, out=root)
+        np.divide(part, root, out=out[rows])
+    return out
+
+
+def _blocks(n_rows: int) -> Iterator[slice]:
+    for start in range(0, n_rows, BLOCK):
+        yield slice(start, min(start + BLOCK, n_rows))
+
+
+class Quantiles:
+    """Each column to the scores of a normal distribution, by ranks.
+
+    Knots are `max(min(n / 30, 1000), 10)` quantiles of the column, as in RTDL (arXiv 2203.05556), and closer
+    ones towards both ends. A knot's score is the normal quantile of the share of rows below it, those equal
+    to it counted half: equal values stay together, without random numbers. Between knots scores are linear,
+    beyond the last ones constant.
+    """
+
+    knots: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None]
+
+    def fit(
+        self, u: np.ndarray[Any, Any], skip: Sequence[bool] | np.ndarray[Any, Any] | None = None
+    ) -> Quantiles:
+        """Learn the columns of `u`; where `skip` has True, they stay as they are, as indicators should."""
+        rows = u[:: -(-len(u) // MOST_ROWS)]
+        skipped = [False] * u.shape[1] if skip is None else [bool(each) for each in skip]
+        if len(skipped) != u.shape[1]:
+            raise ValueError(f"skip must have {u.shape[1]} entries, one for each column, got {len(skipped)}")
+        self.knots = [None if skipped[place] else _knots(rows[:, place]) for place in range(u.shape[1])]
+        return self
+
+    def transform(self, u: Floats32, out: Floats32 | None = None) -> Floats32:
+        """The scores of `u`; `out` may be `u` itself."""
+        if u.shape[1] != len(self.knots):
+            raise ValueError(f"u must have {len(self.knots)} columns, got {u.shape[1]}")
+        out = np.empty_like(u) if out is None else out
+        for rows in _blocks(len(u)):
+            for place, knots in enumerate(self.knots):
+                column = u[rows, place]
+                out[rows, place] = column if knots is None else np.interp(column, *knots)
+        return out
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of: how many knots each column has, -1 where skipped, and the knots."""
+        kept = [knots for knots in self.knots if knots is not None]
+        empty = [np.empty(0)]
+        return {
+            "counts": [-1 if knots is None else len(knots[0]) for knots in self.knots],
+            "at": np.concatenate(empty + [at for at, _ in kept]),
+            "scores": np.concatenate(empty + [scores for _, scores in kept]),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Quantiles:
+        """The transformer whose state this is; it gives the same bits."""
+        quantiles, start = cls(), 0
+        at, scores = np.asarray(state["at"]), np.asarray(state["scores"])
+        quantiles.knots = []
+        for count in state["counts"]:
+            stop = start + max(count, 0)
+            quantiles.knots.append(None if count < 0 else (at[start:stop].copy(), scores[start:stop].copy()))
+            start = stop
+        return quantiles
+
+
+def _knots(column: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    ordered = np.sort(column.astype(np.float64))
+    n_rows = len(ordered)
+    count = max(min(n_rows // ROWS_PER_QUANTILE, MOST_QUANTILES), LEAST_QUANTILES)
+    shares = np.linspace(0, 1, count)
+    # Between the outermost quantiles scores bend most: halve the way to the end as long as rows are left.
+    halvings = shares[1] * 0.5 ** np.arange(1, 1 + max(0, int(np.log2(shares[1] * n_rows))))
+    shares = np.concatenate([shares, halvings, 1 - halvings])
+    at = np.unique(ordered[np.rint(shares * (n_rows - 1)).astype(np.intp)])
+    below = np.searchsorted(ordered, at, side="left")
+    ranks = (below + np.searchsorted(ordered, at, side="right")) / (2 * n_rows)
+    return at, np.array([NormalDist().inv_cdf(rank) for rank in ranks.tolist()])

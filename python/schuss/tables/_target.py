@@ -1,0 +1,268 @@
+"""The column that is to be predicted: as numbers for the network, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_name, shown
+from .._extras import needed
+from ._numbers import Floats
+from ._scaling import Quantiles
+from ._values import LARGEST, MISSING, NUMERIC, families, key_of, number_of
+
+TRANSFORMS = ("log", "quantile", "auto")
+# A target is skewed where the third moment says so, and its logarithm is better where it halves that.
+SKEWED, BETTER = 1.0, 0.5
+
+
+def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
+    """`y` as a 1-dimensional array: an array, a list, or a column of pandas, polars or pyarrow."""
+    if y is None:
+        raise ValueError(
+            f"{name} must be given: this estimator requires y to be passed, but the target y is None"
+        )
+    if isinstance(y, np.ndarray | list | tuple):
+        values = y
+    elif hasattr(y, "__array__") or hasattr(y, "to_numpy"):
+        values = _of_series(y, name)
+    else:
+        values = list(y)
+    array = np.asarray(values)
+    if isinstance(values, list | tuple) and array.dtype.kind in "USO":
+        # A list of text and None would else become text.
+        array = np.fromiter(values, dtype=object, count=len(values)) if array.ndim == 1 else array
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+    if not len(array):
+        raise ValueError(f"{name} must have at least 1 value, got none")
+    return array
+
+
+def _of_series(y: Any, name: str) -> np.ndarray[Any, Any]:
+    if getattr(y, "ndim", 1) != 1 or (hasattr(y, "__array__") and not hasattr(y, "dtype")):
+        return np.asarray(y)
+    with needed(f"reading {name} from a {type(y).__name__}", "narwhals", "sklearn"):
+        import narwhals as nw
+    series = nw.from_native(y, series_only=True, pass_through=True)
+    if not isinstance(series, nw.Series):
+        return np.asarray(y)
+    if isinstance(series.dtype, nw.Categorical | nw.Enum) and series.implementation.is_pyarrow():
+        return np.fromiter(series.to_list(), dtype=object, count=len(series))
+    return np.asarray(series.to_numpy())
+
+
+class RegressionTarget:
+    """A target as standardised numbers, and predictions back in its unit.
+
+    Parameters
+    ----------
+    transform : None, "log", "quantile" or "auto", default None
+        What comes before: nothing, the natural logarithm, or the scores of a normal distribution by ranks.
+        "auto" takes the logarithm where all targets are positive, their skewness (third standardised moment)
+        is above 1, and that of their logarithm at most half of it and at most 1. Means of logarithms
+        are not logarithms of means: predictions then are closer to the median, which costs RMSE where there
+        is much noise.
+
+    Attributes
+    ----------
+    chosen : None, "log" or "quantile"
+    mean, std : float
+        Of the transformed targets; a target of one value has 1 for `std`.
+    low, high : float
+        The range of the targets, to which predictions are clamped.
+    """
+
+    chosen: str | None
+
+    def __init__(self, transform: str | None = None) -> None:
+        if transform is not None and check_name("transform", transform, TRANSFORMS) not in TRANSFORMS:
+            raise ValueError(f"transform must be None or one of {', '.join(TRANSFORMS)}, got {transform!r}")
+        self.transform_name = transform
+
+    def fit(self, y: Any) -> RegressionTarget:
+        """Learn the target."""
+        numbers = target_numbers(y)
+        self.low, self.high = float(numbers.min()), float(numbers.max())
+        self.chosen = self._choice(numbers)
+        self.quantiles: Quantiles | None = None
+        if self.chosen == "log" and self.low <= 0:
+            raise ValueError(f'transform="log" needs a target above 0, got {self.low:g}')
+        if self.chosen == "quantile":
+            self.quantiles = Quantiles().fit(numbers.reshape(-1, 1))
+        self.mean, self.std = _moments(self._bent(numbers))
+        return self
+
+    def _choice(self, numbers: Floats) -> str | None:
+        if self.transform_name != "auto":
+            return self.transform_name
+        if self.low <= 0 or self.low == self.high:
+            return None
+        skew = _skewness(numbers)
+        if skew <= SKEWED:
+            return None
+        return "log" if abs(_skewness(np.log(numbers))) <= min(BETTER * skew, SKEWED) else None
+
+    def _bent(self, numbers: Floats) -> Floats:
+        if self.chosen == "log":
+            return np.log(numbers)
+        if self.quantiles is not None:
+            at, scores = self._knots()
+            return np.asarray(np.interp(numbers, at, scores))
+        return numbers
+
+    def _knots(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        assert self.quantiles is not None
+        knots = self.quantiles.knots[0]
+        assert knots is not None
+        return knots
+
+    def transform(self, y: Any) -> Floats:
+        """Targets as the network has them."""
+        numbers = target_numbers(y)
+        if self.chosen == "log" and numbers.min() <= 0:
+            raise ValueError(f"y must be above 0, as it was in fit, got {numbers.min():g}")
+        return (self._bent(numbers) - self.mean) / self.std
+
+    def fit_transform(self, y: Any) -> Floats:
+        """`fit` and `transform` of the same targets."""
+        return self.fit(y).transform(y)
+
+    def inverse(self, z: np.ndarray[Any, Any]) -> Floats:
+        """Predictions of the network in the target's unit, not outside of the range seen in `fit`."""
+        with np.errstate(over="ignore"):
+            bent = np.asarray(z, dtype=np.float64) * self.std + self.mean
+            if self.chosen == "log":
+                bent = np.exp(bent)
+            elif self.chosen == "quantile":
+                at, scores = self._knots()
+                bent = np.interp(bent, scores, at)
+        return np.clip(bent, self.low, self.high)
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of."""
+        quantiles = None if self.quantiles is None else self.quantiles.get_state()
+        names = ("transform_name", "chosen", "mean", "std", "low", "high")
+        return {name: getattr(self, name) for name in names} | {"quantiles": quantiles}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> RegressionTarget:
+        """The target whose state this is."""
+        target = cls(state["transform_name"])
+        for name in ("chosen", "mean", "std", "low", "high"):
+            setattr(target, name, state[name])
+        quantiles = state["quantiles"]
+        target.quantiles = None if quantiles is None else Quantiles.from_state(quantiles)
+        return target
+
+
+def target_numbers(y: Any) -> Floats:
+    """`y` as finite float64."""
+    values = vector(y)
+    if values.dtype.kind in "fiub":
+        numbers = values.astype(np.float64)
+    elif values.dtype.kind == "O" and families(values.tolist()) <= {NUMERIC, MISSING}:
+        numbers = np.array([number_of(value) for value in values.tolist()])
+    else:
+        raise ValueError(f"y must have numbers for a regression, got {shown(values[0])}")
+    _refuse_missing(int(np.isnan(numbers).sum()), len(numbers))
+    if bad := int((np.abs(numbers) > LARGEST).sum()):
+        raise ValueError(
+            f"Input y contains infinity or a value too large for dtype('float64'), in {bad} rows"
+        )
+    return numbers
+
+
+def _refuse_missing(missing: int, count: int) -> None:
+    if missing:
+        raise ValueError(f"Input y contains NaN: in {missing} of {count} rows the target is missing")
+
+
+def _moments(numbers: Floats) -> tuple[float, float]:
+    """Mean and standard deviation, of numbers of any size."""
+    largest = float(np.abs(numbers).max()) or 1.0
+    unit = numbers / largest
+    mean, std = float(unit.mean()) * largest, float(unit.std()) * largest
+    # Rounding makes a constant vary a little.
+    constant = numbers.min() == numbers.max() or std == 0
+    return (float(numbers[0]), 1.0) if constant else (mean, std)
+
+
+def _skewness(numbers: Floats) -> float:
+    mean, std = _moments(numbers)
+    return float((((numbers - mean) / std) ** 3).mean())
+
+
+class ClassTarget:
+    """A target as codes 0, 1, ... of its sorted classes."""
+
+    classes: np.ndarray[Any, Any]
+
+    def fit(self, y: Any) -> ClassTarget:
+        """Learn the classes."""
+        self.fit_transform(y)
+        return self
+
+    def fit_transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
+        """Learn the classes, and give the codes."""
+        values = _labels(y)
+        try:
+            self.classes, codes = np.unique(values, return_inverse=True)
+        except TypeError:
+            kinds = sorted({type(value).__name__ for value in values.tolist()})
+            raise TypeError(f"y must have classes of one type, got {', '.join(kinds)}") from None
+        if len(self.classes) == 1:
+            raise ValueError(
+                f"y must have at least 2 classes, got only one class, {shown(self.classes.tolist()[0])}"
+            )
+        return codes.reshape(-1)
+
+    def transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
+        """The codes of other labels, which must be among the classes."""
+        values = _labels(y)
+        places = {key_of(label): code for code, label in enumerate(self.classes.tolist())}
+        codes = [places.get(key_of(label), -1) for label in values.tolist()]
+        if -1 in codes:
+            bad = values.tolist()[codes.index(-1)]
+            raise ValueError(f"y must have classes that were in fit, got {shown(bad)}")
+        return np.array(codes, dtype=np.intp)
+
+    def inverse(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The labels of codes."""
+        return np.take(self.classes, codes)
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of: the classes as a list, with their dtype."""
+        return {"classes": self.classes.tolist(), "dtype": self.classes.dtype.str}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> ClassTarget:
+        """The target whose state this is."""
+        target = cls()
+        target.classes = np.array(state["classes"], dtype=np.dtype(state["dtype"]))
+        return target
+
+
+def _labels(y: Any) -> np.ndarray[Any, Any]:
+    values = vector(y)
+    kind = values.dtype.kind
+    if kind in "fc":
+        _refuse_missing(int(np.isnan(values).sum()), len(values))
+        if kind == "c" or (values != np.trunc(values)).any() or np.isinf(values).any():
+            raise ValueError(
+                "Unknown label type: continuous. y must have classes, got numbers with fractions: "
+                "a regressor predicts them"
+            )
+    elif kind == "O":
+        listed = values.tolist()
+        _refuse_missing(sum(key_of(value) is None for value in listed), len(listed))
+        # One type for what is one: a nullable column of integers has objects.
+        if families(listed) == {NUMERIC}:
+            return _labels(np.array([number_of(value) for value in listed]))
+        if all(isinstance(value, bool | np.bool_) for value in listed):
+            return values.astype(bool)
+    return values

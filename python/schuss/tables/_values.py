@@ -1,0 +1,144 @@
+"""Single values of a table: what family they are of, and what they are as a key, a number or a date."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from functools import cache
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from .._checks import shown
+
+# What people and programs write where a number is missing.
+MARKS = frozenset({"", "?", "-", ".", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
+# Beyond this, differences and their reciprocals leave float64.
+LARGEST = 1e300
+WHOLE = 2.0**53  # floats below it that have no fraction are written as integers
+
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+LEADING_ZERO = re.compile(r"[+-]?0\d")
+DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(?:Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
+)
+MISSING, TEXT, FLAG, NUMERIC, DATED, DURATION, TIME = (
+    "nothing",
+    "text",
+    "True or False",
+    "a number",
+    "a date",
+    "a duration",
+    "a time of day",
+)
+
+
+def _family(kind: type) -> str | None:
+    """What values of this class are; None for what no column may hold."""
+    if kind is type(None) or kind.__name__ in ("NAType", "NaTType"):
+        return MISSING
+    if issubclass(kind, str | bytes):
+        return TEXT
+    if issubclass(kind, bool | np.bool_):
+        return FLAG
+    if issubclass(kind, datetime.timedelta | np.timedelta64):
+        return DURATION
+    if issubclass(kind, Real | np.integer | np.floating | Decimal):
+        return NUMERIC
+    if issubclass(kind, datetime.date | np.datetime64):
+        return DATED
+    return TIME if issubclass(kind, datetime.time) else None
+
+
+# Asked for every value of some columns.
+family: Callable[[Any], str | None] = cache(_family)
+
+
+def families(values: Iterable[Any]) -> set[str | None]:
+    """The families of all values; numbers that are all NaN are missing values."""
+    values = values if isinstance(values, list) else list(values)
+    kinds = set(map(type, values))
+    found = {family(kind) for kind in kinds}
+    if NUMERIC in found:
+        numeric = {kind for kind in kinds if family(kind) is NUMERIC}
+        if all(value != value for value in values if type(value) in numeric):
+            found = found - {NUMERIC} | {MISSING}
+    return found
+
+
+def key_of(value: Any) -> str | None:
+    """What a value is called among the levels of a category, the same in every dtype; None for missing."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    of = family(kind)
+    if of is MISSING or (of in (NUMERIC, DATED, DURATION) and value != value):
+        return None
+    if of is FLAG:
+        return str(bool(value))
+    if of is NUMERIC:
+        if value == int(value) if abs(value) < WHOLE else isinstance(value, int | np.integer):
+            return str(int(value))
+        return str(value) if isinstance(value, np.floating) else repr(float(value))
+    if of is DATED:
+        return str(moment(value))
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether it is a number, written as programs write one."""
+    return NUMBER.fullmatch(text.strip()) is not None
+
+
+def is_mark(text: str) -> bool:
+    """Whether it says that nothing is known."""
+    return text.strip().lower() in MARKS
+
+
+def number_of(value: Any) -> float:
+    """`value` as a float, NaN where it is missing; ValueError where it is none."""
+    kind = type(value)
+    if kind is float:
+        return float(value)
+    of = family(kind)
+    if of is MISSING:
+        return np.nan
+    if of is TEXT:
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if is_mark(text):
+            return np.nan
+        if reads_as_number(text):
+            return float(text)
+    elif of in (NUMERIC, FLAG):
+        try:
+            return float(value)
+        except OverflowError:
+            return np.inf
+    elif of is DURATION:
+        return float(np.timedelta64(value, "us") / np.timedelta64(1, "D")) if value == value else np.nan
+    elif of is TIME:
+        return float(value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600)
+    raise ValueError(f"{shown(value)} is not a number")
+
+
+def moment(value: Any) -> np.datetime64:
+    """`value` as a date with its time on the clock there; ValueError where it is none."""
+    of = family(type(value))
+    if of is MISSING or (of is NUMERIC and value != value):
+        return np.datetime64("NaT", "us")
+    if of is TEXT:
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if is_mark(text):
+            return np.datetime64("NaT", "us")
+        if parts := DATE.fullmatch(text.strip()):
+            return np.datetime64("T".join(part for part in parts.groups() if part), "us")
+    elif of is DATED:
+        if isinstance(value, datetime.datetime):
+            # Without its zone: seasons and hours are those where it happened.
+            value = value.replace(tzinfo=None)
+            value = value.isoformat()[:26]
+        return np.datetime64(value, "us")
+    raise ValueError(f"{shown(value)} is not a date")

@@ -1,0 +1,215 @@
+"""Tables that cannot be read are refused, and the error names the column."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from schuss.tables import TableEncoder
+
+GOOD = {"a": np.array([1.0, 2.0, 3.0]), "b": ["x", "y", "x"]}
+
+
+def refused(error, match, X, **options):
+    with pytest.raises(error, match=match):
+        TableEncoder(**options).fit(X)
+
+
+PROSE = [f"The {i}th house stands on a hill and has a garden of its own." for i in range(20)]
+
+BAD = {
+    "one row": ({"a": [1.0], "b": ["x"]}, ValueError, r"1 sample, .*: a is dropped: a single value"),
+    "all missing": (
+        {"a": [None, None]},
+        ValueError,
+        r"no column that tells its rows apart: a is dropped: all missing",
+    ),
+    "all constant": (
+        {"a": [3, 3], "b": ["x", "x"]},
+        ValueError,
+        "a is dropped: a single value; b is dropped",
+    ),
+    "infinity": ({"a": [1.0, np.inf, 2.0]}, ValueError, r"column 'a' of X contains infinity \(inf\)"),
+    "minus infinity": (np.array([[1.0], [-np.inf]]), ValueError, r"column 0 of X contains infinity \(-inf\)"),
+    "infinity among objects": (
+        {"a": [1, float("inf"), "2"]},
+        ValueError,
+        "column 'a' of X contains infinity",
+    ),
+    "too large": ({"a": [1.0, 1e305]}, ValueError, r"column 'a' of X contains a number too large .*1e\+305"),
+    "numbers and text": (
+        {"a": [1, "two", 3.5]},
+        ValueError,
+        r"'a' .* different kinds \(a number and text, such as 'two'\)",
+    ),
+    "dates and text": (
+        {"a": [datetime.date(2024, 1, 1), "x"]},
+        ValueError,
+        r"\(a date and text, such as 'x'\)",
+    ),
+    "dates and numbers": ({"a": [datetime.date(2024, 1, 1), 5]}, ValueError, r"\(a date and a number\)"),
+    "free text": ({"a": PROSE}, ValueError, r"column 'a' of X is free text.*say columns=\{...: 'drop'\}"),
+    "a list in a cell": (
+        {"a": [[1], [2]]},
+        TypeError,
+        r"'a' of X has \[1\], of list: .*argument must be a string",
+    ),
+    "a dict in a cell": (
+        np.array([[{}, 1]], object),
+        TypeError,
+        "column 0 .*argument must be a string.* or a number",
+    ),
+    "complex": (np.ones((3, 2), complex), ValueError, "Complex data not supported"),
+    "records": (np.zeros(3, [("a", "f8")]).reshape(3, 1), TypeError, "must hold single values"),
+    "one dimension": (np.ones(3), ValueError, "Reshape your data"),
+    "three dimensions": (np.ones((3, 2, 1)), ValueError, "must have 2 dimensions, .*got 3"),
+    "a list of numbers": ([1, 2, 3], ValueError, "Reshape your data"),
+    "a string": ("abc", ValueError, "Reshape your data"),
+    "a number": (5, TypeError, "X must be a data frame"),
+    "nothing": (None, TypeError, "X must be a data frame"),
+    "no rows": (
+        np.empty((0, 3)),
+        ValueError,
+        r"0 sample\(s\) \(shape=\(0, 3\)\) while a minimum of 1 is required",
+    ),
+    "no columns": (
+        np.empty((3, 0)),
+        ValueError,
+        r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required",
+    ),
+    "no list": ([], ValueError, r"0 sample\(s\)"),
+    "ragged rows": ([[1, 2], [3]], ValueError, "rows of one length, got 1 to 2"),
+    "ragged columns": ({"a": [1, 2], "b": [3]}, ValueError, "columns of one length"),
+    "a scalar column": ({"a": [1, 2], "b": 3}, ValueError, "columns of one length"),
+    "ragged records": ([{"a": 1}, {"b": 1}], ValueError, "row 1 differs in 'a', 'b'"),
+    "names of two types": ({"a": [1, 2], 3: [3, 4]}, TypeError, "all strings"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_are_refused(name):
+    X, error, match = BAD[name]
+    refused(error, match, X)
+
+
+def test_sparse_matrices_are_refused():
+    sparse = pytest.importorskip("scipy.sparse")
+    refused(TypeError, "X must be dense, got a sparse csr_matrix", sparse.csr_matrix(np.eye(3)))
+
+
+def test_duplicated_names_are_refused_by_name():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(np.eye(3), columns=["a", "b", "a"])
+    refused(ValueError, "a name of its own for each column, got more than one 'a'", frame)
+    pa = pytest.importorskip("pyarrow")
+    refused(
+        ValueError, "got more than one 'a'", pa.Table.from_arrays([pa.array([1, 2])] * 2, names=["a", "a"])
+    )
+
+
+def test_one_column_of_pandas_is_no_table():
+    pd = pytest.importorskip("pandas")
+    refused(ValueError, "Reshape your data", pd.Series([1, 2, 3]))
+
+
+def test_frames_that_are_lazy_are_refused():
+    pl = pytest.importorskip("polars")
+    refused(TypeError, r"got a LazyFrame: X.collect\(\)", pl.LazyFrame({"a": [1, 2]}))
+
+
+def test_nested_columns_of_frames_are_refused():
+    pl = pytest.importorskip("polars")
+    refused(TypeError, "column 'a' of X has .*argument must be", pl.DataFrame({"a": [[1], [2]]}))
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"columns": {"c": "number"}}, "columns has 'c', which is no column of X"),
+        ({"columns": {"a": "numbre"}}, r"must be one of number, .* got 'numbre': did you mean 'number'\?"),
+        ({"columns": {7: "number"}}, "names or places of the 2 columns of X, got 7"),
+        ({"columns": {True: "number"}}, "names or places"),
+        ({"columns": {"b": "number"}}, "column 'b' of X must have numbers, got 'x'"),
+        ({"columns": {"b": "date"}}, "column 'b' of X must have dates such as 2024-05-31, got 'x'"),
+        ({"columns": {"a": "date"}}, "column 'a' of X has numbers, and no unit"),
+        ({"categorical_features": [True]}, "must have 2 entries, one for each column, got 1"),
+        ({"categorical_features": ["c"]}, "categorical_features has 'c'"),
+        ({"categorical_features": [0.5]}, "names or places of the 2 columns"),
+        ({"columns": {"a": "number"}, "categorical_features": ["a"]}, "categorical_features has it as well"),
+    ],
+)
+def test_wishes_that_cannot_be_are_refused(options, match):
+    refused(ValueError, match, GOOD, **options)
+
+
+def test_wishes_of_other_types_are_refused():
+    refused(TypeError, "columns must be a mapping", GOOD, columns=["a"])
+    refused(TypeError, "categorical_features must be a list", GOOD, categorical_features=3)
+    refused(ValueError, "the columns of X have no names", np.eye(3), columns={"a": "number"})
+    with pytest.raises(ValueError, match="max_levels"):
+        TableEncoder(max_levels=1)
+    with pytest.raises(ValueError, match="min_count"):
+        TableEncoder(min_count=0)
+
+
+def test_dates_are_no_numbers():
+    dates = {"a": np.array(["2024-01-01", "2024-01-02"], "datetime64[D]")}
+    refused(ValueError, "column 'a' of X has dates, which are no numbers", dates, columns={"a": "number"})
+
+
+def test_mixed_columns_are_read_where_the_user_says_how():
+    encoder = TableEncoder({"a": "category"}).fit({"a": [1, "two", 1, "two"]})
+    assert encoder.transform({"a": ["1", "two", 3]})[:, 0].tolist() == [1, 2, 0]
+    prose = TableEncoder({"a": "drop"}).fit({"a": PROSE, "b": list(range(20))})
+    assert prose.output_names == ["b"]
+
+
+# At predict
+
+
+def at_predict(match, X, error=ValueError):
+    encoder = TableEncoder().fit(GOOD)
+    with pytest.raises(error, match=match):
+        encoder.transform(X)
+    out = np.zeros(encoder.width, np.float32)
+    if isinstance(X, dict):
+        with pytest.raises(error, match=match):
+            encoder.encode_row({name: values[0] for name, values in X.items()}, out)
+        assert not out.any()
+
+
+def test_names_must_be_those_of_fit():
+    at_predict("yet now missing:\n- b", {"a": [1.0]})
+    at_predict("unseen at fit time:\n- c", {"a": [1.0], "b": ["x"], "c": [1]})
+    at_predict("unseen at fit time:\n- c\n.*yet now missing:\n- b", {"a": [1.0], "c": ["x"]})
+
+
+def test_arrays_must_have_as_many_columns():
+    at_predict("X has 3 features, but TableEncoder is expecting 2 features as input", np.ones((1, 3)))
+    at_predict("X has 1 features", [[1.0]])
+    encoder = TableEncoder().fit(GOOD)
+    with pytest.raises(ValueError, match="a row must have 2 values by name or in order, got"):
+        encoder.encode_row([1.0], np.zeros(2, np.float32))
+
+
+def test_values_must_be_of_the_kind_that_they_were():
+    at_predict("column 'a' of X must have numbers, got 'many'", {"a": ["many"], "b": ["x"]})
+    at_predict("column 'a' of X contains infinity", {"a": [np.inf], "b": ["x"]})
+    at_predict("column 'a' of X must have numbers, got", {"a": [[1, 2]], "b": ["x"]})
+    date = datetime.datetime(2024, 1, 1)
+    at_predict("column 'a' of X must have numbers, got", {"a": [date], "b": ["x"]})
+    at_predict(r"column 'b' of X must have levels, got \[1\]", {"a": [1.0], "b": [[1]]}, TypeError)
+
+
+def test_dates_must_stay_dates():
+    encoder = TableEncoder().fit({"a": ["2024-01-01", "2024-02-01"]})
+    for value in (5.0, "soon", "2024-02-30"):
+        with pytest.raises(ValueError, match="column 'a' of X must have dates such as 2024-05-31, got"):
+            encoder.transform({"a": [value]})
+        with pytest.raises(ValueError, match="column 'a' of X must have dates"):
+            encoder.encode_row({"a": value}, np.zeros(encoder.width, np.float32))
+
+
+def test_what_was_dropped_may_be_anything():
+    encoder = TableEncoder().fit({"a": [1, 2, 3], "b": ["x", "x", "x"]})
+    assert encoder.transform({"a": [1, 2], "b": [np.inf, None]}).shape == (2, 1)

@@ -1,0 +1,302 @@
+"""Tables of every library, and of none, give the same bits; columns are of the kind that they say."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from schuss.tables import TableEncoder
+
+ROWS = 40
+
+
+def columns(seed=0):
+    """A table as lists, with missing values as None."""
+    rng = np.random.default_rng(seed)
+
+    def sparse(values):
+        lost = rng.random(ROWS) < 0.2
+        return [None if gone else value for value, gone in zip(values, lost, strict=True)]
+
+    day = datetime.datetime(2021, 3, 1, 6, 30)
+    return {
+        "price": rng.lognormal(3, 1, ROWS).tolist(),
+        "rooms": sparse(rng.integers(1, 9, ROWS).tolist()),
+        "gain": [0.0] * 30 + rng.lognormal(8, 1, 10).tolist(),
+        "city": sparse(rng.choice(["Bern", "Chur", "Zug"], ROWS).tolist()),
+        "new": sparse((rng.random(ROWS) < 0.4).tolist()),
+        "sold": sparse([day + datetime.timedelta(hours=int(h)) for h in rng.integers(0, 20_000, ROWS)]),
+    }
+
+
+def expected():
+    return TableEncoder().fit_transform(columns())
+
+
+def as_pandas(data):
+    return pytest.importorskip("pandas").DataFrame(data)
+
+
+def as_nullable(data):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(data)
+    return frame.astype({"rooms": "Int64", "price": "Float64", "new": "boolean", "city": "string"})
+
+
+def as_category(data):
+    frame = as_pandas(data)
+    return frame.astype({"city": "category", "new": "category"})
+
+
+def as_object(data):
+    return as_pandas(data).astype(object)
+
+
+def as_pyarrow_backed(data):
+    pytest.importorskip("pyarrow")
+    return as_pandas(data).convert_dtypes(dtype_backend="pyarrow")
+
+
+def as_polars(data):
+    return pytest.importorskip("polars").DataFrame(data)
+
+
+def as_polars_categorical(data):
+    pl = pytest.importorskip("polars")
+    return pl.DataFrame(data).with_columns(pl.col("city").cast(pl.Categorical), pl.col("rooms").cast(pl.Int8))
+
+
+def as_polars_enum(data):
+    pl = pytest.importorskip("polars")
+    return pl.DataFrame(data).with_columns(pl.col("city").cast(pl.Enum(["Zug", "Bern", "Chur"])))
+
+
+def as_arrow(data):
+    return pytest.importorskip("pyarrow").table(data)
+
+
+def as_arrow_dictionary(data):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table(data)
+    return table.set_column(3, "city", table["city"].dictionary_encode())
+
+
+def as_records(data):
+    return [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
+
+
+def as_rows(data):
+    return [list(row) for row in zip(*data.values(), strict=True)]
+
+
+def as_array(data):
+    return np.array(as_rows(data), dtype=object)
+
+
+def as_columns(data):
+    return {
+        "price": np.array(data["price"]),
+        "rooms": np.array(data["rooms"], dtype=float),
+        "gain": tuple(data["gain"]),
+        "city": data["city"],
+        "new": np.array(data["new"], dtype=object),
+        "sold": np.array(data["sold"], dtype="datetime64[ms]"),
+    }
+
+
+FORMS = [
+    as_pandas,
+    as_nullable,
+    as_category,
+    as_object,
+    as_pyarrow_backed,
+    as_polars,
+    as_polars_categorical,
+    as_polars_enum,
+    as_arrow,
+    as_arrow_dictionary,
+    as_records,
+    as_rows,
+    as_array,
+    as_columns,
+]
+
+
+def same_bits(got, want):
+    assert got.dtype == want.dtype
+    assert got.shape == want.shape
+    assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_table_in_any_form_gives_the_same_bits(form):
+    same_bits(TableEncoder().fit_transform(form(columns())), expected())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_may_have_another_form_at_predict(form):
+    encoder = TableEncoder().fit(columns())
+    same_bits(encoder.transform(form(columns())), expected())
+    other = TableEncoder().fit(form(columns()))
+    same_bits(other.transform(as_pandas(columns())), expected())
+
+
+def test_the_array_is_contiguous_and_has_numbers_first():
+    encoder = TableEncoder().fit(columns())
+    array = encoder.transform(columns())
+    assert array.flags.c_contiguous
+    assert encoder.roles == sorted(encoder.roles, key=lambda role: role == "category")
+    assert encoder.roles.count("category") == 2
+    assert encoder.n_numbers + 2 == encoder.width == array.shape[1] == len(encoder.output_names)
+    assert set(encoder.origins.tolist()) == set(range(6))
+    assert encoder.category_sizes == [4, 3]
+
+
+def test_arrays_of_numbers_need_no_narwhals(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    X = np.random.default_rng(0).standard_normal((20, 3))
+    assert TableEncoder().fit_transform(X).shape == (20, 3)
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(
+        ImportError, match=r"reading a DataFrame needs narwhals: pip install \"schuss\[sklearn\]\""
+    ):
+        TableEncoder().fit(pd.DataFrame(X))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", ">f8", "bool"])
+def test_arrays_of_any_number(dtype):
+    X = np.random.default_rng(0).integers(0, 2, (50, 3)).astype(dtype)
+    encoder = TableEncoder().fit(X)
+    array = encoder.transform(X)
+    if dtype == "bool":
+        assert encoder.category_sizes == [3, 3, 3]
+    else:
+        same_bits(array, TableEncoder().fit_transform(X.astype(float)))
+        same_bits(TableEncoder().fit_transform(np.asfortranarray(X)), array)
+        same_bits(TableEncoder().fit_transform(X.tolist()), array)
+
+
+def test_masked_values_are_missing():
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    mask = np.random.default_rng(1).random((30, 2)) < 0.3
+    same_bits(
+        TableEncoder().fit_transform(np.ma.array(X, mask=mask)),
+        TableEncoder().fit_transform(np.where(mask, np.nan, X)),
+    )
+
+
+def test_decimals_durations_and_times_of_day_are_numbers():
+    n = 20
+    table = {
+        "decimal": [Decimal(i) / 4 for i in range(n)],
+        "duration": [datetime.timedelta(hours=6 * i) for i in range(n)],
+        "time": [datetime.time(i, 15) for i in range(n)],
+    }
+    encoder = TableEncoder().fit(table)
+    assert [line.kind for line in encoder.report] == ["number"] * 3
+    quarters = np.arange(n) / 4
+    want = TableEncoder().fit_transform(np.column_stack([quarters, quarters, np.arange(n) + 0.25]))
+    same_bits(encoder.transform(table), want)
+
+
+def kind(values, **options):
+    return TableEncoder(**options).fit({"x": values, "other": list(range(len(values)))}).report[0].kind
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2, 3, 4], "number"),
+        ([1.5, None, 2.5, 3.0], "number"),
+        ([True, False, None, True], "category"),
+        (["a", "b", "a", "b"], "category"),
+        (["1", "2", "1", "2"], "category"),  # text on purpose
+        (["1", "2", "?", "2"], "number"),  # text because of the mark
+        (["1.5", "2", "1", "2"], "number"),
+        (["01", "02", "01", "?"], "category"),  # codes
+        (["2024-01-05", "2024-02-29", None, "2023-12-31"], "date"),
+        (["2024-01-05 10:00", "2024-02-29T11:30:15.5", "2023-12-31", ""], "date"),
+        (["2024-13-05", "2024-02-29", "2024-13-05", "2024-02-29"], "category"),  # there is no 13th month
+        ([datetime.date(2024, 1, 5), None, datetime.date(2025, 1, 5), None], "date"),
+        ([1, "2", "3", 4.0], "number"),
+        ([True, "unknown", True, "unknown"], "category"),
+        ([5, 5, 5, 5], "dropped"),
+        ([None, None, None, None], "dropped"),
+        ([np.nan, np.nan, np.nan, np.nan], "dropped"),
+        (["a", "a", "a", "a"], "dropped"),
+        (["a", "b", "c", "d"], "dropped"),  # no level is there twice
+        ([datetime.date(2024, 1, 5)] * 4, "dropped"),
+    ],
+)
+def test_kinds_that_values_say(values, expected):
+    assert kind(values) == expected
+
+
+def test_arrays_of_text_have_their_numbers_as_text():
+    X = np.array([["1", "a"], ["2", "b"], ["3", "a"], ["4", "b"]])
+    for table in (X, X.tolist(), X.astype(bytes)):
+        encoder = TableEncoder().fit(table)
+        assert [line.kind for line in encoder.report] == ["number", "category"]
+        same_bits(encoder.transform(table), encoder.transform(X))
+
+
+@pytest.mark.parametrize("wish", ["category", "number"])
+def test_kinds_are_what_the_user_says(wish):
+    assert kind([8001, 8002, 8001, 8002], columns={"x": wish}) == wish
+    assert kind(["8001", "8002", "8001", "8002"], columns={"x": wish}) == wish
+    assert kind([True, False, True, False], columns={"x": wish}) == wish
+    assert kind([1, 2, 3, 4], columns={"x": "drop"}) == "dropped"
+    assert kind(["2024-01-01", "2024-01-02"] * 2, columns={"x": "category"}) == "category"
+
+
+@pytest.mark.parametrize("given", [["x"], [0], [-2], [True, False], np.array([True, False]), np.array([0])])
+def test_categorical_features_as_in_scikit_learn(given):
+    assert kind([1, 2, 1, 2], categorical_features=given) == "category"
+    assert kind([1, 2, 1, 2], categorical_features="from_dtype") == "number"
+
+
+def test_pandas_places_and_numbers_for_names():
+    pd = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).standard_normal((10, 3))
+    same_bits(TableEncoder().fit_transform(pd.DataFrame(X)), TableEncoder().fit_transform(X))
+    encoder = TableEncoder({2: "drop"}).fit(pd.DataFrame(X))
+    assert encoder.feature_names_in is None
+    assert encoder.width == 2
+
+
+def test_pandas_dtypes_without_a_name_elsewhere():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "interval": pd.cut(np.arange(12), 3),
+            "sparse": pd.arrays.SparseArray([0.0, 1.0, 2.0] * 4),
+            "zone": pd.date_range("2024-01-01", periods=12, freq="7h", tz="Europe/Zurich"),
+        }
+    )
+    encoder = TableEncoder().fit(frame)
+    assert [line.kind for line in encoder.report] == ["category", "number", "date"]
+    wall = frame.assign(zone=frame["zone"].dt.tz_localize(None))
+    same_bits(encoder.transform(frame), TableEncoder().fit_transform(wall))
+    rows = [
+        encoder.encode_row(row, out := np.empty(encoder.width, np.float32)) or out
+        for row in frame.to_dict("records")
+    ]
+    same_bits(np.stack(rows), encoder.transform(frame))
+
+
+def test_tables_longer_than_a_block():
+    rng = np.random.default_rng(0)
+    n = 40_000
+    table = {
+        "a": rng.standard_normal(n),
+        "b": rng.choice(["x", "y", "z"], n),
+        "c": [None] * (n - 2) + ["u", "u"],
+    }
+    encoder = TableEncoder().fit(table)
+    array = encoder.transform(table)
+    some = slice(16_000, 17_000)
+    same_bits(array[some], encoder.transform({name: values[some] for name, values in table.items()}))
+    assert array[-1].tolist()[1:] != array[0].tolist()[1:]
