@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._numbers import Floats, Scale, fit_scale, known_in_order
+from ._numbers import Floats, Scale, fit_scale, known_of
 from ._values import moment
 
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
@@ -35,26 +35,26 @@ def moments_of(values: np.ndarray[Any, Any], name: str) -> Moments:
     return dates
 
 
-def _since(dates: Moments, unit: str) -> Floats:
+def _since(dates: Any, unit: str) -> Any:
     """Whole months or years since 1970, or since the larger unit began."""
     return dates.astype(f"datetime64[{unit}]").astype(np.float64)
 
 
-def _elapsed(dates: Moments) -> Floats:
+def _elapsed(dates: Any) -> Any:
     return (dates - np.datetime64(0, "us")) / DAY
 
 
-def _day_of_year(dates: Moments) -> Floats:
+def _day_of_year(dates: Any) -> Any:
     """The angle of the year."""
-    return np.asarray((dates - dates.astype("datetime64[Y]")) / DAY * (2 * np.pi / YEAR_LENGTH))
+    return (dates - dates.astype("datetime64[Y]")) / DAY * (2 * np.pi / YEAR_LENGTH)
 
 
-def _hour(dates: Moments) -> Floats:
-    return np.asarray((dates - dates.astype("datetime64[D]")) / HOUR)
+def _hour(dates: Any) -> Any:
+    return (dates - dates.astype("datetime64[D]")) / HOUR
 
 
-# The day of 1970-01-01 was a Thursday, 3 from Monday.
-PARTS: dict[str, Callable[[Moments], Floats]] = {
+# Each part of many dates, or of one. 1970-01-01 was a Thursday, three days after a Monday.
+PARTS: dict[str, Callable[[Any], Any]] = {
     "days": _elapsed,
     "year": lambda dates: _since(dates, "Y") + 1970,
     "month": lambda dates: _since(dates, "M") % 12 + 1,
@@ -69,7 +69,7 @@ PARTS: dict[str, Callable[[Moments], Floats]] = {
 
 def _part(part: str, dates: Moments) -> Floats:
     """A part as float64; missing where the date is: as integers they would be a date."""
-    numbers = PARTS[part](dates)
+    numbers: Floats = PARTS[part](dates)
     numbers[np.isnat(dates)] = np.nan
     return numbers
 
@@ -91,7 +91,7 @@ class DateFeature:
         lost = np.isnat(dates)
         parts = {}
         for part in PARTS:
-            scale = fit_scale(known_in_order(_part(part, dates)))
+            scale = fit_scale(known_of(_part(part, dates)))
             if scale is not None:
                 # A part is a number of few values; what it is most often tells little.
                 parts[part] = Scale(scale.centre, scale.factor)
@@ -110,9 +110,15 @@ class DateFeature:
 
     def one(self, value: Any, out: list[float], name: str) -> None:
         """Append the outputs for a single value."""
-        filled = np.empty((1, len(self.outputs)), np.float64)
-        self.fill(np.fromiter([value], dtype=object, count=1), filled, name)
-        out.extend(filled[0].tolist())
+        try:
+            date = moment(value)
+        except ValueError:
+            raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
+        known = date == date
+        for part, scale in self.parts.items():
+            out.append(scale.one(float(PARTS[part](date))) if known else 0.0)
+        if self.missing:
+            out.append(0.0 if known else 1.0)
 
     def told(self) -> str:
         """What it does, for people."""

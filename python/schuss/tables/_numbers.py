@@ -14,6 +14,7 @@ from ._values import DATED, FLAG, LARGEST, NUMERIC, families, number_of
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 FAR = 1e18  # as far as scaled values go: their squares are numbers in float32 still
+MOST_ROWS = 131_072  # that are put in order for a column's quartiles
 APART_SHARE = 0.01  # of the rows that differ from a column's usual value, for an indicator of that
 
 
@@ -45,7 +46,7 @@ def _all_within(numbers: Floats) -> bool:
 def _numbers_of_objects(values: Sequence[Any], name: str) -> Floats:
     found = families(values)
     if found <= {NUMERIC, FLAG}:
-        return np.array([float(value) for value in values], dtype=np.float64)
+        return np.array([number_of(value) for value in values], dtype=np.float64)
     known: dict[Any, float] = {}
     numbers = np.empty(len(values))
     for place, value in enumerate(values):
@@ -78,6 +79,10 @@ class Scale:
         numbers[np.isnan(numbers)] = 0.0
         return numbers
 
+    def one(self, number: float) -> float:
+        """A single number scaled, bit for bit as among others."""
+        return min(max((number - self.centre) * self.factor, -FAR), FAR) if number == number else 0.0
+
 
 def quartiles(ordered: Floats) -> tuple[float, float, float]:
     """The quartiles of numbers in ascending order, by linear interpolation."""
@@ -92,35 +97,39 @@ def quartiles(ordered: Floats) -> tuple[float, float, float]:
     return at(0.25), at(0.5), at(0.75)
 
 
-def fit_scale(ordered: Floats) -> Scale | None:
-    """The scale for known numbers in ascending order; None where all are the same.
+def fit_scale(known: Floats) -> Scale | None:
+    """The scale for numbers that are known; None where all are the same.
 
     With quartiles that differ it is `1 / (q75 - q25)` around the median. Where they are equal, more than half
-    of the rows have one value, the median; the scale is then that of the others: the larger one of the
-    distance of their quartiles and of half their median distance from the usual value. A column of 0 and few
-    1 is scaled to 0 and 2.
+    of the rows have one value, the median; the scale is then that of the others: the larger one of the distance
+    of their quartiles and of half their median distance from the usual value. A column of 0 and few 1 is scaled
+    to 0 and 2. Of more than 131,072 rows, some at equal distances tell the quartiles, if these differ.
     """
-    if not len(ordered) or ordered[0] == ordered[-1]:
+    if not len(known) or known.min() == known.max():
         return None
+    ordered = np.sort(known[:: -(-len(known) // MOST_ROWS)])
     low, middle, high = quartiles(ordered)
-    apart = False
-    spread = high - low
+    if low == high and len(ordered) < len(known):
+        # What is rare must be seen in all rows.
+        ordered = np.sort(known)
+        low, middle, high = quartiles(ordered)
+    apart, spread = False, high - low
     if spread == 0:
         others = ordered[ordered != middle]
         first, _, last = quartiles(others)
         spread = max(last - first, float(np.median(np.abs(others - middle))) / 2)
         # A single other value is told by the scaled column itself.
-        apart = len(others) >= APART_SHARE * len(ordered) and others[0] != others[-1]
+        apart = bool(len(others) >= APART_SHARE * len(ordered) and others[0] != others[-1])
     with np.errstate(over="ignore", divide="ignore"):
         factor = float(np.float64(1) / np.float64(spread))
     # Differences below the smallest normal number are none.
-    return Scale(middle, factor, bool(apart)) if np.isfinite(factor) else None
+    return Scale(middle, factor, apart) if np.isfinite(factor) else None
 
 
-def known_in_order(numbers: Floats) -> Floats:
-    """The numbers that are not missing, ascending."""
-    known = numbers[~np.isnan(numbers)] if np.isnan(numbers).any() else numbers
-    return np.sort(known)
+def known_of(numbers: Floats) -> Floats:
+    """The numbers that are not missing."""
+    missing = np.isnan(numbers)
+    return numbers[~missing] if missing.any() else numbers
 
 
 class NumberFeature:
@@ -141,10 +150,9 @@ class NumberFeature:
     @classmethod
     def fit(cls, label: str, place: int, numbers: Floats) -> NumberFeature:
         """The feature of a whole column as float64."""
-        ordered = known_in_order(numbers)
+        known = known_of(numbers)
         # A column of nothing tells nothing, not even that.
-        missing = 0 < len(ordered) < len(numbers)
-        return cls(label, place, fit_scale(ordered), missing)
+        return cls(label, place, fit_scale(known), 0 < len(known) < len(numbers))
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""
@@ -169,10 +177,9 @@ class NumberFeature:
         if known and not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{name} contains infinity or a number too large to compute with ({value:g})")
         if self.scale is not None:
-            scale = self.scale
-            out.append(min(max((value - scale.centre) * scale.factor, -FAR), FAR) if known else 0.0)
-            if scale.apart:
-                out.append(1.0 if known and value != scale.centre else 0.0)
+            out.append(self.scale.one(value))
+            if self.scale.apart:
+                out.append(1.0 if known and value != self.scale.centre else 0.0)
         if self.missing:
             out.append(0.0 if known else 1.0)
 
