@@ -119,18 +119,26 @@ def test_frames_that_are_lazy_are_refused():
 
 def test_nested_columns_of_frames_are_refused():
     pl = pytest.importorskip("polars")
-    refused(TypeError, "column 'a' of X has .*argument must be", pl.DataFrame({"a": [[1], [2]]}))
+    for values in (
+        [[1], [2]],
+        [{"x": 1}, {"x": 2}],
+        pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2)),
+    ):
+        frame = pl.DataFrame({"a": values, "b": [1, 2]})
+        refused(TypeError, "column 'a' of X has .*argument must be", frame)
+        assert TableEncoder({"a": "drop"}).fit_transform(frame).shape == (2, 1)
 
 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"columns": {"c": "number"}}, "columns has 'c', which is no column of X"),
+        ({"columns": {"d": "number"}}, "columns has 'd', which is no column of X"),
         ({"columns": {"a": "numbre"}}, r"must be one of number, .* got 'numbre': did you mean 'number'\?"),
         ({"columns": {7: "number"}}, "names or places of the 2 columns of X, got 7"),
         ({"columns": {True: "number"}}, "names or places"),
         ({"columns": {"b": "number"}}, "column 'b' of X must have numbers, got 'x'"),
         ({"columns": {"b": "date"}}, "column 'b' of X must have dates such as 2024-05-31, got 'x'"),
+        ({"columns": {"c": "date"}}, "dates such as 2024-05-31, got '01/02/2024'"),
         ({"columns": {"a": "date"}}, "column 'a' of X has numbers, and no unit"),
         ({"categorical_features": [True]}, "must have 2 entries, one for each column, got 1"),
         ({"categorical_features": ["c"]}, "categorical_features has 'c'"),
@@ -139,7 +147,8 @@ def test_nested_columns_of_frames_are_refused():
     ],
 )
 def test_wishes_that_cannot_be_are_refused(options, match):
-    refused(ValueError, match, GOOD, **options)
+    X = GOOD | {"c": ["01/02/2024", "03/04/2024", None]} if "c" in options.get("columns", {}) else GOOD
+    refused(ValueError, match, X, **options)
 
 
 def test_wishes_of_other_types_are_refused():

@@ -218,6 +218,19 @@ def test_hours_where_they_vary():
     np.testing.assert_allclose(np.diff(array[:, 1]), 0.5 / 4.75, rtol=1e-5)
 
 
+@pytest.mark.parametrize("style", ["{d}.{m}.{y}", "{d:02}/{m:02}/{y}", "{m}/{d}/{y}", "{m:02}-{d:02}-{y}"])
+def test_dates_with_the_year_last_are_read_in_the_order_of_fit(style):
+    days = [datetime.date(2020, 1, 1) + datetime.timedelta(days=19 * i) for i in range(40)]
+    texts = [style.format(d=day.day, m=day.month, y=day.year) for day in days]
+    encoder, array = encoded(texts)
+    assert array.tobytes() == encoded(days)[1].tobytes()
+    assert "first" in encoder.report[0].done
+    early = days.index(min(day for day in days if day.day <= 12))
+    for again in (encoder, TableEncoder.from_state(encoder.get_state())):
+        assert again.transform({"x": [texts[early]]}).tobytes() == array[early].tobytes()
+        assert encode(again, [texts[early]]).tobytes() == array[early].tobytes()
+
+
 def test_missing_dates_have_an_indicator():
     values = ["2020-01-01", None, "2020-06-01", "2021-01-01"]
     encoder, array = encoded(values)

@@ -18,17 +18,22 @@ SAME = {"True": "1", "False": "0", "1": "True", "0": "False"}
 LEAST_COMMON = 0.05
 
 
-def tally_of(blocks: Iterable[np.ndarray[Any, Any]], name: str) -> tuple[Counter[str], int]:
-    """How often each level is there, by its key, and how often none is."""
-    raw: Counter[Any] = Counter()
+def counts_of(blocks: Iterable[np.ndarray[Any, Any]], name: str) -> Counter[Any]:
+    """How often each value is there."""
+    counts: Counter[Any] = Counter()
     try:
         for block in blocks:
-            raw.update(_plain(block))
+            counts.update(_plain(block))
     except TypeError:
         raise TypeError(f"{name} must have values that can be told apart, got a list or the like") from None
+    return counts
+
+
+def tally_of(counts: Mapping[Any, int]) -> tuple[Counter[str], int]:
+    """How often each level is there, by its key, and how often none is."""
     tally: Counter[str] = Counter()
     missing = 0
-    for value, count in raw.items():
+    for value, count in counts.items():
         key = key_of(value)
         if key is None:
             missing += count
@@ -58,7 +63,7 @@ class CategoryFeature:
         self.label, self.place, self.levels, self.rare = label, place, levels, rare
         self.outputs = [(label, "category")]
         self.size = len(levels) + rare + 1
-        self._unseen = len(levels) + 1 if rare else 0
+        self.unseen = len(levels) + 1 if rare else 0
         self._codes: dict[Any, int] = {level: code for code, level in enumerate(levels, 1)}
         for one, other in SAME.items():
             if other in levels and one not in levels:
@@ -104,7 +109,7 @@ class CategoryFeature:
     def code_of(self, value: Any) -> int:
         """The code of one value of any type."""
         key = key_of(value)
-        return 0 if key is None else self._codes.get(key, self._unseen)
+        return 0 if key is None else self._codes.get(key, self.unseen)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the codes of some rows into the only column of `out`."""
@@ -113,7 +118,7 @@ class CategoryFeature:
     def one(self, value: Any, out: list[float], name: str) -> None:
         """Append the code of a single value."""
         if type(value) is str:
-            out.append(self._codes.get(value, self._unseen))
+            out.append(self._codes.get(value, self.unseen))
             return
         try:
             hash(value)

@@ -9,14 +9,19 @@ import numpy as np
 
 from .._checks import shown
 from ._numbers import Floats, Scale, fit_scale, known_of
-from ._values import moment
+from ._values import day_comes_first, moment
 
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
 DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 YEAR_LENGTH = 365.2425
 
 
-def moments_of(values: np.ndarray[Any, Any], name: str) -> Moments:
+def order_of(values: np.ndarray[Any, Any]) -> bool | None:
+    """Whether dates that are text have the day first, None where that is not asked or not told."""
+    return None if values.dtype.kind in "Mf" else day_comes_first(str(value) for value in values.tolist())
+
+
+def moments_of(values: np.ndarray[Any, Any], name: str, day_first: bool | None) -> Moments:
     """`values` as dates to the microsecond, NaT where one is missing; errors name the column."""
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]")
@@ -26,7 +31,7 @@ def moments_of(values: np.ndarray[Any, Any], name: str) -> Moments:
     dates = np.empty(len(values), "datetime64[us]")
     for place, value in enumerate(values.tolist()):
         try:
-            date = known[value] if type(value) is str and value in known else moment(value)
+            date = known[value] if type(value) is str and value in known else moment(value, day_first)
         except ValueError:
             raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
         if type(value) is str:
@@ -79,14 +84,17 @@ class DateFeature:
 
     kind = "date"
 
-    def __init__(self, label: str, place: int, parts: dict[str, Scale], missing: bool) -> None:
-        self.label, self.place, self.parts, self.missing = label, place, parts, missing
+    def __init__(
+        self, which: tuple[str, int], parts: dict[str, Scale], missing: bool, day_first: bool | None
+    ) -> None:
+        label, self.place = which
+        self.label, self.parts, self.missing, self.day_first = label, parts, missing, day_first
         self.outputs = [(f"{label}: {part}", "value") for part in parts]
         if missing:
             self.outputs.append((f"{label} is missing", "missing"))
 
     @classmethod
-    def fit(cls, label: str, place: int, dates: Moments) -> DateFeature:
+    def fit(cls, which: tuple[str, int], dates: Moments, day_first: bool | None) -> DateFeature:
         """The feature of a whole column."""
         lost = np.isnat(dates)
         parts = {}
@@ -98,11 +106,11 @@ class DateFeature:
         if "month" not in parts and "weekday" not in parts and "days" in parts and "hour" in parts:
             # Within one day the season is noise.
             parts = {part: parts[part] for part in parts if "year" not in part}
-        return cls(label, place, parts, bool(lost.any() and not lost.all()))
+        return cls(which, parts, bool(lost.any() and not lost.all()), day_first)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""
-        dates = moments_of(values, name)
+        dates = moments_of(values, name, self.day_first)
         for place, (part, scale) in enumerate(self.parts.items()):
             out[:, place] = scale(_part(part, dates))
         if self.missing:
@@ -111,7 +119,7 @@ class DateFeature:
     def one(self, value: Any, out: list[float], name: str) -> None:
         """Append the outputs for a single value."""
         try:
-            date = moment(value)
+            date = moment(value, self.day_first)
         except ValueError:
             raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
         known = date == date
@@ -134,10 +142,11 @@ class DateFeature:
             "place": self.place,
             "parts": parts,
             "missing": self.missing,
+            "day_first": self.day_first,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> DateFeature:
         """A feature as it was."""
         parts = {part: Scale(*scale) for part, scale in state["parts"].items()}
-        return cls(state["label"], state["place"], parts, state["missing"])
+        return cls((state["label"], state["place"]), parts, state["missing"], state["day_first"])

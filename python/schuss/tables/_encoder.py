@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._checks import check_count, shown
-from ._categories import CategoryFeature, tally_of
-from ._dates import DateFeature, moments_of
-from ._kinds import BLOCK, blocks, kind_of_column, wished
+from ._categories import CategoryFeature, counts_of, tally_of
+from ._dates import DateFeature, moments_of, order_of
+from ._kinds import BLOCK, Finding, blocks, kind_of_column, wished
 from ._numbers import NumberFeature, numbers_of
 from ._reading import Column, Table, read_table
 from ._report import ColumnReport, Report
@@ -116,39 +116,40 @@ class TableEncoder:
     def _fit_column(self, table: Table, place: int, wish: str | None) -> tuple[Feature | None, ColumnReport]:
         column, n_rows = table.columns[place], table.n_rows
         label = table.names[place] if table.names is not None else f"x{place}"
-        kind, why = kind_of_column(column, n_rows, wish)
-        feature, missing, done = self._feature(kind, column, n_rows, (label, place))
-        dropped = feature is None or not feature.outputs
-        if dropped:
-            done = f"dropped: {why or done}"
-        elif why:
-            done = f"{why}; {done}"
-        kind = "dropped" if dropped else kind
-        count = 0 if feature is None or dropped else len(feature.outputs)
-        return None if dropped else feature, ColumnReport(label, kind, count, missing / n_rows, done)
+        finding = kind_of_column(column, n_rows, wish)
+        feature, missing, done = self._feature(finding, column, n_rows, (label, place))
+        if feature is None or not feature.outputs:
+            return None, ColumnReport(label, "dropped", 0, missing / n_rows, f"dropped: {done}")
+        done = f"{finding.why}; {done}" if finding.why else done
+        return feature, ColumnReport(label, feature.kind, len(feature.outputs), missing / n_rows, done)
 
     def _feature(
-        self, kind: str, column: Column, n_rows: int, which: tuple[str, int]
+        self, finding: Finding, column: Column, n_rows: int, which: tuple[str, int]
     ) -> tuple[Feature | None, int, str]:
         """The feature of a column, how many of its values are missing, and a word on it."""
-        if kind == "number":
+        feature: Feature
+        if finding.kind == "drop":
+            return None, 0 if finding.counts is None else n_rows, finding.why
+        if finding.kind == "number":
             numbers = numbers_of(column.read(0, n_rows), column.name)
             missing = int(np.isnan(numbers).sum())
-            number = NumberFeature.fit(*which, numbers)
-            return number, missing, number.told() if missing < n_rows else "all missing"
-        if kind == "date":
-            dates = moments_of(column.read(0, n_rows), column.name)
+            feature = NumberFeature.fit(*which, numbers)
+            told = feature.told()
+        elif finding.kind == "date":
+            values = column.read(0, n_rows)
+            day_first = order_of(values)
+            dates = moments_of(values, column.name, day_first)
             missing = int(np.isnat(dates).sum())
-            date = DateFeature.fit(*which, dates)
-            return date, missing, date.told() if missing < n_rows else "all missing"
-        if kind == "category":
-            tally, missing = tally_of(blocks(column, n_rows), column.name)
-            category = CategoryFeature.fit(*which, tally, self.min_count, self.max_levels)
-            told = category.told(len(tally))
-            if missing == n_rows:
-                return None, missing, "all missing"
-            return (None if category.size == 2 and not missing else category), missing, told
-        return None, 0, "as asked"
+            feature = DateFeature.fit(which, dates, day_first)
+            told = feature.told()
+        else:
+            counts = finding.counts
+            tally, missing = tally_of(counts or counts_of(blocks(column, n_rows), column.name))
+            feature = CategoryFeature.fit(*which, tally, self.min_count, self.max_levels)
+            told = feature.told(len(tally))
+            if feature.size == 2 and not missing:
+                return None, missing, told
+        return (None, missing, "all missing") if missing == n_rows else (feature, missing, told)
 
     def _learnt(
         self, names: list[str] | None, n_features: int, features: list[Feature], report: Report

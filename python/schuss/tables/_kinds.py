@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ._values import (
     NUMERIC,
     TEXT,
     TIME,
+    day_comes_first,
     families,
     is_mark,
     moment,
@@ -100,31 +102,47 @@ def _place(argument: str, label: Any, table: Table) -> int:
 # What the values say
 
 
-def kind_of_column(column: Column, n_rows: int, wish: str | None) -> tuple[str, str]:
-    """The kind of a column, and a word on why where it is not plain."""
+@dataclass(frozen=True)
+class Finding:
+    """The kind of a column, a word on why where it is not plain, and how often each value is there."""
+
+    kind: str
+    why: str = ""
+    counts: Counter[Any] | None = None
+
+
+def kind_of_column(column: Column, n_rows: int, wish: str | None) -> Finding:
+    """What a column is: what the user says, or its dtype, or its values."""
     if wish is not None:
-        _check_wish(column, n_rows, wish)
-        return wish, "as asked"
+        _check_wish(column, wish)
+        return Finding(wish, "as asked")
     if column.hint is not None:
-        return column.hint, ""
+        return Finding(column.hint)
     found: set[str | None] = set()
+    counts: Counter[Any] = Counter()
     for block in blocks(column, n_rows):
-        found |= families(block.tolist())
+        values = block.tolist()
+        found |= families(values)
+        # Numbers and dates are too many to be counted.
+        if found <= {TEXT, FLAG, MISSING}:
+            counts.update(values)
     if None in found:
         raise _refused(column, n_rows)
     found.discard(MISSING)
     if not found:
-        return "drop", "all missing"
+        return Finding("drop", "all missing", counts)
     if (found <= {NUMERIC, FLAG} and NUMERIC in found) or found in ({DURATION}, {TIME}):
-        return "number", ""
+        return Finding("number")
     if found == {DATED}:
-        return "date", ""
+        return Finding("date")
+    if found == {TEXT}:
+        return _finding_of_text(column, counts)
     if found <= {TEXT, FLAG}:
-        return ("category", "") if FLAG in found else _kind_of_text(column, n_rows)
-    return _kind_of_mixed(column, n_rows, found)
+        return Finding("category", "", counts)
+    return _finding_of_mixed(column, n_rows, found)
 
 
-def _check_wish(column: Column, n_rows: int, wish: str) -> None:
+def _check_wish(column: Column, wish: str) -> None:
     if wish == "number" and column.hint == "date":
         raise ValueError(
             f"{column.name} has dates, which are no numbers: columns may call it 'date' or 'drop'"
@@ -142,43 +160,43 @@ def _refused(column: Column, n_rows: int) -> TypeError:
     )
 
 
-def _texts(column: Column, n_rows: int) -> Counter[Any]:
-    """How often each text is there; other things are left out."""
-    tally: Counter[Any] = Counter()
-    for block in blocks(column, n_rows):
-        values = block.tolist()
-        tally.update(value for value in values if isinstance(value, str | bytes))
-    return tally
+def _read(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")
 
 
-def _kind_of_text(column: Column, n_rows: int) -> tuple[str, str]:
-    tally = _texts(column, n_rows)
-    texts = [text if isinstance(text, str) else text.decode("utf-8", "replace") for text in tally]
+def _finding_of_text(column: Column, counts: Counter[Any]) -> Finding:
+    texts = [_read(text) for text in counts if isinstance(text, str | bytes)]
     known = [text for text in texts if not is_mark(text)]
     if known and all(map(reads_as_number, known)) and not any(map(LEADING_ZERO.match, known)):
         # Whole numbers that are text in a frame are meant to be text, unless a mark has made them so.
         marks = sorted(set(texts) - set(known))
         if column.all_text or marks or not all(text.strip().lstrip("+-").isdigit() for text in known):
-            return "number", "text that reads as numbers" + (f", {marks[0]!r} is missing" if marks else "")
-    if known and all(map(_reads_as_date, known)):
-        return "date", "text that reads as dates"
-    if is_free_text(tally):
+            mark = f", {marks[0]!r} is missing" if marks else ""
+            return Finding("number", f"text that reads as numbers{mark}")
+    if known and _read_as_dates(known):
+        order = {None: "", True: ", the day first", False: ", the month first"}[day_comes_first(known)]
+        return Finding("date", f"text that reads as dates{order}")
+    if is_free_text(counts):
         raise ValueError(
             f"{column.name} is free text, which is not read ({shown(known[0])}): leave it out, "
             "say columns={...: 'drop'}, or make numbers of it; columns={...: 'category'} takes it as it is"
         )
-    return "category", ""
+    return Finding("category", "", counts)
 
 
-def _reads_as_date(text: str) -> bool:
+def _read_as_dates(texts: Sequence[str]) -> bool:
+    day_first = day_comes_first(texts)
     try:
-        return bool(moment(text) == moment(text))
+        for text in texts:
+            moment(text, day_first)
     except ValueError:
         return False
+    return True
 
 
-def is_free_text(tally: Mapping[str, int]) -> bool:
+def is_free_text(counts: Mapping[Any, int]) -> bool:
     """Whether most rows have a text of their own, long or of many words."""
+    tally = {text: count for text, count in counts.items() if isinstance(text, str | bytes)}
     rows = sum(tally.values())
     if len(tally) < max(TEXT_LEAST, TEXT_DISTINCT * rows):
         return False
@@ -187,12 +205,13 @@ def is_free_text(tally: Mapping[str, int]) -> bool:
     return letters >= TEXT_LETTERS or words >= TEXT_WORDS
 
 
-def _kind_of_mixed(column: Column, n_rows: int, found: set[str | None]) -> tuple[str, str]:
-    texts = [text if isinstance(text, str) else text.decode() for text in _texts(column, n_rows)]
+def _finding_of_mixed(column: Column, n_rows: int, found: set[str | None]) -> Finding:
+    values = (value for block in blocks(column, n_rows) for value in block.tolist())
+    texts = sorted({_read(value) for value in values if isinstance(value, str | bytes)})
     if found <= {NUMERIC, TEXT, FLAG} and all(is_mark(text) or reads_as_number(text) for text in texts):
-        return "number", "text among the numbers is read as numbers"
-    if found == {DATED, TEXT} and all(is_mark(text) or _reads_as_date(text) for text in texts):
-        return "date", "text among the dates is read as dates"
+        return Finding("number", "text among the numbers is read as numbers")
+    if found == {DATED, TEXT} and _read_as_dates(texts):
+        return Finding("date", "text among the dates is read as dates")
     what = " and ".join(sorted(str(each) for each in found))
     example = next((text for text in texts if not reads_as_number(text)), None)
     seen = "" if example is None else f", such as {shown(example)}"
@@ -200,9 +219,3 @@ def _kind_of_mixed(column: Column, n_rows: int, found: set[str | None]) -> tuple
         f"{column.name} has values of different kinds ({what}{seen}): make them one, "
         "or say columns={...: 'category'}, which takes each by what it reads"
     )
-
-
-def check_places(places: Sequence[int], count: int) -> None:
-    """A state's places, which must be those of a table of `count` columns."""
-    if any(not 0 <= place < count for place in places):
-        raise ValueError(f"state must have places of {count} columns, got {shown(list(places))}")

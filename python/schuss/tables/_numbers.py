@@ -100,10 +100,11 @@ def quartiles(ordered: Floats) -> tuple[float, float, float]:
 def fit_scale(known: Floats) -> Scale | None:
     """The scale for numbers that are known; None where all are the same.
 
-    With quartiles that differ it is `1 / (q75 - q25)` around the median. Where they are equal, more than half
-    of the rows have one value, the median; the scale is then that of the others: the larger one of the distance
-    of their quartiles and of half their median distance from the usual value. A column of 0 and few 1 is scaled
-    to 0 and 2. Of more than 131,072 rows, some at equal distances tell the quartiles, if these differ.
+    With quartiles that differ it is `1 / (q75 - q25)` around the median. Where they are equal, more than
+    half of the rows have one value, the median; the scale is then that of the others: the larger one of the
+    distance of their quartiles and of half their median distance from the usual value. A column of 0 and few
+    1 is scaled to 0 and 2. Of more than 131,072 rows, some at equal distances tell the quartiles, if these
+    differ.
     """
     if not len(known) or known.min() == known.max():
         return None

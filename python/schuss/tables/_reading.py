@@ -164,6 +164,9 @@ def _frame_column(series: Any, name: str) -> Column:
     import narwhals as nw
 
     dtype = series.dtype
+    if dtype.is_nested():
+        # Nothing that is read, but it may be dropped.
+        return Column(name, None, lambda start, stop: objects(series[start:stop].to_list()))
     if isinstance(dtype, nw.Categorical | nw.Enum):
         if series.implementation.is_pyarrow():
             # Its own conversion to NumPy misplaces what is missing.

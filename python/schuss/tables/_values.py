@@ -25,6 +25,7 @@ LEADING_ZERO = re.compile(r"[+-]?0\d")
 DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(?:Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
 )
+DAY_MONTH_YEAR = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T](\d\d:\d\d(?::\d\d)?))?")
 MISSING, TEXT, FLAG, NUMERIC, DATED, DURATION, TIME = (
     "nothing",
     "text",
@@ -124,7 +125,21 @@ def number_of(value: Any) -> float:
     raise ValueError(f"{shown(value)} is not a number")
 
 
-def moment(value: Any) -> np.datetime64:
+def day_comes_first(texts: Iterable[str]) -> bool | None:
+    """Whether dates such as 31/12/2024 have the day first, None where none of them tells."""
+    first = second = 0
+    dotted = False
+    for text in texts:
+        if parts := DAY_MONTH_YEAR.fullmatch(text.strip()):
+            first, second = max(first, int(parts[1])), max(second, int(parts[3]))
+            dotted |= parts[2] == "."
+    if first > 12 or second > 12:
+        return first > 12
+    # With points the day is first wherever that is written.
+    return True if dotted else None
+
+
+def moment(value: Any, day_first: bool | None = None) -> np.datetime64:
     """`value` as a date with its time on the clock there; ValueError where it is none."""
     of = family(type(value))
     if of is MISSING or (of is NUMERIC and value != value):
@@ -135,6 +150,10 @@ def moment(value: Any) -> np.datetime64:
             return np.datetime64("NaT", "us")
         if parts := DATE.fullmatch(text.strip()):
             return np.datetime64("T".join(part for part in parts.groups() if part), "us")
+        if day_first is not None and (parts := DAY_MONTH_YEAR.fullmatch(text.strip())):
+            day, month = (parts[1], parts[3]) if day_first else (parts[3], parts[1])
+            date = f"{parts[4]}-{month:>02}-{day:>02}"
+            return np.datetime64(date if parts[5] is None else f"{date}T{parts[5]}", "us")
     elif of is DATED:
         if isinstance(value, datetime.datetime):
             # Without its zone: seasons and hours are those where it happened.
