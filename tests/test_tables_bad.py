@@ -18,7 +18,11 @@ def refused(error, match, X, **options):
 PROSE = [f"The {i}th house stands on a hill and has a garden of its own." for i in range(20)]
 
 BAD = {
-    "one row": ({"a": [1.0], "b": ["x"]}, ValueError, r"1 sample, .*: a is dropped: a single value"),
+    "one row": (
+        {"a": [1.0], "b": ["x"]},
+        ValueError,
+        r"1 sample, .*: a is dropped: a single value; b is dropped: a single level",
+    ),
     "all missing": (
         {"a": [None, None]},
         ValueError,

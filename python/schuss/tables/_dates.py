@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import shown
 from ._numbers import Floats, Scale, fit_scale, known_of
-from ._values import day_comes_first, moment
+from ._values import day_comes_first, moment, text_of
 
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
 DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
@@ -18,7 +18,9 @@ YEAR_LENGTH = 365.2425
 
 def order_of(values: np.ndarray[Any, Any]) -> bool | None:
     """Whether dates that are text have the day first, None where that is not asked or not told."""
-    return None if values.dtype.kind in "Mf" else day_comes_first(str(value) for value in values.tolist())
+    if values.dtype.kind == "M":
+        return None
+    return day_comes_first({text_of(value) for value in values.tolist() if isinstance(value, str | bytes)})
 
 
 def moments_of(values: np.ndarray[Any, Any], name: str, day_first: bool | None) -> Moments:
@@ -71,6 +73,10 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "cos of the day": lambda dates: np.cos(_hour(dates) * (np.pi / 12)),
 }
 
+# Sine and cosine have a scale by nature.
+TURNS = ("sin of the year", "cos of the year", "sin of the day", "cos of the day")
+AROUND = Scale(0.0, 1.0)
+
 
 def _part(part: str, dates: Moments) -> Floats:
     """A part as float64; missing where the date is: as integers they would be a date."""
@@ -102,10 +108,10 @@ class DateFeature:
             scale = fit_scale(known_of(_part(part, dates)))
             if scale is not None:
                 # A part is a number of few values; what it is most often tells little.
-                parts[part] = Scale(scale.centre, scale.factor)
-        if "month" not in parts and "weekday" not in parts and "days" in parts and "hour" in parts:
-            # Within one day the season is noise.
-            parts = {part: parts[part] for part in parts if "year" not in part}
+                parts[part] = AROUND if part in TURNS else Scale(scale.centre, scale.factor)
+        if "month" not in parts:
+            # Days tell where in the month a date is.
+            parts = {part: scale for part, scale in parts.items() if not part.endswith("of the year")}
         return cls(which, parts, bool(lost.any() and not lost.all()), day_first)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import check_count, shown
 from ._categories import CategoryFeature, counts_of, tally_of
 from ._dates import DateFeature, moments_of, order_of
-from ._kinds import BLOCK, Finding, blocks, kind_of_column, wished
+from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
 from ._numbers import NumberFeature, numbers_of
 from ._reading import Column, Table, read_table
 from ._report import ColumnReport, Report
@@ -30,13 +30,12 @@ class TableEncoder:
       (`smooth_clip`, `Quantiles`). What is missing is 0, the median, and 1 in an indicator of its own where
       anything was missing in `fit`. Where more than half of the rows have one value and the others differ
       among themselves, an indicator tells whether it is another one.
-    - A **date** is a number for each part of the calendar that varies: elapsed days, year, month, weekday,
-    the
-      season as sine and cosine, the hour and the same of the day.
-    - A **category** is a code, exact in float32: 0 for missing, 1, 2, ... by frequency, the last one for all
-    rare levels
-      together and for levels never seen. Without rare levels, these are 0 as well.
-    - Columns that are constant, all missing, or of which no level is seen twice, are dropped.
+    - A **date** is a number for each part of the calendar that varies: elapsed days, year, month, weekday and
+      hour, scaled in the same way, and the place in the year and in the day as sine and cosine.
+    - A **category** is a code, exact in float32: 0 for missing, then 1, 2, ... by frequency. The last one is
+      that of all rare levels together and of levels never seen; without rare levels, these are 0 as well.
+    - Columns are dropped that are constant, all missing, or names of rows: text of which fewer than 5 % of
+      the rows have a level of their own.
 
     The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
     numbers need a decimal point somewhere, a mark for what is missing ("?", "NA"), or a table of nothing but
@@ -99,11 +98,7 @@ class TableEncoder:
         features = [feature for feature, _ in found if feature is not None]
         report = Report([line for _, line in found])
         if not features:
-            rows = (
-                "X has 1 sample, and a table needs more than one row"
-                if table.n_rows == 1
-                else "X has no column"
-            )
+            rows = "X has 1 sample, and no column" if table.n_rows == 1 else "X has no column"
             why = "; ".join(f"{line.column} is {line.done}" for line in report[:5])
             raise ValueError(f"{rows} that tells its rows apart: {why}")
         self._learnt(table.names, len(table.columns), features, report)
@@ -129,7 +124,7 @@ class TableEncoder:
         """The feature of a column, how many of its values are missing, and a word on it."""
         feature: Feature
         if finding.kind == "drop":
-            return None, 0 if finding.counts is None else n_rows, finding.why
+            return None, n_rows if finding.why == ALL_MISSING else 0, finding.why
         if finding.kind == "number":
             numbers = numbers_of(column.read(0, n_rows), column.name)
             missing = int(np.isnan(numbers).sum())
@@ -149,7 +144,7 @@ class TableEncoder:
             told = feature.told(len(tally))
             if feature.size == 2 and not missing:
                 return None, missing, told
-        return (None, missing, "all missing") if missing == n_rows else (feature, missing, told)
+        return (None, missing, ALL_MISSING) if missing == n_rows else (feature, missing, told)
 
     def _learnt(
         self, names: list[str] | None, n_features: int, features: list[Feature], report: Report
@@ -165,6 +160,10 @@ class TableEncoder:
         self.roles = [role for _, role in outputs]
         places = [feature.place for feature in self.features for _ in feature.outputs]
         self.origins = np.array(places, dtype=np.intp)
+        self._called = [
+            (feature, f"column {feature.place if names is None else feature.label!r} of X")
+            for feature in self.features
+        ]
 
     @property
     def width(self) -> int:
@@ -208,9 +207,9 @@ class TableEncoder:
         if len(row) != self.n_features_in:
             self._refuse_row(row)
         try:
-            for feature in self.features:
+            for feature, name in self._called:
                 value = row[feature.label if named else feature.place]  # type: ignore[index]
-                feature.one(value, values, f"column {feature.label!r} of X")
+                feature.one(value, values, name)
         except KeyError:
             self._refuse_row(row)
         out[:] = values

@@ -26,9 +26,11 @@ from ._values import (
     is_mark,
     moment,
     reads_as_number,
+    text_of,
 )
 
 KINDS = ("number", "category", "date", "drop")
+ALL_MISSING = "all missing"
 BLOCK = 16_384  # rows that are read at a time
 
 # Free text: most rows have a text of their own, of many words or very long. Names and addresses have fewer.
@@ -130,7 +132,7 @@ def kind_of_column(column: Column, n_rows: int, wish: str | None) -> Finding:
         raise _refused(column, n_rows)
     found.discard(MISSING)
     if not found:
-        return Finding("drop", "all missing", counts)
+        return Finding("drop", ALL_MISSING)
     if (found <= {NUMERIC, FLAG} and NUMERIC in found) or found in ({DURATION}, {TIME}):
         return Finding("number")
     if found == {DATED}:
@@ -160,12 +162,8 @@ def _refused(column: Column, n_rows: int) -> TypeError:
     )
 
 
-def _read(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.decode("utf-8", "replace")
-
-
 def _finding_of_text(column: Column, counts: Counter[Any]) -> Finding:
-    texts = [_read(text) for text in counts if isinstance(text, str | bytes)]
+    texts = [text_of(text) for text in counts if isinstance(text, str | bytes)]
     known = [text for text in texts if not is_mark(text)]
     if known and all(map(reads_as_number, known)) and not any(map(LEADING_ZERO.match, known)):
         # Whole numbers that are text in a frame are meant to be text, unless a mark has made them so.
@@ -207,7 +205,7 @@ def is_free_text(counts: Mapping[Any, int]) -> bool:
 
 def _finding_of_mixed(column: Column, n_rows: int, found: set[str | None]) -> Finding:
     values = (value for block in blocks(column, n_rows) for value in block.tolist())
-    texts = sorted({_read(value) for value in values if isinstance(value, str | bytes)})
+    texts = sorted({text_of(value) for value in values if isinstance(value, str | bytes)})
     if found <= {NUMERIC, TEXT, FLAG} and all(is_mark(text) or reads_as_number(text) for text in texts):
         return Finding("number", "text among the numbers is read as numbers")
     if found == {DATED, TEXT} and _read_as_dates(texts):

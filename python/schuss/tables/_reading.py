@@ -77,6 +77,8 @@ def _table(columns: list[Column], names: list[str] | None, n_rows: int) -> Table
 
 
 def _of_array(X: np.ndarray[Any, Any]) -> Table:
+    if not isinstance(X, np.ma.MaskedArray):
+        X = np.asarray(X)  # rows of a matrix are matrices
     if X.ndim != 2:
         reshape = f". {RESHAPE}" if X.ndim < 2 else ""
         raise ValueError(f"X must have 2 dimensions, rows and columns, got {X.ndim}{reshape}")

@@ -86,12 +86,17 @@ def key_of(value: Any) -> str | None:
         return str(value) if isinstance(value, np.floating) else repr(float(value))
     if of is DATED:
         return str(moment(value))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text_of(value) if of is TEXT else str(value)
 
 
 def reads_as_number(text: str) -> bool:
     """Whether it is a number, written as programs write one."""
     return NUMBER.fullmatch(text.strip()) is not None
+
+
+def text_of(text: str | bytes) -> str:
+    """What was read, also where that was bytes."""
+    return str(text) if isinstance(text, str) else text.decode("utf-8", "replace")
 
 
 def is_mark(text: str) -> bool:
@@ -108,7 +113,7 @@ def number_of(value: Any) -> float:
     if of is MISSING:
         return np.nan
     if of is TEXT:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        text = text_of(value)
         if is_mark(text):
             return np.nan
         if reads_as_number(text):
@@ -145,7 +150,7 @@ def moment(value: Any, day_first: bool | None = None) -> np.datetime64:
     if of is MISSING or (of is NUMERIC and value != value):
         return np.datetime64("NaT", "us")
     if of is TEXT:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        text = text_of(value)
         if is_mark(text):
             return np.datetime64("NaT", "us")
         if parts := DATE.fullmatch(text.strip()):
@@ -157,7 +162,6 @@ def moment(value: Any, day_first: bool | None = None) -> np.datetime64:
     elif of is DATED:
         if isinstance(value, datetime.datetime):
             # Without its zone: seasons and hours are those where it happened.
-            value = value.replace(tzinfo=None)
-            value = value.isoformat()[:26]
+            value = value.replace(tzinfo=None).isoformat()[:26]
         return np.datetime64(value, "us")
     raise ValueError(f"{shown(value)} is not a date")
