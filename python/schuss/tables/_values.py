@@ -18,7 +18,7 @@ from .._checks import shown
 MARKS = frozenset({"", "?", "-", ".", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
 # Beyond this, differences and their reciprocals leave float64.
 LARGEST = 1e300
-WHOLE = 2.0**53  # floats below it that have no fraction are written as integers
+WHOLE = 2.0**53  # floats up to it that have no fraction are written as integers
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
@@ -81,9 +81,11 @@ def key_of(value: Any) -> str | None:
     if of is FLAG:
         return str(bool(value))
     if of is NUMERIC:
-        if value == int(value) if abs(value) < WHOLE else isinstance(value, int | np.integer):
+        number = number_of(value)
+        most = LARGEST if isinstance(value, int | np.integer) else WHOLE
+        if number.is_integer() and abs(number) <= most:
             return str(int(value))
-        return str(value) if isinstance(value, np.floating) else repr(float(value))
+        return str(value) if isinstance(value, np.floating) else repr(number)
     if of is DATED:
         return str(moment(value))
     return text_of(value) if of is TEXT else str(value)
