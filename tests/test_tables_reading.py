@@ -240,6 +240,22 @@ def test_kinds_that_values_say(values, expected):
     assert kind(values) == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "done"),
+    [
+        (
+            ["01/05/2024", "02/05/2024"],
+            "text that may be dates, but nothing tells the day from the month; 2 levels",
+        ),
+        (["1,5", "2,25"], "text that may be numbers, but a comma can be two things; 2 levels"),
+    ],
+)
+def test_the_report_has_what_could_not_be_told(values, done):
+    report = TableEncoder().fit({"x": values * 2, "other": [1, 2, 3, 4]}).report
+    assert report[0].kind == "category"
+    assert report[0].done == done
+
+
 def test_arrays_of_text_have_their_numbers_as_text():
     X = np.array([["1", "a"], ["2", "b"], ["3", "a"], ["4", "b"]])
     for table in (X, X.tolist(), X.astype(bytes)):

@@ -13,7 +13,9 @@ from .._checks import check_name, check_sequence, shown
 from .._meant import did_you_mean
 from ._reading import Column, Table
 from ._values import (
+    COMMAS,
     DATED,
+    DAY_MONTH_YEAR,
     DURATION,
     FLAG,
     LEADING_ZERO,
@@ -179,7 +181,16 @@ def _finding_of_text(column: Column, counts: Counter[Any]) -> Finding:
             f"{column.name} is free text, which is not read ({shown(known[0])}): leave it out, "
             "say columns={...: 'drop'}, or make numbers of it; columns={...: 'category'} takes it as it is"
         )
-    return Finding("category", "", counts)
+    return Finding("category", _doubt(known), counts)
+
+
+def _doubt(known: Sequence[str]) -> str:
+    """What texts may be that are not read as such, for there is more than one way to."""
+    if known and all(map(DAY_MONTH_YEAR.fullmatch, known)):
+        return "text that may be dates, but nothing tells the day from the month"
+    if known and all(map(COMMAS.fullmatch, known)):
+        return "text that may be numbers, but a comma can be two things"
+    return ""
 
 
 def _read_as_dates(texts: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ LARGEST = 1e300
 WHOLE = 2.0**53  # floats up to it that have no fraction are written as integers
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+COMMAS = re.compile(r"[+-]?\d+,\d+")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(?:Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
