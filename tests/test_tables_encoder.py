@@ -1,7 +1,9 @@
 """What the encoder makes of each kind of column, against the formulas in NumPy."""
 
+import copy
 import datetime
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -302,6 +304,38 @@ def test_state_goes_through_json():
     for name in ("n_numbers", "category_sizes", "output_names", "roles", "feature_names_in", "width"):
         assert getattr(again, name) == getattr(encoder, name), name
     assert again.origins.tolist() == encoder.origins.tolist()
+
+
+def test_copies_and_pickles_give_the_same_bits_and_hold_no_rows():
+    table = {"x": np.random.default_rng(0).standard_normal(10_000), "c": ["a", "b"] * 5000}
+    encoder = TableEncoder().fit(table)
+    dump = pickle.dumps(encoder)
+    assert len(dump) < 2000
+    for again in (pickle.loads(dump), copy.deepcopy(encoder)):
+        assert again.transform(table).tobytes() == encoder.transform(table).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"n_features": 3}, "names and places of 3 columns"),
+        ({"names": ["a"]}, "names and places of 8 columns"),
+        ({"places": 8}, "names and places of 8 columns"),
+        ({"scale": [float("nan"), 1.0, False]}, "finite scales"),
+        ({"parts": {"moon": [0.0, 1.0, False]}}, "parts of dates that are known, got .'moon'"),
+    ],
+)
+def test_states_that_cannot_be_are_refused(change, match):
+    state = TableEncoder().fit(mixed()).get_state()
+    for name, value in change.items():
+        if name in state:
+            state[name] = value
+        elif name == "places":
+            state["features"][0]["place"] = value
+        else:
+            next(each for each in state["features"] if name in each)[name] = value
+    with pytest.raises(ValueError, match=match):
+        TableEncoder.from_state(state)
 
 
 def test_the_report_says_what_was_done():

@@ -141,7 +141,7 @@ class DateFeature:
 
     def get_state(self) -> dict[str, Any]:
         """What `from_state` makes it of."""
-        parts = {part: [scale.centre, scale.factor] for part, scale in self.parts.items()}
+        parts = {part: scale.get_state() for part, scale in self.parts.items()}
         return {
             "kind": "date",
             "label": self.label,
@@ -154,5 +154,7 @@ class DateFeature:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> DateFeature:
         """A feature as it was."""
-        parts = {part: Scale(*scale) for part, scale in state["parts"].items()}
+        parts = {part: Scale.from_state(scale) for part, scale in state["parts"].items()}
+        if not parts.keys() <= PARTS.keys():
+            raise ValueError(f"state must have parts of dates that are known, got {shown(list(parts))}")
         return cls((state["label"], state["place"]), parts, state["missing"], state["day_first"])

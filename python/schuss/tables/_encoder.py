@@ -241,9 +241,12 @@ class TableEncoder:
         """The encoder whose state this is; it gives the same bits."""
         encoder = cls(min_count=state["min_count"], max_levels=state["max_levels"])
         features = [FEATURES[each["kind"]].from_state(each) for each in state["features"]]
-        names = None if state["names"] is None else list(state["names"])
+        names, n_features = state["names"], state["n_features"]
+        places = {feature.place for feature in features}
+        if not places <= set(range(n_features)) or (names is not None and len(names) != n_features):
+            raise ValueError(f"state must have names and places of {n_features} columns, got {shown(names)}")
         report = Report([ColumnReport(*line) for line in state["report"]])
-        encoder._learnt(names, state["n_features"], features, report)
+        encoder._learnt(None if names is None else list(names), n_features, features, report)
         return encoder
 
 

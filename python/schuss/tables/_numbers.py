@@ -83,6 +83,18 @@ class Scale:
         """A single number scaled, bit for bit as among others."""
         return min(max((number - self.centre) * self.factor, -FAR), FAR) if number == number else 0.0
 
+    def get_state(self) -> list[float]:
+        """What `from_state` makes it of."""
+        return [self.centre, self.factor, self.apart]
+
+    @classmethod
+    def from_state(cls, state: Sequence[float]) -> Scale:
+        """A scale as it was."""
+        centre, factor, apart = state
+        if not (np.isfinite(centre) and np.isfinite(factor)):
+            raise ValueError(f"state must have finite scales, got {shown(state)}")
+        return cls(float(centre), float(factor), bool(apart))
+
 
 def quartiles(ordered: Floats) -> tuple[float, float, float]:
     """The quartiles of numbers in ascending order, by linear interpolation."""
@@ -194,17 +206,16 @@ class NumberFeature:
 
     def get_state(self) -> dict[str, Any]:
         """What `from_state` makes it of."""
-        scale = None if self.scale is None else [self.scale.centre, self.scale.factor, self.scale.apart]
         return {
             "kind": "number",
             "label": self.label,
             "place": self.place,
-            "scale": scale,
+            "scale": None if self.scale is None else self.scale.get_state(),
             "missing": self.missing,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> NumberFeature:
         """A feature as it was."""
-        scale = None if state["scale"] is None else Scale(*state["scale"])
-        return cls(state["label"], state["place"], scale, state["missing"])
+        scale = None if state["scale"] is None else Scale.from_state(state["scale"])
+        return cls(state["label"], state["place"], scale, bool(state["missing"]))
