@@ -256,6 +256,20 @@ def test_the_report_has_what_could_not_be_told(values, done):
     assert report[0].done == done
 
 
+def test_columns_of_nothing_are_dropped_in_every_dtype():
+    n = 4
+    table = {
+        "none": [None] * n,
+        "nan": np.full(n, np.nan),
+        "nat": np.full(n, "NaT", "datetime64[s]"),
+        "text": ["?"] * n,
+        "row": np.arange(n),
+    }
+    report = TableEncoder({"text": "number"}).fit(table).report
+    assert [line.missing for line in report] == [1, 1, 1, 1, 0]
+    assert [line.done for line in report][:4] == ["dropped: all missing"] * 4
+
+
 def test_arrays_of_text_have_their_numbers_as_text():
     X = np.array([["1", "a"], ["2", "b"], ["3", "a"], ["4", "b"]])
     for table in (X, X.tolist(), X.astype(bytes)):

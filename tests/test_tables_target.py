@@ -201,10 +201,10 @@ def test_classes_never_seen():
 # Means by level
 
 
-def levels(n=600, n_levels=20, seed=0):
+def levels(n=600, n_levels=20, seed=0, effect=0.3):
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, n_levels, n)
-    y = rng.standard_normal(n_levels)[codes] + rng.standard_normal(n)
+    y = effect * rng.standard_normal(n_levels)[codes] + rng.standard_normal(n)
     return codes[:, None].astype(np.float32), (y - y.mean()) / y.std()
 
 
@@ -223,13 +223,14 @@ def by_hand(codes, y, size):
     return np.array([(group.sum() + strength * prior) / (len(group) + strength) for group in groups]), prior
 
 
-def test_new_rows_have_the_smoothed_means_of_all_training_rows():
-    codes, y = levels()
+@pytest.mark.parametrize("effect", [0.2, 0.5, 3])
+def test_new_rows_have_the_smoothed_means_of_all_training_rows(effect):
+    codes, y = levels(effect=effect)
     means = TargetMeans([25])
     means.fit_transform(codes, y)
     want, prior = by_hand(codes[:, 0], y, 25)
     got = means.transform(np.arange(25.0)[:, None])[:, 0]
-    spread = (want[codes[:, 0].astype(int)] - prior).std()
+    spread = np.sqrt(((want[codes[:, 0].astype(int)] - prior) ** 2).mean())
     np.testing.assert_allclose(got, (want - prior) / spread, rtol=1e-5, atol=1e-6)
     assert not got[20:].any()  # never seen
 

@@ -102,7 +102,6 @@ class DateFeature:
     @classmethod
     def fit(cls, which: tuple[str, int], dates: Moments, day_first: bool | None) -> DateFeature:
         """The feature of a whole column."""
-        lost = np.isnat(dates)
         parts = {}
         for part in PARTS:
             scale = fit_scale(known_of(_part(part, dates)))
@@ -112,7 +111,7 @@ class DateFeature:
         if "month" not in parts:
             # Days tell where in the month a date is.
             parts = {part: scale for part, scale in parts.items() if not part.endswith("of the year")}
-        return cls(which, parts, bool(lost.any() and not lost.all()), day_first)
+        return cls(which, parts, bool(np.isnat(dates).any()), day_first)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""

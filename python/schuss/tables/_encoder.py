@@ -144,6 +144,7 @@ class TableEncoder:
             told = feature.told(len(tally))
             if feature.size == 2 and not missing:
                 return None, missing, told
+        # Nothing but an indicator, which would be constant.
         return (None, missing, ALL_MISSING) if missing == n_rows else (feature, missing, told)
 
     def _learnt(

@@ -164,8 +164,7 @@ class NumberFeature:
     def fit(cls, label: str, place: int, numbers: Floats) -> NumberFeature:
         """The feature of a whole column as float64."""
         known = known_of(numbers)
-        # A column of nothing tells nothing, not even that.
-        return cls(label, place, fit_scale(known), 0 < len(known) < len(numbers))
+        return cls(label, place, fit_scale(known), missing=len(known) < len(numbers))
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""
