@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schuss.tables import Quantiles, TableEncoder, smooth_clip
+from schuss.tables import TableEncoder
+from schuss.tables._scaling import Quantiles, smooth_clip
 
 CELLS = st.one_of(
     st.none(),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schuss.tables import Quantiles, smooth_clip
+from schuss.tables._scaling import Quantiles, smooth_clip
 
 
 def normal(n=3000, columns=2, seed=0):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schuss.tables import ClassTarget, RegressionTarget, TargetMeans
+from schuss.tables._target import ClassTarget, RegressionTarget
+from schuss.tables._target_means import TargetMeans
 
 # Regression
 

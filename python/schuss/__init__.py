@@ -17,6 +17,7 @@ from .optimizers import *  # noqa: F403  the classes come from the tables of the
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor
+    from .tables import TabularClassifier, TabularRegressor
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,6 +28,8 @@ __all__ = [
     "LayerOutputs",
     "MLPClassifier",
     "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
 ]
 __all__ += ["OptimizeResult", "Stop", "TrainingCurveDisplay", "TrainingInfo", "__version__", "ewa"]
 __all__ += ["embeddings", "exchange", "minimize", "plots", "schedules"]
@@ -34,7 +37,7 @@ __all__ += optimizers.__all__
 
 # Type checkers need not see this: with it they would believe that there is any name at all.
 if not TYPE_CHECKING:
-    _ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+    _ESTIMATORS = ("MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor")
     # What is listed can be had, also by `from schuss import *`.
     if not (sys.modules.get("sklearn") or find_spec("sklearn")):
         __all__ = [name for name in __all__ if name not in _ESTIMATORS]
@@ -44,11 +47,12 @@ if not TYPE_CHECKING:
         if name not in _ESTIMATORS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
-            from . import estimators
+            from . import estimators, tables
         except ImportError as error:
             needed = 'scikit-learn 1.6 or newer: pip install "schuss[sklearn]"'
             raise ImportError(f"schuss.{name} needs {needed} ({error})") from error
-        globals().update({each: getattr(estimators, each) for each in _ESTIMATORS})
+        homes = {each: tables if each.startswith("Tabular") else estimators for each in _ESTIMATORS}
+        globals().update({each: getattr(home, each) for each, home in homes.items()})
         return globals()[name]
 
     def __dir__() -> list[str]:

@@ -1,18 +1,22 @@
-"""Tables of any kind as the numbers that networks learn from, and their targets."""
+"""Estimators that take a table as it is, and what they make of its columns.
 
+Needs scikit-learn 1.6 or newer.
+"""
+
+from ._classifier import TabularClassifier
 from ._encoder import TableEncoder
+from ._ensemble import Ensemble, Member
+from ._leaderboard import Leaderboard
+from ._regressor import TabularRegressor
 from ._report import ColumnReport, Report
-from ._scaling import Quantiles, smooth_clip
-from ._target import ClassTarget, RegressionTarget
-from ._target_means import TargetMeans
 
 __all__ = [
-    "ClassTarget",
     "ColumnReport",
-    "Quantiles",
-    "RegressionTarget",
+    "Ensemble",
+    "Leaderboard",
+    "Member",
     "Report",
     "TableEncoder",
-    "TargetMeans",
-    "smooth_clip",
+    "TabularClassifier",
+    "TabularRegressor",
 ]

@@ -1,0 +1,230 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+
+from . import _metrics
+from ._base import BaseTabular
+from ._metrics import Metric
+from ._selection import heated, temperature
+from ._target import ClassTarget
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Array = NDArray[Any]
+
+
+class TabularClassifier(ClassifierMixin, BaseTabular):
+    """An ensemble of small networks that takes a table as it is, and says how probable each class is.
+
+    Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
+    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for each. They
+    are trained side by side, each on a thread of its own and to its best epoch; what they say is weighted by greedy
+    selection, and the probabilities are calibrated by a temperature, all on rows that they have not learnt from.
+
+    Parameters
+    ----------
+    preset : {"quick", "balanced", "best"}, default "balanced"
+        How much is spent: about 4, 8 and 32 members, with fewer or more passes over the rows.
+    max_time : float, optional
+        Seconds after which training ends with what there is. The result then depends on the machine.
+    n_members : int, optional
+        In place of the preset's number.
+    n_folds : int, optional
+        Into how many parts the rows are cut: each member is trained once without each of them, and all its
+        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than 6,000.
+    eval_metric : {"log_loss", "error_rate", "roc_auc"}, default None
+        What members are chosen by; None for log-loss, which makes the best probabilities.
+    class_weight : dict, "balanced" or None, default None
+        Weights of the classes, which multiply those of the rows.
+    columns : mapping, optional
+        Kinds of columns by name or place, where they are not what their dtype says: ``{"zip": "category",
+        "year": "number"}``; "number", "category", "date" or "drop".
+    categorical_features : sequence, optional
+        Names or places of the categories, or True and False for each column, as in scikit-learn.
+    progress : bool, default False
+        Show a progress bar, with the best validation loss so far.
+    random_state : int, RandomState instance or None, default None
+        Of the folds, of what members are made of, of their initial weights and of the order of rows. With
+        an int the result is the same to the bit for any number of threads.
+    n_threads : int, optional
+        Members trained at once; None for as many as there are cores.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    report_ : Report
+        What was done to each column.
+    leaderboard_ : Leaderboard
+        What each member scores, what it is made of, and how much it counts.
+    encoder_ : TableEncoder
+        What makes numbers of the columns.
+    ensemble_ : Ensemble
+        The members that count.
+    temperature_ : float
+        What the logarithms of the probabilities are divided by.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> size, colour = rng.normal(size=300), rng.choice(["red", "green"], 300)
+    >>> rows = [[s, c] for s, c in zip(size, colour)]
+    >>> ripe = np.where((size > 0) & (colour == "red"), "ripe", "not yet")
+    >>> model = TabularClassifier(preset="quick", random_state=0).fit(rows, ripe)
+    >>> model.predict([[2.0, "red"], [2.0, "green"]])
+    array(['ripe', 'not yet'], dtype='<U7')
+    """
+
+    class_weight: Mapping[Any, float] | str | None
+    classes_: Array
+    temperature_: float
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "eval_metric": [StrOptions(set(_metrics.CLASSIFICATION)), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        preset: str = "balanced",
+        *,
+        max_time: float | None = None,
+        n_members: int | None = None,
+        n_folds: int | None = None,
+        eval_metric: str | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        columns: Mapping[Any, str] | None = None,
+        categorical_features: Any = None,
+        progress: bool = False,
+        random_state: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.preset = preset
+        self.max_time = max_time
+        self.n_members = n_members
+        self.n_folds = n_folds
+        self.eval_metric = eval_metric
+        self.class_weight = class_weight
+        self.columns = columns
+        self.categorical_features = categorical_features
+        self.progress = progress
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the ensemble to a table.
+
+        Parameters
+        ----------
+        X : data frame, Arrow table, array or list of rows, of shape (n_samples, n_features)
+            pandas, polars, pyarrow or NumPy; missing values are NaN, None or the like.
+        y : array-like of shape (n_samples,)
+            The labels.
+        X_val, y_val : like X and y, optional
+            Rows that are not learnt from, in place of folds: they choose epochs, members and temperature.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column has text that is no category, or infinite or mixed values, if y has one class only or
+            is missing somewhere, or the like; the message names the column.
+        """
+        return self._fit(X, y, X_val, y_val, sample_weight)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : like X of `fit`
+            The same columns; those of a data frame are found by name.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return heated(self._said(X), self.temperature_)
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : like X of `fit`
+            The same columns; those of a data frame are found by name.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        labels: Array = self.classes_[self._said(X).argmax(axis=1)]
+        return labels
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : like X of `fit`
+            The same columns; those of a data frame are found by name.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return np.log(self.predict_proba(X))
+
+    def _learn_target(self, y: Any) -> Array:
+        self._target = ClassTarget()
+        codes = self._target.fit_transform(y)
+        self.classes_ = self._target.classes
+        return codes
+
+    def _as_target(self, y: Any) -> Array:
+        return self._target.transform(y)
+
+    @property
+    def _n_classes(self) -> int:
+        return len(self.classes_)
+
+    def _metric(self) -> tuple[str, Metric]:
+        name = self.eval_metric or "log_loss"
+        return name, _metrics.CLASSIFICATION[name]
+
+    def _weights(self, encoded: Array, targets: Array, sample_weight: Any) -> Array | None:
+        weights = super()._weights(encoded, targets, sample_weight)
+        if self.class_weight is None:
+            return weights
+        of_classes = compute_sample_weight(self.class_weight, self.classes_[targets])
+        return np.asarray(of_classes if weights is None else weights * of_classes, dtype=np.float32)
+
+    def _finish(self, predictions: Array, y: Array, weights: Array | None) -> None:
+        def score(probabilities: Array) -> float:
+            return _metrics.log_loss(y, probabilities, weights)
+
+        self.temperature_ = temperature(predictions, score, len(y))

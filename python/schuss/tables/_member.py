@@ -1,0 +1,167 @@
+"""One member of an ensemble: a network made by a recipe, trained on some rows, at its best epoch on others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import schedules
+from ..embeddings import Category, Embedding, Periodic
+from ..network import MLP
+from ..optimizers import AdamW  # type: ignore[attr-defined]
+from ._recipe import Recipe
+
+Array = NDArray[Any]
+
+# Learning rates of some parameters beside that of weights, as RealMLP has them (arXiv:2407.04491); waves learn as weights do:
+# with its tenth they hardly left where they started in the few epochs that there are here.
+SCALE_LR, BIAS_LR = 6.0, 0.1
+BETAS = (0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of a network's inputs are.
+
+    Attributes
+    ----------
+    numbers : int
+        Columns that get waves: the first ones.
+    plain : int
+        Columns that go in as they are: indicators.
+    levels : tuple of int
+        Codes of each category: the last columns.
+    outputs : int
+        1 for a number or two classes, else the number of classes.
+    loss : str
+    """
+
+    numbers: int
+    plain: int
+    levels: tuple[int, ...]
+    outputs: int
+    loss: str
+
+    @property
+    def width(self) -> int:
+        """Columns of the inputs."""
+        return self.numbers + self.plain + len(self.levels)
+
+    def embeddings(self, recipe: Recipe) -> list[Embedding]:
+        """What becomes of them."""
+        found: list[Embedding] = []
+        if self.numbers:
+            # Wide tables have enough to learn from as they are, and waves are what takes the time there.
+            frequencies = 16 if self.numbers <= 32 else 8
+            found.append(Periodic(range(self.numbers), frequencies=frequencies, sigma=recipe.sigma))
+        first = self.numbers + self.plain
+        found += [
+            Category(first + place, levels=levels, width=min(8, (levels + 1) // 2 + 1))
+            for place, levels in enumerate(self.levels)
+        ]
+        return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs, targets and weights of some rows."""
+
+    x: Array
+    y: Array
+    weights: Array | None
+
+    def given(self) -> tuple[Array, ...]:
+        """As `MLP.fit` takes validation data."""
+        return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
+
+
+@dataclass
+class Trained:
+    """A member after its training.
+
+    Attributes
+    ----------
+    network : MLP
+    best_epoch, epochs : int
+    val_loss : float
+    seconds : float
+    """
+
+    network: MLP
+    best_epoch: int
+    epochs: int
+    val_loss: float
+    seconds: float
+
+
+def network_of(recipe: Recipe, layout: Layout) -> MLP:
+    """The network before its training."""
+    return MLP(
+        [layout.width, *[recipe.width] * recipe.depth, layout.outputs],
+        activation=recipe.activation,  # type: ignore[arg-type]
+        loss=layout.loss,  # type: ignore[arg-type]
+        dropout=recipe.dropout,
+        embeddings=layout.embeddings(recipe),
+        input_scale=True,
+        seed=recipe.seed,
+    )
+
+
+def optimizer_of(recipe: Recipe, network: MLP) -> Any:
+    """AdamW whose rates and decays are those of NTK parametrisation, in the standard one.
+
+    A layer whose weights were N(0, 1), with inputs divided by the root of their number d, learns with Adam as
+    one whose rate is divided, and whose decay is multiplied, by that root.
+    """
+    groups = []
+    for name, parameters in network.named_params.items():
+        factor, decay = 1.0, 0.0
+        kind = name.rpartition(".")[2]
+        if kind == "scale":
+            factor = SCALE_LR
+        elif kind == "bias":
+            factor = BIAS_LR
+        elif kind == "table":
+            decay = recipe.weight_decay
+        elif not name.startswith("input"):
+            root = float(np.sqrt(parameters.shape[0]))
+            factor, decay = 1 / root, recipe.weight_decay * root
+        groups.append(
+            {
+                "params": name,
+                "lr": schedules.cosine(recipe.lr * factor, warmup_steps=10),
+                "weight_decay": decay,
+            }
+        )
+    return AdamW(groups, lr=recipe.lr, betas=BETAS)
+
+
+def train(
+    recipe: Recipe, layout: Layout, learnt: Rows, chosen_by: Rows, max_time: float | None, stop: Any
+) -> Trained:
+    """Train a member on one thread."""
+    network = network_of(recipe, layout)
+    history = network.fit(
+        learnt.x,
+        learnt.y,
+        optimizer=optimizer_of(recipe, network),
+        batch_size=min(recipe.batch_size, len(learnt.x)),
+        epochs=recipe.epochs,
+        validation_data=chosen_by.given(),
+        early_stopping=True,
+        patience=recipe.patience,
+        sample_weight=learnt.weights,
+        max_time=max_time,
+        n_threads=1,
+        callbacks=lambda info: stop.is_set(),
+    )
+    losses = history["val_loss"]
+    best = history.best_epoch or 0
+    # Nothing of the training is needed any more.
+    network.optimizer = None
+    network.history = None
+    seconds = history["seconds"][-1] if len(losses) else 0.0
+    return Trained(network, best, len(losses), losses[best - 1] if best else float("inf"), seconds)

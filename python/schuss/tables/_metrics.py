@@ -1,0 +1,51 @@
+"""What members are chosen by, and what the scores of a validation are: the lower the better, in one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Metric: TypeAlias = "Callable[[NDArray[Any], Floats, Floats | None], float]"
+
+TINY = 1e-7
+
+
+def _mean(values: Floats, weights: Floats | None) -> float:
+    return float(np.average(values, weights=weights))
+
+
+def log_loss(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
+    """The mean of minus the logarithm of the probability of the class that it was."""
+    own = p[np.arange(len(y)), y]
+    return _mean(-np.log(np.clip(own, TINY, 1.0)), weights)
+
+
+def error_rate(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
+    """The share of rows whose most probable class it was not."""
+    return _mean(p.argmax(axis=1) != y, weights)
+
+
+def one_minus_auc(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
+    """1 minus the area under the ROC curve, for several classes the mean over classes against the others."""
+    from sklearn.metrics import roc_auc_score
+
+    several = {} if p.shape[1] == 2 else {"multi_class": "ovr", "labels": np.arange(p.shape[1])}
+    return 1.0 - float(roc_auc_score(y, p[:, 1] if not several else p, sample_weight=weights, **several))
+
+
+def rmse(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
+    """The root of the mean squared error."""
+    return _mean((y - p) ** 2, weights) ** 0.5
+
+
+def mae(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
+    """The mean absolute error."""
+    return _mean(np.abs(y - p), weights)
+
+
+CLASSIFICATION: dict[str, Metric] = {"log_loss": log_loss, "error_rate": error_rate, "roc_auc": one_minus_auc}
+REGRESSION: dict[str, Metric] = {"rmse": rmse, "mae": mae}

@@ -1,0 +1,188 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils._param_validation import StrOptions
+
+from . import _metrics
+from ._base import BaseTabular
+from ._metrics import Metric
+from ._target import TRANSFORMS, RegressionTarget
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Array = NDArray[Any]
+
+
+class TabularRegressor(RegressorMixin, BaseTabular):
+    """An ensemble of small networks that takes a table as it is, and predicts a number.
+
+    Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
+    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for each. They
+    are trained side by side, each on a thread of its own and to its best epoch; what they say is weighted by greedy
+    selection, all on rows that they have not learnt from. The target is standardised; predictions stay within
+    the range of the targets that were seen.
+
+    Parameters
+    ----------
+    preset : {"quick", "balanced", "best"}, default "balanced"
+        How much is spent: about 4, 8 and 32 members, with fewer or more passes over the rows.
+    max_time : float, optional
+        Seconds after which training ends with what there is. The result then depends on the machine.
+    n_members : int, optional
+        In place of the preset's number.
+    n_folds : int, optional
+        Into how many parts the rows are cut: each member is trained once without each of them, and all its
+        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than 6,000.
+    eval_metric : {"rmse", "mae"}, default None
+        What members are chosen by; None for the root mean squared error.
+    target_transform : {"log", "quantile", "auto"} or None, default None
+        What is learnt in place of the target: its logarithm, or its rank as a normal score; "auto" for the
+        logarithm where the target is positive and skewed. Means of logarithms are not logarithms of means:
+        predictions are then nearer to the median.
+    columns : mapping, optional
+        Kinds of columns by name or place, where they are not what their dtype says: ``{"zip": "category",
+        "year": "number"}``; "number", "category", "date" or "drop".
+    categorical_features : sequence, optional
+        Names or places of the categories, or True and False for each column, as in scikit-learn.
+    progress : bool, default False
+        Show a progress bar, with the best validation loss so far.
+    random_state : int, RandomState instance or None, default None
+        Of the folds, of what members are made of, of their initial weights and of the order of rows. With
+        an int the result is the same to the bit for any number of threads.
+    n_threads : int, optional
+        Members trained at once; None for as many as there are cores.
+
+    Attributes
+    ----------
+    report_ : Report
+        What was done to each column.
+    leaderboard_ : Leaderboard
+        What each member scores, what it is made of, and how much it counts.
+    encoder_ : TableEncoder
+        What makes numbers of the columns.
+    ensemble_ : Ensemble
+        The members that count.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> size, colour = rng.normal(size=300), rng.choice(["red", "green"], 300)
+    >>> rows = [[s, c] for s, c in zip(size, colour)]
+    >>> price = size**2 + 2 * (colour == "red")
+    >>> model = TabularRegressor(preset="quick", random_state=0).fit(rows, price)
+    >>> abs(model.predict([[1.0, "red"]])[0] - 3) < 0.5
+    True
+    """
+
+    target_transform: str | None
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabular._parameter_constraints,
+        "eval_metric": [StrOptions(set(_metrics.REGRESSION)), None],
+        "target_transform": [StrOptions(set(TRANSFORMS)), None],
+    }
+
+    def __init__(
+        self,
+        preset: str = "balanced",
+        *,
+        max_time: float | None = None,
+        n_members: int | None = None,
+        n_folds: int | None = None,
+        eval_metric: str | None = None,
+        target_transform: str | None = None,
+        columns: Mapping[Any, str] | None = None,
+        categorical_features: Any = None,
+        progress: bool = False,
+        random_state: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.preset = preset
+        self.max_time = max_time
+        self.n_members = n_members
+        self.n_folds = n_folds
+        self.eval_metric = eval_metric
+        self.target_transform = target_transform
+        self.columns = columns
+        self.categorical_features = categorical_features
+        self.progress = progress
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the ensemble to a table.
+
+        Parameters
+        ----------
+        X : data frame, Arrow table, array or list of rows, of shape (n_samples, n_features)
+            pandas, polars, pyarrow or NumPy; missing values are NaN, None or the like.
+        y : array-like of shape (n_samples,)
+            The numbers.
+        X_val, y_val : like X and y, optional
+            Rows that are not learnt from, in place of folds: they choose epochs and members.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column has text that is no category, or infinite or mixed values, if y is missing or infinite
+            somewhere, or the like; the message names the column.
+        """
+        return self._fit(X, y, X_val, y_val, sample_weight)
+
+    def predict(self, X: Any) -> Array:
+        """The number that is expected for each row.
+
+        Parameters
+        ----------
+        X : like X of `fit`
+            The same columns; those of a data frame are found by name.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In the unit of y.
+        """
+        return self._target.inverse(self._said(X))
+
+    def _learn_target(self, y: Any) -> Array:
+        self._target = RegressionTarget(self.target_transform)
+        return self._target.fit_transform(y).astype(np.float32)
+
+    def _as_target(self, y: Any) -> Array:
+        return self._target.transform(y).astype(np.float32)
+
+    @property
+    def _n_classes(self) -> None:
+        return None
+
+    def _metric(self) -> tuple[str, Metric]:
+        name = self.eval_metric or "rmse"
+        return name, _metrics.REGRESSION[name]
+
+    def _of_metric(self, y: Array) -> Array:
+        return self._target.inverse(y)
+
+    def _unit(self, predictions: Array) -> Array:
+        return self._target.inverse(predictions)
+
+    def _finish(self, predictions: Array, y: Array, weights: Array | None) -> None:
+        """Nothing is learnt from them."""
