@@ -1,0 +1,68 @@
+"""Stored runs as a picture: the error of each contender against the seconds that all tables took it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+
+import matplotlib
+
+from .report import BASE, _groups, ratios, totals
+from .scores import geometric_mean
+
+matplotlib.use("agg")  # a file, not a window
+import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
+
+DPI = 200
+# Colours that everybody can tell apart (Okabe and Ito's): schuss's own, trees, other networks.
+KINDS = {
+    "schuss": ("#d55e00", "o", "schuss"),
+    "trees": ("#0072b2", "s", "boosted trees"),
+    "networks": ("#009e73", "^", "other networks"),
+}
+TREES = ("catboost", "lightgbm", "histgb")
+
+
+def kind(contender: str) -> str:
+    return "schuss" if contender.startswith("schuss") else "trees" if contender in TREES else "networks"
+
+
+def draw(found: list[dict], place: str, path: Path) -> bool:
+    """A point for each contender that has all tables of CatBoost. False where there are none."""
+    by = _groups(found, "contender")
+    base = by.get(BASE, [])
+    tables = set(_groups(base, "table"))
+    points = {}
+    for name, runs in by.items():
+        relative = ratios(runs, base)
+        if tables and set(relative) == tables:
+            points[name] = (totals(runs)["seconds"], geometric_mean(list(relative.values())))
+    if not points:
+        return False
+    fig, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
+    axes.axhline(1, color="#bbbbbb", lw=1, ls="--")
+    for colour, marker, label in KINDS.values():
+        axes.plot([], [], marker, color=colour, ms=8, label=label)
+    for name, (seconds, error) in points.items():
+        colour, marker, _ = KINDS[kind(name)]
+        axes.plot(seconds, error, marker, color=colour, ms=8)
+        axes.annotate(name, (seconds, error), xytext=(7, 4), textcoords="offset points", fontsize=8.5)
+    axes.set_xscale("log")
+    axes.margins(x=0.15, y=0.12)
+    axes.xaxis.set_major_formatter("{x:g} s")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel(f"error, {BASE}'s being 1", fontsize=9)
+    axes.tick_params(labelsize=8.5)
+    axes.grid(color="#ececec", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=9, frameon=False)
+    title = f"Geometric mean of the errors on {len(tables)} tables, against the seconds of training on all"
+    axes.set_title(f"{title}\n{place}", fontsize=11)
+    versions = "; ".join(dict.fromkeys(run["version"] for run in found))
+    fig.supxlabel(f"lower and further left is better\n{fill(versions, 110)}", fontsize=8, color="#444444")
+    path.parent.mkdir(exist_ok=True)
+    fig.savefig(path, dpi=DPI)
+    plt.close(fig)
+    return True

@@ -1,0 +1,30 @@
+"""schuss's MLP in a careful pipeline, as one writes it oneself: standardised, one-hot, the target standardised."""
+
+from __future__ import annotations
+
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import schuss
+
+from . import frames
+
+VERSION = f"schuss {schuss.__version__}"
+
+
+def make(task: str, X, seed: int, threads: int, **options):
+    """`options` replace those of the network."""
+    network = {
+        "hidden_layer_sizes": (256, 256),
+        "optimizer": schuss.AdamW(lr=1e-3),
+        "dropout": 0.1,
+        "early_stopping": True,
+        "scoring": "loss",
+        "random_state": seed,
+        "n_threads": threads,
+    } | options
+    if task != "regression":
+        return make_pipeline(frames.as_numbers(X), schuss.MLPClassifier(**network))
+    model = make_pipeline(frames.as_numbers(X), schuss.MLPRegressor(**network))
+    return TransformedTargetRegressor(model, transformer=StandardScaler())

@@ -1,0 +1,124 @@
+"""The runs: which there are to do, which are done, and a file of JSON lines that keeps them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Every library that counts its threads by itself reads one of these when it starts.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to do; the variant is the contender's own, with these options, in an ablation."""
+
+    table: str
+    contender: str
+    seed: int
+    threads: int
+    variant: str = ""
+    options: dict = field(default_factory=dict, compare=False)
+
+    @property
+    def key(self) -> tuple:
+        return key(asdict(self))
+
+    def __str__(self) -> str:
+        variant = f" ({self.variant})" if self.variant else ""
+        return f"{self.table}, {self.contender}{variant}, seed {self.seed}"
+
+
+class Failed(Exception):
+    """A run has not come to its end."""
+
+
+def key(run: dict) -> tuple:
+    """What makes a run the same as another."""
+    return tuple(run[name] for name in ("table", "contender", "variant", "seed", "threads"))
+
+
+def stored(file: Path) -> list[dict]:
+    """The runs of a file; of those that it has twice the later, of a line that was cut off nothing."""
+    found = {}
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            run = json.loads(line)
+        except ValueError:
+            continue
+        found[key(run)] = run
+    return list(found.values())
+
+
+def forget(file: Path, jobs: list[Job]) -> None:
+    """Takes the runs of these jobs out of the file."""
+    unwanted = {job.key for job in jobs}
+    kept = [json.dumps(run) for run in stored(file) if key(run) not in unwanted]
+    file.write_text("".join(f"{line}\n" for line in kept))
+
+
+def one(job: Job, folder: Path | None) -> dict:
+    """What the worker tells of one run."""
+    request = json.dumps({**asdict(job), "folder": str(folder) if folder else None})
+    environment = os.environ | dict.fromkeys(THREADS, str(job.threads))
+    process = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.worker", request],
+        cwd=HERE.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    lines = process.stdout.strip().splitlines()
+    if process.returncode or not lines:
+        reason = (process.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Failed(f"exit code {process.returncode}: {reason}")
+    return json.loads(lines[-1])
+
+
+def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> None:
+    """Does the jobs whose runs the file does not have, and appends each when it has come to its end."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    done = {key(run) for run in stored(file)}
+    absent: set[str] = set()
+    for number, job in enumerate(jobs, 1):
+        if job.key in done or job.contender in absent:
+            continue
+        try:
+            figures = one(job, folder)
+        except Failed as error:
+            say(f"{job}: FAILED, {error}")
+            continue
+        if "missing" in figures:
+            absent.add(job.contender)
+            say(f"{job.contender} is left out: {figures['missing']}")
+            continue
+        date = datetime.now().astimezone().isoformat(timespec="seconds")
+        identity = {name: value for name, value in asdict(job).items() if name != "options"}
+        append(file, {**identity, **figures, "date": date})
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures["scores"].items())
+        say(f"{number} of {len(jobs)}: {job}: {told}; {figures['seconds']:.1f} s")
+
+
+def append(file: Path, run: dict) -> None:
+    """A line of its own, also after one that was cut off."""
+    text = file.read_bytes() if file.exists() else b""
+    with file.open("a") as lines:
+        lines.write("\n" * (bool(text) and not text.endswith(b"\n")) + json.dumps(run) + "\n")
+
+
+def jobs_of(
+    names: list[str], contenders: list[str], seeds: int, threads: int, variants: dict[str, dict] | None = None
+) -> Iterator[Job]:
+    """Seed by seed, so that a run that is interrupted has something of every table."""
+    for seed in range(seeds):
+        for table in names:
+            for contender in contenders:
+                for variant, options in (variants or {"": {}}).items():
+                    yield Job(table, contender, seed, threads, variant, options)
