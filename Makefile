@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators docs develop lecture stubs format wheel clean
+.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators tabular docs develop lecture stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -35,6 +35,7 @@ help:
 	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
+	@echo 'make tabular  the estimators for tables beside boosted trees and other networks (ONLY=titanic ARGS="--seeds 1")'
 	@echo 'make docs     the site in out/docs/site, the documentation of the Rust core in out/docs/rust, pictures in docs/images'
 	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
 	@echo 'make develop  .venv with everything for working on schuss'
@@ -111,6 +112,9 @@ quality: .venv-bench/.bench
 estimators: .venv/.test
 	$(PY) benches/estimators.py $(ARGS)
 
+tabular: .venv-tabular/.bench
+	.venv-tabular/bin/python benches/tabular.py $(ONLY) $(ARGS)
+
 # What Sphinx warns of is an error: a link that leads nowhere, a public name without a docstring.
 docs: .venv-docs/.docs
 	.venv-docs/bin/python examples/optimizer_paths.py
@@ -151,12 +155,12 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-blas .venv-docs .venv-oldest .venv-wheel docs/optimizers docs/project docs/reference \
+	rm -rf .venv .venv-bench .venv-blas .venv-docs .venv-oldest .venv-tabular .venv-wheel docs/optimizers docs/project docs/reference \
 	    out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so
 
-.venv/.made .venv-bench/.made .venv-docs/.made:
+.venv/.made .venv-bench/.made .venv-docs/.made .venv-tabular/.made:
 	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
@@ -201,4 +205,15 @@ clean:
 .venv-bench/.peers: .venv-bench/.made benches/peers.txt
 	@echo 'installing the peers (4 GB)'
 	.venv-bench/bin/python -m pip install --no-deps -r benches/peers.txt
+	@touch $@
+
+.venv-tabular/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-tabular
+.venv-tabular/.bench: .venv-tabular/.peers pyproject.toml $(RUST)
+	.venv-tabular/bin/python -m maturin develop --quiet $(LOCKED) --release
+	@touch $@
+
+# torch and what it needs are in the list of the other benchmarks.
+.venv-tabular/.peers: .venv-tabular/.made benches/peers.txt benches/tabular.txt
+	@echo 'installing the peers (5 GB)'
+	.venv-tabular/bin/python -m pip install --no-deps -r benches/peers.txt -r benches/tabular.txt
 	@touch $@

@@ -6,12 +6,13 @@
     make tabular ARGS=--ablation                          what each piece of schuss's estimator brings
     make tabular ARGS=--report                            runs nothing, shows what is there
 
-Each run, of one contender with one seed on one table, is a process of its own, and a line of out/tabular.jsonl when it
-has come to its end: an interrupted benchmark goes on where it stopped. `--fresh` does the selected runs anew. What
-counts is each contender's error divided by that of CatBoost with the same seed; `docs/tabular.md` says how.
+Each run, of one contender with one seed on one table, is a process of its own, and a line of
+out/tabular.jsonl when it has come to its end: an interrupted benchmark goes on where it stopped. `--fresh`
+does the selected runs anew. What counts is each contender's error divided by that of CatBoost with the same
+seed; `docs/tabular.md` says how.
 
-Three tables are files of this project. The variable TABLES names the folder of the other seventeen, one folder for each,
-with their published files; without it they are left out.
+Three tables are files of this project. The variable TABLES names the folder of the other seventeen, one
+folder for each, with their published files; without it they are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ FULL = 5  # seeds
 
 def parser_of_arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="tabular.py [table ...]"
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="tabular.py [table ...]",
     )
     parser.add_argument("tables", nargs="*", help=f"{', '.join(GROUPS)}, {', '.join(tables.NAMES)}")
     parser.add_argument(
@@ -45,7 +48,9 @@ def parser_of_arguments() -> argparse.ArgumentParser:
     parser.add_argument("--file", type=Path, default=ROOT / "out" / "tabular.jsonl")
     parser.add_argument("--fresh", action="store_true", help="forget the stored ones of the selected runs")
     parser.add_argument("--ablation", action="store_true", help="variants of schuss instead of contenders")
-    parser.add_argument("--report", action="store_true", help="only show the stored ones of the selected runs")
+    parser.add_argument(
+        "--report", action="store_true", help="only show the stored ones of the selected runs"
+    )
     parser.add_argument(
         "--docs", action="store_true", help="write tables and picture into docs, as a full run does"
     )
@@ -56,7 +61,9 @@ def select(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list
     """The tables to run, of those that are there."""
     names = [name for word in options.tables for name in GROUPS.get(word, (word,))]
     if unknown := [name for name in names if name not in tables.NAMES]:
-        parser.error(f"no table is called {', '.join(unknown)}; known are {', '.join((*GROUPS, *tables.NAMES))}")
+        parser.error(
+            f"no table is called {', '.join(unknown)}; known are {', '.join((*GROUPS, *tables.NAMES))}"
+        )
     if unknown := [name for name in options.contenders or () if name not in CONTENDERS]:
         parser.error(f"no contender is called {', '.join(unknown)}; known are {', '.join(CONTENDERS)}")
     if options.seeds < 1 or (options.threads or 1) < 1:
@@ -96,11 +103,18 @@ def main() -> None:
     text = report.of_ablation(found) if options.ablation else report.of_contenders(found)
     text = f"{place[0].upper()}{place[1:]}.\n\n{text}"
     print(text)
-    full = not (options.tables or options.contenders) and options.seeds >= FULL and len(names) == len(tables.NAMES)
-    if full or options.docs:
-        report.write(PAGE, "ablation" if options.ablation else "results", text)
-        drawn = not options.ablation and chart.draw(found, place, PICTURE)
-        tell(f"also in {PAGE}" + (f" and {PICTURE}" if drawn else ""))
+    every = not (options.tables or options.contenders) and len(names) == len(tables.NAMES)
+    if options.docs or (every and options.seeds >= FULL):
+        publish(found, place, text, options.ablation)
+
+
+def publish(found: list[dict], place: str, text: str, of_pieces: bool) -> None:
+    """Write the tables, and the picture of contenders, into the documentation."""
+    if not of_pieces and chart.draw(found, place, PICTURE):
+        text = f"![Error against seconds](images/{PICTURE.name})\n\n{text}"
+        tell(f"the picture is {PICTURE}")
+    report.write(PAGE, "ablation" if of_pieces else "results", text)
+    tell(f"the tables are also in {PAGE}")
 
 
 if __name__ == "__main__":

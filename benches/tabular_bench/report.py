@@ -66,7 +66,17 @@ def write(page: Path, name: str, text: str) -> None:
 
 
 def _summary(by: dict[str, Runs], base: Runs, title: str) -> str:
-    head = [title, "tables", "seeds", "error", "at most 1.00", "worst", "seconds", "CPU seconds", "memory, MB"]
+    head = [
+        title,
+        "tables",
+        "seeds",
+        "error",
+        "at most 1.00",
+        "worst",
+        "seconds",
+        "CPU seconds",
+        "memory, MB",
+    ]
     lines = []
     for name, runs in by.items():
         relative, total = ratios(runs, base), totals(runs)
@@ -104,7 +114,9 @@ def _scores(by: dict[str, Runs]) -> str:
         runs = [of[name] for of in columns.values() if name in of]
         for score in [score for score in SCORES if runs and score in runs[0][0]["scores"]]:
             values = [_middle(of.get(name, []), score, _of_scores) for of in columns.values()]
-            lines.append([name, SCORES[score], *("-" if value is None else _short(value) for value in values)])
+            lines.append(
+                [name, SCORES[score], *("-" if value is None else _short(value) for value in values)]
+            )
     return table(["table", "score", *columns], lines)
 
 
@@ -114,7 +126,8 @@ def table(head: list[str], lines: Iterable[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
     return "\n".join(
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |"
+        for row in rows
     )
 
 

@@ -11,7 +11,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 # The least probability that counts: one row more sure of a wrong class than that must not decide a table.
 LEAST = 1e-7
 # What the error of a task is made of.
-ERRORS = {"regression": ("rmse",), "binary": ("log_loss", "error_rate"), "multiclass": ("log_loss", "error_rate")}
+ERRORS = {
+    "regression": ("rmse",),
+    "binary": ("log_loss", "error_rate"),
+    "multiclass": ("log_loss", "error_rate"),
+}
 
 
 def of_values(y: NDArray, predicted: NDArray) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""One run: a table, a contender and a seed, in a process of its own; its figures as the last line of its output.
+"""One run, of a table, a contender and a seed, in a process of its own; its last line has the figures.
 
     python -m tabular_bench.worker '{"table": "adult", "contender": "catboost", ...}'
 
-Imports and reading the table are not clocked. Memory is what the process has at most while it fits and predicts,
-above what it had when everything was imported: the table counts.
+Imports and reading the table are not clocked. Memory is what the process has at most while it fits and
+predicts, above what it had when everything was imported: the table counts.
 """
 
 from __future__ import annotations

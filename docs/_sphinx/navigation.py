@@ -33,6 +33,7 @@ SHORT = {
     "from-keras": "Keras",
     "from-optax": "Optax",
     "performance": "Performance",
+    "tabular": "Tables beside boosted trees",
     "kernels": "Elementwise kernels",
 }
 
@@ -43,7 +44,7 @@ TREES = {
         "By task": [f"guide/{name}" for name in GUIDE],
         "Coming from": FROM,
         "Understand": ["lecture", "optimizers", "network"],
-        "Look up": ["reference/index", "reproducibility", "reliability", "performance"],
+        "Look up": ["reference/index", "reproducibility", "reliability", "performance", "tabular"],
         "Behind it": ["kernels", "architecture", *(f"project/{name}" for name in PROJECT)],
     },
     "optimizers": {"": [f"optimizers/{name.lower()}" for name in optimizers()]},

@@ -54,7 +54,11 @@ def as_numbers(X: pd.DataFrame) -> Pipeline:
     numbers = [name for name in X if name not in text]
     columns = ColumnTransformer(
         [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), numbers),
+            (
+                "numbers",
+                make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
+                numbers,
+            ),
             ("text", OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32), text),
         ]
     )

@@ -1,4 +1,4 @@
-"""schuss's MLP in a careful pipeline, as one writes it oneself: standardised, one-hot, the target standardised."""
+"""schuss's MLP in a careful pipeline of one's own: standardised, one-hot, the target standardised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scikit-learn's MLP with early stopping, and what it needs: standardised, one-hot, the target standardised."""
+"""scikit-learn's MLP with early stopping: inputs standardised and one-hot, the target standardised."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Twenty tables as users have them: a data frame, a target, and which rows are for training and which for the test.
+"""Twenty tables as users have them: a data frame, a target, and which rows are for training or the test.
 
     X_train, y_train, X_test, y_test, task = load("adult")
 
-Text is text, missing is NaN, dates are dates, nothing is encoded. `NAMES` lists them all; those of `SHIPPED` are
-files of this project, the others are read from a folder, which the argument or the variable TABLES names.
+Text is text, missing is NaN, dates are dates, nothing is encoded. `NAMES` lists them all; those of `SHIPPED`
+are files of this project, the others are read from a folder, which the argument or the variable TABLES names.
 """
 
 from __future__ import annotations

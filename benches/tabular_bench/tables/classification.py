@@ -12,18 +12,18 @@ from .table import Reader, Table, classes
 ADULT = (
     "age workclass fnlwgt education education-num marital-status occupation relationship race sex "
     "capital-gain capital-loss hours-per-week native-country income"
-).split()
+)
 GERMAN = (
-    "checking_status duration credit_history purpose credit_amount savings employment installment_rate "
-    "personal_status other_parties residence_since property age other_payment_plans housing existing_credits "
-    "job dependents telephone foreign_worker class"
-).split()
+    "checking_status duration credit_history purpose credit_amount savings employment "
+    "installment_rate personal_status other_parties residence_since property age "
+    "other_payment_plans housing existing_credits job dependents telephone foreign_worker class"
+)
 
 
 def adult(folder: Path, seed: int) -> Table:
     """Census income, with its official split."""
     parts = [
-        pd.read_csv(folder / file, names=ADULT, skipinitialspace=True, na_values="?")
+        pd.read_csv(folder / file, names=ADULT.split(), skipinitialspace=True, na_values="?")
         for file in ("adult.data", "adult.test")
     ]
     table = pd.concat(parts, ignore_index=True)
@@ -40,7 +40,7 @@ def titanic(folder: Path, seed: int) -> Table:
 
 
 def german_credit(folder: Path, seed: int) -> Table:
-    table = pd.read_csv(folder / "german.data", names=GERMAN)
+    table = pd.read_csv(folder / "german.data", names=GERMAN.split())
     return classes(table, table.pop("class"))
 
 

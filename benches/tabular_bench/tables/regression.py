@@ -15,12 +15,10 @@ from .table import Reader, Table, values
 WINE = (
     "fixed_acidity volatile_acidity citric_acid residual_sugar chlorides free_sulfur_dioxide "
     "total_sulfur_dioxide density pH sulphates alcohol quality"
-).split()
-ABALONE = (
-    "sex length diameter height whole_weight shucked_weight viscera_weight shell_weight rings"
-).split()
-CONCRETE = "cement slag fly_ash water superplasticizer coarse_aggregate fine_aggregate age strength".split()
-POWER = "temperature vacuum pressure humidity output".split()
+)
+ABALONE = "sex length diameter height whole_weight shucked_weight viscera_weight shell_weight rings"
+CONCRETE = "cement slag fly_ash water superplasticizer coarse_aggregate fine_aggregate age strength"
+POWER = "temperature vacuum pressure humidity output"
 
 
 def california(folder: Path, seed: int) -> Table:
@@ -55,7 +53,7 @@ def wine(folder: Path, seed: int) -> Table:
     """Both wines, with the colour as a column."""
     table = pd.concat(
         [
-            pd.read_csv(folder / f"winequality-{colour}.csv", names=WINE).assign(colour=colour)
+            pd.read_csv(folder / f"winequality-{colour}.csv", names=WINE.split()).assign(colour=colour)
             for colour in ("red", "white")
         ],
         ignore_index=True,
@@ -64,23 +62,24 @@ def wine(folder: Path, seed: int) -> Table:
 
 
 def abalone(folder: Path, seed: int) -> Table:
-    table = pd.read_csv(folder / "abalone.data", names=ABALONE)
+    table = pd.read_csv(folder / "abalone.data", names=ABALONE.split())
     return values(table, table.pop("rings"))
 
 
 def concrete(folder: Path, seed: int) -> Table:
-    return _official(folder, CONCRETE, seed)
+    return _official(folder, CONCRETE.split(), seed)
 
 
 def power_plant(folder: Path, seed: int) -> Table:
-    return _official(folder, POWER, seed)
+    return _official(folder, POWER.split(), seed)
 
 
 def _official(folder: Path, names: list[str], seed: int) -> Table:
     """A table with twenty published splits, of which each seed takes another."""
     table = pd.read_csv(folder / "data.txt", sep=r"\s+", names=names)
     train, test = (
-        np.loadtxt(folder / f"index_{part}_{seed % 20}.txt").astype(int) for part in ("train", "test")
+        np.loadtxt(folder / f"index_{part}_{seed % 20}.txt", ndmin=1).astype(int)
+        for part in ("train", "test")
     )
     return values(table, table.pop(names[-1]), (train, test))
 
