@@ -44,15 +44,16 @@ def draw(found: list[dict], place: str, path: Path) -> bool:
     axes.axhline(1, color="#bbbbbb", lw=1, ls="--")
     for colour, marker, label in KINDS.values():
         axes.plot([], [], marker, color=colour, ms=8, label=label)
-    for name, (seconds, error) in points.items():
+    for index, (name, (seconds, error)) in enumerate(sorted(points.items(), key=lambda point: point[1])):
         colour, marker, _ = KINDS[kind(name)]
         axes.plot(seconds, error, marker, color=colour, ms=8)
-        axes.annotate(name, (seconds, error), xytext=(7, 4), textcoords="offset points", fontsize=8.5)
+        above = (0, -16 if index % 2 else 8)  # neighbours do not write over each other
+        axes.annotate(name, (seconds, error), above, textcoords="offset points", fontsize=8.5, ha="center")
     axes.set_xscale("log")
     axes.margins(x=0.15, y=0.12)
     axes.xaxis.set_major_formatter("{x:g} s")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel(f"error, {BASE}'s being 1", fontsize=9)
+    axes.set_ylabel("error, CatBoost's being 1", fontsize=9)
     axes.tick_params(labelsize=8.5)
     axes.grid(color="#ececec", lw=0.8)
     axes.set_axisbelow(True)
@@ -61,7 +62,7 @@ def draw(found: list[dict], place: str, path: Path) -> bool:
     title = f"Geometric mean of the errors on {len(tables)} tables, against the seconds of training on all"
     axes.set_title(f"{title}\n{place}", fontsize=11)
     versions = "; ".join(dict.fromkeys(run["version"] for run in found))
-    fig.supxlabel(f"lower and further left is better\n{fill(versions, 110)}", fontsize=8, color="#444444")
+    fig.supxlabel(f"lower and further left is better\n{fill(versions, 120)}", fontsize=8, color="#444444")
     path.parent.mkdir(exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)

@@ -21,7 +21,7 @@ def of_contenders(found: Runs) -> str:
     by = _groups(found, "contender")
     parts = [
         _summary({name: by[name] for name in _order(by)}, by.get(BASE, []), "contender"),
-        f"Errors, {BASE}'s being 1:\n\n{_errors(by)}" if BASE in by else "",
+        f"Errors, CatBoost's being 1:\n\n{_errors(by)}" if BASE in by else "",
         f"The scores:\n\n{_scores(by)}",
         "; ".join(dict.fromkeys(run["version"] for run in found)) + ".",
     ]
