@@ -103,7 +103,7 @@ def main() -> None:
     text = report.of_ablation(found) if options.ablation else report.of_contenders(found)
     text = f"{place[0].upper()}{place[1:]}.\n\n{text}"
     print(text)
-    every = not (options.tables or options.contenders) and len(names) == len(tables.NAMES)
+    every = not (options.tables or options.contenders or options.report) and len(names) == len(tables.NAMES)
     if options.docs or (every and options.seeds >= FULL):
         publish(found, place, text, options.ablation)
 

@@ -26,6 +26,14 @@ def bench(monkeypatch):
         del sys.modules[name]
 
 
+@pytest.fixture
+def command(bench):
+    """The script itself."""
+    yield importlib.import_module("tabular")
+    for name in ["tabular", *(name for name in sys.modules if name.startswith("schuss_bench"))]:
+        del sys.modules[name]
+
+
 def run_of(table="a", contender="catboost", seed=0, rmse=1.0, **others):
     scores = {"rmse": rmse, "r2": 0.5}
     clock = {"seconds": 2.0, "cpu_seconds": 4.0, "memory_bytes": 3_000_000}
@@ -328,6 +336,7 @@ def test_the_picture_has_the_contenders_with_all_tables(bench, tmp_path):
     pytest.importorskip("matplotlib")
     runs = [run_of(table, name) for table in ("a", "b") for name in ("catboost", "schuss", "sklearn-mlp")]
     draw = bench("chart").draw
+    assert set(bench("chart").STYLES) == set(bench("contenders").CONTENDERS)
     assert draw([*runs, run_of("a", "lightgbm")], "a machine", tmp_path / "tabular.png")
     assert not draw([run_of("a", "schuss")], "a machine", tmp_path / "none.png")
     assert [path.name for path in tmp_path.iterdir()] == ["tabular.png"]
@@ -336,9 +345,29 @@ def test_the_picture_has_the_contenders_with_all_tables(bench, tmp_path):
 # The command
 
 
-def test_the_command_runs_reports_and_resumes(bench, tmp_path, monkeypatch, capsys):
-    bench("tables")
-    command = importlib.import_module("tabular")
+def test_only_what_is_asked_for_or_whole_is_written_into_the_documentation(
+    bench, command, tmp_path, monkeypatch, capsys
+):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results -->\n<!-- end of results -->\n")
+    monkeypatch.setattr(command, "PAGE", page)
+    monkeypatch.setattr(command, "PICTURE", tmp_path / "tabular.png")
+    file = tmp_path / "runs.jsonl"
+    runs = bench("runs")
+    runs.append(file, run_of("french-houses"))
+    options = ["tabular.py", "--report", "--threads", "2", "--file", str(file)]
+    monkeypatch.setattr(sys, "argv", options)
+    command.main()
+    assert "french-houses" not in page.read_text()
+    monkeypatch.setattr(sys, "argv", [*options, "--docs"])
+    command.main()
+    assert "![Error against seconds](images/tabular.png)" in page.read_text()
+    assert "| catboost  | 1      | 1     | 1.000 | 1 of 1" in page.read_text()
+    assert (tmp_path / "tabular.png").exists()
+    assert "adult" in capsys.readouterr().err  # left out without their folder, and it says so
+
+
+def test_the_command_runs_reports_and_resumes(command, tmp_path, monkeypatch, capsys):
     file = tmp_path / "runs.jsonl"
     arguments = ["french-houses", "--with", "histgb", "--seeds", "1", "--threads", "1", "--file", str(file)]
     monkeypatch.setattr(sys, "argv", ["tabular.py", *arguments])
@@ -346,6 +375,7 @@ def test_the_command_runs_reports_and_resumes(bench, tmp_path, monkeypatch, caps
     first = file.read_text()
     told = capsys.readouterr()
     assert "1 of 1: french-houses, histgb, seed 0: rmse" in told.err
+    assert "docs" not in told.err  # some tables are no reason to write there
     assert "| french-houses | RMSE" in told.out
     command.main()
     assert file.read_text() == first
@@ -353,5 +383,3 @@ def test_the_command_runs_reports_and_resumes(bench, tmp_path, monkeypatch, caps
     with pytest.raises(SystemExit):
         command.main()
     assert "no table is called adlut" in capsys.readouterr().err
-    for name in ("tabular", *(name for name in sys.modules.copy() if name.startswith("schuss_bench"))):
-        sys.modules.pop(name)

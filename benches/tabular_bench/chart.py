@@ -7,7 +7,7 @@ from textwrap import fill
 
 import matplotlib
 
-from .report import BASE, _groups, ratios, totals
+from .report import BASE, groups, ratios, totals
 from .scores import geometric_mean
 
 matplotlib.use("agg")  # a file, not a window
@@ -15,24 +15,27 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import NullFormatter
 
 DPI = 200
-# Colours that everybody can tell apart (Okabe and Ito's): schuss's own, trees, other networks.
-KINDS = {
-    "schuss": ("#d55e00", "o", "schuss"),
-    "trees": ("#0072b2", "s", "boosted trees"),
-    "networks": ("#009e73", "^", "other networks"),
+# Colours that everybody can tell apart (Okabe and Ito's), one for each kind; a shape for each contender.
+SCHUSS, TREES, NETWORKS = "#d55e00", "#0072b2", "#009e73"
+STYLES = {
+    "schuss": (SCHUSS, "o"),
+    "schuss-quick": (SCHUSS, "<"),
+    "schuss-best": (SCHUSS, "*"),
+    "schuss-mlp": (SCHUSS, "x"),
+    "catboost": (TREES, "s"),
+    "lightgbm": (TREES, "D"),
+    "histgb": (TREES, "P"),
+    "sklearn-mlp": (NETWORKS, "v"),
+    "realmlp-td-s": (NETWORKS, "^"),
+    "tabm": (NETWORKS, "X"),
 }
-TREES = ("catboost", "lightgbm", "histgb")
-
-
-def kind(contender: str) -> str:
-    return "schuss" if contender.startswith("schuss") else "trees" if contender in TREES else "networks"
 
 
 def draw(found: list[dict], place: str, path: Path) -> bool:
     """A point for each contender that has all tables of CatBoost. False where there are none."""
-    by = _groups(found, "contender")
+    by = groups(found, "contender")
     base = by.get(BASE, [])
-    tables = set(_groups(base, "table"))
+    tables = set(groups(base, "table"))
     points = {}
     for name, runs in by.items():
         relative = ratios(runs, base)
@@ -42,13 +45,9 @@ def draw(found: list[dict], place: str, path: Path) -> bool:
         return False
     fig, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
     axes.axhline(1, color="#bbbbbb", lw=1, ls="--")
-    for colour, marker, label in KINDS.values():
-        axes.plot([], [], marker, color=colour, ms=8, label=label)
-    for index, (name, (seconds, error)) in enumerate(sorted(points.items(), key=lambda point: point[1])):
-        colour, marker, _ = KINDS[kind(name)]
-        axes.plot(seconds, error, marker, color=colour, ms=8)
-        above = (0, -16 if index % 2 else 8)  # neighbours do not write over each other
-        axes.annotate(name, (seconds, error), above, textcoords="offset points", fontsize=8.5, ha="center")
+    for name in [name for name in STYLES if name in points]:
+        colour, marker = STYLES[name]
+        axes.plot(*points[name], marker, color=colour, ms=9, mew=1.8 if marker == "x" else 0, label=name)
     axes.set_xscale("log")
     axes.margins(x=0.15, y=0.12)
     axes.xaxis.set_major_formatter("{x:g} s")
@@ -58,7 +57,7 @@ def draw(found: list[dict], place: str, path: Path) -> bool:
     axes.grid(color="#ececec", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=9, frameon=False)
+    axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     title = f"Geometric mean of the errors on {len(tables)} tables, against the seconds of training on all"
     axes.set_title(f"{title}\n{place}", fontsize=11)
     versions = "; ".join(dict.fromkeys(run["version"] for run in found))

@@ -18,7 +18,7 @@ Runs = list[dict]
 
 def of_contenders(found: Runs) -> str:
     """Errors beside CatBoost's, the scores themselves, and who made them."""
-    by = _groups(found, "contender")
+    by = groups(found, "contender")
     parts = [
         _summary({name: by[name] for name in _order(by)}, by.get(BASE, []), "contender"),
         f"Errors, CatBoost's being 1:\n\n{_errors(by)}" if BASE in by else "",
@@ -30,7 +30,7 @@ def of_contenders(found: Runs) -> str:
 
 def of_ablation(found: Runs) -> str:
     """Variants beside the whole."""
-    by = _groups(found, "variant")
+    by = groups(found, "variant")
     named = {name or "the whole": runs for name, runs in by.items()}
     return _summary(named, by.get("", []), "variant")
 
@@ -47,7 +47,7 @@ def ratios(runs: Runs, base: Runs) -> dict[str, float]:
 
 def totals(runs: Runs) -> dict[str, float]:
     """Seconds and CPU seconds of all tables, of each the median over the seeds; the largest memory."""
-    by = _groups(runs, "table").values()
+    by = groups(runs, "table").values()
     return {
         "seconds": sum(_middle(of_table, "seconds") for of_table in by),
         "cpu_seconds": sum(_middle(of_table, "cpu_seconds") for of_table in by),
@@ -84,8 +84,8 @@ def _summary(by: dict[str, Runs], base: Runs, title: str) -> str:
         lines.append(
             [
                 name,
-                str(len(_groups(runs, "table"))),
-                str(len(_groups(runs, "seed"))),
+                str(len(groups(runs, "table"))),
+                str(len(groups(runs, "seed"))),
                 f"{geometric_mean(list(relative.values())):.3f}" if relative else "-",
                 f"{sum(value <= 1 for value in relative.values())} of {len(relative)}" if relative else "-",
                 f"{relative[worst]:.2f} ({worst})" if relative else "-",
@@ -108,7 +108,7 @@ def _errors(by: dict[str, Runs]) -> str:
 
 
 def _scores(by: dict[str, Runs]) -> str:
-    columns = {name: _groups(by[name], "table") for name in _order(by)}
+    columns = {name: groups(by[name], "table") for name in _order(by)}
     lines = []
     for name in NAMES:
         runs = [of[name] for of in columns.values() if name in of]
@@ -135,7 +135,7 @@ def _order(by: dict[str, Runs]) -> list[str]:
     return [name for name in CONTENDERS if name in by]
 
 
-def _groups(runs: Runs, name: str) -> dict[str, Runs]:
+def groups(runs: Runs, name: str) -> dict[str, Runs]:
     found: dict[str, Runs] = {}
     for run in runs:
         found.setdefault(run[name], []).append(run)
