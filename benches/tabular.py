@@ -94,12 +94,13 @@ def main() -> None:
     if options.fresh and not options.report:
         runs.forget(options.file, jobs)
     if not options.report:
-        runs.run_all(jobs, options.file, options.data, tell)
+        runs.run_all(jobs, options.file, options.data, machine.short(here), tell)
     wanted = {job.key for job in jobs}
     found = [run for run in runs.stored(options.file) if runs.key(run) in wanted]
     if not found:
         parser.exit(message="none of these runs is there\n")
-    place = f"{machine.short(here)}; {threads} threads; {max(run['date'] for run in found)[:10]}"
+    machines = "; ".join(dict.fromkeys(run["machine"] for run in found))
+    place = f"{machines}; {threads} thread{'s' * (threads > 1)}; {max(run['date'] for run in found)[:10]}"
     text = report.of_ablation(found) if options.ablation else report.of_contenders(found)
     text = f"{place[0].upper()}{place[1:]}.\n\n{text}"
     print(text)

@@ -45,7 +45,8 @@ def run_of(table="a", contender="catboost", seed=0, rmse=1.0, **others):
         "version": contender,
         "date": "2026-01-01",
     }
-    return {**names, **about, **clock, **others}
+    where = {"machine": "a machine", "date": "2026-01-01"}
+    return {**names, **about, **clock, **where, **others}
 
 
 # Tables
@@ -256,7 +257,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monk
 
     monkeypatch.setattr(runs, "one", one)
     with pytest.raises(KeyboardInterrupt):
-        runs.run_all(jobs, file, None, told.append)
+        runs.run_all(jobs, file, None, "a machine", told.append)
     assert done.count("a, absent, seed 0") == 1
     assert "b, absent, seed 0" not in done
     assert "absent is left out: No module named 'absent'" in told
@@ -264,10 +265,20 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monk
     with file.open("a") as lines:
         lines.write('{"table": "b", "conte')
     monkeypatch.setattr(runs, "one", lambda job, folder: run_of(job.table, job.contender, job.seed, rmse=7.0))
-    runs.run_all(jobs[:1] + jobs[9:10], file, None, told.append)
+    runs.run_all(jobs[:1] + jobs[9:10], file, None, "a machine", told.append)
     assert [run["scores"]["rmse"] for run in runs.stored(file)] == [1, 1, 1, 7]
     runs.forget(file, jobs[:9])
     assert [runs.key(run) for run in runs.stored(file)] == [jobs[9].key]
+
+
+def test_a_folder_may_be_named_as_it_is_seen_from_here(bench, tmp_path, monkeypatch):
+    runs = bench("runs")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there" / "penguins").mkdir(parents=True)
+    rows = "".join(f"{'Adelie' if i % 2 else 'Gentoo'},{i % 2}\n" for i in range(100))
+    (tmp_path / "there" / "penguins" / "penguins.csv").write_text(f"species,bill\n{rows}")
+    figures = runs.one(runs.Job("penguins", "histgb", 0, 1), Path("there"))
+    assert figures["scores"]["error_rate"] == 0
 
 
 def test_a_process_that_fails_says_why(bench):

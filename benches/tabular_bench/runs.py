@@ -67,10 +67,11 @@ def forget(file: Path, jobs: list[Job]) -> None:
 def one(job: Job, folder: Path | None) -> dict:
     """What the worker tells of one run."""
     request = json.dumps({**asdict(job), "folder": str(folder) if folder else None})
-    environment = os.environ | dict.fromkeys(THREADS, str(job.threads))
+    # The folder stays as it is: paths that were given may be relative to it.
+    modules = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | dict.fromkeys(THREADS, str(job.threads)) | {"PYTHONPATH": modules}
     process = subprocess.run(
         [sys.executable, "-m", f"{__package__}.worker", request],
-        cwd=HERE.parent,
         env=environment,
         capture_output=True,
         text=True,
@@ -82,7 +83,9 @@ def one(job: Job, folder: Path | None) -> dict:
     return json.loads(lines[-1])
 
 
-def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> None:
+def run_all(
+    jobs: list[Job], file: Path, folder: Path | None, machine: str, say: Callable[[str], None]
+) -> None:
     """Does the jobs whose runs the file does not have, and appends each when it has come to its end."""
     file.parent.mkdir(parents=True, exist_ok=True)
     done = {key(run) for run in stored(file)}
@@ -101,7 +104,7 @@ def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str
             continue
         date = datetime.now().astimezone().isoformat(timespec="seconds")
         identity = {name: value for name, value in asdict(job).items() if name != "options"}
-        append(file, {**identity, **figures, "date": date})
+        append(file, {**identity, **figures, "machine": machine, "date": date})
         told = ", ".join(f"{name} {value:.4g}" for name, value in figures["scores"].items())
         say(f"{number} of {len(jobs)}: {job}: {told}; {figures['seconds']:.1f} s")
 
