@@ -36,6 +36,13 @@ pub fn with_capacity<T>(len: usize, what: &str) -> Result<Vec<T>> {
     Ok(all)
 }
 
+/// Some more values at the end, for what errors call `what`.
+pub fn extend<T: Copy>(to: &mut Vec<T>, more: &[T], what: &str) -> Result<()> {
+    to.try_reserve(more.len()).map_err(|_| lacking::<T>(2 * to.len().max(more.len()), what))?;
+    to.extend_from_slice(more);
+    Ok(())
+}
+
 #[cold]
 fn lacking<T>(len: usize, what: &str) -> Error {
     Error::Memory { what: what.to_owned(), bytes: len as u128 * size_of::<T>() as u128 }

@@ -87,7 +87,7 @@ class Run:
     history : History
         Gets a record of each epoch.
     settings : dict
-        Options of the core that all epochs share: batch_size, shuffle, seed, threads.
+        Options of the core that all epochs share: batch_size, shuffle, seed, threads, records_steps.
     watch : Watch
         What to look at after each epoch: validation data, metrics, when to stop.
     target_loss : float or None
@@ -104,6 +104,8 @@ class Run:
         How far it has come.
     descent : QuasiNewton or None
         L-BFGS at work.
+    start, entered : float
+        When it began, and how many seconds later the core was last called.
     """
 
     net: Trainee
@@ -118,6 +120,7 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     descent: QuasiNewton | None = None
     start: float = field(default_factory=perf_counter)
+    entered: float = 0.0
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None
 
@@ -125,7 +128,7 @@ class Run:
         """Train on rows in memory."""
         progress, early, stop = self.progress, self.watch.early, Stop.EPOCHS
         while progress.epochs < epochs and stop is Stop.EPOCHS:
-            done, before = progress.epochs, self._seconds()
+            done = progress.epochs
             records, stop, error = self._train(
                 rows,
                 self._show_after(done),
@@ -139,7 +142,7 @@ class Run:
             progress.epochs += len(records)
             self.net._epochs_done += len(records)
             for record in records:
-                self._record(record.loss, record.val_loss, record.lr, before + record.seconds)
+                self._record(record.loss, record.val_loss, record.lr, self.entered + record.seconds)
             if early is not None:
                 self.history.best_epoch = early.epoch
             self._raise(error)
@@ -225,6 +228,9 @@ class Run:
         def stepped(descent: Descent) -> Stop | None:
             net._epochs_done += 1
             progress.end_epoch()
+            if self.settings["records_steps"]:
+                step = [progress.epochs, descent.value, np.nan, rows.total_weight, self._seconds()]
+                self._add_steps(np.array(step), 0.0)
             core = net._core
             stop = self._after_epoch(progress.epochs, descent.value, None)
             if net._core is not core:
@@ -262,7 +268,7 @@ class Run:
             if getattr(net, name) != value:  # a callback had set it
                 setattr(net, name, value)
         net._epochs_done = state["epochs_done"]
-        self.history._restore(state["history"])
+        self.history._restore(state["history"], state.get("steps"))
         self.progress = Progress(**state["progress"])
         self.seconds_before = state["seconds"]
         self.watch.restore(state.get("watch"))
@@ -293,6 +299,7 @@ class Run:
                 "optimizer": None if descent is None else descent.state_dict(),
                 "epochs_done": net._epochs_done,
                 "history": dict(self.history),
+                "steps": self.history.steps,
                 "progress": asdict(self.progress),
                 "seconds": self.seconds_before + self._seconds(),
                 "stopped": None if stopped is None else stopped.value,
@@ -330,7 +337,8 @@ class Run:
         limits = {"max_seconds": self._seconds_left()}
         if self.checkpoint is not None:
             limits["rest_seconds"] = self.checkpoint.seconds_left()
-        records, stop, error, position = self.net._core.fit(
+        self.entered = self._seconds()
+        records, stop, error, position, steps = self.net._core.fit(
             self.net.theta,
             optimizer,
             rows.arrays,
@@ -345,9 +353,15 @@ class Run:
             on_epoch,
         )
         self.progress.position = position if position[0] else None
+        self._add_steps(steps, self.entered)
         if error is not None:
             rows.explain(error)
         return records, Stop(stop), error
+
+    def _add_steps(self, steps: NDArray[np.float64] | None, before: float) -> None:
+        """Record steps of the core that began so many seconds after this call, where they are recorded."""
+        if steps is not None and self.history._steps is not None:
+            self.history._steps.add(steps, self.seconds_before + before)
 
     def _after_epoch(self, epoch: int, loss: float, lr: float | None) -> Stop | None:
         """Record an epoch and let everybody look at it; why to stop, if so."""

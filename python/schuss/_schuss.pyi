@@ -196,6 +196,7 @@ class _FitOptions(TypedDict, total=False):
     tells: bool
     best: Best | None
     total_steps: int | None
+    records_steps: bool
 
 @final
 class Best:
@@ -263,7 +264,7 @@ class Network:
         validation: _Rows | None,
         options: _FitOptions | dict[str, Any],
         on_epoch: Callable[[EpochRecord], bool | None] | None = None,
-    ) -> tuple[list[EpochRecord], str, BaseException | None, _Position]: ...
+    ) -> tuple[list[EpochRecord], str, BaseException | None, _Position, NDArray[np.float64] | None]: ...
     def predict(
         self,
         theta: NDArray[Any],

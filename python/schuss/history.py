@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from ._checks import check_count, check_number, shown
 from ._extras import needed
 from ._html import history_html
+from ._steps import Steps
 from ._stop import Stop
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 __all__ = ["History", "progress_bar"]
 
@@ -33,8 +35,9 @@ class History(dict[str, list[float]]):
     - ``"lr"``: the learning rate of the epoch's last step,
     - ``"seconds"``: the time from the start of training to the end of the epoch,
 
-    and the metrics that it is asked for. ``pandas.DataFrame(history)`` is a table of it, `to_frame` one whose
-    rows are numbered from 1. In a notebook it shows itself as a curve and a table.
+    and the metrics that it is asked for; `steps` has what it was asked to record of each step.
+    ``pandas.DataFrame(history)`` is a table of the epochs, `to_frame` one whose rows are numbered from 1. In
+    a notebook it shows itself as a curve and a table.
 
     Attributes
     ----------
@@ -62,6 +65,7 @@ class History(dict[str, list[float]]):
     def __init__(self) -> None:
         super().__init__()
         self._epochs = 0
+        self._steps: Steps | None = None
         self.stopped = None
         self.best_epoch = None
 
@@ -89,9 +93,10 @@ class History(dict[str, list[float]]):
             column.append(numbers.get(name, float("nan")))
         self._epochs += 1
 
-    def _restore(self, columns: Mapping[str, list[float]]) -> None:
-        """Take over the columns of another history."""
+    def _restore(self, columns: Mapping[str, list[float]], steps: Mapping[str, Any] | None) -> None:
+        """Take over the columns of another history, and its steps."""
         super().clear()
+        self._steps = None if steps is None else Steps.of(steps)
         for name, column in columns.items():
             super().__setitem__(name, list(column))
         self._epochs = max(map(len, self.values()), default=0)
@@ -106,6 +111,25 @@ class History(dict[str, list[float]]):
     def epochs(self) -> int:
         """Number of epochs recorded."""
         return self._epochs
+
+    @property
+    def steps(self) -> dict[str, NDArray[Any]] | None:
+        """What happened in each step, where `MLP.fit` was asked to record that; None elsewhere.
+
+        Arrays of one length, which cannot be written to, as they are now:
+
+        - ``"step"``: the number of the step, from 1,
+        - ``"epoch"``: that of its epoch, from 1,
+        - ``"loss"``: the objective on the step's batch, at the parameters before the step,
+        - ``"lr"``: its learning rate,
+        - ``"weight"``: the weight of the batch: without `sample_weight` the number of its rows,
+        - ``"seconds"``: the time from the start of training to the end of the step.
+
+        An optimizer that accumulates gradients has a step for each batch. One that `nonfinite` has left out
+        has none. With `LBFGS` a step is an epoch, its loss is that after it, and its rate NaN. The steps of
+        an epoch that was not finished are here, too. ``pandas.DataFrame(history.steps)`` is a table of them.
+        """
+        return None if self._steps is None else self._steps.columns
 
     def __getitem__(self, name: str) -> list[float]:
         try:
@@ -126,7 +150,12 @@ class History(dict[str, list[float]]):
     def _plain(self) -> dict[str, Any]:
         """All of it as plain data."""
         stopped = None if self.stopped is None else str(self.stopped)  # a user may have set a plain string
-        return {"columns": dict(self), "stopped": stopped, "best_epoch": self.best_epoch}
+        return {
+            "columns": dict(self),
+            "stopped": stopped,
+            "best_epoch": self.best_epoch,
+            "steps": self.steps,
+        }
 
     def copy(self) -> History:
         """Another record of the same.
@@ -143,6 +172,8 @@ class History(dict[str, list[float]]):
     def to_json(self) -> str:
         """The record as JSON text: an object with ``"columns"``, ``"stopped"`` and ``"best_epoch"``.
 
+        And with the columns of ``"steps"``, where they were recorded.
+
         Returns
         -------
         str
@@ -155,11 +186,16 @@ class History(dict[str, list[float]]):
         >>> history.to_json()
         '{"columns": {"loss": [0.5]}, "stopped": null, "best_epoch": null}'
         """
-        columns = {name: [x if math.isfinite(x) else None for x in column] for name, column in self.items()}
-        return json.dumps(self._plain() | {"columns": columns})
+        plain = self._plain() | {"columns": _finite(self)}
+        steps = plain.pop("steps")
+        if steps is not None:
+            plain["steps"] = _finite({name: column.tolist() for name, column in steps.items()})
+        return json.dumps(plain)
 
     def __repr__(self) -> str:
         facts = [f"epochs={self.epochs}"]
+        if self._steps is not None:
+            facts.append(f"steps={len(self._steps)}")
         if self.epochs:
             facts += [f"{name}={column[-1]:.4g}" for name, column in self.items()]
         return f"History({', '.join(facts)}, stopped={self.stopped!r})"
@@ -211,8 +247,16 @@ for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem"
     setattr(History, _name, History._refuse)  # what a dict has besides, and a record has not
 
 
+def _finite(columns: Mapping[str, list[float]]) -> dict[str, list[float | None]]:
+    """The columns with None for numbers that JSON does not know."""
+    return {name: [x if math.isfinite(x) else None for x in column] for name, column in columns.items()}
+
+
 def _rebuilt(
-    columns: Mapping[str, list[float]], stopped: str | None, best_epoch: int | None = None
+    columns: Mapping[str, list[float]],
+    stopped: str | None,
+    best_epoch: int | None = None,
+    steps: Mapping[str, Any] | None = None,
 ) -> History:
     """The history that `History._plain` describes."""
     history = History()
@@ -220,6 +264,7 @@ def _rebuilt(
         history.append(**dict(zip(columns, values, strict=True)))
     history.stopped = None if stopped is None else Stop(stopped)
     history.best_epoch = None if best_epoch is None else check_count("best_epoch", best_epoch)
+    history._steps = None if steps is None else Steps.of(steps)
     return history
 
 

@@ -99,6 +99,8 @@ def network() -> None:
     assert_type(history["loss"], list[float])
     assert_type(history.epochs, int)
     assert_type(history.stopped, sc.Stop | None)
+    assert_type(history.steps, dict[str, NDArray[Any]] | None)
+    net.fit(X, Y, epochs=2, record="step")
     sc.MLP([4, 8, 1]).fit(X, Y, optimizer="lbfgs", batch_size="auto", epochs=2)
     assert_type(net.predict(X), NDArray[Any])
     assert_type(net.loss(X, Y), float)
@@ -197,6 +199,7 @@ def mistakes() -> None:
     net = sc.MLP([1, 1])
     net.fit(X, Y, epoch=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     net.fit(X, Y, batch_size="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    net.fit(X, Y, record="batch")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     net.fit(X, Y, optimizer="adan2")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     net.predictions(X)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     MLPClassifier(hidden_layers=(5,))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

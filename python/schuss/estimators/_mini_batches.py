@@ -124,7 +124,7 @@ class MiniBatches(Training):
             "start": self._position,
         }
         on_epoch = None if self.rests else self._within_core
-        return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)
+        return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)[:4]
 
     def _within_core(self, record: EpochRecord) -> bool:
         return self._after_epoch(record.loss, record.lr, record.penalty)

@@ -49,12 +49,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 let made = self.train(worker, &mut own, &mut leader, &context);
                 self.publish_end(&leader);
                 worker.meet();
-                if let Some(leader) = &mut leader {
+                if let Some(leader) = &mut leader
+                    && !leader.has_given_up()
+                {
+                    leader.pass(context.rows.end);
                     if made {
-                        self.add_penalty(leader, context.weight);
-                    }
-                    if !leader.has_abandoned() {
-                        leader.pass(context.rows.end);
+                        self.end_step(leader, context.weight);
                     }
                 }
                 if self.stop.load(Ordering::Relaxed) {
@@ -141,14 +141,18 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// Leader: the penalty of a step that was made, with a batch of that weight.
-    fn add_penalty(&self, leader: &mut Leader<'_, T>, weight: f64) {
-        let strength = objective::penalty_strength(self.network, weight, self.data.unit());
+    /// Leader: a step that was made, with a batch of that weight: its penalty, and its record.
+    fn end_step(&self, leader: &mut Leader<'_, T>, weight: f64) {
+        let unit = self.data.unit();
+        let strength = objective::penalty_strength(self.network, weight, unit);
+        let mut penalty = 0.0;
         if strength != 0.0 {
             let squares = self.row_squares.sum();
-            leader.add_penalty(0.5 * strength * squares, weight);
+            penalty = 0.5 * strength * squares;
+            leader.add_penalty(penalty, weight);
             self.largest_weight.set(0, leader.largest_weight(squares.sqrt(), strength));
         }
+        leader.show_step((weight, unit), self.network.loss.mean(), penalty);
     }
 
     fn end_epoch(&self, worker: &Worker, leader: &mut Leader<'_, T>, number: usize) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::tensors::Tensors;
 use super::best::{Best, Criterion};
-use super::options::{Epoch, Monitor, Position};
+use super::options::{Epoch, Monitor, Position, StepRecord};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::optim::{Optimizer, Peaks, Slices, Step, driver};
@@ -45,6 +45,8 @@ pub struct Leader<'l, T: Scalar> {
     abandoned: bool,
     /// The weighted losses of the step that is under way.
     pending: f64,
+    /// Those of the last step that was made.
+    made: f64,
     position: Position,
     interrupt: Interrupt,
     begin: Instant,
@@ -74,6 +76,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
             largest_gradient: state,
             abandoned: false,
             pending: 0.0,
+            made: 0.0,
             position: Position::default(),
             begin: Instant::now(),
             rest,
@@ -93,9 +96,13 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.outcome.is_some()
     }
 
-    /// Whether the last step is not made, because of an interrupt.
-    pub fn has_abandoned(&self) -> bool {
-        self.abandoned
+    /// Whether the last step is not made, because of an interrupt or an error.
+    pub fn has_given_up(&self) -> bool {
+        self.abandoned || self.has_failed()
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, Some(Err(_)))
     }
 
     fn end(&mut self, outcome: Result<Stop>) {
@@ -109,6 +116,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
 
     /// Fixes the scalars of a step; None where it cannot be made, or is left out.
     pub fn begin_step(&mut self, norm: Option<f64>) -> Option<Step<T>> {
+        if self.has_failed() {
+            return None;
+        }
         match self.optimizer.begin_step(norm) {
             Ok(step) => {
                 self.position.lr = step.lr();
@@ -124,6 +134,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// A step that the workers cannot make together, with the gradient that they have computed, on up to so many threads; the
     /// workers sleep meanwhile. False where it was not made.
     pub fn step_alone(&mut self, table: &Tensors, (params, grads): (&mut [T], &[T]), threads: usize) -> bool {
+        if self.has_failed() {
+            return false;
+        }
         let (mut params, mut grads) = (params, grads);
         let tensors = table.sizes().into_iter().map(|len| {
             let (of_params, of_grads);
@@ -150,7 +163,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// A step whose numbers are not finite: nothing is updated. `begun` is whether the optimizer has counted it already.
     pub fn refuse(&mut self, place: String, begun: bool) {
         self.pending = 0.0;
-        if matches!(self.outcome, Some(Err(_))) {
+        if self.has_failed() {
             return;
         }
         if begun {
@@ -175,9 +188,13 @@ impl<'l, T: Scalar> Leader<'l, T> {
     }
 
     /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
-    /// epoch that is done would go without its record.
+    /// epoch that is done would go without its record. One that could not be begun is none.
     pub fn finish_step(&mut self, step: StepEnd, largest: Largest) {
-        self.position.loss += std::mem::take(&mut self.pending);
+        if self.has_failed() {
+            return;
+        }
+        self.made = std::mem::take(&mut self.pending);
+        self.position.loss += self.made;
         self.position.weight += step.weight;
         self.largest = largest;
         if let Largest::Seen(peaks) = largest {
@@ -212,6 +229,20 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// The penalty of a step whose batch weighs so much.
     pub fn add_penalty(&mut self, penalty: f64, weight: f64) {
         self.position.penalty += penalty * weight;
+    }
+
+    /// Shows the last step to the monitor, whose batch weighs so much in that unit. `mean` is whether its loss is one.
+    pub fn show_step(&mut self, (weight, unit): (f64, f64), mean: bool, penalty: f64) {
+        let loss = match mean {
+            true if weight > 0.0 => self.made / weight,
+            true => 0.0,
+            false => self.made,
+        };
+        let record =
+            StepRecord { epoch: self.epoch, loss: loss + penalty, weight: weight * unit, lr: self.position.lr };
+        if let Err(error) = self.monitor.step(&record) {
+            self.end(Err(error));
+        }
     }
 
     /// Looks around, and sets the time of the next look by how long the steps up to this one have taken: what a step takes is

@@ -10,8 +10,10 @@ mod fit;
 mod leader;
 mod options;
 mod step;
+#[cfg(test)]
+mod tests;
 mod training;
 
 pub use best::{Best, Criterion, Found, Patience, Selection};
 pub use fit::{fit, workers};
-pub use options::{Epoch, Monitor, Options, Position};
+pub use options::{Epoch, Monitor, Options, Position, StepRecord};

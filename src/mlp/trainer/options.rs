@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::cuts::Cuts;
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
@@ -75,11 +76,28 @@ pub struct Epoch {
     pub lr: f64,
 }
 
+/// What a step brought.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepRecord {
+    /// The number of its epoch in this training, from 1.
+    pub epoch: u64,
+    /// The objective on its batch, at the parameters before it.
+    pub loss: f64,
+    /// The weight of its batch.
+    pub weight: f64,
+    /// Its learning rate.
+    pub lr: f64,
+}
+
 /// Who watches the training, on the thread that called [`fit`](super::fit).
 pub trait Monitor: Send {
     /// What ends the training before its end, also within a step, which then leaves no trace.
     fn interrupt(&self) -> Interrupt {
         Interrupt::never()
+    }
+    /// Called after each step that was made; an error ends the training.
+    fn step(&mut self, _: &StepRecord) -> Result<()> {
+        Ok(())
     }
     /// Called after each epoch; why to stop, if so.
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop>;

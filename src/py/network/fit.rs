@@ -26,6 +26,7 @@ pub struct FitOptions<'py> {
     best: Option<Bound<'py, PyBest>>,
     /// The steps of the whole training, where they are known.
     total_steps: Option<f64>,
+    records_steps: bool,
 }
 
 impl<'py> FitOptions<'py> {
@@ -48,8 +49,9 @@ impl<'py> FitOptions<'py> {
         };
         let (max_seconds, best) = (given.optional("max_seconds")?, given.optional("best")?);
         let total_steps = given.optional("total_steps")?;
+        let records_steps = given.optional("records_steps")?.unwrap_or(false);
         given.finish()?;
-        Ok(FitOptions { core, max_seconds, best, total_steps })
+        Ok(FitOptions { core, max_seconds, best, total_steps, records_steps })
     }
 }
 
@@ -94,7 +96,8 @@ impl<'py> Fit<'_, 'py> {
         let best = self.options.best.as_ref();
         let mut best = best.map(|best| BestAtWork::new(best, network, validation.is_some())).transpose()?;
         let lent = best.as_mut().map(BestAtWork::lend).transpose()?;
-        let mut watch = Watch::new(py, self.options.max_seconds, self.on_epoch)?;
+        let watch = Watch::new(py, self.options.max_seconds, self.on_epoch)?;
+        let mut watch = watch.recording_steps(self.options.records_steps);
         let rows = (&data, validation.as_ref());
         let (outcome, position) =
             call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch, lent));

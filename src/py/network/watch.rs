@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use numpy::PyArray1;
 use pyo3::prelude::*;
 
+use crate::buffer;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::mlp::trainer::{Epoch, Monitor, Position};
+use crate::mlp::trainer::{Epoch, Monitor, Position, StepRecord};
 use crate::py::vigil::{Vigil, reason};
 use crate::simd::FlushDenormals;
 use crate::stop::Stop;
@@ -41,8 +43,12 @@ impl EpochRecord {
 /// A [`Position`] as Python has it: row, loss, weight, penalty, learning rate.
 pub type PlainPosition = (usize, f64, f64, f64, f64);
 
-/// What a training gives back: records, why it stopped, the exception to raise, and where in an epoch it ended.
-pub type Fitted = (Vec<EpochRecord>, &'static str, Option<PyErr>, PlainPosition);
+/// The records of steps, one after the other: epoch, loss, learning rate, weight and seconds of each.
+pub type PlainSteps = Option<Py<PyArray1<f64>>>;
+
+/// What a training gives back: records, why it stopped, the exception to raise, where in an epoch it ended, and the steps, if
+/// they were to be recorded.
+pub type Fitted = (Vec<EpochRecord>, &'static str, Option<PyErr>, PlainPosition, PlainSteps);
 
 /// The monitor.
 pub struct Watch {
@@ -50,13 +56,19 @@ pub struct Watch {
     vigil: Vigil,
     on_epoch: Option<Py<PyAny>>,
     records: Vec<EpochRecord>,
+    steps: Option<Vec<f64>>,
 }
 
 impl Watch {
     /// Begins to watch. `on_epoch` gets each record, and stops the training where it returns something true.
     pub fn new(py: Python<'_>, max_seconds: Option<f64>, on_epoch: Option<Py<PyAny>>) -> PyResult<Self> {
         let vigil = Vigil::new(py, max_seconds)?;
-        Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![] })
+        Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![], steps: None })
+    }
+
+    /// The same, and each step is recorded, or is not.
+    pub fn recording_steps(self, records: bool) -> Self {
+        Watch { steps: records.then(Vec::new), ..self }
     }
 
     /// What the callback says to an epoch.
@@ -78,13 +90,21 @@ impl Watch {
             (Ok(stop), None) => (stop, None),
         };
         let Position { row, loss, weight, penalty, lr } = position;
-        (self.records, stop.name(), error, (row, loss, weight, penalty, lr))
+        let steps = self.steps.map(|steps| PyArray1::from_vec(py, steps).unbind());
+        (self.records, stop.name(), error, (row, loss, weight, penalty, lr), steps)
     }
 }
 
 impl Monitor for Watch {
     fn interrupt(&self) -> Interrupt {
         self.vigil.interrupt.clone()
+    }
+
+    fn step(&mut self, step: &StepRecord) -> Result<()> {
+        let Some(steps) = &mut self.steps else { return Ok(()) };
+        let StepRecord { epoch, loss, weight, lr } = *step;
+        let record = [epoch as f64, loss, lr, weight, self.start.elapsed().as_secs_f64()];
+        buffer::extend(steps, &record, "the record of the steps")
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
