@@ -1,4 +1,4 @@
-"""A picture with sliders: the one thing that every notebook of the lecture needs beside schuss."""
+"""A picture with sliders: what every notebook of the lecture needs beside schuss."""
 
 import inspect
 
@@ -9,22 +9,25 @@ from matplotlib import pyplot as plt
 def with_sliders(draw, **options):
     """Show the figure that `draw` returns, and a slider for each of its arguments.
 
-    The picture is an output of its own, which the sliders replace: where no widget runs (on a web page, on
-    paper, without ipywidgets), the first one stays.
+    The picture is an output of its own, which the sliders replace: where no widget runs
+    (on a web page, on paper, without ipywidgets), the first one stays.
 
     Parameters
     ----------
     draw : callable
         Returns a new figure. The defaults of its arguments make the first one.
     **options : sequence
-        For each of these arguments the values that its slider goes through; the default is one of them.
+        For each of these arguments the values that its slider goes through; the default
+        is one of them.
 
     Returns
     -------
     ipywidgets.VBox or None
         The sliders, for the last line of a cell; None without ipywidgets.
     """
-    defaults = {name: each.default for name, each in inspect.signature(draw).parameters.items()}
+    defaults = {
+        name: each.default for name, each in inspect.signature(draw).parameters.items()
+    }
 
     def figure(**values):
         made = draw(**values)
@@ -36,10 +39,17 @@ def with_sliders(draw, **options):
         from ipywidgets import Layout, SelectionSlider, VBox
     except ImportError:
         return None
-    look = {"continuous_update": False, "layout": Layout(width="28em"), "style": {"description_width": "9em"}}
+    look = {
+        "continuous_update": False,
+        "layout": Layout(width="28em"),
+        "style": {"description_width": "9em"},
+    }
     every = {
         name: SelectionSlider(
-            options=list(values), value=defaults[name], description=name.replace("_", " "), **look
+            options=list(values),
+            value=defaults[name],
+            description=name.replace("_", " "),
+            **look,
         )
         for name, values in options.items()
     }
