@@ -155,7 +155,8 @@ format: .venv/.lint
 	$(PY) -m ruff format
 
 clean:
-	rm -rf .venv .venv-bench .venv-blas .venv-docs .venv-oldest .venv-tabular .venv-wheel docs/optimizers docs/project docs/reference \
+	rm -rf .venv .venv-bench .venv-blas .venv-docs .venv-oldest .venv-tabular .venv-wheel \
+	    docs/notebooks docs/optimizers docs/project docs/reference \
 	    out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f python/schuss/_schuss*.so

@@ -17,7 +17,7 @@ copyright = "2026 The schuss authors"
 release = version = schuss.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "numpydoc",
     "sphinx_copybutton",
@@ -25,6 +25,8 @@ extensions = [
     "navigation",
     "links",
     "project_pages",
+    "notebook_pages",
+    "formulas",
     "optimizer_pages",
     "reference_pages",
 ]
@@ -35,6 +37,11 @@ language = "en"
 default_role = "py:obj"
 nitpicky = True
 myst_heading_anchors = 4
+
+# Notebooks show what they are kept with.
+nb_execution_mode = "off"
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "drawn"
 
 autodoc_typehints = "none"  # the docstrings have them, in words
 autodoc_member_order = "groupwise"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def test_each_page_is_in_the_index():
         assert f"({page.relative_to(DOCS).as_posix()})" in index, page
 
 
+def pages_of_notebooks():
+    return sorted((ROOT / "lecture").glob("*.ipynb"))
+
+
 @pytest.fixture
 def makers(monkeypatch):
     """Import one of the modules that make the site."""
@@ -59,6 +64,29 @@ def makers(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "examples")
     monkeypatch.syspath_prepend(DOCS / "_sphinx")
     return importlib.import_module
+
+
+@pytest.mark.parametrize("path", pages_of_notebooks(), ids=lambda path: path.stem)
+def test_each_notebook_is_a_page_with_what_it_shows(makers, path):
+    pages = makers("notebook_pages")
+    kept, page = json.loads(path.read_text()), json.loads(pages.text(path))
+    note = page["cells"].pop(1)
+    assert f"../../lecture/{path.name}" in note["source"]
+    assert [cell.get("outputs") for cell in page["cells"]] == [cell.get("outputs") for cell in kept["cells"]]
+    assert f"notebooks/{path.stem}" in makers("navigation").TREES["lecture"][""]
+    text = "".join(cell["source"] for cell in page["cells"] if cell["cell_type"] == "markdown")
+    for link in re.findall(r"\]\((?:path:)?([^)#:]+)", text):
+        beside = ROOT / "lecture" / link
+        assert (pages.FOLDER / link).exists() or beside in pages.PAGES.values(), link
+
+
+def test_formulas_are_drawn_where_their_line_is(makers):
+    formulas = makers("formulas")
+    plain, deep = formulas.drawing("x"), formulas.drawing(r"\frac{x}{y}")
+    below = [float(re.search(r"vertical-align: (-?[\d.]+)em", each)[1]) for each in (plain, deep)]
+    assert below[1] < below[0] - 0.2 < 0
+    assert 'aria-label="\\frac{x}{y}"' in deep
+    assert len(re.findall("[MLQCZ]", deep)) > len(re.findall("[MLQCZ]", plain))
 
 
 def test_the_reference_has_every_public_name(makers):

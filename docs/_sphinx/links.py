@@ -15,7 +15,7 @@ _NAME = re.compile(r"(?:(?:schuss|sc)\.)?([A-Za-z_]+(?:\.[a-z_]+)*)(?:\(.*\))?",
 
 def link_code(app, doctree):
     """Make a link of each public name that stands alone in a Markdown page's code."""
-    if Path(app.env.doc2path(app.env.docname)).suffix != ".md":
+    if Path(app.env.doc2path(app.env.docname)).suffix not in (".md", ".ipynb"):
         return
     for code in list(doctree.findall(nodes.literal)):
         if max(map(len, code.astext().split()), default=0) > LONG:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import reference_pages
+from notebook_pages import PAGES as NOTEBOOKS
 from optimizer_pages import pages as optimizers
 from project_pages import DOCS
 from project_pages import PAGES as PROJECT
@@ -47,6 +48,7 @@ TREES = {
         "Look up": ["reference/index", "reproducibility", "reliability", "performance", "tabular"],
         "Behind it": ["kernels", "architecture", *(f"project/{name}" for name in PROJECT)],
     },
+    "lecture": {"": [f"notebooks/{name}" for name in NOTEBOOKS]},
     "optimizers": {"": [f"optimizers/{name.lower()}" for name in optimizers()]},
     "reference/index": {"": [f"reference/{name}" for name in reference_pages.pages()]},
 }

@@ -15,11 +15,16 @@ _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#]+)(#[^)]*)?\)")
 
 
 def relink(text, folder, new_folder):
-    """A Markdown text that moves from one folder to another, with the links that the site has."""
+    """A Markdown text that moves from one folder to another, with the links that the site has.
+
+    Files that are no part of it are for downloading, notebooks and Markdown too: ``path:`` says so.
+    """
 
     def moved(link):
         target = Path(os.path.normpath(folder / link[1]))
-        return f"]({os.path.relpath(INSTEAD.get(target, target), new_folder)}{link[2] or ''})"
+        target = INSTEAD.get(target, target)
+        kind = "" if target.is_relative_to(DOCS) else "path:"
+        return f"]({kind}{os.path.relpath(target, new_folder)}{link[2] or ''})"
 
     return _LINK.sub(moved, text)
 
