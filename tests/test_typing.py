@@ -1,9 +1,13 @@
 """The script that type checkers read is one that runs."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
+
+import schuss as sc
+from schuss import typing
 
 SCRIPT = Path(__file__).parent / "typing" / "user_script.py"
 
@@ -18,14 +22,25 @@ def script():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("part", ["optimizers", "schedules", "minimise", "network", "estimators"])
+@pytest.mark.parametrize(
+    "part",
+    ["optimizers", "optimizers_kept", "schedules", "minimise", "network", "network_used", "estimators"],
+)
 def test_what_the_checkers_accept_runs(script, part, capsys):
     getattr(script, part)()
 
 
 def test_every_public_name_is_in_the_script():
-    import schuss
+    words = set(re.findall(r"\w+", SCRIPT.read_text()))
+    for module in (sc, sc.schedules, sc.plots, sc.exchange, typing):
+        assert set(module.__all__) - {"__version__"} - words == set(), module
 
-    text = SCRIPT.read_text()
-    classes = {name for name in schuss.__all__ if isinstance(getattr(schuss, name), type)}
-    assert {name for name in classes if f"sc.{name}" not in text and f"{name}(" not in text} == set()
+
+@pytest.mark.parametrize(
+    "kind", [sc.Optimizer, sc.MLP, sc.History, sc.LayerOutputs, sc.TrainingInfo, sc.schedules.Schedule]
+)
+def test_every_method_is_in_the_script(kind):
+    ours = [each for each in kind.__mro__ if each.__module__.startswith("schuss")]
+    names = {name for each in ours for name in vars(each) if not name.startswith("_")}
+    refused = {name for name in names if getattr(kind, name) is getattr(kind, "_refuse", None)}
+    assert names - refused - set(re.findall(r"\.(\w+)", SCRIPT.read_text())) == set()

@@ -6,6 +6,7 @@ error itself.
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,19 @@ from numpy.typing import NDArray
 
 import schuss as sc
 from schuss import MLPClassifier, MLPRegressor
-from schuss.typing import ActivationName, LossName
+from schuss.typing import (
+    ActivationName,
+    Convention,
+    DTypeName,
+    LearningRate,
+    LearningRateName,
+    LossName,
+    NormName,
+    OptimizerName,
+    PrecisionName,
+    RegressionLossName,
+    SolverName,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -58,6 +71,27 @@ def optimizers() -> None:
         assert_type(error, sc.NonFiniteError)
 
 
+def optimizers_kept() -> None:
+    weights = np.zeros(3)
+    name: Convention = "optax"
+    ours = sc.Adam([weights], lr=0.1, ema=0.9, nonfinite="skip", convention=name)
+    ours.step([np.full(3, np.inf)])
+    assert_type(ours.skipped_steps, int)
+    ours.tell(0.5)
+    assert_type(ours.averaged_params(), Any)
+    assert_type(ours.get_params(), dict[str, Any])
+    assert_type(sc.Adam().set_params(lr=0.5), sc.Adam)
+    file = io.BytesIO()
+    ours.save(file)
+    file.seek(0)
+    ours.load(file)
+    again = sc.SGD.from_torch_state(sc.SGD([weights], lr=0.1).to_torch_state(), [weights])
+    assert_type(again, sc.SGD)
+    recipe = sc.LBFGS(tolerance_grad=1e-6)
+    assert_type(recipe.tolerance_grad, float)
+    assert_type(recipe.history_size, int)
+
+
 def schedules() -> None:
     schedule = sc.schedules.join([sc.schedules.constant(0.1), sc.schedules.linear(0.1, total_steps=9)], [5])
     assert_type(schedule, sc.schedules.Schedule)
@@ -69,6 +103,20 @@ def schedules() -> None:
         sc.schedules.coslog(0.1, cycles=2),
     ]
     assert_type(sc.ewa([1.0, 2.0], beta=0.5), Array)
+    every: list[sc.schedules.Schedule] = [
+        sc.schedules.step(0.1, step_size=10),
+        sc.schedules.multistep(0.1, milestones=[3, 6]),
+        sc.schedules.exponential(0.1, rate=0.9),
+        sc.schedules.inverse_time(0.1, rate=0.5),
+        sc.schedules.polynomial(0.1, total_steps=9, power=2.0),
+        sc.schedules.cosine_restarts(0.1, period=4),
+        sc.schedules.one_cycle(0.1, total_steps=9),
+        sc.schedules.cyclic(0.1, low=0.01, rise_steps=4),
+        sc.schedules.cosine(0.1).with_length(9),
+    ]
+    rates: list[LearningRate] = [*every, sc.schedules.plateau(0.1), 0.1, lambda step: 0.1 / (step + 1)]
+    for rate in rates:
+        sc.SGD(lr=rate)
 
 
 def square(x: NDArray[Any]) -> tuple[float, NDArray[Any]]:
@@ -119,6 +167,38 @@ def network() -> None:
     assert loss_name in sc.LOSSES
 
 
+def network_used() -> None:
+    dtype: DTypeName = "float32"
+    which: LossName = "cross_entropy"
+    normed: NormName = "rms"
+    products: PrecisionName = "float32"
+    net = sc.MLP([4, 8, 2], loss=which, dtype=dtype, norm=normed, precision=products)
+    classes = (X[:, 0] > 0).astype(int)
+    rule: OptimizerName = "adamw"
+    history = net.fit(
+        X, classes, optimizer=rule, validation_split=0.2, early_stopping=True, metrics="accuracy"
+    )
+    assert_type(history.best_epoch, int | None)
+    assert_type(history.copy(), sc.History)
+    assert_type(history.to_json(), str)
+    assert_type(net.history, sc.History | None)
+    assert_type(net.score(X, classes), float)
+    assert_type(net.evaluate(X, classes, metrics=["accuracy"]), dict[str, float])
+    assert_type(net.predict_proba(X), NDArray[Any])
+    assert_type(net.predict_classes(X), NDArray[np.int64])
+    assert_type(net.logits(X), NDArray[Any])
+    assert_type(net.named_params, dict[str, NDArray[Any]])
+    assert_type(net.theta, NDArray[Any])
+    for layer in net.forward_layers(X):
+        print(layer.index, layer.name, layer.count, layer.a)
+    file = io.BytesIO()
+    net.save(file)
+    file.seek(0)
+    assert_type(sc.MLP.load(file), sc.MLP)
+    own = sc.History()
+    own.append(loss=0.5)
+
+
 def report(info: sc.TrainingInfo) -> bool:
     assert_type(info.net, sc.MLP)
     assert_type(info.val_loss, float | None)
@@ -149,6 +229,12 @@ def estimators() -> None:
     assert_type(fitted.n_iter_, int)
     assert_type(fitted.validation_scores_, list[float] | None)
     assert_type(regressor.partial_fit(X, Y), MLPRegressor)
+    loss: RegressionLossName = "huber"
+    solver: SolverName = "sgd"
+    rate: LearningRateName = "invscaling"
+    MLPRegressor(loss, solver=solver, learning_rate=rate, max_iter=2).fit(X, Y)
+    print(classifier.score(X, LABELS), regressor.score(X, Y))
+    assert_type(classifier.predict_log_proba(X), NDArray[Any])
     MLPRegressor(optimizer="lamb", schedule=sc.schedules.cosine(0.1, total_steps=9), max_iter=3).fit(X, Y)
 
 
@@ -159,6 +245,9 @@ def pictures(folder: str) -> None:
     history.plot()
     sc.plots.learning_curve(history)
     sc.plots.learning_curve(history, score="loss")
+    history.to_frame()
+    sc.plots.loss_curve(lambda w: float(w[0] ** 2), (-1, 1))
+    sc.plots.loss_surface(square, ((-1, 1), (-1, 1)))
     sc.plots.loss_by_step(square, {"sgd": np.ones((5, 2))})
     run = sc.minimize(square, [1.0, 2.0])
     sc.plots.paths(square, {"sgd": run})
@@ -179,6 +268,10 @@ def pictures(folder: str) -> None:
     sc.exchange.to_onnx(net)
     sc.exchange.save_safetensors(net, f"{folder}/net.safetensors")
     sc.exchange.load_safetensors(f"{folder}/net.safetensors")
+    assert_type(sc.exchange.to_torch(net), dict[str, NDArray[Any]])
+    sc.exchange.load_torch(net, sc.exchange.to_torch(net))
+    sc.exchange.from_sklearn(sc.exchange.to_sklearn(MLPRegressor(max_iter=2).fit(X, Y)))
+    sc.TrainingCurveDisplay.from_estimator(MLPRegressor(max_iter=2).fit(X, Y))
 
 
 def mistakes() -> None:
