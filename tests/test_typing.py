@@ -30,6 +30,15 @@ def test_what_the_checkers_accept_runs(script, part, capsys):
     getattr(script, part)()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_needs_other_packages_runs_where_they_are(script, tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
+    for package in ("PIL", "pandas", "onnx", "safetensors"):
+        pytest.importorskip(package)
+    script.pictures(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"race.gif", "net.safetensors"}
+
+
 def test_every_public_name_is_in_the_script():
     words = set(re.findall(r"\w+", SCRIPT.read_text()))
     for module in (sc, sc.schedules, sc.plots, sc.exchange, typing):

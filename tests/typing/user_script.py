@@ -239,7 +239,7 @@ def estimators() -> None:
 
 
 def pictures(folder: str) -> None:
-    """What needs matplotlib, onnx or others: checked only."""
+    """What needs matplotlib, onnx or others."""
     net = sc.MLP([4, 1])
     history = net.fit(X, Y)
     history.plot()
@@ -249,7 +249,7 @@ def pictures(folder: str) -> None:
     sc.plots.loss_curve(lambda w: float(w[0] ** 2), (-1, 1))
     sc.plots.loss_surface(square, ((-1, 1), (-1, 1)))
     sc.plots.loss_by_step(square, {"sgd": np.ones((5, 2))})
-    run = sc.minimize(square, [1.0, 2.0])
+    run = sc.minimize(square, [1.0, 2.0], jac=True)
     sc.plots.paths(square, {"sgd": run})
     sc.plots.surface(square, ((-1, 1), (-1, 1)), {"sgd": run, "adam": np.ones((5, 2))})
     race = sc.plots.animate(square, {"sgd": run}, frames=30)
@@ -262,7 +262,9 @@ def pictures(folder: str) -> None:
     sc.plots.activations(["relu", "mish"])
     sc.plots.layer_activations(net, X)
     sc.plots.layer_gradients(net, X, Y)
-    sc.plots.decision_boundary(net, X[:, :2], Y)
+    flat = sc.MLP([2, 8, 2], loss="cross_entropy")
+    flat.fit(X[:, :2], (Y > 0.5).astype(int))
+    sc.plots.decision_boundary(flat, X[:, :2], Y > 0.5)
     display = sc.TrainingCurveDisplay.from_history(history, name="net")
     assert_type(display, sc.TrainingCurveDisplay)
     sc.exchange.to_onnx(net)
