@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import schuss as sc
 from schuss import History, plots
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -40,6 +41,21 @@ class TestLearningCurve:
 
     def test_without_losses_is_empty(self):
         assert lines_of(History().plot()) == {}
+
+    def test_the_losses_of_steps_end_with_their_epoch(self):
+        net, X = sc.MLP([1, 1], seed=0), np.arange(10.0)[:, None] / 10
+        history = net.fit(X, X, batch_size=4, epochs=2, record="step", callbacks=lambda info: info.epoch == 2)
+        lines = lines_of(history.plot())
+        assert list(lines) == ["loss", "loss of each step"]
+        at, losses = np.transpose(lines["loss of each step"])
+        np.testing.assert_allclose(at, [1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
+        assert losses.tolist() == history.steps["loss"].tolist()
+
+    @pytest.mark.parametrize("options", [{"batch_size": None}, {"optimizer": "lbfgs"}, {"epochs": 0}])
+    def test_steps_that_are_epochs_are_not_drawn_twice(self, options):
+        net, X = sc.MLP([1, 1], seed=0), np.arange(10.0)[:, None] / 10
+        history = net.fit(X, X, **{"epochs": 3, **options}, record="step")
+        assert "loss of each step" not in lines_of(history.plot())
 
 
 class TestLossByStep:

@@ -14,6 +14,7 @@ from ._style import GREY, LINES, MARKERS, colour_of, drawn_before, every, whole_
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 
 def learning_curve(history: History, ax: Axes | None = None, *, score: str | None = None) -> Axes:
@@ -34,7 +35,8 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     matplotlib.axes.Axes
         The axes drawn on. The loss has a logarithmic scale if it is positive and fell below a
         tenth of its largest value. Where the history knows its `best_epoch`, a line marks it and a star
-        the number that decided.
+        the number that decided. Where it has `steps`, their losses are a thin line behind, whose last point
+        of an epoch is at that epoch.
     """
     check_history(history)
     if score is not None and check_name("score", score, history) not in history:
@@ -46,6 +48,8 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     epochs = range(1, history.epochs + 1)
     ax = draw_curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
     where = dict.fromkeys(names, ax)
+    if history.steps is not None:
+        _draw_steps(history.steps, ax)
     if score is not None:
         where[score] = right = ax.twinx()
         number = drawn_before(ax)
@@ -57,6 +61,19 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     if best is not None and 1 <= best <= history.epochs:
         _mark_best(best, history, where, ax)
     return ax
+
+
+def _draw_steps(steps: Mapping[str, NDArray[Any]], ax: Axes) -> None:
+    """The loss of each batch, where there are several in an epoch."""
+    _, first, counts = np.unique(steps["epoch"], return_index=True, return_counts=True)
+    longest = counts.max(initial=1)
+    if longest == 1:
+        return
+    within = np.arange(len(steps["epoch"])) - np.repeat(first, counts) + 1
+    # One that was not finished has fewer.
+    at = steps["epoch"] - 1 + within / longest
+    ax.plot(at, steps["loss"], color=GREY, linewidth=0.7, alpha=0.6, zorder=1, label="loss of each step")
+    ax.legend()
 
 
 def decider(history: History) -> str:
