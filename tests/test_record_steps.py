@@ -1,8 +1,10 @@
 """`MLP.fit(record="step")`: the record of each step is that of a loop in NumPy, however the training goes."""
 
+import _thread
 import copy
 import json
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -269,7 +271,17 @@ class TestUnfinished:
         assert len(history.steps["step"]) == net.optimizer.step_count > 0
         assert (history.steps["epoch"] == 1).all()
 
-    def test_ctrl_c_leaves_the_steps_that_were_made(self):
+    def test_a_signal_leaves_the_steps_that_were_made(self):
+        net = network()
+        threading.Timer(0.3, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y, optimizer="sgd", batch_size=1, epochs=10**6, record="step")
+        steps = net.history.steps
+        assert len(steps["step"]) == net.optimizer.step_count > 0
+        assert net.history.epochs == len(steps["step"]) // 103
+        assert (steps["epoch"] == (steps["step"] - 1) // 103 + 1).all()
+
+    def test_ctrl_c_within_a_schedule_leaves_the_steps_that_were_made(self):
         rates = []
 
         def lr(t):
