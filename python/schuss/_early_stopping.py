@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _schuss
 from ._checks import check_count, check_flag, check_number, shown
-from ._data import Blocks, Rows
+from ._data import Blocks, Rows, Takes, check_finite, rows_of_parts
 from ._sparse import Sparse
 
 if TYPE_CHECKING:
@@ -80,6 +80,23 @@ def early_stopping_of(
                 f"{name} looks at rows that are not learnt from: it needs validation_data or validation_split"
             )
     return EarlyStopping(patience if stops else None, restores) if stops or restores else None
+
+
+def held_out(
+    takes: Takes, source: Rows | Blocks, given: tuple[Any, Any], seed: int
+) -> tuple[Rows | Blocks, Rows | None]:
+    """Rows to learn from, and rows to validate with, by the validation data or the share of rows that is given."""
+    validation_data, share = given
+    validation = None
+    if validation_data is not None:
+        if share is not None:
+            raise ValueError("validation_data and validation_split exclude each other, got both")
+        validation = rows_of_parts(takes, "validation_data", validation_data)
+    elif share is not None:
+        source, validation = split(source, share, seed)
+    if validation is not None:
+        check_finite(validation, "validation_data" if validation_data is not None else "validation_split")
+    return source, validation
 
 
 def split(rows: Rows | Blocks, share: object, seed: int) -> tuple[Rows, Rows]:

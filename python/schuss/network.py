@@ -24,8 +24,8 @@ from ._checks import (
     check_threads,
     shown,
 )
-from ._data import Blocks, Rows, check_finite, rows_of_parts, source_of, steps_of
-from ._early_stopping import early_stopping_of, split
+from ._data import Blocks, Rows, source_of, steps_of
+from ._early_stopping import early_stopping_of, held_out
 from ._layers import Layers
 from ._metrics import metrics_of
 from ._network_file import Saved
@@ -97,15 +97,13 @@ class MLP(Outputs, Layers, Saved):
         then multiplies with the gains; there are no shifts (Zhang and Sennrich 2019). Both add 1e-5 below
         the root.
     embeddings : sequence of schuss.embeddings.Periodic and schuss.embeddings.Category, default ()
-        What some columns of X become before the first layer: numbers get waves, categories rows of tables that
-        are learnt. What they make comes first, in their order, then all other columns as they are. X must be dense.
-    input_scale : bool, default False
-        Whether each number that goes into the first layer is multiplied with a factor that is learnt (Holzmueller,
-        Grinsztajn and Steinwart 2024). With a learning rate of its own (groups of the optimizer, ``"input.scale"``)
-        it soon tells the columns that matter from others.
-    parametric : bool, default False
-        Whether each hidden unit learns how much of its activation it takes: ``z + alpha (act(z) - z)``, alpha
-        from 1 (Holzmueller, Grinsztajn and Steinwart 2024; with relu, He et al. 2015).
+        What columns of X become before the first layer: numbers get waves, categories rows of tables that are
+        learnt. What they make comes first, in their order, then all other columns. X must be dense.
+    input_scale, parametric : bool, default False
+        Whether each number that goes into the first layer has a factor that is learnt, which with a learning
+        rate of its own (``"input.scale"``) soon tells the columns that matter; and whether each hidden unit
+        learns how much of its activation it takes, ``z + alpha (act(z) - z)``, alpha from 1
+        (Holzmueller, Grinsztajn and Steinwart, "Better by Default", 2024, has both).
     precision : {"float32", "float64", "bfloat16"}, optional
         What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
         their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to
@@ -354,7 +352,8 @@ class MLP(Outputs, Layers, Saved):
         listeners = as_list(callbacks)
         order = settings["seed"] if settings["shuffle"] else None
         source = source_of(self._takes, X, y, sample_weight, order)
-        source, validation = self._held_out(source, validation_data, validation_split, settings["seed"])
+        given = validation_data, validation_split
+        source, validation = held_out(self._takes, source, given, settings["seed"])
         early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
         watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
         if self.history is None and isinstance(source, Rows):  # once, at the first training
@@ -397,21 +396,6 @@ class MLP(Outputs, Layers, Saved):
             None if target_loss is None else check_number("target_loss", target_loss),
             None if max_time is None else check_number("max_time", max_time, above=0),
         )
-
-    def _held_out(
-        self, source: Rows | Blocks, validation_data: Any, validation_split: Any, seed: int
-    ) -> tuple[Rows | Blocks, Rows | None]:
-        """Rows to learn from, and rows to validate with."""
-        validation = None
-        if validation_data is not None:
-            if validation_split is not None:
-                raise ValueError("validation_data and validation_split exclude each other, got both")
-            validation = rows_of_parts(self._takes, "validation_data", validation_data)
-        elif validation_split is not None:
-            source, validation = split(source, validation_split, seed)
-        if validation is not None:
-            check_finite(validation, "validation_data" if validation_data is not None else "validation_split")
-        return source, validation
 
     def _settings(
         self,

@@ -1,10 +1,7 @@
-//! What becomes of columns of the inputs before the first layer: the description, its tensors, and its stages.
+//! What becomes of columns of the inputs before the first layer: the description and its tensors.
 
 use std::f64::consts::PI;
 
-use super::plan::Planner;
-use super::slots::{INPUTS, Slot};
-use super::stages::{Combine, Lookup, Plain, Scale, Stage, Waves};
 use super::tensors::{Initial, Kind, Tensors};
 
 /// What some columns become.
@@ -76,8 +73,8 @@ pub struct InputStage {
     pub scale: bool,
 }
 
-/// How tensors of an embedding are called.
-fn owner(number: usize) -> String {
+/// How the names of an embedding's tensors begin.
+pub fn owner(number: usize) -> String {
     format!("input.{number}")
 }
 
@@ -88,7 +85,7 @@ impl InputStage {
     }
 
     /// The columns that no embedding takes.
-    fn plain(&self, inputs: usize) -> Vec<usize> {
+    pub fn plain(&self, inputs: usize) -> Vec<usize> {
         let taken = |column: &usize| self.embeddings.iter().any(|embedding| embedding.columns().contains(column));
         (0..inputs).filter(|column| !taken(column)).collect()
     }
@@ -116,71 +113,6 @@ impl InputStage {
         }
         if self.scale {
             tensors.push_input("input", Kind::Scale, (1, self.width(inputs)), Initial::Constant(1.0));
-        }
-    }
-
-    /// Adds the stages to a plan: the matrix that goes into the first layer, and that of the gradient with respect to it, where
-    /// somebody needs that.
-    pub(super) fn plan(&self, inputs: usize, planner: &mut Planner<'_>) -> (Slot, Option<Slot>) {
-        let (mut x, mut delta) = (INPUTS, None);
-        if !self.embeddings.is_empty() {
-            let width = self.width(inputs);
-            x = planner.matrix(width);
-            // Where nothing is kept there is no way back, and no matrices for it.
-            let delta_x = if planner.keeps() { planner.matrix(width) } else { x };
-            let mut first = 0;
-            for (number, embedding) in self.embeddings.iter().enumerate() {
-                planner.embedding(&owner(number), embedding, (x, delta_x, first));
-                first += embedding.width();
-            }
-            let columns = self.plain(inputs);
-            if !columns.is_empty() {
-                planner.push(Stage::Plain(Plain { columns, output: x, first }));
-            }
-            delta = Some(delta_x);
-        }
-        if self.scale {
-            let (input, delta_input) = (x, delta);
-            x = planner.matrix_beside(input, self.width(inputs));
-            let delta_output = if planner.keeps() { planner.matrix(self.width(inputs)) } else { x };
-            let scale = planner.tensor("input", Kind::Scale);
-            planner.push(Stage::Scale(Scale { scale, input, output: x, delta_input, delta_output }));
-            delta = Some(delta_output);
-        }
-        (x, delta)
-    }
-}
-
-impl Planner<'_> {
-    /// Adds the stages of an embedding, which writes to a matrix from some column on.
-    fn embedding(&mut self, owner: &str, embedding: &Embedding, (output, delta_output, first): (Slot, Slot, usize)) {
-        match *embedding {
-            Embedding::Periodic { ref columns, frequencies, width, .. } => {
-                let waves = self.matrix_beside(output, columns.len() * frequencies);
-                let delta = self.keeps().then(|| self.matrix(columns.len() * frequencies));
-                self.push(Stage::Waves(Waves {
-                    columns: columns.clone(),
-                    frequency: self.tensor(owner, Kind::Frequency),
-                    phase: self.tensor(owner, Kind::Phase),
-                    output: waves,
-                    delta,
-                }));
-                self.push(Stage::Combine(Combine {
-                    columns: columns.clone(),
-                    width,
-                    weight: self.tensor(owner, Kind::WaveWeight),
-                    bias: self.tensor(owner, Kind::WaveBias),
-                    waves,
-                    delta_waves: delta,
-                    output,
-                    delta_output,
-                    first,
-                }));
-            }
-            Embedding::Category { column, levels, width } => {
-                let table = self.tensor(owner, Kind::Table);
-                self.push(Stage::Lookup(Lookup { column, table, levels, width, output, delta_output, first }));
-            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Which stages a batch passes through, and which matrix each of them reads and writes.
 
 use super::architecture::Architecture;
-use super::slots::{Matrices, MatrixPlan, Slot};
-use super::stages::{Activate, Dense, Dropout, Norm, Parametric, Stage};
+use super::embeddings::{Embedding, owner};
+use super::slots::{INPUTS, Matrices, MatrixPlan, Slot};
+use super::stages::{Activate, Combine, Dense, Dropout, Lookup, Norm, Parametric, Plain, Scale, Stage, Waves};
 use super::tensors::{Kind, Tensors};
 use crate::kernels::activation::Activation;
 
@@ -47,37 +48,22 @@ impl<'a> Planner<'a> {
     }
 
     /// A matrix; where nothing is kept it lies in the buffer that the one before it does not.
-    pub(super) fn matrix(&mut self, cols: usize) -> Slot {
+    fn matrix(&mut self, cols: usize) -> Slot {
         self.matrix_beside(self.matrices.len() - 1, cols)
     }
 
     /// A matrix that is needed at the same time as another one.
-    pub(super) fn matrix_beside(&mut self, other: Slot, cols: usize) -> Slot {
+    fn matrix_beside(&mut self, other: Slot, cols: usize) -> Slot {
         let slot = self.matrices.len();
         let buffer = if self.keeps { slot } else { 1 - self.matrices[other].buffer };
         self.matrices.push(MatrixPlan { cols, buffer });
         slot
     }
 
-    /// Whether the way back needs what the way forward computes.
-    pub(super) fn keeps(&self) -> bool {
-        self.keeps
-    }
-
-    /// Adds a stage.
-    pub(super) fn push(&mut self, stage: Stage) {
-        self.stages.push(stage);
-    }
-
-    /// The tensor of that kind whose name begins so, before the first layer.
-    pub(super) fn tensor(&self, owner: &str, kind: Kind) -> usize {
-        self.tensors.find_input(owner, kind).expect("a tensor of the inputs")
-    }
-
     /// The plan.
     pub fn plan(mut self) -> Plan {
         let layers = self.architecture.widths.len() - 1;
-        let (mut x, mut delta_x) = self.architecture.inputs.plan(self.architecture.widths[0], &mut self);
+        let (mut x, mut delta_x) = self.inputs();
         for layer in 0..layers {
             let width = self.architecture.widths[layer + 1];
             let product = self.matrix_beside(x, width);
@@ -96,6 +82,73 @@ impl<'a> Planner<'a> {
             delta_x = Some(delta_output);
         }
         unreachable!("the last layer has returned")
+    }
+
+    /// What comes before the first layer: the matrix that goes into it, and the gradient with respect to that, where somebody
+    /// needs it.
+    fn inputs(&mut self) -> (Slot, Option<Slot>) {
+        let (stage, inputs) = (&self.architecture.inputs, self.architecture.widths[0]);
+        let (mut x, mut delta, width) = (INPUTS, None, stage.width(inputs));
+        if !stage.embeddings.is_empty() {
+            x = self.matrix(width);
+            // Where nothing is kept there is no way back, and no matrices for it.
+            let delta_x = if self.keeps { self.matrix(width) } else { x };
+            let mut first = 0;
+            for (number, embedding) in stage.embeddings.iter().enumerate() {
+                self.embedding(&owner(number), embedding, (x, delta_x, first));
+                first += embedding.width();
+            }
+            let columns = stage.plain(inputs);
+            if !columns.is_empty() {
+                self.stages.push(Stage::Plain(Plain { columns, output: x, first }));
+            }
+            delta = Some(delta_x);
+        }
+        if stage.scale {
+            let (input, delta_input, scale) = (x, delta, self.input_tensor("input", Kind::Scale));
+            x = self.matrix_beside(input, width);
+            let delta_output = if self.keeps { self.matrix(width) } else { x };
+            self.stages.push(Stage::Scale(Scale { scale, input, output: x, delta_input, delta_output }));
+            delta = Some(delta_output);
+        }
+        (x, delta)
+    }
+
+    /// The stages of an embedding, which writes to a matrix from some column on.
+    fn embedding(&mut self, owner: &str, embedding: &Embedding, (output, delta_output, first): (Slot, Slot, usize)) {
+        match *embedding {
+            Embedding::Periodic { ref columns, frequencies, width, .. } => {
+                let waves = self.matrix_beside(output, columns.len() * frequencies);
+                let delta = self.keeps.then(|| self.matrix(columns.len() * frequencies));
+                self.stages.push(Stage::Waves(Waves {
+                    columns: columns.clone(),
+                    frequency: self.input_tensor(owner, Kind::Frequency),
+                    phase: self.input_tensor(owner, Kind::Phase),
+                    output: waves,
+                    delta,
+                }));
+                self.stages.push(Stage::Combine(Combine {
+                    columns: columns.clone(),
+                    width,
+                    weight: self.input_tensor(owner, Kind::WaveWeight),
+                    bias: self.input_tensor(owner, Kind::WaveBias),
+                    waves,
+                    delta_waves: delta,
+                    output,
+                    delta_output,
+                    first,
+                }));
+            }
+            Embedding::Category { column, levels, width } => {
+                let table = self.input_tensor(owner, Kind::Table);
+                self.stages.push(Stage::Lookup(Lookup { column, table, levels, width, output, delta_output, first }));
+            }
+        }
+    }
+
+    /// The tensor of that kind whose name begins so, before the first layer.
+    fn input_tensor(&self, owner: &str, kind: Kind) -> usize {
+        self.tensors.find_input(owner, kind).expect("a tensor of the inputs")
     }
 
     fn dense(
