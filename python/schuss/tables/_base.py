@@ -127,7 +127,10 @@ class BaseTabular(BaseEstimator):
         return np.asarray(weights, dtype=np.float32)
 
     def _train(self, rows: Rows, given: Rows | None, seed: int, begin: float) -> Self:
-        plan = plan_for(len(rows.x), self.preset, self.n_members, self.n_folds)
+        roles = self.encoder_.roles
+        numbers = roles.count("value")
+        shape = len(rows.x), numbers, len(roles) - numbers
+        plan = plan_for(shape, self.preset, self.n_members, self.n_folds)
         n_classes = self._n_classes
         splits = _splits(rows, given, plan.folds, n_classes, seed)
         recipes = [

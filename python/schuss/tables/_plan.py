@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-PRESETS = ("quick", "balanced", "best")
-# Members of each preset, and how many passes over the rows they are given at most.
+# What each preset may spend beside "balanced".
+PRESETS = {"quick": 0.25, "balanced": 1.0, "best": 10.0}
 MEMBERS = {"quick": 4, "balanced": 8, "best": 32}
-PASSES = {"quick": 0.5, "balanced": 1.0, "best": 1.5}
 FOLDS = {"quick": 3, "balanced": 5, "best": 8}
 
 # Below this, rows are too few for some of them to be left out: all are in some fold.
 SMALL = 6000
 # The part of the rows that chooses epochs and members, where there are no folds.
 HOLDOUT = 1 / 7
+# Floating-point operations that "balanced" spends: on any table, and on each row. A core does some 1e11 a second.
+ON_TABLE, ON_ROW = 4e11, 5e7
+# Operations of a number's waves, forward and back.
+WAVES = 1e4
+# Units of the members' hidden layers, and hidden layers behind the first one, on average.
+UNITS, MORE_LAYERS = 192, 2 / 3
+# The part of the epochs that is made until early stopping.
+MADE = 0.7
 
 
 @dataclass(frozen=True)
@@ -31,17 +38,36 @@ class Plan:
     epochs: int
     batch_size: int
 
+    def operations(self, n_rows: int, numbers: int, others: int) -> float:
+        """About how many floating-point operations it takes, for a table with so many numbers and other columns."""
+        inputs = 4 * numbers + 4 * others
+        of_row = 6 * (inputs * UNITS + MORE_LAYERS * UNITS**2) + numbers * WAVES
+        learnt = n_rows * (1 - (HOLDOUT if self.folds == 1 else 1 / self.folds))
+        return self.members * self.folds * learnt * self.epochs * MADE * of_row
 
-def plan_for(n_rows: int, preset: str, members: int | None, folds: int | None) -> Plan:
-    """The plan for a table of so many rows; what is given is kept.
+
+def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, folds: int | None) -> Plan:
+    """The plan for a table of so many rows, numbers and other columns; what is given is kept.
 
     Passes fall with the root of the rows: what counts is steps, and few rows are learnt by heart in many
     of them. Few rows are given folds, which use all of them for both learning and choosing (bagging of
-    five folds takes 5 to 8 percent off the error, arXiv:2407.04491, table B.4).
+    five folds takes 5 to 8 percent off the error, arXiv:2407.04491, table B.4). Where that costs too much, it
+    is folds that are saved, then epochs, then members.
     """
-    if folds is None:
-        folds = FOLDS[preset] if n_rows < SMALL else 1
-    epochs = min(max(PASSES[preset] * 48 * (10_000 / n_rows) ** 0.5, 6), 100)
+    n_rows, numbers, others = shape
+    epochs = round(min(max(72 * (10_000 / n_rows) ** 0.5, 8), 100))
     sizes = ((600, 32), (1600, 64), (8000, 128), (40_000, 256))
     batch_size = next((size for most, size in sizes if n_rows <= most), 512)
-    return Plan(members or MEMBERS[preset], max(min(folds, n_rows // 2), 1), round(epochs), batch_size)
+    most_folds = (FOLDS[preset] if n_rows < SMALL else 1) if folds is None else folds
+    plan = Plan(members or MEMBERS[preset], max(min(most_folds, n_rows // 2), 1), epochs, batch_size)
+    allowed = PRESETS[preset] * (ON_TABLE + ON_ROW * n_rows)
+    while (too_much := plan.operations(n_rows, numbers, others) / allowed) > 1:
+        if folds is None and plan.folds > 2:
+            plan = replace(plan, folds=plan.folds - 1)
+        elif plan.epochs > max(epochs // 3, 4):
+            plan = replace(plan, epochs=max(int(plan.epochs / min(too_much, 1.5)), epochs // 3, 4))
+        elif members is None and plan.members > 3:
+            plan = replace(plan, members=plan.members - 1)
+        else:
+            break
+    return plan

@@ -9,6 +9,8 @@ import numpy as np
 
 # The golden ratio's fractional part: its multiples spread evenly over an interval, however many there are.
 SPREAD = 0.6180339887498949
+# Below so many rows, dropout is for all members.
+FEW = 6000
 
 
 @dataclass(frozen=True)
@@ -53,25 +55,27 @@ class Recipe:
         return asdict(self)
 
 
-def draw(number: int, seed: int, *, epochs: int, batch_size: int, classifies: bool) -> Recipe:
-    """The recipe of a member by its number.
+def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -> Recipe:
+    """The recipe of a member by its number, for a table of so many rows.
 
     The ranges are wide on purpose: members that differ are worth more than ones that are all good (TabPack,
-    arXiv:2607.05380), and greedy selection leaves out those that do not suit the table.
+    arXiv:2607.05380), and greedy selection leaves out those that do not suit the table. What keeps networks
+    from learning rows by heart, decay and dropout, is for few rows.
     """
     rng = np.random.default_rng([seed, number])
     # Evenly over the members: with few of them, chance would leave out whole parts of a range.
     start = np.random.default_rng([seed, 1 << 32]).random(2)
     sigma, decay = (start + np.array([1, 2]) * SPREAD * number) % 1
+    rates = (0.1, 0.2, 0.3) if n_rows < FEW else (0.0, 0.0, 0.1)
     return Recipe(
         width=int(rng.choice([128, 256])),
         depth=int(rng.choice([1, 2, 2])),
-        activation=str(rng.choice(["relu", "silu"])),
-        dropout=float(rng.choice([0.0, 0.1, 0.3])),
-        sigma=_between(0.03, 10.0, sigma),
-        scaling="clip" if number % 2 == 0 else "quantile",
+        activation=str(rng.choice(["relu", "relu", "silu"])),
+        dropout=float(rng.choice(rates)),
+        sigma=_between(0.05, 20.0, sigma),
+        scaling="clip" if number % 4 == 1 else "quantile",
         lr=_between(0.01, 0.05, rng.random()),
-        weight_decay=_between(0.05, 2.0, decay),
+        weight_decay=_between(0.1, 2.0, decay) * min(1000 / n_rows, 1.0),
         batch_size=batch_size,
         epochs=max(int(epochs * rng.choice([0.5, 1.0])), 1),
         patience=max(epochs // 4, 8),

@@ -50,7 +50,8 @@ fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
             rest: None,
             tells: true,
         };
-        let (outcome, position) = fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Full(13));
+        let (outcome, position) =
+            fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Full(13), None);
         assert!(matches!(outcome, Err(Error::Memory { .. })), "{outcome:?}");
         assert_eq!((optimizer.step_count(), position.row), (14, 8));
     }
