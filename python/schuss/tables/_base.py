@@ -134,9 +134,7 @@ class BaseTabular(BaseEstimator):
         n_classes = self._n_classes
         splits = _splits(rows, given, plan.folds, n_classes, seed)
         recipes = [
-            draw(
-                number, seed, epochs=plan.epochs, batch_size=plan.batch_size, classifies=n_classes is not None
-            )
+            draw(number, seed, n_rows=len(rows.x), epochs=plan.epochs, batch_size=plan.batch_size)
             for number in range(plan.members)
         ]
         prepared = _Prepared(self.encoder_, rows, given, splits, n_classes, seed)
