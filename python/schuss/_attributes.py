@@ -205,6 +205,8 @@ class Attributes(Guarded):
     _l2_per_weight: bool
     _epochs_done: int
     _flat_targets: bool
+    # Ends a training that another thread waits for; see `schuss.tables`.
+    _stop_flag: _schuss.StopFlag | None = None
 
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations

@@ -36,6 +36,7 @@ class Trainee(Protocol):
     precision: str
     _core: _schuss.Network
     _epochs_done: int
+    _stop_flag: _schuss.StopFlag | None
 
     @property
     def optimizer(self) -> _schuss.Optimizer | LBFGS | None: ...
@@ -334,7 +335,7 @@ class Run:
         """Train in the core: the records, why it stopped, and the exception to raise."""
         optimizer = self.net.optimizer
         assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        limits = {"max_seconds": self._seconds_left()}
+        limits = {"max_seconds": self._seconds_left(), "stop_flag": self.net._stop_flag}
         if self.checkpoint is not None:
             limits["rest_seconds"] = self.checkpoint.seconds_left()
         self.entered = self._seconds()

@@ -197,6 +197,7 @@ class _FitOptions(TypedDict, total=False):
     best: Best | None
     total_steps: int | None
     records_steps: bool
+    stop_flag: StopFlag | None
 
 @final
 class Best:
@@ -210,6 +211,12 @@ class Best:
     def score(self) -> float: ...
     def see(self, epoch: int, score: float) -> tuple[bool, bool]: ...
     def restore(self, epoch: int | None, score: float) -> None: ...
+
+@final
+class StopFlag:
+    def __new__(cls) -> StopFlag: ...
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
 
 @final
 class EpochRecord:

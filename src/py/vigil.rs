@@ -1,5 +1,6 @@
 //! Who looks at signals and the clock for work that runs without the GIL.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,30 @@ pyo3::create_exception!(
     "The time that was allowed is over; nothing has come of the call."
 );
 
-/// What ends work before its end: a signal's exception, the time that was allowed, the interpreter's exit.
+/// What other threads end work with: Python's signals reach its main thread only.
+#[pyclass(module = "schuss._schuss", frozen)]
+#[derive(Default)]
+pub struct StopFlag(Arc<AtomicBool>);
+
+#[pymethods]
+impl StopFlag {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on the work is to end.
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What ends work before its end: a signal's exception, the time that was allowed, the interpreter's exit, a flag.
 pub struct Vigil {
     pub interrupt: Interrupt,
     raised: Arc<Mutex<Option<PyErr>>>,
@@ -26,7 +50,8 @@ pub struct Vigil {
 
 impl Vigil {
     /// From now on. Python's signals reach its main thread only: others need not wait for the GIL.
-    pub fn new(py: Python<'_>, max_seconds: Option<f64>) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, max_seconds: Option<f64>, flag: Option<&StopFlag>) -> PyResult<Self> {
+        let flag = flag.map(|flag| Arc::clone(&flag.0));
         let start = Instant::now();
         let limit = max_seconds
             .map_or(Duration::MAX, |seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
@@ -41,6 +66,9 @@ impl Vigil {
             let exception = if calls::is_exiting() { Some(calls::exits()) } else { signal() };
             if let Some(exception) = exception {
                 return Some(keep_exception(&keep, exception));
+            }
+            if flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return Some(Stop::Interrupted);
             }
             (start.elapsed() >= limit).then_some(Stop::MaxTime)
         });
@@ -86,7 +114,7 @@ pub fn interruptible<R: Send>(
     if !is_long {
         return Ok(call.detach(py, || work(&Interrupt::never())));
     }
-    let vigil = Vigil::new(py, max_seconds)?;
+    let vigil = Vigil::new(py, max_seconds, None)?;
     let result = call.detach(py, || work(&vigil.interrupt));
     match (vigil.exception(), vigil.interrupt.reason()) {
         (Some(exception), _) => Err(exception),

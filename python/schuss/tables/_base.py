@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
-from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -279,7 +278,7 @@ class _Prepared:
         """Targets as a network's loss takes them."""
         return y.astype(np.float32) if self.n_classes in (None, 2) else y
 
-    def train(self, recipe: Recipe, fold: int, max_time: float | None, stop: Event) -> Trained:
+    def train(self, recipe: Recipe, fold: int, max_time: float | None, stop: StopFlag) -> Trained:
         """Train a member on a fold."""
         learnt, chosen = self._made[recipe.scaling, fold]
         inputs = self.inputs[recipe.scaling, fold]

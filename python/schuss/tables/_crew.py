@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from threading import Event
 from time import perf_counter
 from typing import Any, TypeVar
+
+from .._schuss import StopFlag
 
 Result = TypeVar("Result")
 
 
 def run(
-    tasks: Sequence[Callable[[float | None, Event], Result]],
+    tasks: Sequence[Callable[[float | None, StopFlag], Result]],
     threads: int,
     max_time: float | None,
     done: Callable[[int, Result], Any],
 ) -> list[Result | None]:
     """The results of tasks in their order, whichever ends first; None for those that had no time.
 
-    Each is called with the seconds that are left, and an event that is set where it is to end early: on
+    Each is called with the seconds that are left, and a flag that is set where it is to end early: on
     Ctrl-C, and where another one has raised, whose exception is raised when all have ended.
     """
-    begin, stop = perf_counter(), Event()
+    begin, stop = perf_counter(), StopFlag()
     results: list[Result | None] = [None] * len(tasks)
 
     def left() -> float | None:

@@ -144,6 +144,7 @@ def train(
 ) -> Trained:
     """Train a member on one thread."""
     network = network_of(recipe, layout)
+    network.__dict__["_stop_flag"] = stop
     history = network.fit(
         learnt.x,
         learnt.y,
@@ -156,11 +157,11 @@ def train(
         sample_weight=learnt.weights,
         max_time=max_time,
         n_threads=1,
-        callbacks=lambda info: stop.is_set(),
     )
     losses = history["val_loss"]
     best = history.best_epoch or 0
     # Nothing of the training is needed any more.
+    del network.__dict__["_stop_flag"]
     network.optimizer = None
     network.history = None
     seconds = history["seconds"][-1] if len(losses) else 0.0

@@ -14,13 +14,13 @@ SMALL = 6000
 # The part of the rows that chooses epochs and members, where there are no folds.
 HOLDOUT = 1 / 7
 # Floating-point operations that "balanced" spends: on any table, and on each row. A core does some 1e11 a second.
-ON_TABLE, ON_ROW = 4e11, 5e7
+ON_TABLE, ON_ROW = 1e12, 5e7
 # Operations of a number's waves, forward and back.
 WAVES = 1e4
 # Units of the members' hidden layers, and hidden layers behind the first one, on average.
 UNITS, MORE_LAYERS = 192, 2 / 3
 # The part of the epochs that is made until early stopping.
-MADE = 0.7
+MADE = 0.35
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, fold
     plan = Plan(members or MEMBERS[preset], max(min(most_folds, n_rows // 2), 1), epochs, batch_size)
     allowed = PRESETS[preset] * (ON_TABLE + ON_ROW * n_rows)
     while (too_much := plan.operations(n_rows, numbers, others) / allowed) > 1:
-        if folds is None and plan.folds > 2:
+        if folds is None and plan.folds > 3:
             plan = replace(plan, folds=plan.folds - 1)
         elif plan.epochs > max(epochs // 3, 4):
             plan = replace(plan, epochs=max(int(plan.epochs / min(too_much, 1.5)), epochs // 3, 4))

@@ -66,7 +66,7 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
     # Evenly over the members: with few of them, chance would leave out whole parts of a range.
     start = np.random.default_rng([seed, 1 << 32]).random(2)
     sigma, decay = (start + np.array([1, 2]) * SPREAD * number) % 1
-    rates = (0.1, 0.2, 0.3) if n_rows < FEW else (0.0, 0.0, 0.1)
+    rates = (0.1, 0.2, 0.3) if n_rows < FEW else (0.0, 0.0, 0.1, 0.3)
     return Recipe(
         width=int(rng.choice([128, 256])),
         depth=int(rng.choice([1, 2, 2])),
@@ -75,7 +75,7 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
         sigma=_between(0.05, 20.0, sigma),
         scaling="clip" if number % 4 == 1 else "quantile",
         lr=_between(0.01, 0.05, rng.random()),
-        weight_decay=_between(0.1, 2.0, decay) * min(1000 / n_rows, 1.0),
+        weight_decay=_between(0.1 * min(1000 / n_rows, 1.0), 1.0, decay),
         batch_size=batch_size,
         epochs=max(int(epochs * rng.choice([0.5, 1.0])), 1),
         patience=max(epochs // 4, 8),

@@ -27,7 +27,7 @@ use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
 use crate::py::optimizer::PyOptimizer;
 use crate::py::precision::{Dtype, Precision, dispatch};
-use crate::py::vigil::interruptible;
+use crate::py::vigil::{StopFlag, interruptible};
 use crate::stop::Stop;
 
 /// Adds everything of this module to the extension.
@@ -39,6 +39,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_precision, module)?)?;
     module.add_class::<PyBest>()?;
     module.add_class::<EpochRecord>()?;
+    module.add_class::<StopFlag>()?;
     module.add_class::<TensorInfo>()?;
     module.add_class::<PyNetwork>()
 }

@@ -18,6 +18,7 @@ use crate::optim::Optimizer;
 use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
 use crate::py::precision::Precision;
+use crate::py::vigil::StopFlag;
 
 /// How to train.
 pub struct FitOptions<'py> {
@@ -27,6 +28,7 @@ pub struct FitOptions<'py> {
     /// The steps of the whole training, where they are known.
     total_steps: Option<f64>,
     records_steps: bool,
+    stop_flag: Option<Bound<'py, StopFlag>>,
 }
 
 impl<'py> FitOptions<'py> {
@@ -50,8 +52,9 @@ impl<'py> FitOptions<'py> {
         let (max_seconds, best) = (given.optional("max_seconds")?, given.optional("best")?);
         let total_steps = given.optional("total_steps")?;
         let records_steps = given.optional("records_steps")?.unwrap_or(false);
+        let stop_flag = given.optional("stop_flag")?;
         given.finish()?;
-        Ok(FitOptions { core, max_seconds, best, total_steps, records_steps })
+        Ok(FitOptions { core, max_seconds, best, total_steps, records_steps, stop_flag })
     }
 }
 
@@ -96,7 +99,8 @@ impl<'py> Fit<'_, 'py> {
         let best = self.options.best.as_ref();
         let mut best = best.map(|best| BestAtWork::new(best, network, validation.is_some())).transpose()?;
         let lent = best.as_mut().map(BestAtWork::lend).transpose()?;
-        let watch = Watch::new(py, self.options.max_seconds, self.on_epoch)?;
+        let ends = (self.options.max_seconds, self.options.stop_flag.as_ref().map(Bound::get));
+        let watch = Watch::new(py, ends, self.on_epoch)?;
         let mut watch = watch.recording_steps(self.options.records_steps);
         let rows = (&data, validation.as_ref());
         let (outcome, position) =

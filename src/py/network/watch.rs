@@ -9,7 +9,7 @@ use crate::buffer;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::mlp::trainer::{Epoch, Monitor, Position, StepRecord};
-use crate::py::vigil::{Vigil, reason};
+use crate::py::vigil::{StopFlag, Vigil, reason};
 use crate::simd::FlushDenormals;
 use crate::stop::Stop;
 
@@ -61,8 +61,12 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch. `on_epoch` gets each record, and stops the training where it returns something true.
-    pub fn new(py: Python<'_>, max_seconds: Option<f64>, on_epoch: Option<Py<PyAny>>) -> PyResult<Self> {
-        let vigil = Vigil::new(py, max_seconds)?;
+    pub fn new(
+        py: Python<'_>,
+        (max_seconds, flag): (Option<f64>, Option<&StopFlag>),
+        on_epoch: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let vigil = Vigil::new(py, max_seconds, flag)?;
         Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![], steps: None })
     }
 
