@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from time import perf_counter
@@ -14,27 +15,27 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..estimators._threads import limit
 from . import _crew
+from ._counted import counted, own_order, scaled
 from ._encoder import TableEncoder
-from ._ensemble import Ensemble, Member, outputs_of
-from ._folds import fold_of_each, held_out
-from ._inputs import Inputs
+from ._ensemble import Ensemble, Member
 from ._leaderboard import Leaderboard, line_of
-from ._member import Layout, Rows, Trained, train
+from ._member import Rows, Trained
 from ._metrics import Metric
-from ._plan import HOLDOUT, PRESETS, plan_for
+from ._plan import PRESETS, plan_for
+from ._prepared import Prepared, splits_of, taken_of
+from ._reading import read_table
 from ._recipe import Recipe, draw
 from ._selection import greedy
+from ._target import vector
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Array: TypeAlias = NDArray[Any]
-# Fewer rows than this are all learnt from, and choose as well: there is nothing to hold out.
-FEWEST = 10
 
 
 class BaseTabular(BaseEstimator):
@@ -91,52 +92,67 @@ class BaseTabular(BaseEstimator):
     def _finish(self, predictions: Array, y: Array, weights: Array | None) -> None:
         """Look at what the ensemble says of rows that it has not learnt from."""
 
+    def _class_factors(self, targets: Array, weights: Array | None) -> Array | None:
+        """What multiplies the weights of each class; None for nothing."""
+        return None
+
     def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any) -> Self:
         self._validate_params()
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"X_val and y_val must be given together, got no {missing}")
+        if X_val is not None and (self.n_folds or 1) > 1:
+            raise ValueError(f"n_folds must be None or 1 where X_val is given, got {self.n_folds}")
+        # What fails, or is interrupted, leaves a former fit as it was.
+        fitted = copy(self)
+        fitted._learn(X, y, X_val, y_val, sample_weight)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _learn(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any) -> None:
         begin, rng = perf_counter(), check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
-        encoder = TableEncoder(self.columns, self.categorical_features).fit(X)
-        encoded, targets = encoder.transform(X), self._learn_target(y)
-        validate_data(self, X, skip_check_array=True)
-        self.n_features_in_ = encoder.n_features_in
-        if len(targets) != len(encoded):
+        table, labels = read_table(X), vector(y)
+        if len(labels) != table.n_rows:
             raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: X has {len(encoded)}, y {len(targets)}"
+                "Found input variables with inconsistent numbers of samples: "
+                f"X has {table.n_rows}, y {len(labels)}"
             )
-        weights = self._weights(encoded, targets, sample_weight)
-        given = None
-        if X_val is not None:
-            given = Rows(encoder.transform(X_val), self._as_target(y_val), None)
-            if len(given.x) != len(given.y) or not len(given.y):
-                raise ValueError(
-                    f"X_val and y_val must have as many rows, got {len(given.x)} and {len(given.y)}"
-                )
-        self.encoder_ = encoder
-        return self._train(Rows(encoded, targets, weights), given, seed, begin)
+        taken, weights = counted(sample_weight, table.n_rows)
+        if taken is not None:
+            table, labels = table.take(taken), labels[taken]
+        encoder = TableEncoder(self.columns, self.categorical_features).fit(table)
+        self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in
+        vars(self).pop("feature_names_in_", None)
+        if encoder.feature_names_in is not None:
+            self.feature_names_in_ = np.array(encoder.feature_names_in, dtype=object)
+        encoded, targets = encoder.transform(table), self._learn_target(labels)
+        factors = self._class_factors(targets, weights)
+        rows = Rows(encoded, targets, _weights(weights, factors, targets))
+        if (order := own_order(encoded, targets)) is not None:
+            rows = taken_of(rows, order)
+        given = None if X_val is None else self._given(X_val, y_val, factors)
+        self._train(rows, given, seed, begin)
 
-    def _weights(self, encoded: Array, targets: Array, sample_weight: Any) -> Array | None:
-        if sample_weight is None:
-            return None
-        weights = _check_sample_weight(sample_weight, encoded, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():
-            raise ValueError("sample_weight must be positive for some rows, got only zeros")
-        return np.asarray(weights, dtype=np.float32)
+    def _given(self, X_val: Any, y_val: Any, factors: Array | None) -> Rows:
+        """The rows that are given to choose."""
+        x, y = self.encoder_.transform(X_val), self._as_target(y_val)
+        if len(x) != len(y):
+            raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
+        return Rows(x, y, _weights(None, factors, y))
 
-    def _train(self, rows: Rows, given: Rows | None, seed: int, begin: float) -> Self:
+    def _train(self, rows: Rows, given: Rows | None, seed: int, begin: float) -> None:
         roles = self.encoder_.roles
         numbers = roles.count("value")
         shape = len(rows.x), numbers, len(roles) - numbers
         plan = plan_for(shape, self.preset, self.n_members, self.n_folds)
         n_classes = self._n_classes
-        splits = _splits(rows, given, plan.folds, n_classes, seed)
+        splits = splits_of(rows, given, plan.folds, n_classes, seed)
+        budget = {"epochs": plan.epochs, "batch_size": plan.batch_size}
         recipes = [
-            draw(number, seed, n_rows=len(rows.x), epochs=plan.epochs, batch_size=plan.batch_size)
-            for number in range(plan.members)
+            draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.members)
         ]
-        prepared = _Prepared(self.encoder_, rows, given, splits, n_classes, seed)
+        prepared = Prepared(self.encoder_, rows, given, splits, n_classes, seed)
         # Members one after the other, each in all its folds: where time ends, those that are whole count.
         tasks = [(member, fold) for member in range(len(recipes)) for fold in range(len(splits))]
         left = None if self.max_time is None else self.max_time - (perf_counter() - begin)
@@ -148,22 +164,23 @@ class BaseTabular(BaseEstimator):
                 left,
                 lambda _, trained: progress.add(trained.val_loss),
             )
-        self._choose(recipes, prepared, dict(zip(tasks, results, strict=True)))
-        return self
+        # A training that ended before its first epoch did is none.
+        learnt = [None if each is None or each.best_epoch == 0 else each for each in results]
+        if not any(learnt):
+            learnt[0] = prepared.train_little(recipes[0])
+        count = len(splits)
+        self._choose(
+            recipes, prepared, [learnt[first : first + count] for first in range(0, len(learnt), count)]
+        )
 
     def _choose(
-        self,
-        recipes: Sequence[Recipe],
-        prepared: _Prepared,
-        results: Mapping[tuple[int, int], Trained | None],
+        self, recipes: Sequence[Recipe], prepared: Prepared, of_each: Sequence[Sequence[Trained | None]]
     ) -> None:
         name, metric = self._metric()
-        folds = range(len(prepared.splits))
-        of_each = [[results[number, fold] for fold in folds] for number in range(len(recipes))]
         whole = [number for number, trained in enumerate(of_each) if all(trained)]
         if not whole:
-            # Too little time for one member in all its folds: what there is of it.
-            whole = [0]
+            # Too little time for one member in all its folds: the one with the most of them.
+            whole = [max(range(len(of_each)), key=lambda number: sum(map(bool, of_each[number])))]
         out_of_fold = [prepared.predictions(recipes[n], of_each[n]) for n in whole]
         rows = prepared.chosen_by(of_each[whole[0]])
         y, weights = rows.y, rows.weights
@@ -174,21 +191,17 @@ class BaseTabular(BaseEstimator):
         shares = greedy(out_of_fold, score)
         members, lines = [], []
         for number, share, predictions in zip(whole, shares, out_of_fold, strict=True):
-            trained = [each for each in of_each[number] if each is not None]
-            lines.append(line_of(number, recipes[number], trained, score(predictions), float(share)))
+            recipe = recipes[number]
+            trained = [(fold, each) for fold, each in enumerate(of_each[number]) if each is not None]
+            networks = [each for _, each in trained]
+            lines.append(line_of(number, recipe, networks, score(predictions), float(share)))
             if share > 0:
-                inputs = [
-                    prepared.inputs[recipes[number].scaling, fold]
-                    for fold in folds
-                    if of_each[number][fold] is not None
-                ]
-                members.append(
-                    Member(recipes[number], [each.network for each in trained], inputs, float(share))
-                )
+                inputs = [prepared.inputs[recipe.scaling, fold] for fold, _ in trained]
+                members.append(Member(recipe, [each.network for each in networks], inputs, float(share)))
         self.ensemble_ = Ensemble(members, self._n_classes)
-        together = sum(share * each for share, each in zip(shares, out_of_fold, strict=True))
-        self._finish(np.asarray(together), y, weights)
-        self.leaderboard_ = Leaderboard(lines, name, score(np.asarray(together)))
+        together = np.asarray(sum(share * each for share, each in zip(shares, out_of_fold, strict=True)))
+        self._finish(together, y, weights)
+        self.leaderboard_ = Leaderboard(lines, name, score(together))
 
     def _of_metric(self, y: Array) -> Array:
         """Targets as the metric takes them."""
@@ -201,8 +214,11 @@ class BaseTabular(BaseEstimator):
     def _said(self, X: Any) -> Array:
         """What the ensemble says of a table."""
         check_is_fitted(self)
-        encoded = self.encoder_.transform(X)
-        validate_data(self, X, skip_check_array=True, reset=False)
+        table = read_table(X)
+        # Names of a mapping or of records are the encoder's to check; of others scikit-learn's, in its words.
+        encoded = self.encoder_.transform(table)
+        if table.names is None or hasattr(X, "shape"):
+            validate_data(self, X, skip_check_array=True, reset=False)
         return self.ensemble_.predict(encoded, min(self.n_threads or limit(), limit()))
 
     @property
@@ -219,101 +235,13 @@ class BaseTabular(BaseEstimator):
         return tags
 
 
-def _splits(
-    rows: Rows, given: Rows | None, folds: int, n_classes: int | None, seed: int
-) -> list[tuple[Array, Array] | None]:
-    """For each fold the rows that are learnt from and those that choose; None for all, and others that were given."""
-    if given is not None:
-        return [None]
-    count, rng = len(rows.x), np.random.default_rng([seed, 2])
-    codes = None if n_classes is None else rows.y
-    if count < FEWEST:
-        every = np.arange(count)
-        return [(every, every)]
-    if folds == 1:
-        held = held_out(count, codes, HOLDOUT, rng)
-        return [(np.flatnonzero(~held), np.flatnonzero(held))]
-    fold = fold_of_each(count, codes, folds, rng)
-    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
-
-
-class _Prepared:
-    """The inputs of each fold and scaling, made once, and members trained on them."""
-
-    def __init__(
-        self,
-        encoder: TableEncoder,
-        rows: Rows,
-        given: Rows | None,
-        splits: Sequence[tuple[Array, Array] | None],
-        n_classes: int | None,
-        seed: int,
-    ) -> None:
-        self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
-        self.n_classes, self.seed = n_classes, seed
-        self.inputs: dict[tuple[str, int], Inputs] = {}
-        self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
-        for scaling in ("clip", "quantile"):
-            for fold in range(len(splits)):
-                self._make(scaling, fold)
-
-    def _make(self, scaling: str, fold: int) -> None:
-        learnt, chosen = self._parts(fold)
-        inputs = Inputs(self.encoder, scaling)
-        made = inputs.fit(learnt.x, learnt.y, self.n_classes, learnt.weights, self.seed)
-        self.inputs[scaling, fold] = inputs
-        self._made[scaling, fold] = (
-            Rows(made, self._as_core(learnt.y), learnt.weights),
-            Rows(inputs.transform(chosen.x), self._as_core(chosen.y), chosen.weights),
-        )
-
-    def _parts(self, fold: int) -> tuple[Rows, Rows]:
-        split = self.splits[fold]
-        if split is None:
-            assert self.given is not None
-            return self.rows, self.given
-        return _taken(self.rows, split[0]), _taken(self.rows, split[1])
-
-    def _as_core(self, y: Array) -> Array:
-        """Targets as a network's loss takes them."""
-        return y.astype(np.float32) if self.n_classes in (None, 2) else y
-
-    def train(self, recipe: Recipe, fold: int, max_time: float | None, stop: StopFlag) -> Trained:
-        """Train a member on a fold."""
-        learnt, chosen = self._made[recipe.scaling, fold]
-        inputs = self.inputs[recipe.scaling, fold]
-        numbers = inputs.numbers
-        outputs = 1 if self.n_classes in (None, 2) else self.n_classes
-        losses = {None: "mse", 2: "binary_cross_entropy"}
-        assert outputs is not None
-        layout = Layout(
-            numbers, len(inputs.plain), inputs.levels, outputs, losses.get(self.n_classes, "cross_entropy")
-        )
-        return train(recipe, layout, learnt, chosen, max_time, stop)
-
-    def chosen_by(self, trained: Sequence[Trained | None]) -> Rows:
-        """The rows that choose, in the order of `predictions`."""
-        parts = [self._parts(fold)[1] for fold, each in enumerate(trained) if each is not None]
-        weights = [part.weights for part in parts if part.weights is not None]
-        return Rows(
-            np.empty((0, 0)),
-            np.concatenate([part.y for part in parts]),
-            np.concatenate(weights) if weights else None,
-        )
-
-    def predictions(self, recipe: Recipe, trained: Sequence[Trained | None]) -> Array:
-        """What the networks of a member say of the rows that they have not learnt from, fold after fold."""
-        return np.concatenate(
-            [
-                outputs_of(each.network, self._made[recipe.scaling, fold][1].x, self.n_classes, None)
-                for fold, each in enumerate(trained)
-                if each is not None
-            ]
-        )
-
-
-def _taken(rows: Rows, chosen: Array) -> Rows:
-    return Rows(rows.x[chosen], rows.y[chosen], None if rows.weights is None else rows.weights[chosen])
+def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Array | None:
+    """Weights of rows times those of their classes."""
+    if factors is None:
+        return None if weights is None else weights.astype(np.float32)
+    of_classes = factors[targets]
+    product = scaled(of_classes if weights is None else weights * of_classes)
+    return None if product is None else product.astype(np.float32)
 
 
 class _Progress:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight
 
 from . import _metrics
 from ._base import BaseTabular
@@ -159,14 +159,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : like X of `fit`
-            The same columns; those of a data frame are found by name.
+            The same columns in the same order, by the same names where they had any.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return heated(self._said(X), self.temperature_)
+        said = self._said(X)
+        return heated(said, self.temperature_)
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row.
@@ -174,14 +175,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : like X of `fit`
-            The same columns; those of a data frame are found by name.
+            The same columns in the same order, by the same names where they had any.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Labels.
         """
-        labels: Array = self.classes_[self._said(X).argmax(axis=1)]
+        said = self._said(X)
+        labels: Array = self.classes_[said.argmax(axis=1)]
         return labels
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -190,7 +192,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         Parameters
         ----------
         X : like X of `fit`
-            The same columns; those of a data frame are found by name.
+            The same columns in the same order, by the same names where they had any.
 
         Returns
         -------
@@ -216,12 +218,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         name = self.eval_metric or "log_loss"
         return name, _metrics.CLASSIFICATION[name]
 
-    def _weights(self, encoded: Array, targets: Array, sample_weight: Any) -> Array | None:
-        weights = super()._weights(encoded, targets, sample_weight)
+    def _class_factors(self, targets: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
-            return weights
-        of_classes = compute_sample_weight(self.class_weight, self.classes_[targets])
-        return np.asarray(of_classes if weights is None else weights * of_classes, dtype=np.float32)
+            return None
+        if self.class_weight == "balanced":
+            counts = np.bincount(targets, weights)
+            return np.asarray(counts.sum() / (len(counts) * counts))
+        return np.asarray(compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_))
 
     def _finish(self, predictions: Array, y: Array, weights: Array | None) -> None:
         def score(probabilities: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ def run(
     """The results of tasks in their order, whichever ends first; None for those that had no time.
 
     Each is called with the seconds that are left, and a flag that is set where it is to end early: on
-    Ctrl-C, and where another one has raised, whose exception is raised when all have ended.
+    Ctrl-C, and where another one has raised, whose exception is raised at once.
     """
     begin, stop = perf_counter(), StopFlag()
     results: list[Result | None] = [None] * len(tasks)
@@ -31,25 +31,23 @@ def run(
 
     def work(number: int) -> Result | None:
         seconds = left()
-        # The first one learns at least something, however little time there is.
-        if stop.is_set() or (seconds is not None and seconds <= 0 and number > 0):
+        if stop.is_set() or (seconds is not None and seconds <= 0):
             return None
-        return tasks[number](None if seconds is None else max(seconds, 0.001), stop)
+        return tasks[number](seconds, stop)
 
-    with ThreadPoolExecutor(max(min(threads, len(tasks)), 1)) as pool:
-        futures: dict[Future[Result | None], int] = {}
-        try:
-            futures = {pool.submit(work, number): number for number in range(len(tasks))}
-            waiting = set(futures)
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    number, result = futures[future], future.result()
-                    results[number] = result
-                    if result is not None:
-                        done(number, result)
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(max(min(threads, len(tasks)), 1))
+    try:
+        futures = {pool.submit(work, number): number for number in range(len(tasks))}
+        waiting = set(futures)
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                number, result = futures[future], future.result()
+                results[number] = result
+                if result is not None:
+                    done(number, result)
+    finally:
+        stop.set()
+        # Where it ends early, the core sees the flag within some milliseconds.
+        pool.shutdown(cancel_futures=True)
     return results

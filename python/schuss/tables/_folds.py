@@ -30,4 +30,5 @@ def held_out(
 ) -> NDArray[np.bool_]:
     """Which rows are held out: that share of them, of each class where there are codes."""
     parts = max(round(1 / share), 2)
-    return fold_of_each(n_rows, codes, parts, rng) == parts - 1
+    held: NDArray[np.bool_] = fold_of_each(n_rows, codes, parts, rng) == parts - 1
+    return held

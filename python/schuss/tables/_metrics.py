@@ -1,4 +1,4 @@
-"""What members are chosen by, and what the scores of a validation are: the lower the better, in one direction."""
+"""What members are chosen by, and what the scores of a validation are: the lower, the better."""
 
 from __future__ import annotations
 
@@ -30,16 +30,22 @@ def error_rate(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> flo
 
 
 def one_minus_auc(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
-    """1 minus the area under the ROC curve, for several classes the mean over classes against the others."""
+    """1 minus the area under the ROC curve, for several classes the mean over classes against the others.
+
+    Classes that are not there, or alone, have no such area; where that is all of them, it is 1/2.
+    """
     from sklearn.metrics import roc_auc_score
 
-    several = {} if p.shape[1] == 2 else {"multi_class": "ovr", "labels": np.arange(p.shape[1])}
-    return 1.0 - float(roc_auc_score(y, p[:, 1] if not several else p, sample_weight=weights, **several))
+    areas = []
+    for each in [1] if p.shape[1] == 2 else range(p.shape[1]):
+        if 0 < np.count_nonzero(y == each) < len(y):
+            areas.append(float(roc_auc_score(y == each, p[:, each], sample_weight=weights)))
+    return 1.0 - sum(areas) / len(areas) if areas else 0.5
 
 
 def rmse(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
     """The root of the mean squared error."""
-    return _mean((y - p) ** 2, weights) ** 0.5
+    return float(_mean((y - p) ** 2, weights) ** 0.5)
 
 
 def mae(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:

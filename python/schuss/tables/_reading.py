@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,26 @@ class Table:
     names: list[str] | None
     n_rows: int
 
+    def take(self, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Table:
+        """Some of the rows, or some of them more than once, read where they are."""
+        return Table([_taken(column, rows) for column in self.columns], self.names, len(rows))
+
+
+def _taken(column: Column, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Column:
+    def read(start: int, stop: int) -> np.ndarray[Any, Any]:
+        wanted = rows[start:stop]
+        if not len(wanted):
+            return column.read(0, 0)
+        first = int(wanted.min())
+        return column.read(first, int(wanted.max()) + 1)[wanted - first]
+
+    return replace(column, read=read)
+
 
 def read_table(X: Any) -> Table:
-    """`X` as a table; what is none is refused."""
+    """`X` as a table; what is none is refused, and a table is itself."""
+    if isinstance(X, Table):
+        return X
     if hasattr(X, "tocsr") or hasattr(X, "tocoo"):
         raise TypeError(f"X must be dense, got a sparse {type(X).__name__}: X.toarray() is")
     if isinstance(X, np.ndarray):

@@ -154,14 +154,15 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Parameters
         ----------
         X : like X of `fit`
-            The same columns; those of a data frame are found by name.
+            The same columns in the same order, by the same names where they had any.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             In the unit of y.
         """
-        return self._target.inverse(self._said(X))
+        said = self._said(X)
+        return self._target.inverse(said)
 
     def _learn_target(self, y: Any) -> Array:
         self._target = RegressionTarget(self.target_transform)

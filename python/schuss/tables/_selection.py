@@ -1,4 +1,4 @@
-"""Which members count how much, and how sure they may be: both decided on rows that they have not learnt from."""
+"""Which members count how much, and how sure they may be: decided on rows that they have not learnt from."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 
 from .._checks import check_name, shown
 from .._extras import needed
@@ -35,6 +37,8 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
         # A list of text and None would else become text.
         array = np.fromiter(values, dtype=object, count=len(values)) if array.ndim == 1 else array
     if array.ndim == 2 and array.shape[1] == 1:
+        said = "A column-vector y was passed when a 1d array was expected: its only column is taken"
+        warnings.warn(said, DataConversionWarning, stacklevel=2)
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
@@ -185,7 +189,8 @@ def _refuse_missing(missing: int, count: int) -> None:
 def _moments(numbers: Floats) -> tuple[float, float]:
     """Mean and standard deviation, of numbers of any size."""
     largest = float(np.abs(numbers).max()) or 1.0
-    unit = numbers / largest
+    # In an order of their own, for the same bits in any other.
+    unit = np.sort(numbers) / largest
     mean, std = float(unit.mean()) * largest, float(unit.std()) * largest
     # Rounding makes a constant vary a little.
     constant = numbers.min() == numbers.max() or std == 0

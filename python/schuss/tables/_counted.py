@@ -1,0 +1,50 @@
+"""The rows that a fit learns from, and how much each of them counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import _check_sample_weight
+
+Array = NDArray[Any]
+# Up to so many rows, a row whose weight is 3 is three rows, and rows are in an order of their own.
+COUNTED = 1000
+
+
+def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None]:
+    """The places of the rows to learn from, None for all of them, and their weights, None for equal ones.
+
+    Rows of weight 0 are none. In a small table, weights that are whole numbers are counts: a row is there as
+    often, so that it makes no difference which of the two has been written.
+    """
+    if sample_weight is None:
+        return None, None
+    weights = _check_sample_weight(
+        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight must be positive for some rows, got only zeros")
+    rows = np.flatnonzero(weights)
+    kept = weights[rows]
+    if kept.sum() <= COUNTED and (kept == np.trunc(kept)).all():
+        return np.repeat(rows, kept.astype(np.intp)), None
+    return None if len(rows) == n_rows else rows, scaled(kept)
+
+
+def scaled(weights: Array) -> Array | None:
+    """Weights with a mean of 1, of any size as they are; None where all are equal."""
+    if weights.min() == weights.max():
+        return None
+    weights = weights / weights.max()
+    return np.asarray(weights / weights.mean())
+
+
+def own_order(encoded: Array, targets: Array) -> Array | None:
+    """The order of few rows that does not depend on the one they came in; None for many, which keep theirs."""
+    if len(encoded) > COUNTED:
+        return None
+    cells = np.ascontiguousarray(np.column_stack([encoded, targets]).astype(np.float32))
+    order: Array = cells.view(f"V{cells.itemsize * cells.shape[1]}").ravel().argsort(kind="stable")
+    return order

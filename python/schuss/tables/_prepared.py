@@ -1,0 +1,139 @@
+"""What the members of an ensemble are trained on: the rows of each fold as networks take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._schuss import StopFlag
+from ._encoder import TableEncoder
+from ._ensemble import outputs_of
+from ._folds import fold_of_each, held_out
+from ._inputs import Inputs
+from ._member import Layout, Rows, Trained, train
+from ._plan import HOLDOUT
+from ._recipe import Recipe
+
+Array = NDArray[Any]
+# Fewer rows than this are all learnt from, and choose as well: there is nothing to hold out.
+FEWEST = 10
+# What one network learns where there is no time for anything: at most so many rows, in about so many steps.
+LEAST_ROWS, LEAST_STEPS = 8192, 256
+
+
+def splits_of(
+    rows: Rows, given: Rows | None, folds: int, n_classes: int | None, seed: int
+) -> list[tuple[Array, Array] | None]:
+    """For each fold the rows that are learnt from and those that choose.
+
+    None stands for all rows, and others that were given to choose.
+    """
+    if given is not None:
+        return [None]
+    count, rng = len(rows.x), np.random.default_rng([seed, 2])
+    codes = None if n_classes is None else rows.y
+    if count < FEWEST:
+        every = np.arange(count)
+        return [(every, every)]
+    if folds == 1:
+        held = held_out(count, codes, HOLDOUT, rng)
+        return [(np.flatnonzero(~held), np.flatnonzero(held))]
+    fold = fold_of_each(count, codes, folds, rng)
+    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
+
+
+class Prepared:
+    """The inputs of each fold and scaling, made once, and members trained on them."""
+
+    def __init__(
+        self,
+        encoder: TableEncoder,
+        rows: Rows,
+        given: Rows | None,
+        splits: Sequence[tuple[Array, Array] | None],
+        n_classes: int | None,
+        seed: int,
+    ) -> None:
+        self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
+        self.n_classes, self.seed = n_classes, seed
+        self.inputs: dict[tuple[str, int], Inputs] = {}
+        self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
+        for scaling in ("clip", "quantile"):
+            for fold in range(len(splits)):
+                self._make(scaling, fold)
+
+    def _make(self, scaling: str, fold: int) -> None:
+        learnt, chosen = self._parts(fold)
+        inputs = Inputs(self.encoder, scaling)
+        made = inputs.fit(learnt.x, learnt.y, self.n_classes, learnt.weights, self.seed)
+        self.inputs[scaling, fold] = inputs
+        self._made[scaling, fold] = (
+            Rows(made, self._as_core(learnt.y), learnt.weights),
+            Rows(inputs.transform(chosen.x), self._as_core(chosen.y), chosen.weights),
+        )
+
+    def _parts(self, fold: int) -> tuple[Rows, Rows]:
+        split = self.splits[fold]
+        if split is None:
+            assert self.given is not None
+            return self.rows, self.given
+        return taken_of(self.rows, split[0]), taken_of(self.rows, split[1])
+
+    def _as_core(self, y: Array) -> Array:
+        """Targets as a network's loss takes them."""
+        return y.astype(np.float32) if self.n_classes in (None, 2) else y
+
+    def train(self, recipe: Recipe, fold: int, max_time: float | None, stop: StopFlag) -> Trained:
+        """Train a member on a fold."""
+        return train(recipe, self._layout(recipe, fold), *self._made[recipe.scaling, fold], max_time, stop)
+
+    def train_little(self, recipe: Recipe) -> Trained:
+        """Train a member on a few rows of the first fold, a moment whatever the table: better than nothing."""
+        rng = np.random.default_rng([self.seed, 3])
+        learnt, chosen = (_some(rows, rng) for rows in self._made[recipe.scaling, 0])
+        epochs = -(-LEAST_STEPS * recipe.batch_size // len(learnt.x))
+        recipe = replace(recipe, epochs=min(epochs, recipe.epochs))
+        return train(recipe, self._layout(recipe, 0), learnt, chosen, None, StopFlag())
+
+    def _layout(self, recipe: Recipe, fold: int) -> Layout:
+        inputs = self.inputs[recipe.scaling, fold]
+        outputs = 1 if self.n_classes in (None, 2) else self.n_classes
+        losses = {None: "mse", 2: "binary_cross_entropy"}
+        assert outputs is not None
+        loss = losses.get(self.n_classes, "cross_entropy")
+        return Layout(inputs.numbers, len(inputs.plain), inputs.levels, outputs, loss)
+
+    def chosen_by(self, trained: Sequence[Trained | None]) -> Rows:
+        """The rows that choose, in the order of `predictions`."""
+        parts = [self._parts(fold)[1] for fold, each in enumerate(trained) if each is not None]
+        weights = [part.weights for part in parts if part.weights is not None]
+        return Rows(
+            np.empty((0, 0)),
+            np.concatenate([part.y for part in parts]),
+            np.concatenate(weights) if weights else None,
+        )
+
+    def predictions(self, recipe: Recipe, trained: Sequence[Trained | None]) -> Array:
+        """What the networks of a member say of the rows that they have not learnt from, fold after fold."""
+        return np.concatenate(
+            [
+                outputs_of(each.network, self._made[recipe.scaling, fold][1].x, self.n_classes, None)
+                for fold, each in enumerate(trained)
+                if each is not None
+            ]
+        )
+
+
+def taken_of(rows: Rows, chosen: Array) -> Rows:
+    """Some of the rows."""
+    return Rows(rows.x[chosen], rows.y[chosen], None if rows.weights is None else rows.weights[chosen])
+
+
+def _some(rows: Rows, rng: np.random.Generator) -> Rows:
+    if len(rows.x) <= LEAST_ROWS:
+        return rows
+    return taken_of(rows, np.sort(rng.choice(len(rows.x), LEAST_ROWS, replace=False)))
