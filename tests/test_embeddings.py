@@ -253,7 +253,7 @@ def test_levels_that_are_none_are_refused_before_anything_changes(code):
         lambda: net.loss(x, y),
         lambda: net.loss_and_grads(x, y),
     ):
-        with pytest.raises(ValueError, match="X .*0 to 6.*column 4"):
+        with pytest.raises(ValueError, match=r"X .*0 to 6.*column 4"):
             call()
     assert np.array_equal(net.theta, before)
 
@@ -261,7 +261,7 @@ def test_levels_that_are_none_are_refused_before_anything_changes(code):
 def test_sparse_inputs_and_exports_are_refused():
     sparse = pytest.importorskip("scipy.sparse")
     net, (x, y) = network(), rows()
-    with pytest.raises(ValueError, match="X must be dense.*embeddings"):
+    with pytest.raises(ValueError, match=r"X must be dense.*embeddings"):
         net.fit(sparse.csr_matrix(x), y)
     with pytest.raises(ValueError, match="embeddings, input_scale, parametric"):
         sc.exchange.to_torch(net)

@@ -14,6 +14,8 @@ import schuss
 TITLES = {
     "network": "Networks",
     "estimators": "Estimators",
+    "tables": "Estimators for tables",
+    "embeddings": "Embeddings of columns",
     "optimizers": "Optimizers",
     "schedules": "Learning-rate schedules",
     "minimize": "Minimisation",

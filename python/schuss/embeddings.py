@@ -1,8 +1,9 @@
 """What a network makes of single columns before its first layer.
 
-A column is a number or a category. A number as it is lets the first layer bend the function only where its units do;
-`Periodic` gives it waves of many lengths besides, with which irregular functions of one column are learnt in few epochs.
-A category is a number that says which: `Category` gives each level a few numbers of its own, which are learnt.
+A column is a number or a category. A number as it is lets the first layer bend the function only where its
+units do; `Periodic` gives it waves of many lengths besides, with which irregular functions of one column
+are learnt in few epochs. A category is a number that says which: `Category` gives each level a few numbers
+of its own, which are learnt.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ __all__ = ["Category", "Periodic"]
 class Periodic:
     """Waves of numbers: each column is kept, and joined by a few weighted sums of its own waves.
 
-    Of a number x come ``[x, W h + c]`` with ``h = cos(2 pi f x + p)``: frequencies f, phases p, weights W and biases c of
-    each column are its own, and are learnt.
+    Of a number x come ``[x, W h + c]`` with ``h = cos(2 pi f x + p)``: frequencies f, phases p, weights W
+    and biases c of each column are its own, and are learnt.
 
     Parameters
     ----------
@@ -32,19 +33,19 @@ class Periodic:
     width : int, default 3
         Sums of each column, beside the column itself.
     sigma : float, default 0.1
-        The deviation of the initial frequencies, in periods in a unit of X: the larger, the more irregular are the
-        functions that are learnt first. It is the parameter to tune, from 0.01 to 10.
+        The deviation of the initial frequencies, in periods in a unit of X: the larger, the more irregular
+        are the functions that are learnt first. It is the parameter to tune, from 0.01 to 10.
 
     Notes
     -----
-    It is the PBLD embedding of D. Holzmueller, L. Grinsztajn and I. Steinwart, "Better by Default", NeurIPS 2024,
-    arXiv:2407.04491, without an activation; after Y. Gorishniy, I. Rubachev and A. Babenko, "On Embeddings for Numerical
-    Features in Tabular Deep Learning", NeurIPS 2022. Initial frequencies are normal, phases uniform from -pi to
-    pi, weights and biases uniform up to ``1 / sqrt(frequencies)``.
+    It is the PBLD embedding of D. Holzmueller, L. Grinsztajn and I. Steinwart, "Better by Default", NeurIPS
+    2024, arXiv:2407.04491, without an activation; after Y. Gorishniy, I. Rubachev and A. Babenko, "On
+    Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022. Initial frequencies are
+    normal, phases uniform from -pi to pi, weights and biases uniform up to ``1 / sqrt(frequencies)``.
 
     Its tensors are called ``"input.0.frequency"`` and ``"input.0.phase"``, of shape (columns, frequencies),
-    ``"input.0.weight"``, of shape (columns * width, frequencies), and ``"input.0.bias"``; 0 is the place of the embedding
-    among those of the network.
+    ``"input.0.weight"``, of shape (columns * width, frequencies), and ``"input.0.bias"``; 0 is the place of
+    the embedding among those of the network.
     """
 
     columns: Sequence[int]
@@ -84,9 +85,9 @@ class Category:
 
     Notes
     -----
-    C. Guo and F. Berkhahn, "Entity Embeddings of Categorical Variables", 2016, arXiv:1604.06737. Initial values are normal
-    with deviation 1. The tensor is called ``"input.0.table"``, of shape (levels, width); 0 is the place of the embedding
-    among those of the network.
+    C. Guo and F. Berkhahn, "Entity Embeddings of Categorical Variables", 2016, arXiv:1604.06737. Initial
+    values are normal with deviation 1. The tensor is called ``"input.0.table"``, of shape (levels, width);
+    0 is the place of the embedding among those of the network.
     """
 
     column: int

@@ -53,6 +53,7 @@ class BaseTabular(BaseEstimator):
     n_threads: int | None
 
     n_features_in_: int
+    feature_names_in_: Array
     encoder_: TableEncoder
     ensemble_: Ensemble
     leaderboard_: Leaderboard
@@ -123,7 +124,7 @@ class BaseTabular(BaseEstimator):
             table, labels = table.take(taken), labels[taken]
         encoder = TableEncoder(self.columns, self.categorical_features).fit(table)
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         if encoder.feature_names_in is not None:
             self.feature_names_in_ = np.array(encoder.feature_names_in, dtype=object)
         encoded, targets = encoder.transform(table), self._learn_target(labels)

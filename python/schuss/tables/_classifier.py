@@ -27,9 +27,10 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     """An ensemble of small networks that takes a table as it is, and says how probable each class is.
 
     Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
-    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for each. They
-    are trained side by side, each on a thread of its own and to its best epoch; what they say is weighted by greedy
-    selection, and the probabilities are calibrated by a temperature, all on rows that they have not learnt from.
+    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for
+    each. They are trained side by side, each on a thread of its own and to its best epoch; what they say is
+    weighted by greedy selection, and the probabilities are calibrated by a temperature, all on rows that
+    they have not learnt from.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         In place of the preset's number.
     n_folds : int, optional
         Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than 6,000.
+        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than
+        6,000.
     eval_metric : {"log_loss", "error_rate", "roc_auc"}, default None
         What members are chosen by; None for log-loss, which makes the best probabilities.
     class_weight : dict, "balanced" or None, default None

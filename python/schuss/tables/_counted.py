@@ -42,7 +42,7 @@ def scaled(weights: Array) -> Array | None:
 
 
 def own_order(encoded: Array, targets: Array) -> Array | None:
-    """The order of few rows that does not depend on the one they came in; None for many, which keep theirs."""
+    """An order of few rows that does not depend on the one they came in; many keep theirs, None."""
     if len(encoded) > COUNTED:
         return None
     cells = np.ascontiguousarray(np.column_stack([encoded, targets]).astype(np.float32))

@@ -1,4 +1,4 @@
-"""One member of an ensemble: a network made by a recipe, trained on some rows, at its best epoch on others."""
+"""One member of an ensemble: a network made by a recipe, trained on some rows, at others' best epoch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from .. import schedules
 from ..embeddings import Category, Embedding, Periodic
 from ..network import MLP
-from ..optimizers import AdamW  # type: ignore[attr-defined]
+from ..optimizers import AdamW
 from ._recipe import Recipe
 
 Array = NDArray[Any]
 
-# Learning rates of some parameters beside that of weights, as RealMLP has them (arXiv:2407.04491); waves learn as weights do:
-# with its tenth they hardly left where they started in the few epochs that there are here.
+# Learning rates of some parameters beside that of weights, as RealMLP has them (arXiv:2407.04491); waves
+# learn as weights do: with its tenth they hardly left where they started in the few epochs there are here.
 SCALE_LR, BIAS_LR = 6.0, 0.1
 BETAS = (0.9, 0.95)
 

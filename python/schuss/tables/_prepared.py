@@ -92,7 +92,7 @@ class Prepared:
         return train(recipe, self._layout(recipe, fold), *self._made[recipe.scaling, fold], max_time, stop)
 
     def train_little(self, recipe: Recipe) -> Trained:
-        """Train a member on a few rows of the first fold, a moment whatever the table: better than nothing."""
+        """Train a member on a few rows of the first fold: a moment, whatever the table."""
         rng = np.random.default_rng([self.seed, 3])
         learnt, chosen = (_some(rows, rng) for rows in self._made[recipe.scaling, 0])
         epochs = -(-LEAST_STEPS * recipe.batch_size // len(learnt.x))

@@ -25,10 +25,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     """An ensemble of small networks that takes a table as it is, and predicts a number.
 
     Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
-    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for each. They
-    are trained side by side, each on a thread of its own and to its best epoch; what they say is weighted by greedy
-    selection, all on rows that they have not learnt from. The target is standardised; predictions stay within
-    the range of the targets that were seen.
+    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for
+    each. They are trained side by side, each on a thread of its own and to its best epoch; what they say is
+    weighted by greedy selection, all on rows that they have not learnt from. The target is standardised;
+    predictions stay within the range of the targets that were seen.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         In place of the preset's number.
     n_folds : int, optional
         Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than 6,000.
+        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than
+        6,000.
     eval_metric : {"rmse", "mae"}, default None
         What members are chosen by; None for the root mean squared error.
     target_transform : {"log", "quantile", "auto"} or None, default None

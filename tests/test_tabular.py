@@ -1,0 +1,266 @@
+"""The estimators for tables: the same bits, whatever carries the table and how many threads there are."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+import sklearn
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from tabular import BOTH, classifier, fruit, numeric, regressor, said, target_of
+
+TABLE, LABELS, NUMBERS = fruit()
+
+
+def fitted(make, **options):
+    model = make(**options)
+    return model.fit(TABLE, target_of(model, LABELS, NUMBERS))
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_it_learns(make):
+    model = fitted(make, n_members=4)
+    table, labels, numbers = fruit(seed=1)
+    assert model.score(table, target_of(model, labels, numbers)) > 0.8
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_any_number_of_threads_gives_the_same_bits(make):
+    one, two, four = (fitted(make, n_members=4, n_threads=n) for n in (1, 2, 4))
+    np.testing.assert_array_equal(said(one, TABLE), said(two, TABLE))
+    np.testing.assert_array_equal(said(one, TABLE), said(four, TABLE))
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_a_seed_gives_the_same_bits_and_another_one_others(make):
+    first, again, other = fitted(make), fitted(make), fitted(make, random_state=1)
+    np.testing.assert_array_equal(said(first, TABLE), said(again, TABLE))
+    assert not np.array_equal(said(first, TABLE), said(other, TABLE))
+
+
+def test_a_random_state_is_taken_and_moves_on():
+    state = np.random.RandomState(0)
+    model = regressor(random_state=state)
+    first = said(model.fit(TABLE, NUMBERS), TABLE)
+    second = said(model.fit(TABLE, NUMBERS), TABLE)
+    assert not np.array_equal(first, second)
+    same = fitted(regressor, random_state=np.random.RandomState(0))
+    np.testing.assert_array_equal(first, said(same, TABLE))
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_the_order_of_few_rows_makes_no_difference(make):
+    order = np.random.default_rng(5).permutation(len(LABELS))
+    table = {name: column[order] for name, column in TABLE.items()}
+    model = make()
+    model.fit(table, target_of(model, LABELS, NUMBERS)[order])
+    np.testing.assert_array_equal(said(model, TABLE), said(fitted(make), TABLE))
+
+
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+)
+def test_copies_say_the_same(make, copied):
+    model = fitted(make)
+    other = copied(model)
+    np.testing.assert_array_equal(said(other, TABLE), said(model, TABLE))
+    assert repr(other.leaderboard_) == repr(model.leaderboard_)
+    assert repr(other.report_) == repr(model.report_)
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_a_clone_is_unfitted_and_learns_the_same(make):
+    model = fitted(make)
+    other = clone(model)
+    with pytest.raises(NotFittedError):
+        other.predict(TABLE)
+    other.fit(TABLE, target_of(model, LABELS, NUMBERS))
+    np.testing.assert_array_equal(said(other, TABLE), said(model, TABLE))
+
+
+def as_pandas(table):
+    return pytest.importorskip("pandas").DataFrame(table)
+
+
+def as_pandas_nullable(table):
+    return as_pandas(table).convert_dtypes()
+
+
+def as_pandas_category(table):
+    return as_pandas(table).astype({"colour": "category"})
+
+
+def as_polars(table):
+    columns = {name: list(column) if column.dtype == object else column for name, column in table.items()}
+    return pytest.importorskip("polars").DataFrame(columns, nan_to_null=True)
+
+
+def as_arrow(table):
+    return pytest.importorskip("pyarrow").table(as_pandas(table))
+
+
+def as_records(table):
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
+def as_objects(table):
+    return np.array([list(row) for row in zip(*table.values(), strict=True)], dtype=object)
+
+
+def as_rows(table):
+    return [list(row) for row in zip(*table.values(), strict=True)]
+
+
+CARRIERS = [as_pandas, as_pandas_nullable, as_pandas_category, as_polars, as_arrow, as_records, as_objects]
+CARRIERS += [as_rows]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_whatever_carries_the_table_gives_the_same_bits(carrier):
+    table = carrier(TABLE)
+    model = classifier().fit(table, LABELS)
+    expected = fitted(classifier)
+    np.testing.assert_array_equal(said(model, table), said(expected, TABLE))
+    if carrier not in (as_objects, as_rows):
+        assert list(model.feature_names_in_) == list(TABLE)
+        # A table of one kind may be fitted, and another predicted.
+        np.testing.assert_array_equal(said(expected, table), said(expected, TABLE))
+        np.testing.assert_array_equal(said(model, TABLE), said(expected, TABLE))
+    assert model.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("carrier", [as_pandas, as_polars, as_arrow])
+@pytest.mark.parametrize("make", BOTH)
+def test_a_target_may_be_a_column_of_any_frame(carrier, make):
+    model = make()
+    target = target_of(model, LABELS, NUMBERS)
+    column = carrier({"target": np.asarray(target)})["target"]
+    model.fit(TABLE, column)
+    np.testing.assert_array_equal(said(model, TABLE), said(fitted(make), TABLE))
+
+
+def test_names_are_forgotten_by_a_fit_without_any():
+    model = classifier().fit(TABLE, LABELS)
+    assert hasattr(model, "feature_names_in_")
+    model.fit(as_objects(TABLE), LABELS)
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_names_that_are_missing_or_new_are_named():
+    pandas = pytest.importorskip("pandas")
+    model = classifier().fit(pandas.DataFrame(TABLE), LABELS)
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- weight\n.*missing:\n- size"):
+        model.predict(pandas.DataFrame(TABLE).rename(columns={"size": "weight"}))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(pandas.DataFrame(TABLE)[["colour", "size", "day", "washed"]])
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- weight"):
+        model.predict({"weight" if name == "size" else name: column for name, column in TABLE.items()})
+    with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
+        model.predict(np.ones((2, 3)))
+
+
+def test_one_row_of_a_mapping_is_predicted_as_among_others():
+    model = fitted(classifier)
+    one = model.predict_proba({name: column[3] for name, column in TABLE.items()})
+    np.testing.assert_allclose(one[0], model.predict_proba(TABLE)[3], rtol=1e-6)
+
+
+def test_it_is_a_step_of_a_pipeline_with_outputs_of_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(TABLE)
+    pipeline = make_pipeline(FunctionTransformer(), classifier()).set_output(transform="pandas")
+    pipeline.fit(frame, LABELS)
+    np.testing.assert_array_equal(pipeline.predict_proba(frame), said(fitted(classifier), TABLE))
+
+
+def test_searches_and_cross_validation_take_it():
+    X, _, y = numeric(90)
+    search = GridSearchCV(regressor(), {"n_members": [1, 2]}, cv=2).fit(X, y)
+    assert search.best_params_["n_members"] in (1, 2)
+    assert (cross_val_score(regressor(), X, y, cv=2) > 0.2).all()
+
+
+def test_weights_are_routed():
+    X, _, y = numeric(60)
+    weights = np.linspace(0.1, 3, 60)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = regressor().set_fit_request(sample_weight=True)
+        routed = make_pipeline(FunctionTransformer(), model).fit(X, y, sample_weight=weights)
+    direct = regressor().fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(routed.predict(X), direct.predict(X))
+    assert not np.array_equal(direct.predict(X), regressor().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_weights_of_zero_leave_rows_out_and_whole_ones_repeat_them(make):
+    X, classes, numbers = numeric(80, classes=3)
+    model = make()
+    y = target_of(model, classes, numbers)
+    weights = np.random.default_rng(3).integers(0, 3, 80)
+    model.fit(X, y, sample_weight=weights)
+    repeated = make().fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
+    np.testing.assert_array_equal(said(model, X), said(repeated, X))
+    # Halves of them are no counts, but what was left out stays out.
+    X[weights == 0] = np.nan
+    halved = make().fit(X, y, sample_weight=weights / 2)
+    known = weights > 0
+    direct = make().fit(X[known], y[known], sample_weight=weights[known] / 2)
+    np.testing.assert_array_equal(said(halved, X[known]), said(direct, X[known]))
+    assert not is_classifier(model) or not np.array_equal(said(halved, X), said(model, X))
+
+
+def test_equal_weights_are_none_in_tables_of_any_size():
+    X, _, y = numeric(1200)
+    options = {"n_members": 1, "n_folds": 1}
+    plain, weighted = regressor(**options), regressor(**options)
+    plain.fit(X, y)
+    weighted.fit(X, y, sample_weight=np.full(1200, 2.5))
+    np.testing.assert_array_equal(plain.predict(X), weighted.predict(X))
+
+
+def test_weights_move_what_is_learnt():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = np.where(rng.random(300) < 0.5, 1.0, 0.0)
+    low = regressor().fit(X, y, sample_weight=np.where(y == 1, 0.1, 1.0)).predict(X).mean()
+    high = regressor().fit(X, y, sample_weight=np.where(y == 1, 1.0, 0.1)).predict(X).mean()
+    assert low < 0.25 < 0.75 < high
+
+
+@pytest.mark.parametrize("weight", ["balanced", {"rare": 9.0, "common": 1.0}])
+def test_weights_of_classes_are_those_of_rows(weight):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = np.where(rng.random(200) < 0.1, "rare", "common")
+    plain = classifier().fit(X, y).predict_proba(X)[:, 1].mean()
+    model = classifier(class_weight=weight).fit(X, y)
+    assert plain < 0.2 < 0.35 < model.predict_proba(X)[:, 1].mean()
+    share = (y == "rare").mean()
+    factors = {"rare": 0.5 / share, "common": 0.5 / (1 - share)} if weight == "balanced" else weight
+    by_rows = classifier().fit(X, y, sample_weight=[factors[each] * 0.37 for each in y])
+    np.testing.assert_allclose(by_rows.predict_proba(X), model.predict_proba(X), atol=2e-3)
+
+
+def test_balanced_weights_count_the_rows_weights():
+    X, y, _ = numeric(60)
+    weights = np.random.default_rng(0).integers(1, 4, 60)
+    weighted = classifier(class_weight="balanced").fit(X, y, sample_weight=weights)
+    repeated = classifier(class_weight="balanced").fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
+    np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_a_frame_shows_itself():
+    model = fitted(classifier)
+    assert "TabularClassifier" in model._repr_html_()
+    assert "<table>" in model.leaderboard_._repr_html_()
+    assert "log_loss" in repr(model.leaderboard_)
+    frame = pytest.importorskip("pandas") and model.leaderboard_.to_frame()
+    assert list(frame["score"]) == sorted(frame["score"])

@@ -1,0 +1,178 @@
+"""Fits that end before they are done: by their time, by Ctrl-C, or by an error in a member."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from schuss.tables import _base, _crew, _prepared
+from tabular import BOTH, classifier, numeric, regressor, said, target_of
+
+
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("n_folds", [1, 3])
+@pytest.mark.parametrize("max_time", [1e-9, 0.02])
+def test_with_hardly_any_time_something_is_learnt(make, n_folds, max_time):
+    X, classes, numbers = numeric(3000)
+    model = make(preset="best", n_members=50, n_folds=n_folds, max_time=max_time)
+    y = target_of(model, classes, numbers)
+    model.fit(X, y)
+    assert model.score(X, y) > 0.5
+    assert sum(line["weight"] for line in model.leaderboard_) == pytest.approx(1)
+    assert all(line["epoch"] >= 1 for line in model.leaderboard_)
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_the_time_ends_a_long_fit(make):
+    X, classes, numbers = numeric(5000)
+    model = make(preset="best", n_members=3000, n_folds=1, max_time=0.6)
+    model.fit(X, target_of(model, classes, numbers))
+    assert 1 <= len(model.leaderboard_) < 3000
+    assert np.isfinite(said(model, X)).all()
+
+
+def test_members_with_no_epoch_do_not_count(monkeypatch):
+    X, classes, _ = numeric(60)
+    whole = _prepared.train
+
+    def train(recipe, layout, learnt, chosen, max_time, stop):
+        trained = whole(recipe, layout, learnt, chosen, max_time, stop)
+        if recipe == recipes[1]:
+            trained.best_epoch = 0
+        return trained
+
+    recipes = []
+    drawn = _base.draw
+    monkeypatch.setattr(_base, "draw", lambda *a, **k: recipes.append(drawn(*a, **k)) or recipes[-1])
+    monkeypatch.setattr(_prepared, "train", train)
+    model = classifier(n_members=3).fit(X, classes)
+    assert {line["member"] for line in model.leaderboard_} == {0, 2}
+
+
+def test_where_no_member_is_whole_its_folds_count(monkeypatch):
+    X, _, numbers = numeric(90)
+
+    def run(tasks, threads, left, done):
+        return [None, *[task(None, threading.Event()) for task in tasks[1:3]], *[None] * (len(tasks) - 3)]
+
+    monkeypatch.setattr(_crew, "run", run)
+    model = regressor(n_members=2, n_folds=3).fit(X, numbers)
+    (member,) = model.ensemble_.members
+    assert len(member.networks) == len(member.inputs) == 2
+    assert model.score(X, numbers) > 0.3
+
+
+def test_little_is_learnt_of_few_rows_only(monkeypatch):
+    monkeypatch.setattr(_prepared, "LEAST_ROWS", 64)
+    seen = []
+    whole = _prepared.train
+
+    def train(recipe, layout, learnt, chosen, max_time, stop):
+        seen.append((len(learnt.x), len(chosen.x)))
+        return whole(recipe, layout, learnt, chosen, max_time, stop)
+
+    monkeypatch.setattr(_prepared, "train", train)
+    X, classes, _ = numeric(1000)
+    classifier(max_time=1e-9, n_folds=1).fit(X, classes)
+    assert seen == [(64, 64)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):
+    X, _, numbers = numeric(4000)
+    model = regressor(n_members=1, n_folds=1).fit(X[:100], numbers[:100])
+    before, facts = model.predict(X), dict(vars(model))
+    model.set_params(n_members=3000, n_threads=n_threads)
+    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, numbers)
+    finally:
+        timer.cancel()
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert {name for name, value in vars(model).items() if value is not facts[name]} <= {
+        "n_members",
+        "n_threads",
+    }
+
+
+def threads():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")}
+
+
+def test_a_member_that_fails_ends_all_of_them(monkeypatch):
+    X, _, numbers = numeric(60)
+    before = threads()
+
+    def train(*_):
+        raise MemoryError("not enough")
+
+    monkeypatch.setattr(_prepared, "train", train)
+    model = regressor(n_members=50)
+    with pytest.raises(MemoryError, match="not enough"):
+        model.fit(X, numbers)
+    assert not hasattr(model, "ensemble_")
+    for thread in threads() - before:
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+
+
+def test_results_come_in_the_order_of_tasks_whichever_ends_first():
+    gate = threading.Event()
+
+    def first(left, stop):
+        assert gate.wait(60)
+        return "first"
+
+    def second(left, stop):
+        gate.set()
+        return "second"
+
+    seen = []
+    assert _crew.run([first, second], 2, None, lambda number, _: seen.append(number)) == ["first", "second"]
+    assert seen == [1, 0]
+
+
+def test_tasks_are_told_what_is_left_and_none_begins_too_late():
+    def task(left, stop):
+        told.append(left)
+        time.sleep(0.05)
+        return len(told)
+
+    told = []
+    results = _crew.run([task] * 50, 1, 0.2, lambda *_: None)
+    assert results[0] == 1
+    assert results[-1] is None
+    assert told == sorted(told, reverse=True)
+    assert 0 < told[-1] <= told[0] <= 0.2
+
+
+def test_an_error_stops_those_that_run():
+    stopped = threading.Event()
+    begun = threading.Event()
+
+    def runs(left, stop):
+        begun.set()
+        if stop.wait(60):
+            stopped.set()
+
+    def fails(left, stop):
+        assert begun.wait(60)
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        _crew.run([runs, fails, runs], 2, None, lambda *_: None)
+    assert stopped.wait(60)
+
+
+def test_progress_shows_the_networks(capsys):
+    pytest.importorskip("tqdm")
+    X, _, numbers = numeric(60)
+    regressor(progress=True).fit(X, numbers)
+    assert "4/4" in capsys.readouterr().err
