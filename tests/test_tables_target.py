@@ -101,6 +101,7 @@ def series():
     return forms
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y")
 @pytest.mark.parametrize("y", series(), ids=lambda y: type(y).__module__ + type(y).__name__)
 def test_targets_in_any_form(y):
     want = RegressionTarget().fit_transform(np.array([1.5, 2.5, 4.0]))

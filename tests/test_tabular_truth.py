@@ -172,9 +172,7 @@ def out_of_fold(model, X, y, **options):
 
 
 @pytest.mark.parametrize("folds", [1, 3])
-@pytest.mark.parametrize(
-    "make", [classifier, regressor, lambda **o: classifier(eval_metric="error_rate", **o)]
-)
+@pytest.mark.parametrize("make", [classifier, regressor, partial(classifier, eval_metric="error_rate")])
 def test_the_leaderboard_has_the_metric_of_rows_not_learnt_from(make, folds):
     X, classes, numbers = numeric(150, classes=3 if folds == 3 else 2)
     model = make(n_members=3, n_folds=folds)
@@ -297,13 +295,14 @@ def test_importance_and_partial_dependence_are_scikit_learns():
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("matplotlib").use("agg")
     table, labels, _ = fruit(300)
-    # scikit-learn's own display does not take gaps among words.
-    frame = pandas.DataFrame(table).fillna({"colour": "none"})
+    frame = pandas.DataFrame(table)
     model = classifier().fit(frame, labels)
     importance = permutation_importance(model, frame, labels, n_repeats=2, random_state=0).importances_mean
     assert set(frame.columns[np.argsort(importance)[-2:]]) == {"size", "colour"}
+    # Its grid is made of values, and gaps are none.
+    whole = frame.dropna()
     shown = PartialDependenceDisplay.from_estimator(
-        model, frame, ["size", "colour"], categorical_features=["colour"], grid_resolution=5, subsample=50
+        model, whole, ["size", "colour"], categorical_features=["colour"], grid_resolution=5, subsample=50
     )
     average = shown.pd_results[0]["average"][0]
     assert average[-1] > average[0] + 0.2
