@@ -134,6 +134,8 @@ def test_whatever_carries_the_table_gives_the_same_bits(carrier):
         # A table of one kind may be fitted, and another predicted.
         np.testing.assert_array_equal(said(expected, table), said(expected, TABLE))
         np.testing.assert_array_equal(said(model, TABLE), said(expected, TABLE))
+        backwards = {name: TABLE[name] for name in reversed(TABLE)}
+        np.testing.assert_array_equal(said(model, backwards), said(expected, TABLE))
     assert model.n_features_in_ == 4
 
 
@@ -165,6 +167,16 @@ def test_names_that_are_missing_or_new_are_named():
         model.predict({"weight" if name == "size" else name: column for name, column in TABLE.items()})
     with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
         model.predict(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("carrier", [as_pandas, as_polars, as_arrow])
+def test_a_table_of_one_kind_and_one_of_the_other_is_warned_of(carrier):
+    frame, rows = carrier(TABLE), as_objects(TABLE)
+    named, nameless = classifier().fit(frame, LABELS), classifier().fit(rows, LABELS)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        named.predict(rows)
+    with pytest.warns(UserWarning, match="X has feature names, but TabularClassifier was fitted without"):
+        nameless.predict(frame)
 
 
 def test_one_row_of_a_mapping_is_predicted_as_among_others():

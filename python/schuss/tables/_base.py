@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..estimators._threads import limit
 from . import _crew
@@ -25,6 +25,7 @@ from ._ensemble import Ensemble, Member
 from ._leaderboard import Leaderboard, line_of
 from ._member import Rows, Trained
 from ._metrics import Metric
+from ._names import check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._reading import read_table
@@ -216,10 +217,9 @@ class BaseTabular(BaseEstimator):
         """What the ensemble says of a table."""
         check_is_fitted(self)
         table = read_table(X)
-        # Names of a mapping or of records are the encoder's to check; of others scikit-learn's, in its words.
         encoded = self.encoder_.transform(table)
-        if table.names is None or hasattr(X, "shape"):
-            validate_data(self, X, skip_check_array=True, reset=False)
+        if not isinstance(X, Mapping):
+            check_names(type(self).__name__, self.encoder_.feature_names_in, table.names)
         return self.ensemble_.predict(encoded, min(self.n_threads or limit(), limit()))
 
     @property
