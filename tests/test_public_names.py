@@ -40,19 +40,22 @@ def test_completion_of_the_package_shows_what_is_public():
 
 def test_estimators_are_listed_and_found_where_scikit_learn_is():
     pytest.importorskip("sklearn")
-    code = "from schuss import *; print(MLPClassifier.__name__, MLPRegressor.__name__)"
-    assert run(code) == "MLPClassifier MLPRegressor\n"
-    assert {"MLPClassifier", "MLPRegressor"} <= set(dir(sc))
+    code = "from schuss import *; print(MLPClassifier.__name__, TabularRegressor.__name__)"
+    assert run(code) == "MLPClassifier TabularRegressor\n"
+    assert {"MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"} <= set(dir(sc))
 
 
 def test_a_star_import_works_without_scikit_learn():
-    code = "from schuss import *; import schuss; print(MLP.__name__, 'MLPClassifier' in dir(schuss))"
-    assert run(code, without=["sklearn"]) == "MLP False\n"
+    estimators = "{'MLPClassifier', 'TabularClassifier'} & {*dir(schuss)}"
+    code = f"from schuss import *; import schuss; print(MLP.__name__, {estimators})"
+    assert run(code, without=["sklearn"]) == "MLP set()\n"
     # Everything that is listed is there, for all tools that go through the list.
     run("import inspect, schuss; inspect.getmembers(schuss)", without=["sklearn"])
 
 
-@pytest.mark.parametrize("code", ["from schuss import MLPClassifier", "import schuss; schuss.MLPRegressor"])
+@pytest.mark.parametrize(
+    "code", ["from schuss import MLPClassifier", "import schuss; schuss.TabularRegressor"]
+)
 @pytest.mark.parametrize("missing", ["sklearn", "sklearn.model_selection"])
 def test_an_estimator_without_scikit_learn_says_what_to_install(code, missing):
     caught = f"try:\n    {code}\nexcept ImportError as error:\n    print(error)"
@@ -103,6 +106,26 @@ def constraint(parameter):
 )
 def test_the_types_of_names_are_what_the_estimators_accept(name, parameter):
     assert set(typing.get_args(getattr(names, name))) == constraint(parameter)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "estimator"),
+    [
+        ("PresetName", "preset", "TabularRegressor"),
+        ("ClassificationMetricName", "eval_metric", "TabularClassifier"),
+        ("RegressionMetricName", "eval_metric", "TabularRegressor"),
+        ("TargetTransformName", "target_transform", "TabularRegressor"),
+    ],
+)
+def test_the_types_of_names_are_what_the_estimators_for_tables_accept(name, parameter, estimator):
+    tables = pytest.importorskip("schuss.tables")
+    accepted = getattr(tables, estimator)._parameter_constraints[parameter][0]
+    assert set(typing.get_args(getattr(names, name))) == accepted.options
+
+
+def test_the_type_of_kinds_has_those_that_the_encoder_takes():
+    kinds = pytest.importorskip("schuss.tables._kinds")
+    assert typing.get_args(names.ColumnKind) == kinds.KINDS
 
 
 def test_any_name_of_a_precision_is_accepted():

@@ -24,7 +24,16 @@ def script():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "part",
-    ["optimizers", "optimizers_kept", "schedules", "minimise", "network", "network_used", "estimators"],
+    [
+        "optimizers",
+        "optimizers_kept",
+        "schedules",
+        "minimise",
+        "network",
+        "network_used",
+        "estimators",
+        "estimators_for_tables",
+    ],
 )
 def test_what_the_checkers_accept_runs(script, part, capsys):
     getattr(script, part)()
@@ -41,7 +50,7 @@ def test_what_needs_other_packages_runs_where_they_are(script, tmp_path):
 
 def test_every_public_name_is_in_the_script():
     words = set(re.findall(r"\w+", SCRIPT.read_text()))
-    for module in (sc, sc.schedules, sc.plots, sc.exchange, typing):
+    for module in (sc, sc.schedules, sc.embeddings, sc.plots, sc.exchange, typing):
         assert set(module.__all__) - {"__version__"} - words == set(), module
 
 

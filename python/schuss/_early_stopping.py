@@ -85,7 +85,7 @@ def early_stopping_of(
 def held_out(
     takes: Takes, source: Rows | Blocks, given: tuple[Any, Any], seed: int
 ) -> tuple[Rows | Blocks, Rows | None]:
-    """Rows to learn from, and rows to validate with, by the validation data or the share that is given."""
+    """Rows to learn from, and rows to validate with: the validation data, or a share of the rows."""
     validation_data, share = given
     validation = None
     if validation_data is not None:

@@ -100,10 +100,9 @@ class MLP(Outputs, Layers, Saved):
         What columns of X become before the first layer: numbers get waves, categories rows of tables that are
         learnt. What they make comes first, in their order, then all other columns. X must be dense.
     input_scale, parametric : bool, default False
-        Whether each number that goes into the first layer has a factor that is learnt, which with a learning
-        rate of its own (``"input.scale"``) soon tells the columns that matter; and whether each hidden unit
-        learns how much of its activation it takes, ``z + alpha (act(z) - z)``, alpha from 1
-        (Holzmueller, Grinsztajn and Steinwart, "Better by Default", 2024, has both).
+        Whether each number that goes into the first layer has a factor that is learnt, which with a rate of
+        its own (``"input.scale"``) soon tells the columns that matter; and whether each hidden unit learns
+        how much of its activation it takes, ``z + alpha (act(z) - z)``, alpha from 1 (RealMLP, arXiv:2407.04491).
     precision : {"float32", "float64", "bfloat16"}, optional
         What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
         their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to

@@ -17,6 +17,8 @@ from ._schuss import Schedule
 
 __all__ = [
     "ActivationName",
+    "ClassificationMetricName",
+    "ColumnKind",
     "Convention",
     "DTypeName",
     "LearningRate",
@@ -25,8 +27,11 @@ __all__ = [
     "NormName",
     "OptimizerName",
     "PrecisionName",
+    "PresetName",
     "RegressionLossName",
+    "RegressionMetricName",
     "SolverName",
+    "TargetTransformName",
 ]
 
 ActivationName: TypeAlias = Literal[
@@ -111,3 +116,18 @@ RegressionLossName: TypeAlias = Literal[
     "squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh", "mse", "mae", "l1"
 ]
 """What `schuss.MLPRegressor` minimises: in scikit-learn's words, the last three for the first and third."""
+
+PresetName: TypeAlias = Literal["quick", "balanced", "best"]
+"""How much `schuss.TabularClassifier` and `schuss.TabularRegressor` spend."""
+
+ColumnKind: TypeAlias = Literal["number", "category", "date", "drop"]
+"""What a column of a table is taken as."""
+
+ClassificationMetricName: TypeAlias = Literal["log_loss", "error_rate", "roc_auc"]
+"""What members of a `schuss.TabularClassifier` are chosen by."""
+
+RegressionMetricName: TypeAlias = Literal["rmse", "mae"]
+"""What members of a `schuss.TabularRegressor` are chosen by."""
+
+TargetTransformName: TypeAlias = Literal["log", "quantile", "auto"]
+"""What a `schuss.TabularRegressor` learns in place of its target."""

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import schuss as sc
-from schuss import MLPClassifier, MLPRegressor
+from schuss import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
 from schuss.typing import (
     ActivationName,
+    ClassificationMetricName,
+    ColumnKind,
     Convention,
     DTypeName,
     LearningRate,
@@ -24,8 +26,11 @@ from schuss.typing import (
     NormName,
     OptimizerName,
     PrecisionName,
+    PresetName,
     RegressionLossName,
+    RegressionMetricName,
     SolverName,
+    TargetTransformName,
 )
 
 if TYPE_CHECKING:
@@ -238,6 +243,43 @@ def estimators() -> None:
     MLPRegressor(optimizer="lamb", schedule=sc.schedules.cosine(0.1, total_steps=9), max_iter=3).fit(X, Y)
 
 
+def estimators_for_tables() -> None:
+    preset: PresetName = "quick"
+    kind: ColumnKind = "number"
+    metric: ClassificationMetricName = "log_loss"
+    classifier = TabularClassifier(
+        preset,
+        n_members=2,
+        n_folds=2,
+        eval_metric=metric,
+        class_weight="balanced",
+        columns={0: kind},
+        categorical_features=[1],
+        random_state=0,
+    )
+    table = [[number, "high" if number > 0.5 else "low"] for number in X[:, 0]]
+    fitted = classifier.fit(table, LABELS, sample_weight=np.ones(60))
+    assert_type(fitted, TabularClassifier)
+    assert_type(fitted.predict_proba(table), NDArray[Any])
+    assert_type(fitted.predict_log_proba(table), NDArray[Any])
+    assert_type(fitted.predict(table), NDArray[Any])
+    assert_type(fitted.classes_, NDArray[Any])
+    assert_type(fitted.temperature_, float)
+    assert_type(fitted.n_features_in_, int)
+    print(fitted.report_, fitted.leaderboard_.score, fitted.encoder_.roles, fitted.ensemble_.members)
+    score: RegressionMetricName = "mae"
+    transform: TargetTransformName = "quantile"
+    regressor = TabularRegressor(
+        preset, max_time=60.0, n_members=2, n_folds=1, eval_metric=score, target_transform=transform
+    )
+    assert_type(regressor.fit(X, Y, X, Y), TabularRegressor)
+    assert_type(regressor.predict(X), NDArray[Any])
+    waves = sc.embeddings.Periodic([0, 1], frequencies=4, sigma=0.5)
+    levels = sc.embeddings.Category(2, levels=3, width=2)
+    net = sc.MLP([4, 8, 1], embeddings=[waves, levels], input_scale=True, parametric=True)
+    net.fit(np.column_stack([X[:, :2], np.arange(60) % 3, X[:, 3]]), Y, epochs=2)
+
+
 def pictures(folder: str) -> None:
     """What needs matplotlib, onnx or others."""
     net = sc.MLP([4, 1])
@@ -302,6 +344,10 @@ def mistakes() -> None:
     MLPClassifier(activation="sigmoyd")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     MLPClassifier().fit(X, Y, X_valid=X)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     MLPRegressor(loss="msle")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TabularClassifier("fast")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TabularClassifier(eval_metric="rmse")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TabularRegressor(columns={0: "text"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    TabularRegressor(members=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     MLPRegressor(learning_rate=0.1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.exchange.to_onxn(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     sc.plots.draw(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

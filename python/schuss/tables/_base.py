@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators._threads import limit
+from ..typing import ColumnKind, PresetName
 from . import _crew
 from ._counted import counted, own_order, scaled
 from ._encoder import TableEncoder
@@ -42,12 +43,12 @@ Array: TypeAlias = NDArray[Any]
 class BaseTabular(BaseEstimator):
     """An ensemble of small networks on a table as it is."""
 
-    preset: str
+    preset: PresetName
     max_time: float | None
     n_members: int | None
     n_folds: int | None
-    eval_metric: str | None
-    columns: Mapping[Any, str] | None
+    eval_metric: Any
+    columns: Mapping[Any, ColumnKind] | None
     categorical_features: Any
     progress: bool
     random_state: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
+from ..typing import ClassificationMetricName, ColumnKind, PresetName
 from . import _metrics
 from ._base import BaseTabular
 from ._metrics import Metric
@@ -92,7 +93,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     array(['ripe', 'not yet'], dtype='<U7')
     """
 
-    class_weight: Mapping[Any, float] | str | None
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
     classes_: Array
     temperature_: float
 
@@ -104,14 +105,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def __init__(
         self,
-        preset: str = "balanced",
+        preset: PresetName = "balanced",
         *,
         max_time: float | None = None,
         n_members: int | None = None,
         n_folds: int | None = None,
-        eval_metric: str | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
-        columns: Mapping[Any, str] | None = None,
+        eval_metric: ClassificationMetricName | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        columns: Mapping[Any, ColumnKind] | None = None,
         categorical_features: Any = None,
         progress: bool = False,
         random_state: Any = None,

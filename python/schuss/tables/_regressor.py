@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from ..typing import ColumnKind, PresetName, RegressionMetricName, TargetTransformName
 from . import _metrics
 from ._base import BaseTabular
 from ._metrics import Metric
@@ -84,11 +85,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     >>> rows = [[s, c] for s, c in zip(size, colour)]
     >>> price = size**2 + 2 * (colour == "red")
     >>> model = TabularRegressor(preset="quick", random_state=0).fit(rows, price)
-    >>> abs(model.predict([[1.0, "red"]])[0] - 3) < 0.5
-    True
+    >>> model.predict([[1.0, "red"], [1.0, "green"]]).round()
+    array([3., 1.])
     """
 
-    target_transform: str | None
+    target_transform: TargetTransformName | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTabular._parameter_constraints,
@@ -98,14 +99,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     def __init__(
         self,
-        preset: str = "balanced",
+        preset: PresetName = "balanced",
         *,
         max_time: float | None = None,
         n_members: int | None = None,
         n_folds: int | None = None,
-        eval_metric: str | None = None,
-        target_transform: str | None = None,
-        columns: Mapping[Any, str] | None = None,
+        eval_metric: RegressionMetricName | None = None,
+        target_transform: TargetTransformName | None = None,
+        columns: Mapping[Any, ColumnKind] | None = None,
         categorical_features: Any = None,
         progress: bool = False,
         random_state: Any = None,
