@@ -9,6 +9,7 @@ from project_pages import DOCS
 from project_pages import PAGES as PROJECT
 
 GUIDE = [
+    "titanic",
     "tables",
     "regression",
     "early-stopping",
@@ -24,7 +25,8 @@ FROM = ["from-scikit-learn", "from-torch", "from-keras", "from-optax"]
 
 # In the navigation, where a page's own title is too long for it.
 SHORT = {
-    "guide/tables": "Tables",
+    "guide/titanic": "A table as it is",
+    "guide/tables": "Tables, step by step",
     "guide/regression": "Regression",
     "guide/pipelines": "Whole pipelines elsewhere",
     "lecture": "The lecture",
