@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .._checks import shown
 from .._foreign import converted
 from .._registry import ACTIVATION_ALIASES, LOSSES, loss_with_link
+from ..embeddings import Embedding
 from ..network import MLP
 
 Array = NDArray[Any]
@@ -21,7 +22,7 @@ class Layer(NamedTuple):
     Attributes
     ----------
     tensors : dict of str to ndarray
-        The model's own arrays by kind: "weight" (inputs, outputs), "bias", "gain", "shift".
+        The model's own arrays by kind: "weight" (inputs, outputs), "bias", "gain", "shift", "alpha".
     norm : {"layer", "rms"} or None
         What follows the product.
     activation : str or None
@@ -31,6 +32,24 @@ class Layer(NamedTuple):
     tensors: dict[str, Array]
     norm: str | None
     activation: str | None
+
+
+class Front(NamedTuple):
+    """What comes before the first layer.
+
+    Attributes
+    ----------
+    inputs : int
+        Columns of X.
+    embeddings : tuple of schuss.embeddings.Periodic and Category
+        What some of them become; the others follow as they are.
+    tensors : dict of str to ndarray
+        The model's own arrays by name, "input.0.table" and the like.
+    """
+
+    inputs: int
+    embeddings: tuple[Embedding, ...]
+    tensors: dict[str, Array]
 
 
 class Module(NamedTuple):
@@ -51,11 +70,19 @@ class Layers(NamedTuple):
         From the last layer to the output.
     loss : str
         One of `schuss.LOSSES`.
+    front : Front or None
+        What makes the first layer's inputs of X, if anything does.
     """
 
     layers: list[Layer]
     link: str
     loss: str
+    front: Front | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Columns of X."""
+        return self.widths[0] if self.front is None else self.front.inputs
 
     @property
     def widths(self) -> list[int]:
@@ -85,8 +112,16 @@ class Layers(NamedTuple):
 
 
 def layers_of(model: Any) -> Layers:
-    """The layers of a network or a fitted estimator."""
-    return _of_network(model) if isinstance(model, MLP) else layers_of_estimator(model, "an MLP or ")
+    """The layers of a network or a fitted estimator, where nothing but dense layers and norms are known."""
+    if not isinstance(model, MLP):
+        return layers_of_estimator(model, "an MLP or ")
+    more = [name for name in ("embeddings", "input_scale", "parametric") if getattr(model, name)]
+    if more:
+        raise ValueError(
+            f"model must be a network of dense layers and norms, got one with {', '.join(more)}: "
+            "exchange.to_onnx and net.save know them"
+        )
+    return layers_of_network(model)
 
 
 def layers_of_estimator(model: Any, others: str = "") -> Layers:
@@ -131,15 +166,18 @@ def _expect_chain(coefs: Any, intercepts: Any) -> None:
         width = outputs
 
 
-def _of_network(net: MLP) -> Layers:
-    more = [name for name in ("embeddings", "input_scale", "parametric") if getattr(net, name)]
-    if more:
-        raise ValueError(f"model must be a network of dense layers and norms, got one with {', '.join(more)}")
+def layers_of_network(net: MLP) -> Layers:
+    """The layers of a network, and what comes before them."""
     layers = [*(Layer({}, net.norm, name) for name in net.activations), Layer({}, None, None)]
+    front = {}
     for tensor in net._core.tensors():
-        assert tensor.layer is not None  # nothing comes before the first layer
-        layers[tensor.layer].tensors[tensor.kind] = net.named_params[tensor.name]
-    return Layers(layers, LOSSES[net.objective].link, net.objective)
+        array = net.named_params[tensor.name]
+        if tensor.layer is None:
+            front[tensor.name] = array
+        else:
+            layers[tensor.layer].tensors[tensor.kind] = array
+    before = Front(net.layers[0], net.embeddings, front) if front else None
+    return Layers(layers, LOSSES[net.objective].link, net.objective, before)
 
 
 def _core_name(activation: str) -> str:

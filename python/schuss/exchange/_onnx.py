@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._checks import shown
 from .._extras import needed
-from .._files import File, describe, writing
-from .._foreign import converted
-from .._registry import ACTIVATIONS, LINKS, Expression
-from .._schuss import NORM_EPS, __version__
-from ._layers import Layers, layers_of
+from .._files import File
+from ..network import MLP
+from ._graph import Graph, Value, write
+from ._layers import Layers, layers_of_estimator, layers_of_network
+from ._onnx_network import network
 
 if TYPE_CHECKING:
     import onnx
-
-# The first operator set with all that is needed (Gelu), and the file format of its time.
-OPSET, IR_VERSION = 20, 9
 
 
 def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
@@ -51,147 +47,72 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
         If a parameter is not finite in float32, or if ONNX has not the classes' dtype.
     """
     with needed("exchange.to_onnx", "onnx", "exchange"):
-        import onnx
-        from onnx import TensorProto, helper
+        import onnx  # noqa: F401
 
-    layers = layers_of(model)
-    graph = _Graph()
-    outputs = graph.outputs(model, layers, graph.network(layers))
-    for name, output in outputs.items():
-        graph.nodes.append(helper.make_node("Identity", [output.value], [name]))
-    made = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            type(model).__name__,
-            [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n_samples", layers.widths[0]])],
-            [
-                helper.make_tensor_value_info(name, output.kind, ["n_samples", *output.shape])
-                for name, output in outputs.items()
-            ],
-            graph.constants,
-        ),
-        producer_name="schuss",
-        producer_version=__version__,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-    )
-    onnx.checker.check_model(made, full_check=True)
+    made = _of_layers(model)
     if path is not None:
-        # As onnx itself does: a name that ends in ".json" or ".textproto" is written as text.
-        suffix = os.path.splitext(describe(path))[1]
-        formats = onnx.serialization.registry
-        form = formats.get(formats.get_format_from_file_extension(suffix) or "protobuf")
-        with writing(path) as stream:
-            stream.write(form.serialize_proto(made))
+        write(made, path)
     return made
 
 
-class Output(NamedTuple):
-    """The name of a value in the graph, its type, and its shape but for the rows."""
+def _of_layers(model: Any) -> onnx.ModelProto:
+    from onnx import TensorProto
 
-    value: str
-    kind: int
-    shape: list[int]
+    layers = layers_of_network(model) if isinstance(model, MLP) else layers_of_estimator(model, "an MLP or ")
+    graph = Graph(["X", "label", "probabilities", "prediction"])
+    outputs = _outputs(graph, model, layers, network(graph, layers, "X"))
+    return graph.model(type(model).__name__, [Value("X", TensorProto.FLOAT, [layers.inputs])], outputs)
 
 
-class _Graph:
-    """Nodes and constants in the making."""
+def _outputs(graph: Graph, model: Any, layers: Layers, out: str) -> dict[str, Value]:
+    """What a model gives, by name, from the network's output."""
+    from onnx import TensorProto
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+    if hasattr(model, "classes_"):
+        label = _label(graph, model, layers.link, out)
+        if model.n_outputs_ == 1:
+            out = graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), out), out, axis=1)
+        probabilities = Value(out, TensorProto.FLOAT, [max(model.n_outputs_, 2)])
+        return {"label": label, "probabilities": probabilities}
+    if layers.widths[-1] == 1 and getattr(model, "_flat_targets", True):
+        flat = graph.add("Squeeze", out, graph.axis(1))
+        return {"prediction": Value(flat, TensorProto.FLOAT, [])}
+    return {"prediction": Value(out, TensorProto.FLOAT, [layers.widths[-1]])}
 
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """A node with one output, whose name is returned."""
-        from onnx import helper
 
-        output = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
-        return output
+def _label(graph: Graph, model: Any, link: str, out: str) -> Value:
+    """What a classifier's `predict` makes of the network's output."""
+    from onnx import TensorProto
 
-    def constant(self, values: NDArray[Any] | np.generic) -> str:
-        """The name of a constant."""
-        from onnx import numpy_helper
+    if link == "softmax":
+        index = graph.add("ArgMax", out, axis=1, keepdims=0)
+    else:
+        yes = graph.add("Greater", out, graph.constant(np.float32(0.5)))
+        index = graph.add("Cast", yes, to=TensorProto.INT64)
+        if model.n_outputs_ > 1:
+            return Value(index, TensorProto.INT64, [model.n_outputs_])
+        index = graph.add("Squeeze", index, graph.axis(1))
+    return label_at(graph, model.classes_, index)
 
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
 
-    def network(self, layers: Layers) -> str:
-        """Linear layers, norms and activations, from "X" to the network's output."""
-        value = "X"
-        for number, layer in enumerate(layers.layers, 1):
-            tensors = {
-                kind: self.constant(converted(f"{kind} of layer {number}", part, np.dtype(np.float32)))
-                for kind, part in layer.tensors.items()
-            }
-            value = self.add("Gemm", value, tensors["weight"], tensors["bias"])
-            if layer.norm == "layer":
-                parts = (tensors["gain"], tensors["shift"])
-                value = self.add("LayerNormalization", value, *parts, axis=-1, epsilon=NORM_EPS)
-            elif layer.norm == "rms":
-                value = self.add("Mul", self.rms_normalised(value), tensors["gain"])
-            after = LINKS[layers.link] if layer.activation is None else ACTIVATIONS[layer.activation]
-            value = self.apply(after.onnx, value)
-        return value
+def label_at(graph: Graph, classes: Any, index: str) -> Value:
+    """The classes at places."""
+    from onnx import helper
 
-    def rms_normalised(self, value: str) -> str:
-        """Each row divided by its root mean square: an operator of its own only in later operator sets."""
-        mean = self.add(
-            "ReduceMean", self.add("Mul", value, value), self.constant(np.array([-1])), keepdims=1
-        )
-        return self.add(
-            "Div", value, self.add("Sqrt", self.add("Add", mean, self.constant(np.float32(NORM_EPS))))
-        )
-
-    def apply(self, function: Expression, value: str) -> str:
-        """What a function gives for a value."""
-        if function is None:
-            return value
-        if isinstance(function, float):
-            return self.constant(np.float32(function))
-        inputs = [self.apply(expression, value) for expression in function.inputs]
-        return self.add(function.operator, *inputs, **function.attributes)
-
-    def outputs(self, model: Any, layers: Layers, out: str) -> dict[str, Output]:
-        """What a model gives, by name, from the network's output."""
-        from onnx import TensorProto
-
-        if hasattr(model, "classes_"):
-            label = self.label(model, layers.link, out)
-            if model.n_outputs_ == 1:
-                out = self.add("Concat", self.add("Sub", self.constant(np.float32(1)), out), out, axis=1)
-            probabilities = Output(out, TensorProto.FLOAT, [max(model.n_outputs_, 2)])
-            return {"label": label, "probabilities": probabilities}
-        if layers.widths[-1] == 1 and getattr(model, "_flat_targets", True):
-            flat = self.add("Squeeze", out, self.constant(np.array([1])))
-            return {"prediction": Output(flat, TensorProto.FLOAT, [])}
-        return {"prediction": Output(out, TensorProto.FLOAT, [layers.widths[-1]])}
-
-    def label(self, model: Any, link: str, out: str) -> Output:
-        """What a classifier's `predict` makes of the network's output."""
-        from onnx import TensorProto, helper
-
-        if link == "softmax":
-            index = self.add("ArgMax", out, axis=1, keepdims=0)
-        else:
-            yes = self.add("Greater", out, self.constant(np.float32(0.5)))
-            index = self.add("Cast", yes, to=TensorProto.INT64)
-            if model.n_outputs_ > 1:
-                return Output(index, TensorProto.INT64, [model.n_outputs_])
-            index = self.add("Squeeze", index, self.constant(np.array([1])))
-        classes = np.asarray(model.classes_)
-        if classes.dtype.kind in "iu":
-            if classes.max() > np.iinfo(np.int64).max:
-                raise ValueError(f"classes must fit into int64, which ONNX has, got {classes.max()}")
-            classes = classes.astype(np.int64)
-        if len(classes) == 1:  # seen in training; there is nothing to choose
-            classes = classes.repeat(2)
-        if classes.dtype.kind in "OUS":
-            classes = classes.astype(object)
-        try:
-            kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
-        except ValueError as error:
-            expected = "integers, booleans, texts or numbers of float32 or float64, which ONNX has"
-            raise ValueError(f"classes must be {expected}, got {classes.dtype}") from error
-        return Output(self.add("Gather", self.constant(classes), index), kind, [])
+    classes = np.asarray(classes)
+    if classes.dtype.kind in "iu":
+        if classes.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"classes must fit into int64, which ONNX has, got {classes.max()}")
+        classes = classes.astype(np.int64)
+    if len(classes) == 1:  # seen in training; there is nothing to choose
+        classes = classes.repeat(2)
+    expected = "integers, booleans, texts or numbers of float32 or float64, which ONNX has"
+    if classes.dtype.kind in "OUS":
+        classes = classes.astype(object)
+        if other := [each for each in classes.tolist() if not isinstance(each, str | bytes)]:
+            raise ValueError(f"classes must be {expected}, got {shown(other[0])}")
+    try:
+        kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
+    except ValueError as error:
+        raise ValueError(f"classes must be {expected}, got {classes.dtype}") from error
+    return Value(graph.add("Gather", graph.constant(classes), index), kind, [])

@@ -1,0 +1,138 @@
+"""The part of an ONNX graph that is a network, embeddings included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._foreign import converted
+from .._registry import ACTIVATIONS, LINKS
+from .._schuss import NORM_EPS
+from ..embeddings import Category, Periodic
+from ._graph import Graph
+from ._layers import Front, Layer, Layers
+
+Array = NDArray[Any]
+FLOAT32 = np.dtype(np.float32)
+
+# Of more turns nothing is known in single precision but whole ones, to the engine as well.
+MOST_TURNS = np.float32(2**21)
+
+
+def network(graph: Graph, layers: Layers, value: str) -> str:
+    """The network's output for `value`, its inputs in float32."""
+    if layers.front is not None:
+        value = _first_inputs(graph, layers.front, value)
+    for number, layer in enumerate(layers.layers, 1):
+        tensors = {
+            kind: graph.constant(converted(f"{kind} of layer {number}", part, FLOAT32))
+            for kind, part in layer.tensors.items()
+        }
+        value = graph.add("Gemm", value, tensors["weight"], tensors["bias"])
+        if layer.norm == "layer":
+            parts = (tensors["gain"], tensors["shift"])
+            value = graph.add("LayerNormalization", value, *parts, axis=-1, epsilon=NORM_EPS)
+        elif layer.norm == "rms":
+            value = graph.add("Mul", _rms_normalised(graph, value), tensors["gain"])
+        value = _activated(graph, layer, layers.link, tensors, value)
+    return value
+
+
+def _activated(graph: Graph, layer: Layer, link: str, tensors: Mapping[str, str], value: str) -> str:
+    after = LINKS[link] if layer.activation is None else ACTIVATIONS[layer.activation]
+    activated = graph.apply(after.onnx, value)
+    if "alpha" not in tensors:
+        return activated
+    change = graph.add("Sub", activated, value)
+    return graph.add("Add", value, graph.add("Mul", tensors["alpha"], change))
+
+
+def _rms_normalised(graph: Graph, value: str) -> str:
+    """Each row divided by its root mean square: an operator of its own only in later operator sets."""
+    mean = graph.add("ReduceMean", graph.add("Mul", value, value), graph.axis(-1), keepdims=1)
+    return graph.add(
+        "Div", value, graph.add("Sqrt", graph.add("Add", mean, graph.constant(np.float32(NORM_EPS))))
+    )
+
+
+# Embeddings
+
+
+def _first_inputs(graph: Graph, front: Front, value: str) -> str:
+    """What the first layer is given: embeddings, then the other columns, each with its scale."""
+    parts, embedded = [], set()
+    for place, embedding in enumerate(front.embeddings):
+        start = f"input.{place}."
+        tensors = {
+            name.removeprefix(start): array for name, array in front.tensors.items() if name.startswith(start)
+        }
+        if isinstance(embedding, Category):
+            parts.append(_rows_of_table(graph, embedding, start, tensors["table"], value))
+            embedded.add(embedding.column)
+        else:
+            parts.append(_waves(graph, embedding, start, tensors, value))
+            embedded.update(embedding.columns)
+    others = [column for column in range(front.inputs) if column not in embedded]
+    if others:
+        parts.append(_columns(graph, others, value) if embedded else value)
+    value = graph.joined(parts)
+    if "input.scale" in front.tensors:
+        scale = converted("input.scale", front.tensors["input.scale"], FLOAT32)
+        value = graph.add("Mul", value, graph.constant(scale))
+    return value
+
+
+def _columns(graph: Graph, columns: list[int], value: str) -> str:
+    return graph.add("Gather", value, graph.axis(*columns), axis=1)
+
+
+def _rows_of_table(graph: Graph, embedding: Category, start: str, table: Array, value: str) -> str:
+    from onnx import TensorProto
+
+    column = graph.add("Gather", value, graph.constant(np.int64(embedding.column)), axis=1)
+    code = graph.add("Cast", column, to=TensorProto.INT64)
+    return graph.add("Gather", graph.constant(converted(f"{start}table", table, FLOAT32)), code, axis=0)
+
+
+def _waves(graph: Graph, embedding: Periodic, start: str, tensors: Mapping[str, Array], value: str) -> str:
+    """Each column and its sums of waves: matrices of (columns, rows, waves) until the end."""
+    columns, count, width = len(embedding.columns), embedding.frequencies, embedding.width
+    weight, bias = (converted(start + kind, tensors[kind], FLOAT32) for kind in ("weight", "bias"))
+    x = graph.add("Transpose", _columns(graph, list(embedding.columns), value), perm=[1, 0])
+    x = graph.add("Unsqueeze", x, graph.axis(2))
+    waves = _cosines(graph, start, tensors, x)
+    mixed = graph.add(
+        "MatMul", waves, graph.constant(weight.reshape(columns, width, count).transpose(0, 2, 1).copy())
+    )
+    sums = graph.add("Add", mixed, graph.constant(bias.reshape(columns, 1, width)))
+    both = graph.add("Concat", x, sums, axis=2)
+    rows = graph.add("Transpose", both, perm=[1, 0, 2])
+    return graph.add("Reshape", rows, graph.axis(0, columns * (width + 1)))
+
+
+def _cosines(graph: Graph, start: str, tensors: Mapping[str, Array], x: str) -> str:
+    """cos(2 pi f x + p), where a network's own are: in turns, of which whole ones are taken off first.
+
+    Of many turns the last bit of their number is a large angle. So it must be rounded as in the engine, where
+    product and sum are one operation: in double precision, which holds the product of two of single
+    precision without rounding.
+    """
+    from onnx import TensorProto
+
+    frequency, phase = tensors["frequency"], tensors["phase"]
+    for kind in ("frequency", "phase"):
+        converted(start + kind, tensors[kind], FLOAT32)  # refuses what is not finite
+    at_zero = phase * phase.dtype.type(0.5 / np.pi)
+    of_each = [graph.constant(part.astype(np.float64)[:, None, :]) for part in (frequency, at_zero)]
+    turns = graph.add("Mul", graph.add("Cast", x, to=TensorProto.DOUBLE), of_each[0])
+    turns = graph.add("Add", turns, of_each[1])
+    if frequency.dtype == FLOAT32:
+        turns = graph.add("Cast", turns, to=TensorProto.FLOAT)
+        turns = graph.add("Clip", turns, graph.constant(-MOST_TURNS), graph.constant(MOST_TURNS))
+    part = graph.add("Sub", turns, graph.add("Round", turns))
+    if frequency.dtype != FLOAT32:
+        part = graph.add("Cast", part, to=TensorProto.FLOAT)
+    return graph.add("Cos", graph.add("Mul", part, graph.constant(np.float32(2 * np.pi))))
