@@ -141,7 +141,7 @@ def test_other_files_are_refused(tmp_path):
 def test_a_network_of_a_later_version_is_refused(monkeypatch, change, words):
     from schuss import _network_file
 
-    tree_of = _network_file._tree_of
-    monkeypatch.setattr(_network_file, "_tree_of", lambda net: tree_of(net) | change)
+    tree_of = _network_file.tree_of
+    monkeypatch.setattr(_network_file, "tree_of", lambda net: tree_of(net) | change)
     with pytest.raises(ValueError, match=words):
         sc.MLP.load(saved(made("adam")))

@@ -63,7 +63,7 @@ class Saved:
         It is a ``.npz`` file without pickle and with a checksum, `theta` among its arrays. A network that is
         loaded continues its training to the same bits.
         """
-        write_tree(file, _KIND, _tree_of(self))
+        write_tree(file, _KIND, tree_of(self))
 
     @classmethod
     def load(cls, file: File) -> Self:
@@ -86,13 +86,14 @@ class Saved:
         """
         tree = read_tree(file, _KIND)
         try:
-            net: Self = _network_of(cls, tree)
+            net: Self = network_of(cls, tree)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{describe(file)} has no network that this schuss knows: {error}") from error
         return net
 
 
-def _tree_of(net: Any) -> dict[str, Any]:
+def tree_of(net: Any) -> dict[str, Any]:
+    """All that a file has of a network."""
     tree: dict[str, Any] = {}
     for argument, name in _ARGUMENTS.items():
         value = getattr(net, name)
@@ -113,7 +114,8 @@ def _tree_of(net: Any) -> dict[str, Any]:
     return tree
 
 
-def _network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
+def network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
+    """The inverse."""
     # Files of earlier versions know nothing of what was added.
     tree = {**_LATER, **tree}
     arguments = {name: tree[name] for name in _ARGUMENTS}

@@ -31,6 +31,7 @@ from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._reading import read_table
 from ._recipe import Recipe, draw
+from ._saved import Saved
 from ._selection import greedy
 from ._target import vector
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
-class BaseTabular(BaseEstimator):
+class BaseTabular(Saved, BaseEstimator):
     """An ensemble of small networks on a table as it is."""
 
     preset: PresetName

@@ -97,6 +97,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     classes_: Array
     temperature_: float
 
+    _target_class = ClassTarget
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTabular._parameter_constraints,
         "eval_metric": [StrOptions(set(_metrics.CLASSIFICATION)), None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -79,3 +80,30 @@ class Inputs:
         """How many of the inputs are numbers on a scale."""
         width = 0 if self.means is None else sum(table.shape[1] for table in self.means.tables)
         return len(self.values) + width
+
+    @property
+    def width(self) -> int:
+        """How many inputs there are."""
+        return self.numbers + len(self.plain) + len(self.codes)
+
+    def get_state(self) -> dict[str, Any]:
+        """What `from_state` makes it of, beside the encoder."""
+        return {
+            "scaling": self.scaling,
+            "quantiles": None if self.quantiles is None else self.quantiles.get_state(),
+            "means": None if self.means is None else self.means.get_state(),
+        }
+
+    @classmethod
+    def from_state(cls, encoder: TableEncoder, state: Mapping[str, Any]) -> Inputs:
+        """The inputs whose state this is; they give the same bits."""
+        inputs = cls(encoder, state["scaling"])
+        if state["quantiles"] is not None:
+            inputs.quantiles = Quantiles.from_state(state["quantiles"])
+            if len(inputs.quantiles.knots) != len(inputs.values):
+                raise ValueError(f"state must have quantiles of {len(inputs.values)} columns")
+        if state["means"] is not None:
+            inputs.means = TargetMeans.from_state(state["means"])
+            if [len(table) for table in inputs.means.tables] != [inputs.levels[each] for each in inputs.many]:
+                raise ValueError("state must have means for the levels of the encoder's categories")
+        return inputs

@@ -91,6 +91,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
     target_transform: TargetTransformName | None
 
+    _target_class = RegressionTarget
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTabular._parameter_constraints,
         "eval_metric": [StrOptions(set(_metrics.REGRESSION)), None],
