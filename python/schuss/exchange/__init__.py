@@ -1,10 +1,12 @@
 """Trained networks for and from other programs: ONNX, safetensors, PyTorch, scikit-learn.
 
 A model is, wherever a function takes one, an `MLP`, a fitted `MLPClassifier` or `MLPRegressor` of schuss, or
-one of scikit-learn itself. Each function imports what it needs when it is called.
+one of scikit-learn itself; `to_onnx` takes estimators for tables, too. Each function imports what it needs
+when it is called.
 """
 
 from ._onnx import to_onnx
+from ._onnx_inputs import onnx_inputs
 from ._safetensors import load_safetensors, save_safetensors
 from ._sklearn import from_sklearn, to_sklearn
 from ._torch import load_torch, to_torch
@@ -13,6 +15,7 @@ __all__ = [
     "from_sklearn",
     "load_safetensors",
     "load_torch",
+    "onnx_inputs",
     "save_safetensors",
     "to_onnx",
     "to_sklearn",

@@ -114,7 +114,7 @@ class Layers(NamedTuple):
 def layers_of(model: Any) -> Layers:
     """The layers of a network or a fitted estimator, where nothing but dense layers and norms are known."""
     if not isinstance(model, MLP):
-        return layers_of_estimator(model, "an MLP or ")
+        return layers_of_estimator(model, "an MLP or a fitted MLPClassifier or MLPRegressor")
     more = [name for name in ("embeddings", "input_scale", "parametric") if getattr(model, name)]
     if more:
         raise ValueError(
@@ -124,12 +124,11 @@ def layers_of(model: Any) -> Layers:
     return layers_of_network(model)
 
 
-def layers_of_estimator(model: Any, others: str = "") -> Layers:
-    """The layers of a fitted estimator, where that or `others` are accepted."""
+def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or MLPRegressor") -> Layers:
+    """The layers of a fitted estimator, which is among what is accepted."""
     if not hasattr(model, "coefs_"):
         hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
-        expected = f"{others}a fitted MLPClassifier or MLPRegressor"
-        raise TypeError(f"model must be {expected}, got {shown(model)}{hint}")
+        raise TypeError(f"model must be {accepted}, got {shown(model)}{hint}")
     _expect_chain(model.coefs_, model.intercepts_)
     hidden = len(model.coefs_) - 1
     fitted = getattr(model, "_activations", model.activation)

@@ -6,50 +6,84 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import shown
 from .._extras import needed
 from .._files import File
 from ..network import MLP
 from ._graph import Graph, Value, write
 from ._layers import Layers, layers_of_estimator, layers_of_network
+from ._onnx_labels import label_at
 from ._onnx_network import network
 
 if TYPE_CHECKING:
     import onnx
 
+ACCEPTED = "an MLP or a fitted MLPClassifier, MLPRegressor, TabularClassifier or TabularRegressor"
+
 
 def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
-    """The network as an ONNX model, which many programs and languages can run.
-
-    It takes ``"X"``, float32 of shape (n_samples, n_inputs), and computes in float32 whatever the network's
-    precision is: not every runtime has all operators for float64. It gives
-
-    - of a classifier ``"label"`` and ``"probabilities"``, as `predict` and `predict_proba` do,
-    - else ``"prediction"``, as `predict` does.
+    """A network, or a whole estimator for tables, as an ONNX model, which many programs can run.
 
     Parameters
     ----------
     model : MLP or fitted estimator
-        The network.
+        The network, or a fitted `TabularClassifier` or `TabularRegressor`.
     path : path-like or binary file, optional
         A file to write the model to; one that is there is replaced when the new one is whole.
 
     Returns
     -------
     onnx.ModelProto
-        The model, of operator set 20.
+        The model, of operator set 20, and set 2 of ai.onnx.ml where there are texts.
 
     Raises
     ------
     ImportError
         If the package onnx is not installed.
     ValueError
-        If a parameter is not finite in float32, or if ONNX has not the classes' dtype.
+        If a parameter is not finite in float32, if ONNX has not the classes' dtype, or if a column is called
+        as an output is.
+
+    Notes
+    -----
+    The model gives
+
+    - of a classifier ``"label"`` and ``"probabilities"``, as `predict` and `predict_proba` do,
+    - else ``"prediction"``, as `predict` does.
+
+    **Of a network** it takes ``"X"``, float32 of shape (n_samples, n_inputs), and computes in float32
+    whatever the network's precision is: not every runtime has all operators for float64. (The number of
+    turns of a wave is found in float64.)
+
+    **Of an estimator for tables** it takes the columns as they are: a vector for each that was not dropped,
+    by its name, or as ``"x0"``, ``"x1"``, ... where there are no names. What each of them is, `report_` says:
+
+    - a number: float64, NaN where it is missing; text that reads as a number is to be one, durations are
+      days, times of day hours;
+    - a date: float64, seconds since 1970 on the clock there, NaN where it is missing;
+    - a category: a string, empty where it is missing (unless a level was an empty string in `fit`: then it is
+      that one). Levels that are no text are as `str` has them, ``"True"`` or ``"3"``, but whole numbers are
+      without a point whatever their dtype. What was never seen is taken as by `predict`.
+
+    `onnx_inputs` makes these of a table. Numbers may be any but infinite, which is not refused here. The
+    model has all of the ensemble, with what is done to columns and to the networks' mean; a regressor's
+    prediction is float64.
+
+    Examples
+    --------
+    >>> import schuss as sc
+    >>> model = sc.exchange.to_onnx(sc.MLP([4, 8, 2]))
+    >>> [each.name for each in model.graph.input], [each.name for each in model.graph.output]
+    (['X'], ['prediction'])
     """
     with needed("exchange.to_onnx", "onnx", "exchange"):
         import onnx  # noqa: F401
 
-    made = _of_layers(model)
+    if hasattr(model, "ensemble_"):
+        from ._onnx_ensemble import model_of
+
+        made = model_of(model)
+    else:
+        made = _of_layers(model)
     if path is not None:
         write(made, path)
     return made
@@ -58,7 +92,7 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
 def _of_layers(model: Any) -> onnx.ModelProto:
     from onnx import TensorProto
 
-    layers = layers_of_network(model) if isinstance(model, MLP) else layers_of_estimator(model, "an MLP or ")
+    layers = layers_of_network(model) if isinstance(model, MLP) else layers_of_estimator(model, ACCEPTED)
     graph = Graph(["X", "label", "probabilities", "prediction"])
     outputs = _outputs(graph, model, layers, network(graph, layers, "X"))
     return graph.model(type(model).__name__, [Value("X", TensorProto.FLOAT, [layers.inputs])], outputs)
@@ -93,26 +127,3 @@ def _label(graph: Graph, model: Any, link: str, out: str) -> Value:
             return Value(index, TensorProto.INT64, [model.n_outputs_])
         index = graph.add("Squeeze", index, graph.axis(1))
     return label_at(graph, model.classes_, index)
-
-
-def label_at(graph: Graph, classes: Any, index: str) -> Value:
-    """The classes at places."""
-    from onnx import helper
-
-    classes = np.asarray(classes)
-    if classes.dtype.kind in "iu":
-        if classes.max() > np.iinfo(np.int64).max:
-            raise ValueError(f"classes must fit into int64, which ONNX has, got {classes.max()}")
-        classes = classes.astype(np.int64)
-    if len(classes) == 1:  # seen in training; there is nothing to choose
-        classes = classes.repeat(2)
-    expected = "integers, booleans, texts or numbers of float32 or float64, which ONNX has"
-    if classes.dtype.kind in "OUS":
-        classes = classes.astype(object)
-        if other := [each for each in classes.tolist() if not isinstance(each, str | bytes)]:
-            raise ValueError(f"classes must be {expected}, got {shown(other[0])}")
-    try:
-        kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
-    except ValueError as error:
-        raise ValueError(f"classes must be {expected}, got {classes.dtype}") from error
-    return Value(graph.add("Gather", graph.constant(classes), index), kind, [])

@@ -106,6 +106,11 @@ class CategoryFeature:
             codes[odd] = code
         return codes
 
+    @property
+    def codes(self) -> dict[str, int]:
+        """The codes of the texts that are known, those of `SAME` included."""
+        return {text: code for text, code in self._codes.items() if text is not None}
+
     def code_of(self, value: Any) -> int:
         """The code of one value of any type."""
         key = key_of(value)

@@ -60,17 +60,25 @@ def _hour(dates: Any) -> Any:
     return (dates - dates.astype("datetime64[D]")) / HOUR
 
 
+# Sines of 0 come out as several numbers around 1e-16, which quantiles would tell apart: steps do not.
+STEPS = 2.0**30
+
+
+def _stepped(turn: Any) -> Any:
+    return np.rint(turn * STEPS) / STEPS
+
+
 # Each part of many dates, or of one. 1970-01-01 was a Thursday, three days after a Monday.
 PARTS: dict[str, Callable[[Any], Any]] = {
     "days": _elapsed,
     "year": lambda dates: _since(dates, "Y") + 1970,
     "month": lambda dates: _since(dates, "M") % 12 + 1,
     "weekday": lambda dates: np.floor(_elapsed(dates) + 3) % 7,
-    "sin of the year": lambda dates: np.sin(_day_of_year(dates)),
-    "cos of the year": lambda dates: np.cos(_day_of_year(dates)),
+    "sin of the year": lambda dates: _stepped(np.sin(_day_of_year(dates))),
+    "cos of the year": lambda dates: _stepped(np.cos(_day_of_year(dates))),
     "hour": _hour,
-    "sin of the day": lambda dates: np.sin(_hour(dates) * (np.pi / 12)),
-    "cos of the day": lambda dates: np.cos(_hour(dates) * (np.pi / 12)),
+    "sin of the day": lambda dates: _stepped(np.sin(_hour(dates) * (np.pi / 12))),
+    "cos of the day": lambda dates: _stepped(np.cos(_hour(dates) * (np.pi / 12))),
 }
 
 # Sine and cosine have a scale by nature.

@@ -174,7 +174,7 @@ class TableEncoder:
     def transform(self, X: Any) -> Floats32:
         """The array of `X`, a table with the columns of `fit`'s: those of frames by name, others by place."""
         table = read_table(X)
-        columns = self._matched(table)
+        columns = self.matched(table)
         out = np.empty((table.n_rows, self.width), dtype=np.float32)
         for start in range(0, table.n_rows, BLOCK):
             stop = min(start + BLOCK, table.n_rows)
@@ -186,7 +186,7 @@ class TableEncoder:
                 first = last
         return out
 
-    def _matched(self, table: Table) -> list[Column]:
+    def matched(self, table: Table) -> list[Column]:
         """The columns of a table in the order of `fit`."""
         names = self.feature_names_in
         if names is not None and table.names is not None:

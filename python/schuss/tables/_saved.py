@@ -50,8 +50,7 @@ class Saved:
 
         Notes
         -----
-        It is a ``.npz`` file without pickle and with a checksum. An estimator that is loaded predicts the same
-        bits.
+        It is a ``.npz`` file without pickle and with a checksum. What is loaded predicts the same bits.
         """
         check_is_fitted(self)
         write_tree(file, self._kind_of_file(), _tree_of(self))

@@ -13,6 +13,8 @@ PICKS = 32
 # Of a temperature, and how much validation rows there must be for it to leave 1.
 RANGE = (0.5, 2.0)
 STEADY = 50.0
+# Of which logarithms are taken.
+LEAST = 1e-30
 
 
 def greedy(
@@ -40,7 +42,7 @@ def greedy(
 
 def heated(probabilities: NDArray[Any], temperature: float) -> NDArray[Any]:
     """Probabilities whose logarithms are divided by a temperature."""
-    logits = np.log(np.clip(probabilities, 1e-30, None)) / temperature
+    logits = np.log(np.clip(probabilities, LEAST, None)) / temperature
     logits -= logits.max(axis=1, keepdims=True)
     raised = np.exp(logits)
     result: NDArray[Any] = raised / raised.sum(axis=1, keepdims=True)

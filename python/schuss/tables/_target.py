@@ -115,11 +115,13 @@ class RegressionTarget:
         if self.chosen == "log":
             return np.log(numbers)
         if self.quantiles is not None:
-            at, scores = self._knots()
+            at, scores = self.knots
             return np.asarray(np.interp(numbers, at, scores))
         return numbers
 
-    def _knots(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    @property
+    def knots(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Targets, and their scores, of the transform "quantile"."""
         assert self.quantiles is not None
         knots = self.quantiles.knots[0]
         assert knots is not None
@@ -143,7 +145,7 @@ class RegressionTarget:
             if self.chosen == "log":
                 bent = np.exp(bent)
             elif self.chosen == "quantile":
-                at, scores = self._knots()
+                at, scores = self.knots
                 bent = np.interp(bent, scores, at)
         return np.clip(bent, self.low, self.high)
 

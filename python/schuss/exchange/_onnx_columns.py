@@ -1,0 +1,124 @@
+"""The part of an ONNX graph that makes numbers of the columns of a table, as `TableEncoder` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .._checks import shown
+from ..tables._categories import CategoryFeature
+from ..tables._dates import DateFeature
+from ..tables._encoder import TableEncoder
+from ..tables._numbers import FAR, NumberFeature, Scale
+from ._graph import Graph, Value
+from ._onnx_calendar import Calendar
+
+
+class Encoded(NamedTuple):
+    """What is made of the columns.
+
+    Attributes
+    ----------
+    values : str or None
+        The scaled numbers of all columns, float32; None without any.
+    indicators : list of str
+        A column of float32 for each indicator.
+    codes : list of str
+        The codes of each category, a vector of int64.
+    """
+
+    values: str | None
+    indicators: list[str]
+    codes: list[str]
+
+
+def inputs_of(encoder: TableEncoder, taken: Sequence[str]) -> list[Value]:
+    """The inputs of the graph: one for each column that was not dropped, by name, else "x0", "x1", ..."""
+    from onnx import TensorProto
+
+    features = sorted(encoder.features, key=lambda feature: feature.place)
+    for feature in features:
+        if not feature.label or feature.label in taken:
+            others = ", ".join(map(repr, taken))
+            raise ValueError(
+                f"columns must have names other than {others}, which outputs have, got {shown(feature.label)}"
+            )
+    return [
+        Value(
+            feature.label,
+            TensorProto.STRING if isinstance(feature, CategoryFeature) else TensorProto.DOUBLE,
+            [],
+        )
+        for feature in features
+    ]
+
+
+def encoded(graph: Graph, encoder: TableEncoder) -> Encoded:
+    """What the encoder makes of the inputs."""
+    values: list[str] = []
+    scales: list[Scale] = []
+    indicators: list[str] = []
+    codes: list[str] = []
+    for feature in encoder.features:
+        if isinstance(feature, CategoryFeature):
+            codes.append(_codes(graph, feature))
+            continue
+        column = graph.add("Unsqueeze", feature.label, graph.axis(1))
+        if isinstance(feature, DateFeature):
+            calendar = Calendar(graph, column)
+            values += [calendar.part(part) for part in feature.parts]
+            scales += feature.parts.values()
+        elif feature.scale is not None:
+            values.append(column)
+            scales.append(feature.scale)
+        indicators += _indicators(graph, feature, column)
+    return Encoded(_scaled(graph, values, scales), indicators, codes)
+
+
+def _indicators(graph: Graph, feature: NumberFeature | DateFeature, column: str) -> list[str]:
+    """Whether there is another value than the usual one, and whether there is none, as far as it is asked."""
+    from onnx import TensorProto
+
+    missing = graph.add("IsNaN", column)
+    found = []
+    if isinstance(feature, NumberFeature) and feature.scale is not None and feature.scale.apart:
+        usual = graph.add("Equal", column, graph.constant(np.float64(feature.scale.centre)))
+        found.append(graph.add("Not", graph.add("Or", usual, missing)))
+    if feature.missing:
+        found.append(missing)
+    return [graph.add("Cast", each, to=TensorProto.FLOAT) for each in found]
+
+
+def _scaled(graph: Graph, columns: list[str], scales: list[Scale]) -> str | None:
+    """All numbers on their scales at once, in double precision until the end."""
+    from onnx import TensorProto
+
+    if not columns:
+        return None
+    together = graph.joined(columns)
+    centres = graph.constant(np.array([scale.centre for scale in scales]))
+    factors = graph.constant(np.array([scale.factor for scale in scales]))
+    scaled = graph.add("Mul", graph.add("Sub", together, centres), factors)
+    scaled = graph.add("Clip", scaled, graph.constant(np.float64(-FAR)), graph.constant(np.float64(FAR)))
+    known = graph.add("Where", graph.add("IsNaN", together), graph.constant(np.float64(0)), scaled)
+    return graph.add("Cast", known, to=TensorProto.FLOAT)
+
+
+def _codes(graph: Graph, feature: CategoryFeature) -> str:
+    codes = dict(feature.codes)
+    # What is missing, where no level is called so.
+    codes.setdefault("", 0)
+    try:
+        keys = [key.encode() for key in codes]
+    except UnicodeEncodeError as error:
+        raise ValueError(f"column {feature.label!r} has a level that is no text: {error}") from error
+    return graph.add(
+        "LabelEncoder",
+        feature.label,
+        domain="ai.onnx.ml",
+        keys_strings=keys,
+        values_int64s=list(codes.values()),
+        default_int64=feature.unseen,
+    )

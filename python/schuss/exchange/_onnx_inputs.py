@@ -1,0 +1,60 @@
+"""Tables as the ONNX model of an estimator takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._checks import shown
+
+
+def onnx_inputs(model: Any, X: Any) -> dict[str, NDArray[Any]]:
+    """A table as the inputs of the model that `to_onnx` makes of an estimator for tables.
+
+    Parameters
+    ----------
+    model : TabularClassifier or TabularRegressor
+        The fitted estimator.
+    X : data frame, Arrow table, array or list of rows, of shape (n_samples, n_features)
+        What its `predict` takes.
+
+    Returns
+    -------
+    dict of str to ndarray
+        A vector for each column that the estimator has not dropped: ``session.run(None, onnx_inputs(model,
+        X))``. It is also what to compare with where the columns come from elsewhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is none of these or not fitted, or as `predict` raises them.
+    """
+    if not hasattr(model, "ensemble_"):
+        raise TypeError(
+            f"model must be a fitted TabularClassifier or TabularRegressor, got {shown(model)}; "
+            "other models take X as one array of float32"
+        )
+    from ..tables._reading import read_table
+
+    table = read_table(X)
+    columns = model.encoder_.matched(table)
+    return {
+        feature.label: _values(feature, columns[feature.place], table.n_rows)
+        for feature in model.encoder_.features
+    }
+
+
+def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
+    from ..tables._dates import moments_of
+    from ..tables._numbers import numbers_of
+    from ..tables._values import key_of
+
+    values = column.read(0, n_rows)
+    if feature.kind == "category":
+        return np.array([key_of(value) or "" for value in values.tolist()], dtype=object)
+    if feature.kind == "number":
+        return numbers_of(values, column.name)
+    moments = moments_of(values, column.name, feature.day_first)
+    return np.asarray((moments - np.datetime64(0, "us")) / np.timedelta64(1, "s"))

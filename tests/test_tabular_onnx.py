@@ -1,0 +1,242 @@
+"""ONNX models of estimators for tables say of columns as they are what the estimators say."""
+
+import io
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pandas")
+pytest.importorskip("sklearn")
+pytest.importorskip("onnx")
+import onnx
+import pandas as pd
+
+import schuss as sc
+from mixed_table import labels, numbers, table
+from schuss.exchange import onnx_inputs, to_onnx
+from schuss.exchange._graph import Graph, Value
+from schuss.exchange._onnx_calendar import Calendar
+from schuss.tables._dates import PARTS
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+LITTLE = {"preset": "quick", "n_members": 2, "n_folds": 2, "random_state": 0}
+FRAME, NEW = table(300, 0), table(200, 1)
+
+
+def run(made, feeds):
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, feeds), strict=True))
+
+
+def by_hand(frame):
+    """The mixed table as somebody would send it from elsewhere."""
+    texts = {name: frame[name].astype(object) for name in ("town", "kind", "grade", "flag")}
+    floats = {name: frame[name].astype(float) for name in ("size", "count", "mostly")}
+    floats["written"] = frame["written"].replace("?", "nan").astype(float)
+    floats["when"] = (frame["when"] - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
+    feeds = {name: values.to_numpy() for name, values in floats.items()}
+    for name, values in texts.items():
+        feeds[name] = np.array(["" if pd.isna(value) else str(value) for value in values], dtype=object)
+    return feeds
+
+
+def odd(frame):
+    """What was not there in `fit`: gaps and levels in every column, numbers and dates far away."""
+    frame = frame.copy()
+    frame["count"] = frame["count"].astype(float)
+    frame["grade"] = frame["grade"].astype(object)
+    frame["flag"] = frame["flag"].astype(object)
+    for place, name in enumerate(frame.columns.drop("same")):
+        frame.loc[place, name] = None
+    frame.loc[20:29, ["town", "kind", "grade"]] = "never seen"
+    frame.loc[30, "size"] = 1e250
+    frame.loc[31, "size"] = -1e250
+    frame.loc[32:34, "when"] = [pd.Timestamp(day) for day in ("1901-03-01", "2000-02-29", "2199-12-31 23:59")]
+    return frame
+
+
+def check(model, frame, feeds=None):
+    out = run(to_onnx(model), onnx_inputs(model, frame) if feeds is None else feeds)
+    expected = model.predict(frame)
+    if hasattr(model, "classes_"):
+        probabilities = model.predict_proba(frame)
+        assert out["probabilities"].dtype == np.float32
+        np.testing.assert_allclose(out["probabilities"], probabilities, rtol=0, atol=1e-5)
+        assert np.ptp(probabilities[:, 0]) > 0.3
+        assert out["label"].tolist() == expected.tolist()
+    else:
+        assert out["prediction"].shape == expected.shape
+        np.testing.assert_allclose(out["prediction"], expected, rtol=1e-5, atol=1e-5 * np.std(expected))
+        assert np.ptp(expected) > 0.5
+
+
+CLASSES = {
+    "two texts": ["no", "yes"],
+    "three texts": ["high", "low", "middle"],
+    "whole numbers": [-4, 0, 7, 9],
+    "truth": [False, True],
+}
+TRANSFORMS = [None, "log", "quantile", "auto"]
+
+
+@pytest.fixture(scope="module", params=CLASSES.values(), ids=CLASSES)
+def classifier(request):
+    return sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, request.param))
+
+
+@pytest.fixture(scope="module", params=TRANSFORMS)
+def regressor(request):
+    model = sc.TabularRegressor(**LITTLE, target_transform=request.param)
+    return model.fit(FRAME, np.exp(numbers(FRAME)))
+
+
+class TestClassifier:
+    def test_rows_like_those_of_fit(self, classifier):
+        check(classifier, NEW)
+
+    def test_columns_given_by_hand(self, classifier):
+        check(classifier, NEW, by_hand(NEW))
+
+    def test_gaps_unseen_levels_and_far_values(self, classifier):
+        check(classifier, odd(NEW))
+
+
+class TestRegressor:
+    def test_rows_like_those_of_fit(self, regressor):
+        check(regressor, NEW)
+
+    def test_columns_given_by_hand(self, regressor):
+        check(regressor, NEW, by_hand(NEW))
+
+    def test_gaps_unseen_levels_and_far_values(self, regressor):
+        check(regressor, odd(NEW))
+
+    def test_it_stays_within_the_targets(self):
+        model = sc.TabularRegressor(**LITTLE).fit(FRAME, numbers(FRAME))
+        frame = FRAME.assign(size=1e6)
+        out = run(to_onnx(model), onnx_inputs(model, frame))["prediction"]
+        assert out.max() <= numbers(FRAME).max()
+        np.testing.assert_allclose(out, model.predict(frame), rtol=1e-5)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_calendar_is_numpys(part):
+    rng = np.random.default_rng(0)
+    first, last = (np.datetime64(day, "us") for day in ("0001-01-01", "9999-12-31"))
+    days = np.arange("1890-01-01", "2110-01-01", dtype="M8[D]").astype("M8[us]")
+    moments = np.concatenate([days, days - np.timedelta64(1, "s"), days + np.timedelta64(18, "h")])
+    anywhere = rng.integers(first.astype(int), last.astype(int), 20_000).astype("M8[us]")
+    moments = np.concatenate([moments, anywhere, [first, last]])
+    seconds = (moments - np.datetime64(0, "us")) / np.timedelta64(1, "s")
+    graph = Graph(["seconds", "part"])
+    value = Value(Calendar(graph, "seconds").part(part), onnx.TensorProto.DOUBLE, [])
+    made = graph.model("calendar", [Value("seconds", onnx.TensorProto.DOUBLE, [])], {"part": value})
+    got, expected = run(made, {"seconds": seconds})["part"], PARTS[part](moments)
+    # Seconds have microseconds, of thousands of years, to 4e-6.
+    exact = part in ("year", "month", "weekday")
+    np.testing.assert_allclose(got, expected, rtol=1e-14, atol=0 if exact else 2e-8)
+    assert np.isnan(run(made, {"seconds": np.array([np.nan])})["part"]).all()
+
+
+@pytest.fixture(scope="module")
+def one():
+    return sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, ["no", "yes"]))
+
+
+class TestInputs:
+    def test_each_column_that_was_not_dropped_has_one_by_its_name(self, one):
+        made = to_onnx(one)
+        given = {each.name: each.type.tensor_type.elem_type for each in made.graph.input}
+        assert list(given) == list(FRAME.columns.drop("same"))
+        texts = [name for name, kind in given.items() if kind == 8]
+        assert texts == ["town", "kind", "grade", "flag"]
+        assert {given[name] for name in given if name not in texts} == {11}  # float64
+
+    @pytest.mark.parametrize("rows", [0, 1, 5000])
+    def test_any_number_of_rows(self, one, rows):
+        feeds = onnx_inputs(one, table(max(rows, 1), 3))
+        feeds = {name: values[:rows] for name, values in feeds.items()}
+        out = run(to_onnx(one), feeds)
+        assert out["probabilities"].shape == (rows, 2)
+        assert out["label"].shape == (rows,)
+
+    def test_columns_without_names_are_called_by_their_places(self):
+        rows = np.random.default_rng(0).normal(size=(150, 3))
+        rows[:, 1] = 1
+        model = sc.TabularRegressor(**LITTLE).fit(rows, rows[:, 0] * rows[:, 2])
+        assert [each.name for each in to_onnx(model).graph.input] == ["x0", "x2"]
+        check(model, rows, {"x0": rows[:, 0], "x2": rows[:, 2]})
+
+    def test_categories_alone(self):
+        frame = FRAME[["town", "kind"]]
+        model = sc.TabularClassifier(**LITTLE).fit(frame, labels(FRAME, ["a", "b"]))
+        out = run(to_onnx(model), onnx_inputs(model, NEW[["town", "kind"]]))
+        np.testing.assert_allclose(
+            out["probabilities"], model.predict_proba(NEW[["town", "kind"]]), atol=1e-5
+        )
+
+    def test_a_level_without_letters_is_that_level(self):
+        kinds = FRAME["kind"].replace("a", "")
+        model = sc.TabularClassifier(**LITTLE).fit(FRAME.assign(kind=kinds), labels(FRAME, ["no", "yes"]))
+        check(model, NEW.assign(kind=NEW["kind"].replace("a", "")))
+
+    def test_truth_may_be_numbers(self, one):
+        texts = by_hand(NEW)
+        numbers = texts | {"flag": np.where(texts["flag"] == "True", "1", "0").astype(object)}
+        want, got = (run(to_onnx(one), feeds)["probabilities"] for feeds in (texts, numbers))
+        assert want.tobytes() == got.tobytes()
+
+    def test_names_like_those_within_the_graph(self):
+        names = {"size": "constant_0", "count": "gemm_3", "town": "X", "kind": "unsqueeze_0"}
+        model = sc.TabularRegressor(**LITTLE).fit(FRAME.rename(columns=names), numbers(FRAME))
+        check(model, NEW.rename(columns=names))
+
+    def test_names_of_outputs_are_refused(self, one):
+        frame = FRAME.rename(columns={"size": "label"})
+        model = sc.TabularClassifier(**LITTLE).fit(frame, labels(FRAME, ["no", "yes"]))
+        with pytest.raises(
+            ValueError, match=r"columns must have names other than 'label', 'prob.*, got 'label'"
+        ):
+            to_onnx(model)
+        check(sc.TabularRegressor(**LITTLE).fit(frame, numbers(FRAME)), NEW.rename(columns={"size": "label"}))
+
+
+class TestModels:
+    def test_it_is_written_to_a_file(self, one, tmp_path):
+        made = to_onnx(one, tmp_path / "model.onnx")
+        assert (tmp_path / "model.onnx").read_bytes() == made.SerializeToString()
+
+    def test_of_one_that_was_loaded_it_is_the_same(self, one):
+        file = io.BytesIO()
+        one.save(file)
+        file.seek(0)
+        same = sc.TabularClassifier.load(file)
+        assert to_onnx(same).SerializeToString() == to_onnx(one).SerializeToString()
+
+    def test_a_temperature_is_part_of_it(self, one):
+        import copy
+
+        cold = copy.copy(one)
+        cold.temperature_ = 0.25
+        check(cold, NEW)
+        assert np.abs(cold.predict_proba(NEW) - one.predict_proba(NEW)).max() > 0.1
+
+    def test_what_is_not_fitted_is_refused(self):
+        words = "model must be an MLP or a fitted .*TabularRegressor, got .*TabularClassifier"
+        with pytest.raises(TypeError, match=words):
+            to_onnx(sc.TabularClassifier())
+        for model in (sc.TabularClassifier(), sc.MLP([2, 1])):
+            with pytest.raises(TypeError, match="model must be a fitted TabularClassifier or TabularReg"):
+                onnx_inputs(model, NEW)
+
+    def test_a_table_without_its_columns_is_refused(self, one):
+        with pytest.raises(ValueError, match="feature names should match"):
+            onnx_inputs(one, NEW.drop(columns="size"))
+
+    def test_classes_that_onnx_has_not_are_refused(self):
+        days = np.array(["2020-01-01", "2021-01-01"], "M8[D]")
+        model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, days))
+        with pytest.raises(ValueError, match="classes must be integers, booleans, texts"):
+            to_onnx(model)
