@@ -224,6 +224,14 @@ class BaseTabular(Saved, BaseEstimator):
             check_names(type(self).__name__, self.encoder_.feature_names_in, table.names)
         return self.ensemble_.predict(encoded, min(self.n_threads or limit(), limit()))
 
+    def _said_of_row(self, row: Any) -> Array:
+        """What the ensemble says of one row, as of a table with that row alone."""
+        if not hasattr(self, "ensemble_"):
+            check_is_fitted(self)
+        encoded = np.empty(self.encoder_.width, dtype=np.float32)
+        self.encoder_.encode_row(row, encoded)
+        return self.ensemble_.of_row(encoded)
+
     @property
     def report_(self) -> Any:
         """What was done to each column."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ._values import day_comes_first, moment, text_of
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
 DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 YEAR_LENGTH = 365.2425
+_DAY, _HOUR = 86_400e6, 3_600e6  # in microseconds
 
 
 def order_of(values: np.ndarray[Any, Any]) -> bool | None:
@@ -81,6 +83,34 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "cos of the day": lambda dates: _stepped(np.cos(_hour(dates) * (np.pi / 12))),
 }
 
+
+def parts_of_one(date: np.datetime64, wanted: Iterable[str]) -> list[float]:
+    """These parts of one known date: the bits of `PARTS`, by integers, which take less time than dates do."""
+    moment = int(date.astype(np.int64))  # in microseconds
+    days = float(moment) / _DAY
+    months = int(date.astype("datetime64[M]").astype(np.int64))
+    january = int(np.datetime64(months // 12, "Y").astype("datetime64[us]").astype(np.int64))
+    of_year = float(moment - january) / _DAY * (2 * np.pi / YEAR_LENGTH)
+    hour = float(moment % int(_DAY)) / _HOUR
+    of_day = hour * (np.pi / 12)
+    found = {
+        "days": days,
+        "year": float(months // 12 + 1970),
+        "month": float(months % 12 + 1),
+        "weekday": float(floor(days + 3) % 7),
+        "hour": hour,
+    }
+    turns = {
+        "sin of the year": (np.sin, of_year),
+        "cos of the year": (np.cos, of_year),
+        "sin of the day": (np.sin, of_day),
+        "cos of the day": (np.cos, of_day),
+    }
+    return [
+        found[part] if part in found else float(_stepped(turns[part][0](turns[part][1]))) for part in wanted
+    ]
+
+
 # Sine and cosine have a scale by nature.
 TURNS = ("sin of the year", "cos of the year", "sin of the day", "cos of the day")
 AROUND = Scale(0.0, 1.0)
@@ -136,8 +166,11 @@ class DateFeature:
         except ValueError:
             raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
         known = date == date
-        for part, scale in self.parts.items():
-            out.append(scale.one(float(PARTS[part](date))) if known else 0.0)
+        if known:
+            parts = parts_of_one(date, self.parts)
+            out += [scale.one(part) for scale, part in zip(self.parts.values(), parts, strict=True)]
+        else:
+            out += [0.0] * len(self.parts)
         if self.missing:
             out.append(0.0 if known else 1.0)
 
