@@ -177,10 +177,21 @@ class TestInputs:
             out["probabilities"], model.predict_proba(NEW[["town", "kind"]]), atol=1e-5
         )
 
-    def test_a_level_without_letters_is_that_level(self):
-        kinds = FRAME["kind"].replace("a", "")
+    def test_a_level_without_letters_is_not_what_is_missing(self):
+        def given(frame):
+            return frame.assign(town=frame["town"].replace(["town 0", "town 1"], ""))
+
+        model = sc.TabularClassifier(**LITTLE).fit(given(FRAME), labels(FRAME, ["no", "yes"]))
+        towns = onnx_inputs(model, given(NEW))["town"].tolist()
+        assert "" in towns
+        assert "<missing>" in towns
+        check(model, given(NEW))
+
+    def test_levels_that_leave_no_word_for_missing_are_refused(self):
+        kinds = FRAME["kind"].replace({"a": "", "b": "<missing>"})
         model = sc.TabularClassifier(**LITTLE).fit(FRAME.assign(kind=kinds), labels(FRAME, ["no", "yes"]))
-        check(model, NEW.assign(kind=NEW["kind"].replace("a", "")))
+        with pytest.raises(ValueError, match="column 'kind' must have levels other than '' and '<missing>'"):
+            to_onnx(model)
 
     def test_truth_may_be_numbers(self, one):
         texts = by_hand(NEW)

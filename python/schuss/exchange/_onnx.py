@@ -40,8 +40,8 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     ImportError
         If the package onnx is not installed.
     ValueError
-        If a parameter is not finite in float32, if ONNX has not the classes' dtype, or if a column is called
-        as an output is.
+        If a parameter is not finite in float32, if ONNX has not the classes' dtype, if a column is called as
+        an output is, or if nothing can stand for a missing level.
 
     Notes
     -----
@@ -60,9 +60,9 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     - a number: float64, NaN where it is missing; text that reads as a number is to be one, durations are
       days, times of day hours;
     - a date: float64, seconds since 1970 on the clock there, NaN where it is missing;
-    - a category: a string, empty where it is missing (unless a level was an empty string in `fit`: then it is
-      that one). Levels that are no text are as `str` has them, ``"True"`` or ``"3"``, but whole numbers are
-      without a point whatever their dtype. What was never seen is taken as by `predict`.
+    - a category: a string, empty where it is missing, or ``"<missing>"`` where an empty string is a level.
+      Levels that are no text are as `str` has them, ``"True"`` or ``"3"``, but whole numbers are without a
+      point whatever their dtype. What was never seen is taken as by `predict`.
 
     `onnx_inputs` makes these of a table. Numbers may be any but infinite, which is not refused here. The
     model has all of the ensemble, with what is done to columns and to the networks' mean; a regressor's

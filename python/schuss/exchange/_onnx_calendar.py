@@ -27,7 +27,10 @@ class Calendar:
         """The column of one of `schuss.tables._dates.PARTS`."""
         if name.startswith(("sin", "cos")):
             angle = self._angle_of_day if name.endswith("day") else self._angle_of_year
-            turn = self._times(self.graph.add(name[:3].capitalize(), angle), STEPS)
+            if name.startswith("cos"):
+                # Not every runtime has a cosine in double precision.
+                angle = self._plus(angle, np.pi / 2)
+            turn = self._times(self.graph.add("Sin", angle), STEPS)
             return self._with("Div", self.graph.add("Round", turn), STEPS)
         parts: dict[str, Callable[[], str]] = {
             "days": lambda: self._days,

@@ -107,9 +107,7 @@ def _scaled(graph: Graph, columns: list[str], scales: list[Scale]) -> str | None
 
 
 def _codes(graph: Graph, feature: CategoryFeature) -> str:
-    codes = dict(feature.codes)
-    # What is missing, where no level is called so.
-    codes.setdefault("", 0)
+    codes = feature.codes | {text_of_missing(feature): 0}
     try:
         keys = [key.encode() for key in codes]
     except UnicodeEncodeError as error:
@@ -122,3 +120,14 @@ def _codes(graph: Graph, feature: CategoryFeature) -> str:
         values_int64s=list(codes.values()),
         default_int64=feature.unseen,
     )
+
+
+def text_of_missing(feature: CategoryFeature) -> str:
+    """What stands for a missing value where all values are texts."""
+    free = [text for text in ("", "<missing>") if text not in feature.codes]
+    if not free:
+        raise ValueError(
+            f"column {feature.label!r} must have levels other than '' and '<missing>': "
+            "one of the two has to say that there is none"
+        )
+    return free[0]

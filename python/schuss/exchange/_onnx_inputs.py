@@ -50,10 +50,13 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
     from ..tables._dates import moments_of
     from ..tables._numbers import numbers_of
     from ..tables._values import key_of
+    from ._onnx_columns import text_of_missing
 
     values = column.read(0, n_rows)
     if feature.kind == "category":
-        return np.array([key_of(value) or "" for value in values.tolist()], dtype=object)
+        texts = [key_of(value) for value in values.tolist()]
+        missing = text_of_missing(feature)
+        return np.array([missing if text is None else text for text in texts], dtype=object)
     if feature.kind == "number":
         return numbers_of(values, column.name)
     moments = moments_of(values, column.name, feature.day_first)
