@@ -315,6 +315,16 @@ def pictures(folder: str) -> None:
     assert_type(sc.exchange.to_torch(net), dict[str, NDArray[Any]])
     sc.exchange.load_torch(net, sc.exchange.to_torch(net))
     sc.exchange.from_sklearn(sc.exchange.to_sklearn(MLPRegressor(max_iter=2).fit(X, Y)))
+    of_table = sc.TabularRegressor("quick", n_members=1, n_folds=2).fit(X, Y)
+    sc.exchange.to_onnx(of_table)
+    assert_type(sc.exchange.onnx_inputs(of_table, X), dict[str, NDArray[Any]])
+    assert_type(of_table.predict_one([1.0, 2.0, 3.0, 4.0]), float)
+    file = io.BytesIO()
+    of_table.save(file)
+    file.seek(0)
+    assert_type(sc.TabularRegressor.load(file), sc.TabularRegressor)
+    classes = sc.TabularClassifier("quick", n_members=1, n_folds=2).fit(X, LABELS)
+    assert_type(classes.predict_proba_one([1.0, 2.0, 3.0, 4.0]), NDArray[Any])
     sc.TrainingCurveDisplay.from_estimator(MLPRegressor(max_iter=2).fit(X, Y))
 
 
