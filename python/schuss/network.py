@@ -102,7 +102,7 @@ class MLP(Outputs, Layers, Saved):
     input_scale, parametric : bool, default False
         Whether each number that goes into the first layer has a factor that is learnt, which with a rate of
         its own (``"input.scale"``) soon tells the columns that matter; and whether each hidden unit learns
-        how much of its activation it takes, ``z + alpha (act(z) - z)``, alpha from 1 (RealMLP, arXiv:2407.04491).
+        how much of its activation it takes, ``z + alpha (act(z) - z)``, alpha from 1 (arXiv:2407.04491).
     precision : {"float32", "float64", "bfloat16"}, optional
         What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
         their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to

@@ -29,6 +29,7 @@ from ._metrics import Metric
 from ._names import check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
+from ._race import raced
 from ._reading import read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
@@ -153,19 +154,26 @@ class BaseTabular(Saved, BaseEstimator):
         n_classes = self._n_classes
         splits = splits_of(rows, given, plan.folds, n_classes, seed)
         budget = {"epochs": plan.epochs, "batch_size": plan.batch_size}
-        recipes = [
-            draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.members)
-        ]
         prepared = Prepared(self.encoder_, rows, given, splits, n_classes, seed)
+        threads = min(self.n_threads or limit(), limit())
+
+        def left() -> float | None:
+            return None if self.max_time is None else self.max_time - (perf_counter() - begin)
+
+        recipes = raced(
+            [draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.candidates)],
+            plan.members,
+            lambda recipe, *ends: prepared.train(recipe, 0, *ends),
+            threads,
+            left(),
+        )
         # Members one after the other, each in all its folds: where time ends, those that are whole count.
         tasks = [(member, fold) for member in range(len(recipes)) for fold in range(len(splits))]
-        left = None if self.max_time is None else self.max_time - (perf_counter() - begin)
-        threads = min(self.n_threads or limit(), limit())
         with _Progress(self.progress, len(tasks)) as progress:
             results = _crew.run(
                 [partial(prepared.train, recipes[member], fold) for member, fold in tasks],
                 threads,
-                left,
+                left(),
                 lambda _, trained: progress.add(trained.val_loss),
             )
         # A training that ended before its first epoch did is none.

@@ -275,4 +275,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         def score(probabilities: Array) -> float:
             return _metrics.log_loss(y, probabilities, weights)
 
-        self.temperature_ = temperature(predictions, score, len(y))
+        # Rows that leave no doubt say nothing of how much there should be.
+        doubtful = float(np.sum(1 - np.sum(predictions**2, axis=1)))
+        self.temperature_ = temperature(predictions, score, doubtful)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ._race import TRIAL_EPOCHS
+
 # What each preset may spend beside "balanced".
 PRESETS = {"quick": 0.25, "balanced": 1.0, "best": 10.0}
 MEMBERS = {"quick": 4, "balanced": 8, "best": 32}
@@ -13,12 +15,14 @@ FOLDS = {"quick": 3, "balanced": 5, "best": 8}
 SMALL = 6000
 # The part of the rows that chooses epochs and members, where there are no folds.
 HOLDOUT = 1 / 7
-# Floating-point operations that "balanced" spends: on any table, and on each row. A core does some 1e11 a second.
+# Floating-point operations that "balanced" spends on any table, and on each row; a core does 1e11 a second.
 ON_TABLE, ON_ROW = 1e12, 5e7
 # Operations of a number's waves, forward and back.
 WAVES = 1e4
 # Units of the members' hidden layers, and hidden layers behind the first one, on average.
 UNITS, MORE_LAYERS = 192, 2 / 3
+# Recipes that are tried for each that is trained.
+CANDIDATES = 2
 # The part of the epochs that is made until early stopping.
 MADE = 0.35
 
@@ -29,21 +33,28 @@ class Plan:
 
     Attributes
     ----------
-    members, folds, epochs, batch_size : int
-        With one fold, a part of the rows is held out.
+    candidates, members, folds, epochs, batch_size : int
+        So many recipes are tried, and so many of them trained. With one fold, a part of the rows is held out.
     """
 
+    candidates: int
     members: int
     folds: int
     epochs: int
     batch_size: int
 
     def operations(self, n_rows: int, numbers: int, others: int) -> float:
-        """About how many floating-point operations it takes, for a table with so many numbers and other columns."""
+        """About how many floating-point operations it takes, for so many numbers and other columns."""
         inputs = 4 * numbers + 4 * others
         of_row = 6 * (inputs * UNITS + MORE_LAYERS * UNITS**2) + numbers * WAVES
         learnt = n_rows * (1 - (HOLDOUT if self.folds == 1 else 1 / self.folds))
-        return self.members * self.folds * learnt * self.epochs * MADE * of_row
+        return (
+            (self.members * self.folds + TRIAL_EPOCHS * self.candidates)
+            * learnt
+            * self.epochs
+            * MADE
+            * of_row
+        )
 
 
 def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, folds: int | None) -> Plan:
@@ -59,7 +70,8 @@ def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, fold
     sizes = ((600, 32), (1600, 64), (8000, 128), (40_000, 256))
     batch_size = next((size for most, size in sizes if n_rows <= most), 512)
     most_folds = (FOLDS[preset] if n_rows < SMALL else 1) if folds is None else folds
-    plan = Plan(members or MEMBERS[preset], max(min(most_folds, n_rows // 2), 1), epochs, batch_size)
+    kept = members or MEMBERS[preset]
+    plan = Plan(CANDIDATES * kept, kept, max(min(most_folds, n_rows // 2), 1), epochs, batch_size)
     allowed = PRESETS[preset] * (ON_TABLE + ON_ROW * n_rows)
     while (too_much := plan.operations(n_rows, numbers, others) / allowed) > 1:
         if folds is None and plan.folds > 3:
@@ -67,7 +79,7 @@ def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, fold
         elif plan.epochs > max(epochs // 3, 4):
             plan = replace(plan, epochs=max(int(plan.epochs / min(too_much, 1.5)), epochs // 3, 4))
         elif members is None and plan.members > 3:
-            plan = replace(plan, members=plan.members - 1)
+            plan = replace(plan, members=plan.members - 1, candidates=plan.candidates - CANDIDATES)
         else:
             break
     return plan
