@@ -326,3 +326,10 @@ def test_means_are_finite_and_seeded(rows):
 def test_codes_of_another_width_are_refused():
     with pytest.raises(ValueError, match=r"codes must have 2 columns, got shape \(3, 1\)"):
         TargetMeans([4, 4]).fit_transform(np.zeros((3, 1)), np.zeros(3))
+
+
+def test_the_order_of_rows_does_not_change_a_bit():
+    rng = np.random.default_rng(0)
+    y = rng.lognormal(sigma=8, size=500) * rng.choice([-1, 1], 500)
+    targets = [RegressionTarget().fit(rng.permutation(y)) for _ in range(5)]
+    assert len({(target.mean, target.std) for target in targets}) == 1

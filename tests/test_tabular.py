@@ -269,6 +269,16 @@ def test_balanced_weights_count_the_rows_weights():
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
+def test_weights_that_balance_the_classes_leave_nothing_to_be_balanced():
+    X, _, numbers = numeric(60)
+    y = (numbers > np.sort(numbers)[49]).astype(int)
+    weights = np.where(y == 1, 5 * 0.37, 0.37)
+    model, plain = classifier(class_weight="balanced"), classifier()
+    model.fit(X, y, sample_weight=weights)
+    plain.fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(model.predict_proba(X), plain.predict_proba(X), atol=1e-3)
+
+
 def test_a_frame_shows_itself():
     model = fitted(classifier)
     assert "TabularClassifier" in model._repr_html_()
