@@ -78,7 +78,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         What the logarithms of the probabilities are divided by.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where they are all strings.
 
     Examples

@@ -74,7 +74,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         The members that count.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where they are all strings.
 
     Examples
