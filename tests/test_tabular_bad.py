@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-from tabular import BOTH, classifier, numeric, regressor, said, target_of
+from tabular_cases import BOTH, classifier, numeric, regressor, said, target_of
 
 X, CLASSES, NUMBERS = numeric(40)
 

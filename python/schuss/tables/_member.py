@@ -158,7 +158,8 @@ def train(
         max_time=max_time,
         n_threads=1,
     )
-    losses = history["val_loss"]
+    # Nothing is there where time has ended within the first epoch.
+    losses = history.get("val_loss", [])
     best = history.best_epoch or 0
     # Nothing of the training is needed any more.
     del network.__dict__["_stop_flag"]
