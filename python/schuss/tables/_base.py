@@ -154,14 +154,16 @@ class BaseTabular(Saved, BaseEstimator):
         n_classes = self._n_classes
         splits = splits_of(rows, given, plan.folds, n_classes, seed)
         budget = {"epochs": plan.epochs, "batch_size": plan.batch_size}
-        prepared = Prepared(self.encoder_, rows, given, splits, n_classes, seed)
+        candidates = [draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.candidates)]
+        scalings = dict.fromkeys(each.scaling for each in candidates)
+        prepared = Prepared(self.encoder_, rows, given, splits, n_classes, seed, scalings)
         threads = min(self.n_threads or limit(), limit())
 
         def left() -> float | None:
             return None if self.max_time is None else self.max_time - (perf_counter() - begin)
 
         recipes = raced(
-            [draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.candidates)],
+            candidates,
             plan.members,
             lambda recipe, *ends: prepared.train(recipe, 0, *ends),
             threads,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._encoder import TableEncoder
-from ._scaling import Quantiles, smooth_clip
+from ._scaling import MOST_ROWS, Quantiles, smooth_clip
 from ._target_means import TargetMeans
 
 Array = NDArray[Any]
@@ -41,28 +41,35 @@ class Inputs:
         self.quantiles: Quantiles | None = None
         self.means: TargetMeans | None = None
 
-    def fit(self, x: Floats32, y: Array, n_classes: int | None, weights: Array | None, seed: int) -> Floats32:
-        """Learn from encoded rows; their inputs."""
+    def fit(
+        self, x: Floats32, rows: Array, y: Array, n_classes: int | None, weights: Array | None, seed: int
+    ) -> Floats32:
+        """Learn from some rows of an encoded table, whose targets and weights are given; their inputs."""
         if self.scaling == "quantile" and len(self.values):
-            self.quantiles = Quantiles().fit(x[:, self.values])
+            some = rows[:: -(-len(rows) // MOST_ROWS)]
+            self.quantiles = Quantiles().fit(x[np.ix_(some, self.values)])
         means = None
-        if self.many and len(x) > 1:
+        if self.many and len(rows) > 1:
             self.means = TargetMeans([self.levels[place] for place in self.many], seed=seed)
-            means = self.means.fit_transform(x[:, self.codes[self.many]], y, n_classes, weights)
-        return self._joined(x, means)
+            codes = x[np.ix_(rows, self.codes[self.many])]
+            means = self.means.fit_transform(codes, y, n_classes, weights)
+        return self._joined(x, rows, means)
 
-    def transform(self, x: Floats32) -> Floats32:
-        """The inputs of other encoded rows."""
-        means = None if self.means is None else self.means.transform(x[:, self.codes[self.many]])
-        return self._joined(x, means)
+    def transform(self, x: Floats32, rows: Array | None = None) -> Floats32:
+        """The inputs of an encoded table, or of some of its rows."""
+        rows = np.arange(len(x)) if rows is None else rows
+        means = None
+        if self.means is not None:
+            means = self.means.transform(x[np.ix_(rows, self.codes[self.many])])
+        return self._joined(x, rows, means)
 
-    def _joined(self, x: Floats32, means: Floats32 | None) -> Floats32:
+    def _joined(self, x: Floats32, rows: Array, means: Floats32 | None) -> Floats32:
         width = 0 if means is None else means.shape[1]
         numbers = len(self.values)
-        out = np.empty((len(x), numbers + width + len(self.plain) + len(self.codes)), np.float32)
+        out = np.empty((len(rows), numbers + width + len(self.plain) + len(self.codes)), np.float32)
         # Column by column where it is, so that a table needs no more memory than its inputs.
         for place, column in enumerate(self.values):
-            out[:, place] = x[:, column]
+            out[:, place] = x[rows, column]
         part = out[:, :numbers]
         if self.quantiles is None:
             smooth_clip(part, part)
@@ -72,7 +79,7 @@ class Inputs:
             smooth_clip(means, out[:, numbers : numbers + width])
         rest = np.concatenate([self.plain, self.codes])
         for place, column in enumerate(rest, numbers + width):
-            out[:, place] = x[:, column]
+            out[:, place] = x[rows, column]
         return out
 
     @property

@@ -20,6 +20,8 @@ Array = NDArray[Any]
 # learn as weights do: with its tenth they hardly left where they started in the few epochs there are here.
 SCALE_LR, BIAS_LR = 6.0, 0.1
 BETAS = (0.9, 0.95)
+# Steps in which the learning rate rises, at most.
+WARMUP = 10
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def network_of(recipe: Recipe, layout: Layout) -> MLP:
     )
 
 
-def optimizer_of(recipe: Recipe, network: MLP) -> Any:
+def optimizer_of(recipe: Recipe, network: MLP, steps: int) -> Any:
     """AdamW whose rates and decays are those of NTK parametrisation, in the standard one.
 
     A layer whose weights were N(0, 1), with inputs divided by the root of their number d, learns with Adam as
@@ -132,7 +134,7 @@ def optimizer_of(recipe: Recipe, network: MLP) -> Any:
         groups.append(
             {
                 "params": name,
-                "lr": schedules.cosine(recipe.lr * factor, warmup_steps=10),
+                "lr": schedules.cosine(recipe.lr * factor, warmup_steps=min(WARMUP, steps // 10)),
                 "weight_decay": decay,
             }
         )
@@ -144,12 +146,14 @@ def train(
 ) -> Trained:
     """Train a member on one thread."""
     network = network_of(recipe, layout)
+    batch_size = min(recipe.batch_size, len(learnt.x))
+    steps = recipe.epochs * -(-len(learnt.x) // batch_size)
     network.__dict__["_stop_flag"] = stop
     history = network.fit(
         learnt.x,
         learnt.y,
-        optimizer=optimizer_of(recipe, network),
-        batch_size=min(recipe.batch_size, len(learnt.x)),
+        optimizer=optimizer_of(recipe, network, steps),
+        batch_size=batch_size,
         epochs=recipe.epochs,
         validation_data=chosen_by.given(),
         early_stopping=True,

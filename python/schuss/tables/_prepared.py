@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,31 +57,35 @@ class Prepared:
         splits: Sequence[tuple[Array, Array] | None],
         n_classes: int | None,
         seed: int,
+        scalings: Iterable[str],
     ) -> None:
         self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
         self.n_classes, self.seed = n_classes, seed
         self.inputs: dict[tuple[str, int], Inputs] = {}
         self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
-        for scaling in ("clip", "quantile"):
+        for scaling in scalings:
             for fold in range(len(splits)):
                 self._make(scaling, fold)
 
     def _make(self, scaling: str, fold: int) -> None:
-        learnt, chosen = self._parts(fold)
-        inputs = Inputs(self.encoder, scaling)
-        made = inputs.fit(learnt.x, learnt.y, self.n_classes, learnt.weights, self.seed)
+        (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
+        inputs, y = Inputs(self.encoder, scaling), learnt.y[of_learnt]
+        weights = _some_of(learnt.weights, of_learnt)
+        made = inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, self.seed)
         self.inputs[scaling, fold] = inputs
+        other = inputs.transform(chosen.x, of_chosen)
         self._made[scaling, fold] = (
-            Rows(made, self._as_core(learnt.y), learnt.weights),
-            Rows(inputs.transform(chosen.x), self._as_core(chosen.y), chosen.weights),
+            Rows(made, self._as_core(y), weights),
+            Rows(other, self._as_core(chosen.y[of_chosen]), _some_of(chosen.weights, of_chosen)),
         )
 
-    def _parts(self, fold: int) -> tuple[Rows, Rows]:
+    def _parts(self, fold: int) -> tuple[tuple[Rows, Array], tuple[Rows, Array]]:
+        """What is learnt from and what chooses: encoded rows, and which of them."""
         split = self.splits[fold]
         if split is None:
             assert self.given is not None
-            return self.rows, self.given
-        return taken_of(self.rows, split[0]), taken_of(self.rows, split[1])
+            return (self.rows, np.arange(len(self.rows.x))), (self.given, np.arange(len(self.given.x)))
+        return (self.rows, split[0]), (self.rows, split[1])
 
     def _as_core(self, y: Array) -> Array:
         """Targets as a network's loss takes them."""
@@ -110,11 +114,12 @@ class Prepared:
     def chosen_by(self, trained: Sequence[Trained | None]) -> Rows:
         """The rows that choose, in the order of `predictions`."""
         parts = [self._parts(fold)[1] for fold, each in enumerate(trained) if each is not None]
-        weights = [part.weights for part in parts if part.weights is not None]
+        weights = [_some_of(rows.weights, chosen) for rows, chosen in parts]
+        given = [each for each in weights if each is not None]
         return Rows(
             np.empty((0, 0)),
-            np.concatenate([part.y for part in parts]),
-            np.concatenate(weights) if weights else None,
+            np.concatenate([rows.y[chosen] for rows, chosen in parts]),
+            np.concatenate(given) if given else None,
         )
 
     def predictions(self, recipe: Recipe, trained: Sequence[Trained | None]) -> Array:
@@ -126,6 +131,10 @@ class Prepared:
                 if each is not None
             ]
         )
+
+
+def _some_of(values: Array | None, chosen: Array) -> Array | None:
+    return None if values is None else values[chosen]
 
 
 def taken_of(rows: Rows, chosen: Array) -> Rows:

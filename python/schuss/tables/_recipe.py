@@ -11,6 +11,8 @@ import numpy as np
 SPREAD = 0.6180339887498949
 # Below so many rows, dropout is for all members.
 FEW = 6000
+# From so many rows on, numbers are scaled in one way.
+MANY = 200_000
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,10 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
         depth=int(rng.choice([1, 2, 2])),
         activation=str(rng.choice(["relu", "relu", "silu"])),
         dropout=float(rng.choice(rates)),
-        sigma=_between(0.05, 20.0, sigma),
-        scaling="clip" if number % 4 == 1 else "quantile",
+        # Irregular functions of a number are learnt from many rows only.
+        sigma=_between(*((0.03, 10.0) if n_rows < FEW else (0.05, 20.0)), sigma),
+        # Of a large table one copy is enough.
+        scaling="clip" if number % 4 == 1 and n_rows < MANY else "quantile",
         lr=_between(0.01, 0.05, rng.random()),
         weight_decay=_between(0.1 * min(1000 / n_rows, 1.0), 1.0, decay),
         batch_size=batch_size,

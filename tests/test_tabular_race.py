@@ -1,0 +1,74 @@
+"""Which recipes are trained in earnest."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from schuss.tables import _plan, _race, _recipe
+from schuss.tables._member import Trained
+
+
+def recipes(count=12, epochs=40):
+    return [_recipe.draw(n, 0, n_rows=1000, epochs=epochs, batch_size=32) for n in range(count)]
+
+
+def race(losses, keep, max_time=None, threads=2):
+    given, seen = recipes(len(losses)), {}
+
+    def train(recipe, left, stop):
+        number = [each.seed for each in given].index(recipe.seed)
+        seen[number] = recipe.epochs
+        return Trained(None, int(losses[number] < np.inf), 1, losses[number], 0.0)
+
+    return given, seen, _race.raced(given, keep, train, threads, max_time)
+
+
+def test_the_best_of_all_are_kept_in_their_own_order():
+    losses = [0.5, 0.1, 0.9, 0.3, 0.2, 0.8]
+    given, seen, kept = race(losses, 3)
+    assert kept == [given[1], given[3], given[4]]
+    assert seen == {n: max(round(each.epochs * _race.TRIAL_EPOCHS), 1) for n, each in enumerate(given)}
+
+
+def test_ties_go_to_the_first_and_those_without_an_epoch_are_last():
+    given, _, kept = race([np.inf, 0.3, 0.3, 0.3], 2)
+    assert kept == [given[1], given[2]]
+
+
+def test_nothing_is_tried_where_all_are_kept():
+    given, seen, kept = race([0.1, 0.2], 2)
+    assert (kept, seen) == (given, {})
+
+
+def test_without_time_the_first_ones_are_kept():
+    given, _, kept = race([0.3, 0.2, 0.1], 2, max_time=1e-12)
+    assert kept == given[:2]
+
+
+@pytest.mark.parametrize("preset", list(_plan.PRESETS))
+def test_plans_keep_their_budget_where_they_can(preset):
+    for rows in (2, 100, 1000, 5999, 6000, 50_000, 1_000_000):
+        for columns in ((5, 0), (30, 10), (200, 50)):
+            plan = _plan.plan_for((rows, *columns), preset, None, None)
+            assert plan.candidates >= plan.members >= 1
+            assert 1 <= plan.folds <= max(rows // 2, 1)
+            allowed = _plan.PRESETS[preset] * (_plan.ON_TABLE + _plan.ON_ROW * rows)
+            least = plan.members <= 3 and plan.folds <= 3
+            assert least or plan.operations(rows, *columns) <= allowed
+
+
+def test_what_is_given_is_kept():
+    plan = _plan.plan_for((1_000_000, 200, 0), "quick", 7, 4)
+    assert (plan.members, plan.folds) == (7, 4)
+
+
+def test_recipes_depend_on_seed_and_number_alone_and_spread_over_their_ranges():
+    many = recipes(64)
+    assert many == recipes(64)
+    assert len({each.seed for each in many}) == 64
+    shares = np.sort(np.log([each.sigma for each in many]))
+    # Evenly: no gap of more than a tenth of the range.
+    assert np.diff(shares).max() < 0.1 * np.log(10.0 / 0.03)
+    assert shares[0] < np.log(0.06)
+    assert shares[-1] > np.log(5)
