@@ -26,7 +26,8 @@ def table(n_rows, seed):
     frame.loc[rng.random(n_rows) < 0.1, "size"] = np.nan
     frame.loc[rng.random(n_rows) < 0.1, "town"] = None
     frame.loc[rng.random(n_rows) < 0.05, "when"] = pd.NaT
-    frame.loc[0, "town"] = "a place with one row"
+    for place in range(min(4, n_rows)):
+        frame.loc[place, "town"] = f"a place with one row, {place}"
     return frame
 
 

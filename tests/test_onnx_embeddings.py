@@ -81,9 +81,11 @@ def test_many_turns_leave_the_angle_that_the_network_sees(dtype):
 
 
 def test_what_is_beyond_all_turns_has_the_angle_zero():
-    net = sc.MLP([1, 2], embeddings=Periodic([0], frequencies=4, width=2, sigma=5.0), seed=3)
+    net = sc.MLP([1, 2], embeddings=Periodic([0], frequencies=4, width=2), seed=3)
     net.named_params["0.weight"][0] = 0
-    rows = np.array([[3e7], [-1e9], [1e30]], np.float32)
+    net.named_params["input.0.frequency"][:] = [1, 1.5, -1, 3]
+    # Those of some millions have quarters still.
+    rows = np.array([[3e6 + 0.25], [-3.5e6 - 0.5], [3e7], [-1e9], [1e30]], np.float32)
     close(run(to_onnx(net), rows), net.predict(rows))
 
 

@@ -21,6 +21,7 @@ CLASSES = {
     "whole numbers": [3, -1, 2**40],
     "truth": [False, True],
     "bytes": [b"no", b"yes"],
+    "days": np.array(["2020-01-01", "2021-12-31"], "M8[D]"),
     "objects": np.array(["no", "yes", "perhaps"], dtype=object),
 }
 

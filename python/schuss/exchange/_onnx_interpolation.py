@@ -29,9 +29,8 @@ def interpolated(graph: Graph, values: str, knots: Sequence[Knots]) -> str:
         at[column, :count], heights[column, :count] = places, scores
         slopes[column, : count - 1] = np.diff(scores) / np.diff(places)
     of_all, of_heights, of_slopes = (graph.constant(each.reshape(-1)) for each in (at, heights, slopes))
-    # Beyond the outer knots the function is constant.
+    # Before the first knot the function is constant, and behind the last one, whose slope is 0.
     inside = graph.add("Max", values, graph.constant(at[:, 0]))
-    inside = graph.add("Min", inside, graph.constant(np.array([places[-1] for places, _ in knots])))
     place = graph.constant(np.arange(len(knots), dtype=np.int64)[None] * size)
     step = size // 2
     while step:
