@@ -153,17 +153,17 @@ def out_of_fold(model, X, y, **options):
     whole = _base.Prepared
 
     class Spied(whole):
-        def __init__(self, *args):
-            super().__init__(*args)
-            prepared.append(self)
+        def __init__(self, encoder, rows, given, *args):
+            super().__init__(encoder, rows, given, *args)
+            prepared.append((self, rows, given))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_base, "Prepared", Spied)
         model.fit(X, y, **options)
-    (seen,) = prepared
+    ((seen, learnt, given),) = prepared
     targets, found = [], {id(member): [] for member in model.ensemble_.members}
     for fold, split in enumerate(seen.splits):
-        rows = seen.given if split is None else _prepared.taken_of(seen.rows, split[1])
+        rows = given if split is None else _prepared.taken_of(learnt, split[1])
         targets.append(rows.y)
         for member in model.ensemble_.members:
             p = member.networks[fold].predict(member.inputs[fold].transform(rows.x))

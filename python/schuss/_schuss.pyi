@@ -24,6 +24,7 @@ __all__ = [
     "OutOfTime",
     "ParamGroup",
     "Schedule",
+    "StopFlag",
     "TensorInfo",
     "__version__",
     "activation_table",

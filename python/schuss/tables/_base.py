@@ -116,7 +116,17 @@ class BaseTabular(Saved, BaseEstimator):
 
     def _learn(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any) -> None:
         begin, rng = perf_counter(), check_random_state(self.random_state)
-        seed = int(rng.randint(2**31 - 1))
+        rows_val = None if X_val is None else (X_val, y_val)
+        prepared, candidates, keep = self._prepare(
+            (X, y, sample_weight), rows_val, int(rng.randint(2**31 - 1))
+        )
+        self._train(prepared, candidates, keep, begin)
+
+    def _prepare(
+        self, learnt: tuple[Any, Any, Any], rows_val: tuple[Any, Any] | None, seed: int
+    ) -> tuple[Prepared, list[Recipe], int]:
+        """The rows as members take them, the recipes to try, and how many of them to train."""
+        X, y, sample_weight = learnt
         table, labels = read_table(X), vector(y)
         if len(labels) != table.n_rows:
             raise ValueError(
@@ -136,8 +146,16 @@ class BaseTabular(Saved, BaseEstimator):
         rows = Rows(encoded, targets, _weights(weights, factors, targets))
         if (order := own_order(encoded, targets)) is not None:
             rows = taken_of(rows, order)
-        given = None if X_val is None else self._given(X_val, y_val, factors)
-        self._train(rows, given, seed, begin)
+        given = None if rows_val is None else self._given(*rows_val, factors)
+        roles = encoder.roles
+        numbers, n_rows = roles.count("value"), len(rows.x)
+        plan = plan_for((n_rows, numbers, len(roles) - numbers), self.preset, self.n_members, self.n_folds)
+        budget = {"n_rows": n_rows, "epochs": plan.epochs, "batch_size": plan.batch_size}
+        candidates = [draw(number, seed, **budget) for number in range(plan.candidates)]
+        scalings = dict.fromkeys(each.scaling for each in candidates)
+        splits = splits_of(rows, given, plan.folds, self._n_classes, seed)
+        prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings)
+        return prepared, candidates, plan.members
 
     def _given(self, X_val: Any, y_val: Any, factors: Array | None) -> Rows:
         """The rows that are given to choose."""
@@ -146,17 +164,7 @@ class BaseTabular(Saved, BaseEstimator):
             raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
         return Rows(x, y, _weights(None, factors, y))
 
-    def _train(self, rows: Rows, given: Rows | None, seed: int, begin: float) -> None:
-        roles = self.encoder_.roles
-        numbers = roles.count("value")
-        shape = len(rows.x), numbers, len(roles) - numbers
-        plan = plan_for(shape, self.preset, self.n_members, self.n_folds)
-        n_classes = self._n_classes
-        splits = splits_of(rows, given, plan.folds, n_classes, seed)
-        budget = {"epochs": plan.epochs, "batch_size": plan.batch_size}
-        candidates = [draw(number, seed, n_rows=len(rows.x), **budget) for number in range(plan.candidates)]
-        scalings = dict.fromkeys(each.scaling for each in candidates)
-        prepared = Prepared(self.encoder_, rows, given, splits, n_classes, seed, scalings)
+    def _train(self, prepared: Prepared, candidates: list[Recipe], keep: int, begin: float) -> None:
         threads = min(self.n_threads or limit(), limit())
 
         def left() -> float | None:
@@ -164,13 +172,14 @@ class BaseTabular(Saved, BaseEstimator):
 
         recipes = raced(
             candidates,
-            plan.members,
+            keep,
             lambda recipe, *ends: prepared.train(recipe, 0, *ends),
             threads,
             left(),
         )
         # Members one after the other, each in all its folds: where time ends, those that are whole count.
-        tasks = [(member, fold) for member in range(len(recipes)) for fold in range(len(splits))]
+        count = len(prepared.splits)
+        tasks = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
         with _Progress(self.progress, len(tasks)) as progress:
             results = _crew.run(
                 [partial(prepared.train, recipes[member], fold) for member, fold in tasks],
@@ -182,7 +191,6 @@ class BaseTabular(Saved, BaseEstimator):
         learnt = [None if each is None or each.best_epoch == 0 else each for each in results]
         if not any(learnt):
             learnt[0] = prepared.train_little(recipes[0])
-        count = len(splits)
         self._choose(
             recipes, prepared, [learnt[first : first + count] for first in range(0, len(learnt), count)]
         )

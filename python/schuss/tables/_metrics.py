@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
-Metric: TypeAlias = "Callable[[NDArray[Any], Floats, Floats | None], float]"
+Metric: TypeAlias = Callable[[NDArray[Any], Floats, Floats | None], float]
 
 TINY = 1e-7
 

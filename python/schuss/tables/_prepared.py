@@ -66,6 +66,8 @@ class Prepared:
         for scaling in scalings:
             for fold in range(len(splits)):
                 self._make(scaling, fold)
+        # Nobody looks at the encoded table any more, which is as large as what was made of it.
+        self.rows, self.given = _without_x(rows), None if given is None else _without_x(given)
 
     def _make(self, scaling: str, fold: int) -> None:
         (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
@@ -131,6 +133,10 @@ class Prepared:
                 if each is not None
             ]
         )
+
+
+def _without_x(rows: Rows) -> Rows:
+    return replace(rows, x=np.empty((len(rows.x), 0)))
 
 
 def _some_of(values: Array | None, chosen: Array) -> Array | None:
