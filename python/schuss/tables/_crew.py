@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -25,27 +26,33 @@ def run(
     """
     begin, stop = perf_counter(), StopFlag()
     results: list[Result | None] = [None] * len(tasks)
+    ready: SimpleQueue[tuple[int, Result | None, BaseException | None]] = SimpleQueue()
 
     def left() -> float | None:
         return None if max_time is None else max_time - (perf_counter() - begin)
 
-    def work(number: int) -> Result | None:
-        seconds = left()
-        if stop.is_set() or (seconds is not None and seconds <= 0):
-            return None
-        return tasks[number](seconds, stop)
+    def work(number: int) -> None:
+        result, error = None, None
+        try:
+            seconds = left()
+            if not stop.is_set() and (seconds is None or seconds > 0):
+                result = tasks[number](seconds, stop)
+        except BaseException as raised:
+            error = raised
+        ready.put((number, result, error))
 
     pool = ThreadPoolExecutor(max(min(threads, len(tasks)), 1))
     try:
-        futures = {pool.submit(work, number): number for number in range(len(tasks))}
-        waiting = set(futures)
-        while waiting:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                number, result = futures[future], future.result()
-                results[number] = result
-                if result is not None:
-                    done(number, result)
+        for number in range(len(tasks)):
+            pool.submit(work, number)
+        for _ in tasks:
+            # Not by waiting for futures: Ctrl-C amid that leaves them locked, and workers wait for ever.
+            number, result, error = ready.get()
+            if error is not None:
+                raise error
+            results[number] = result
+            if result is not None:
+                done(number, result)
     finally:
         stop.set()
         # Where it ends early, the core sees the flag within some milliseconds.
