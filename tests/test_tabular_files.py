@@ -46,6 +46,7 @@ def regressor():
 def check_same(same, model, rows):
     assert type(same) is type(model)
     assert repr(same) == repr(model)
+    assert vars(same).keys() == vars(model).keys()  # nothing that was learnt is left behind
     assert same.predict(rows).tolist() == model.predict(rows).tolist()
     assert same.predict(rows).dtype == model.predict(rows).dtype
     assert same.n_features_in_ == model.n_features_in_
