@@ -36,15 +36,17 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     Parameters
     ----------
     preset : {"quick", "balanced", "best"}, default "balanced"
-        How much is spent: about 4, 8 and 32 members, with fewer or more passes over the rows.
+        How much is spent: 4, 8 and 32 members of twice as many that are tried, fewer where a table is so
+        large or wide that they would take too long.
     max_time : float, optional
         Seconds after which training ends with what there is. The result then depends on the machine.
     n_members : int, optional
         In place of the preset's number.
     n_folds : int, optional
         Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than
-        6,000.
+        networks count; at most half as many as there are rows. With 1, a seventh of the rows is held out.
+        None for folds where rows are fewer than 6,000. Fewer than ten rows all choose what is learnt from
+        them.
     eval_metric : {"log_loss", "error_rate", "roc_auc"}, default None
         What members are chosen by; None for log-loss, which makes the best probabilities.
     class_weight : dict, "balanced" or None, default None
@@ -261,7 +263,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
     def _metric(self) -> tuple[str, Metric]:
         name = self.eval_metric or "log_loss"
-        return name, _metrics.CLASSIFICATION[name]
+        # The lower the better, like all others.
+        return "1 - roc_auc" if name == "roc_auc" else name, _metrics.CLASSIFICATION[name]
 
     def _class_factors(self, targets: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:

@@ -34,15 +34,17 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     Parameters
     ----------
     preset : {"quick", "balanced", "best"}, default "balanced"
-        How much is spent: about 4, 8 and 32 members, with fewer or more passes over the rows.
+        How much is spent: 4, 8 and 32 members of twice as many that are tried, fewer where a table is so
+        large or wide that they would take too long.
     max_time : float, optional
         Seconds after which training ends with what there is. The result then depends on the machine.
     n_members : int, optional
         In place of the preset's number.
     n_folds : int, optional
         Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count. With 1, a seventh of the rows is held out. None for folds where rows are fewer than
-        6,000.
+        networks count; at most half as many as there are rows. With 1, a seventh of the rows is held out.
+        None for folds where rows are fewer than 6,000. Fewer than ten rows all choose what is learnt from
+        them.
     eval_metric : {"rmse", "mae"}, default None
         What members are chosen by; None for the root mean squared error.
     target_transform : {"log", "quantile", "auto"} or None, default None
