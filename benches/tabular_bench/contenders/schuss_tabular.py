@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import schuss
 from schuss import TabularClassifier, TabularRegressor
+from schuss.tables import _base
 
 VERSION = f"schuss {schuss.__version__}"
+DRAW, RACED = _base.draw, _base.raced
 
 
-def make(task: str, X, seed: int, threads: int, **options):
+def make(task: str, X, seed: int, threads: int, *, recipe=None, tries=True, **options):
+    """The estimator; for an ablation `recipe` is what all members have, and without `tries` none is tried first."""
+    _base.draw = (lambda *given, **facts: replace(DRAW(*given, **facts), **recipe)) if recipe else DRAW
+    _base.raced = RACED if tries else lambda recipes, keep, *_: list(recipes[:keep])
     model = TabularRegressor if task == "regression" else TabularClassifier
     return model(random_state=seed, n_threads=threads, **options)

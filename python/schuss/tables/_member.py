@@ -55,7 +55,7 @@ class Layout:
     def embeddings(self, recipe: Recipe) -> list[Embedding]:
         """What becomes of them."""
         found: list[Embedding] = []
-        if self.numbers:
+        if self.numbers and recipe.sigma:
             # Wide tables have enough to learn from as they are, and waves are what takes the time there.
             frequencies = 16 if self.numbers <= 32 else 8
             found.append(Periodic(range(self.numbers), frequencies=frequencies, sigma=recipe.sigma))

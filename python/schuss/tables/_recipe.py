@@ -26,7 +26,7 @@ class Recipe:
     activation : str
     dropout : float
     sigma : float
-        Of the numbers' waves, see `schuss.embeddings.Periodic`.
+        Of the numbers' waves, see `schuss.embeddings.Periodic`; 0 for none.
     scaling : {"clip", "quantile"}
         What is done to numbers after their robust scale: `smooth_clip`, or `Quantiles`.
     lr : float
