@@ -10,7 +10,7 @@ import pytest
 pd = pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
 
-from schuss.tables import _base as tables_base
+tables_base = pytest.importorskip("schuss.tables._base")
 
 ROOT = Path(__file__).parents[1]
 BENCHES = ROOT / "benches"
