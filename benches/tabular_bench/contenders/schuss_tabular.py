@@ -13,7 +13,7 @@ DRAW, RACED = _base.draw, _base.raced
 
 
 def make(task: str, X, seed: int, threads: int, *, recipe=None, tries=True, **options):
-    """The estimator; for an ablation all members have what `recipe` has, and without `tries` none is tried."""
+    """The estimator; in an ablation, members have what `recipe` has, and without `tries` none is tried."""
     _base.draw = (lambda *given, **facts: replace(DRAW(*given, **facts), **recipe)) if recipe else DRAW
     _base.raced = RACED if tries else lambda recipes, keep, *_: list(recipes[:keep])
     model = TabularRegressor if task == "regression" else TabularClassifier
