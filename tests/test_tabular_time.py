@@ -1,5 +1,6 @@
 """Fits that end before they are done: by their time, by Ctrl-C, or by an error in a member."""
 
+import gc
 import os
 import signal
 import threading
@@ -101,14 +102,26 @@ def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):
     model.set_params(n_members=3000, n_threads=n_threads)
     # A shell that starts the tests in the background has told them to ignore it.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
+    ended = threading.Event()
+
+    def interrupt():
+        ended.wait(0.7)
+        while not ended.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.wait(2.0)
+
+    # What is raised in a callback of the garbage collector is lost, and Hypothesis has left one there.
+    gc.disable()
+    timer = threading.Thread(target=interrupt)
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, numbers)
     finally:
-        timer.cancel()
+        ended.set()
+        timer.join()
         signal.signal(signal.SIGINT, handler)
+        gc.enable()
     np.testing.assert_array_equal(model.predict(X), before)
     assert {name for name, value in vars(model).items() if value is not facts[name]} <= {
         "n_members",
