@@ -192,6 +192,19 @@ def test_the_leaderboard_has_the_metric_of_rows_not_learnt_from(make, folds):
         assert model.leaderboard_.score <= min(line["score"] for line in model.leaderboard_) + 1e-6
 
 
+def test_members_are_asked_on_as_many_threads_as_are_allowed(monkeypatch):
+    seen, whole = set(), _prepared.outputs_of
+
+    def outputs_of(network, x, n_classes, threads):
+        seen.add(threads)
+        return whole(network, x, n_classes, threads)
+
+    monkeypatch.setattr(_prepared, "outputs_of", outputs_of)
+    X, classes, _ = numeric(60)
+    classifier(n_threads=1).fit(X, classes)
+    assert seen == {1}
+
+
 def test_rows_that_are_given_choose():
     X, classes, _ = numeric(120)
     other, other_classes, _ = numeric(80, seed=1)

@@ -165,7 +165,7 @@ class BaseTabular(Saved, BaseEstimator):
         return Rows(x, y, _weights(None, factors, y))
 
     def _train(self, prepared: Prepared, candidates: list[Recipe], keep: int, begin: float) -> None:
-        threads = min(self.n_threads or limit(), limit())
+        threads = self._threads()
 
         def left() -> float | None:
             return None if self.max_time is None else self.max_time - (perf_counter() - begin)
@@ -203,7 +203,8 @@ class BaseTabular(Saved, BaseEstimator):
         if not whole:
             # Too little time for one member in all its folds: the one with the most of them.
             whole = [max(range(len(of_each)), key=lambda number: sum(map(bool, of_each[number])))]
-        out_of_fold = [prepared.predictions(recipes[n], of_each[n]) for n in whole]
+        threads = self._threads()
+        out_of_fold = [prepared.predictions(recipes[n], of_each[n], threads) for n in whole]
         rows = prepared.chosen_by(of_each[whole[0]])
         y, weights = rows.y, rows.weights
 
@@ -225,6 +226,10 @@ class BaseTabular(Saved, BaseEstimator):
         self._finish(together, y, weights)
         self.leaderboard_ = Leaderboard(lines, name, score(together))
 
+    def _threads(self) -> int:
+        """How many threads it may use."""
+        return min(self.n_threads or limit(), limit())
+
     def _of_metric(self, y: Array) -> Array:
         """Targets as the metric takes them."""
         return y
@@ -240,7 +245,7 @@ class BaseTabular(Saved, BaseEstimator):
         encoded = self.encoder_.transform(table)
         if not isinstance(X, Mapping):
             check_names(type(self).__name__, self.encoder_.feature_names_in, table.names)
-        return self.ensemble_.predict(encoded, min(self.n_threads or limit(), limit()))
+        return self.ensemble_.predict(encoded, self._threads())
 
     def _said_of_row(self, row: Any) -> Array:
         """What the ensemble says of one row, as of a table with that row alone."""

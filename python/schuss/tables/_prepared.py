@@ -124,11 +124,11 @@ class Prepared:
             np.concatenate(given) if given else None,
         )
 
-    def predictions(self, recipe: Recipe, trained: Sequence[Trained | None]) -> Array:
+    def predictions(self, recipe: Recipe, trained: Sequence[Trained | None], threads: int) -> Array:
         """What the networks of a member say of the rows that they have not learnt from, fold after fold."""
         return np.concatenate(
             [
-                outputs_of(each.network, self._made[recipe.scaling, fold][1].x, self.n_classes, None)
+                outputs_of(each.network, self._made[recipe.scaling, fold][1].x, self.n_classes, threads)
                 for fold, each in enumerate(trained)
                 if each is not None
             ]
