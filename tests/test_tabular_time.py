@@ -207,3 +207,14 @@ def test_progress_shows_the_networks(capsys):
     X, _, numbers = numeric(60)
     regressor(progress=True).fit(X, numbers)
     assert "4/4" in capsys.readouterr().err
+
+
+def test_a_bar_that_ends_early_ends_full(capsys):
+    pytest.importorskip("tqdm")
+    with _base._progress(True, 10) as add:
+        add(0.5)
+        add(0.25)
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert "100%" in last
+    assert "2/2" in last
+    assert "val_loss=0.25" in last

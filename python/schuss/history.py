@@ -294,21 +294,34 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         yield lambda epoch, loss, val_loss: None
         return
     try:
-        # In a notebook without ipywidgets tqdm says so, each time, and then draws its bar as text.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tqdm.auto import tqdm
+        tqdm = tqdm_class()
     except ImportError:
         with _plain_bar(total, file or sys.stderr) as update:
             yield update
         return
-    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit="epoch") as bar:
+    with tqdm_bar(tqdm, total, "epoch") as bar:
 
         def update(epoch: int, loss: float, val_loss: float | None) -> None:
             bar.set_postfix_str(_losses(loss, val_loss), refresh=False)
             bar.update(epoch - bar.n)
 
         yield update
+
+
+def tqdm_class() -> Any:
+    """Tqdm's bar for where we are; ImportError where it is not installed."""
+    # In a notebook without ipywidgets tqdm says so, each time, and then draws its bar as text.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    return tqdm
+
+
+@contextmanager
+def tqdm_bar(tqdm: Any, total: int, unit: str) -> Iterator[Any]:
+    """One of its bars, which ends full where the work has succeeded, and keeps no lock where it fails."""
+    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit) as bar:
+        yield bar
         # A training that ends early has succeeded: a bar that is not full would turn red in a notebook.
         # Nothing but `reset` tells the widget, and it forgets what was done and since when.
         done, start = bar.n, bar.start_t

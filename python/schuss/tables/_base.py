@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
@@ -17,7 +18,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._extras import needed
 from ..estimators._threads import limit
+from ..history import tqdm_bar, tqdm_class
 from ..typing import ColumnKind, PresetName
 from . import _crew
 from ._counted import counted, own_order, scaled
@@ -180,12 +183,12 @@ class BaseTabular(Saved, BaseEstimator):
         # Members one after the other, each in all its folds: where time ends, those that are whole count.
         count = len(prepared.splits)
         tasks = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
-        with _Progress(self.progress, len(tasks)) as progress:
+        with _progress(self.progress, len(tasks)) as add:
             results = _crew.run(
                 [partial(prepared.train, recipes[member], fold) for member, fold in tasks],
                 threads,
                 left(),
-                lambda _, trained: progress.add(trained.val_loss),
+                lambda _, trained: add(trained.val_loss),
             )
         # A training that ended before its first epoch did is none.
         learnt = [None if each is None or each.best_epoch == 0 else each for each in results]
@@ -278,29 +281,21 @@ def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Ar
     return None if product is None else product.astype(np.float32)
 
 
-class _Progress:
+@contextmanager
+def _progress(shows: bool, total: int) -> Iterator[Callable[[float], None]]:
     """A bar that moves with each network that is trained, with the best validation loss so far."""
+    if not shows:
+        yield lambda val_loss: None
+        return
+    with needed("progress=True", "tqdm", "notebook"):
+        tqdm = tqdm_class()
+    best = float("inf")
+    with tqdm_bar(tqdm, total, "network") as bar:
 
-    def __init__(self, shows: bool, total: int) -> None:
-        self.bar: Any = None
-        self.best = float("inf")
-        if shows:
-            from .._extras import needed
+        def add(val_loss: float) -> None:
+            nonlocal best
+            best = min(best, val_loss)
+            bar.set_postfix(val_loss=f"{best:.4g}", refresh=False)
+            bar.update()
 
-            with needed("progress=True", "tqdm", "notebook"):
-                from tqdm.auto import tqdm
-            self.bar = tqdm(total=total, unit="network")
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def add(self, val_loss: float) -> None:
-        """One network more."""
-        self.best = min(self.best, val_loss)
-        if self.bar is not None:
-            self.bar.set_postfix(val_loss=f"{self.best:.4g}", refresh=False)
-            self.bar.update()
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        yield add
