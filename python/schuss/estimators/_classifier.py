@@ -27,7 +27,7 @@ from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
 from ._given import naming
-from ._hyperparameters import Callback
+from ._hyperparameters import Callback, keep
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -114,7 +114,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         n_threads: int | None = None,
         precision: PrecisionName | None = None,
     ) -> None:
-        self._keep(locals())
+        keep(self, locals())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -94,8 +94,9 @@ class Hyperparameters:
         "precision": [StrOptions(set(PRECISIONS)), None],
     }
 
-    def _keep(self, given: Mapping[str, Any]) -> None:
-        """Keep each argument of the constructor under its own name, as it is: scikit-learn's rule."""
-        for name, value in given.items():
-            if name != "self":
-                setattr(self, name, value)
+
+def keep(estimator: object, given: Mapping[str, Any]) -> None:
+    """Keep each argument of a constructor under its own name, as it is: scikit-learn's rule."""
+    for name, value in given.items():
+        if name != "self":
+            setattr(estimator, name, value)

@@ -28,7 +28,7 @@ from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import document
-from ._hyperparameters import Callback
+from ._hyperparameters import Callback, keep
 from ._samples import Samples
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         n_threads: int | None = None,
         precision: PrecisionName | None = None,
     ) -> None:
-        self._keep(locals())
+        keep(self, locals())
 
     @checked
     def fit(

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
+from ..estimators._hyperparameters import keep
 from ..typing import ClassificationMetricName, ColumnKind, PresetName
 from . import _metrics
 from ._base import BaseTabular
@@ -121,17 +122,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         random_state: Any = None,
         n_threads: int | None = None,
     ) -> None:
-        self.preset = preset
-        self.max_time = max_time
-        self.n_members = n_members
-        self.n_folds = n_folds
-        self.eval_metric = eval_metric
-        self.class_weight = class_weight
-        self.columns = columns
-        self.categorical_features = categorical_features
-        self.progress = progress
-        self.random_state = random_state
-        self.n_threads = n_threads
+        keep(self, locals())
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, sample_weight: Any = None) -> Self:
         """Fit the ensemble to a table.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from ..estimators._hyperparameters import keep
 from ..typing import ColumnKind, PresetName, RegressionMetricName, TargetTransformName
 from . import _metrics
 from ._base import BaseTabular
@@ -115,17 +116,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         random_state: Any = None,
         n_threads: int | None = None,
     ) -> None:
-        self.preset = preset
-        self.max_time = max_time
-        self.n_members = n_members
-        self.n_folds = n_folds
-        self.eval_metric = eval_metric
-        self.target_transform = target_transform
-        self.columns = columns
-        self.categorical_features = categorical_features
-        self.progress = progress
-        self.random_state = random_state
-        self.n_threads = n_threads
+        keep(self, locals())
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, sample_weight: Any = None) -> Self:
         """Fit the ensemble to a table.
