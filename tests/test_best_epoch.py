@@ -28,7 +28,7 @@ def in_core(best, threads=1, epochs=60, net=None, **options):
     net = net or network()
     optimizer, after = sc.Adam(lr=0.03).bind(net.params), []
     settings = {"epochs": epochs, "first_epoch": 0, "shuffle": True, "seed": 0, "batch_size": 16}
-    records, stop, error, _ = net._core.fit(
+    records, stop, error, *_ = net._core.fit(
         net.theta,
         optimizer,
         (X[LEARNT], CLASSES[LEARNT], None),
