@@ -1,8 +1,15 @@
 """What every test has."""
 
+import signal
 import sys
 
 import pytest
+
+
+def pytest_configure():
+    """Listen to Ctrl-C, which tests send: a shell has told what it starts in the background not to."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -100,8 +100,6 @@ def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):
     model = regressor(n_members=1, n_folds=1).fit(X[:100], numbers[:100])
     before, facts = model.predict(X), dict(vars(model))
     model.set_params(n_members=3000, n_threads=n_threads)
-    # A shell that starts the tests in the background has told them to ignore it.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     ended = threading.Event()
 
     def interrupt():
@@ -120,7 +118,6 @@ def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):
     finally:
         ended.set()
         timer.join()
-        signal.signal(signal.SIGINT, handler)
         gc.enable()
     np.testing.assert_array_equal(model.predict(X), before)
     assert {name for name, value in vars(model).items() if value is not facts[name]} <= {
