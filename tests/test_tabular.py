@@ -286,3 +286,16 @@ def test_a_frame_shows_itself():
     assert "log_loss" in repr(model.leaderboard_)
     frame = pytest.importorskip("pandas") and model.leaderboard_.to_frame()
     assert list(frame["score"]) == sorted(frame["score"])
+
+
+def test_the_history_of_each_network_is_kept():
+    X, _, numbers = numeric(90)
+    model = regressor(n_members=3, n_folds=2).fit(X, numbers)
+    assert model.history_.keys() == {line["member"] for line in model.leaderboard_}
+    for line in model.leaderboard_:
+        of_folds = model.history_[line["member"]]
+        assert len(of_folds) == 2
+        assert line["epoch"] == np.mean([each.best_epoch for each in of_folds])
+        for each in of_folds:
+            assert {"loss", "val_loss", "lr", "seconds"} <= each.keys()
+            assert each["val_loss"][each.best_epoch - 1] == min(each["val_loss"])

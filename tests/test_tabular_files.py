@@ -56,6 +56,7 @@ def check_same(same, model, rows):
     assert repr(same.report_) == repr(model.report_)
     assert repr(same.leaderboard_) == repr(model.leaderboard_)
     assert list(same.leaderboard_) == list(model.leaderboard_)
+    assert same.history_ == model.history_
     assert saved(same).getvalue() == saved(model).getvalue()
 
 

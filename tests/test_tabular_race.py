@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from schuss import History
 from schuss.tables import _plan, _race, _recipe
 from schuss.tables._member import Trained
 
@@ -19,9 +20,15 @@ def race(losses, keep, max_time=None, threads=2):
     def train(recipe, left, stop):
         number = [each.seed for each in given].index(recipe.seed)
         seen[number] = recipe.epochs
-        return Trained(None, int(losses[number] < np.inf), 1, losses[number], 0.0)
+        history = History()
+        history.append(val_loss=losses[number])
+        history.best_epoch = 1 if losses[number] < np.inf else None
+        return Trained(None, history)
 
-    return given, seen, _race.raced(given, keep, train, threads, max_time)
+    done = []
+    kept = _race.raced(given, keep, train, threads, max_time, done.append)
+    assert sorted(each.history["val_loss"][0] for each in done) == sorted(losses[n] for n in seen)
+    return given, seen, kept
 
 
 def test_the_best_of_all_are_kept_in_their_own_order():

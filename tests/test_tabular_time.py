@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+import schuss as sc
 from schuss._schuss import StopFlag
 from schuss.tables import _base, _crew, _member, _prepared, _recipe
 from tabular_cases import BOTH, classifier, numeric, regressor, said, target_of
@@ -44,7 +45,7 @@ def test_members_with_no_epoch_do_not_count(monkeypatch):
     def train(recipe, layout, learnt, chosen, max_time, stop):
         trained = whole(recipe, layout, learnt, chosen, max_time, stop)
         if recipes and recipe == recipes[1]:
-            trained.best_epoch = 0
+            trained.history.best_epoch = None
         return trained
 
     recipes = []
@@ -62,7 +63,7 @@ def test_what_ends_within_the_first_epoch_is_no_training():
     stop = StopFlag()
     stop.set()
     trained = _member.train(recipe, _member.Layout(3, 0, (), 1, "mse"), rows, rows, None, stop)
-    assert (trained.best_epoch, trained.epochs, trained.val_loss) == (0, 0, np.inf)
+    assert (trained.best_epoch, trained.history.epochs, trained.val_loss) == (0, 0, np.inf)
 
 
 def test_where_no_member_is_whole_its_folds_count(monkeypatch):
@@ -203,14 +204,17 @@ def test_progress_shows_the_networks(capsys):
     pytest.importorskip("tqdm")
     X, _, numbers = numeric(60)
     regressor(progress=True).fit(X, numbers)
-    assert "4/4" in capsys.readouterr().err
+    assert "8/8" in capsys.readouterr().err
 
 
 def test_a_bar_that_ends_early_ends_full(capsys):
     pytest.importorskip("tqdm")
     with _base._progress(True, 10) as add:
-        add(0.5)
-        add(0.25)
+        for val_loss in (0.5, 0.25):
+            history = sc.History()
+            history.append(val_loss=val_loss)
+            history.best_epoch = 1
+            add(_member.Trained(None, history))
     last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
     assert "100%" in last
     assert "2/2" in last

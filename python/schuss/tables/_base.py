@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._extras import needed
 from ..estimators._threads import limit
-from ..history import tqdm_bar, tqdm_class
+from ..history import History, tqdm_bar, tqdm_class
 from ..typing import ColumnKind, PresetName
 from . import _crew
 from ._counted import counted, own_order, scaled
@@ -32,7 +32,7 @@ from ._metrics import Metric
 from ._names import check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
-from ._race import raced
+from ._race import raced, trials_of
 from ._reading import read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
@@ -64,6 +64,7 @@ class BaseTabular(Saved, BaseEstimator):
     encoder_: TableEncoder
     ensemble_: Ensemble
     leaderboard_: Leaderboard
+    history_: dict[int, list[History]]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "preset": [StrOptions(set(PRESETS))],
@@ -173,22 +174,19 @@ class BaseTabular(Saved, BaseEstimator):
         def left() -> float | None:
             return None if self.max_time is None else self.max_time - (perf_counter() - begin)
 
-        recipes = raced(
-            candidates,
-            keep,
-            lambda recipe, *ends: prepared.train(recipe, 0, *ends),
-            threads,
-            left(),
-        )
-        # Members one after the other, each in all its folds: where time ends, those that are whole count.
         count = len(prepared.splits)
-        tasks = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
-        with _progress(self.progress, len(tasks)) as add:
+        total = trials_of(len(candidates), keep) + min(keep, len(candidates)) * count
+        with _progress(self.progress, total) as add:
+            recipes = raced(
+                candidates, keep, lambda recipe, *ends: prepared.train(recipe, 0, *ends), threads, left(), add
+            )
+            # Members one after the other, each in all its folds: where time ends, those that are whole count.
+            tasks = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
             results = _crew.run(
                 [partial(prepared.train, recipes[member], fold) for member, fold in tasks],
                 threads,
                 left(),
-                lambda _, trained: add(trained.val_loss),
+                lambda _, trained: add(trained),
             )
         # A training that ended before its first epoch did is none.
         learnt = [None if each is None or each.best_epoch == 0 else each for each in results]
@@ -216,11 +214,13 @@ class BaseTabular(Saved, BaseEstimator):
 
         shares = greedy(out_of_fold, score)
         members, lines = [], []
+        self.history_ = {}
         for number, share, predictions in zip(whole, shares, out_of_fold, strict=True):
             recipe = recipes[number]
             trained = [(fold, each) for fold, each in enumerate(of_each[number]) if each is not None]
             networks = [each for _, each in trained]
             lines.append(line_of(number, recipe, networks, score(predictions), float(share)))
+            self.history_[number] = [each.history for each in networks]
             if share > 0:
                 inputs = [prepared.inputs[recipe.scaling, fold] for fold, _ in trained]
                 members.append(Member(recipe, [each.network for each in networks], inputs, float(share)))
@@ -282,19 +282,19 @@ def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Ar
 
 
 @contextmanager
-def _progress(shows: bool, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar that moves with each network that is trained, with the best validation loss so far."""
+def _progress(shows: bool, total: int) -> Iterator[Callable[[Trained], None]]:
+    """A bar that moves with each network that is tried or trained, with the best validation loss so far."""
     if not shows:
-        yield lambda val_loss: None
+        yield lambda trained: None
         return
     with needed("progress=True", "tqdm", "notebook"):
         tqdm = tqdm_class()
     best = float("inf")
     with tqdm_bar(tqdm, total, "network") as bar:
 
-        def add(val_loss: float) -> None:
+        def add(trained: Trained) -> None:
             nonlocal best
-            best = min(best, val_loss)
+            best = min(best, trained.val_loss)
             bar.set_postfix(val_loss=f"{best:.4g}", refresh=False)
             bar.update()
 

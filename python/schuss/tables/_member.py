@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import schedules
 from ..embeddings import Category, Embedding, Periodic
+from ..history import History
 from ..network import MLP
 from ..optimizers import AdamW
 from ._recipe import Recipe
@@ -87,16 +88,26 @@ class Trained:
     Attributes
     ----------
     network : MLP
-    best_epoch, epochs : int
-    val_loss : float
-    seconds : float
+    history : History
     """
 
     network: MLP
-    best_epoch: int
-    epochs: int
-    val_loss: float
-    seconds: float
+    history: History
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose parameters it has; 0 where time ended within the first one."""
+        return self.history.best_epoch or 0
+
+    @property
+    def val_loss(self) -> float:
+        """The validation loss of that epoch."""
+        return self.history["val_loss"][self.best_epoch - 1] if self.best_epoch else float("inf")
+
+    @property
+    def seconds(self) -> float:
+        """What its training took."""
+        return self.history["seconds"][-1] if self.history.epochs else 0.0
 
 
 def network_of(recipe: Recipe, layout: Layout) -> MLP:
@@ -162,12 +173,8 @@ def train(
         max_time=max_time,
         n_threads=1,
     )
-    # Nothing is there where time has ended within the first epoch.
-    losses = history.get("val_loss", [])
-    best = history.best_epoch or 0
     # Nothing of the training is needed any more.
     del network.__dict__["_stop_flag"]
     network.optimizer = None
     network.history = None
-    seconds = history["seconds"][-1] if len(losses) else 0.0
-    return Trained(network, best, len(losses), losses[best - 1] if best else float("inf"), seconds)
+    return Trained(network, history)

@@ -71,6 +71,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         What was done to each column.
     leaderboard_ : Leaderboard
         What each member scores, what it is made of, and how much it counts.
+    history_ : dict of int to list of History
+        How each member was trained, by its number on the leaderboard: a record for each of its folds.
     encoder_ : TableEncoder
         What makes numbers of the columns.
     ensemble_ : Ensemble

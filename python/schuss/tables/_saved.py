@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._files import File, describe, read_tree, write_tree
 from .._network_file import network_of, tree_of
+from ..history import _rebuilt as _history
 from ..network import MLP
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
@@ -101,6 +102,9 @@ def _tree_of(model: Any) -> dict[str, Any]:
             "metric": board.metric,
             "score": board.score,
         },
+        "histories": [
+            (number, [each._plain() for each in of_folds]) for number, of_folds in model.history_.items()
+        ],
     }
 
 
@@ -121,6 +125,9 @@ def _model_of(kind: Any, tree: Mapping[str, Any]) -> Any:
         n_classes = len(model.classes_)
     model.ensemble_ = _ensemble_of(tree["ensemble"], encoder, n_classes)
     model.leaderboard_ = Leaderboard(**tree["leaderboard"])
+    model.history_ = {
+        number: [_history(**each) for each in of_folds] for number, of_folds in tree["histories"]
+    }
     return model
 
 
