@@ -5,9 +5,9 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
+use crate::simd::{Isa, Kernel, Vector};
 
-use super::lanes::{add_scaled, read, write};
+use super::lanes::{read, write};
 
 /// How the numbers of some columns lie.
 #[derive(Debug, Clone, Copy)]
@@ -33,25 +33,6 @@ impl Shape {
     }
 }
 
-/// `sum of a * b`, by many chains in an order that depends on the length alone.
-#[inline(always)]
-fn dot<I: Isa, T: Scalar>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::ZERO; MOST_LANES];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<MOST_LANES>(), b.as_chunks::<MOST_LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..MOST_LANES {
-            sums[lane] = I::fma(a[lane], b[lane], sums[lane]);
-        }
-    }
-    for ((sum, &a), &b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
-        *sum = I::fma(a, b, *sum);
-    }
-    // Step by step: a loop over the halves would stay one.
-    let eight: [T; 8] = std::array::from_fn(|lane| sums[lane] + sums[lane + 8]);
-    let four: [T; 4] = std::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
-}
-
 /// A column and the sums of its waves, for some columns.
 pub struct Combine<'a, T> {
     /// The inputs.
@@ -70,22 +51,80 @@ pub struct Combine<'a, T> {
     pub to: (&'a mut [T], usize, usize),
 }
 
+/// Sums that are made side by side: with waves one after the other, nothing is to be added up across a register.
+const BESIDE: usize = 4;
+/// Waves whose weights are turned round at once.
+const DEPTH: usize = 16;
+/// Rows for which they then serve.
+const ROWS: usize = 32;
+
+/// Weights of some sums by some waves, wave by wave.
+type Turned<T> = [[T; BESIDE]; DEPTH];
+
+/// Adds to `sums` some waves times their weights, one chain of fused multiply-adds for each sum.
+#[inline(always)]
+fn add_waves<I: Isa, T: Scalar>(sums: &mut [T; BESIDE], waves: &[T], turned: &Turned<T>) {
+    let mut chains = *sums;
+    for (&wave, weights) in waves.iter().zip(turned) {
+        for lane in 0..BESIDE {
+            chains[lane] = I::fma(wave, weights[lane], chains[lane]);
+        }
+    }
+    *sums = chains;
+}
+
+impl<T: Scalar> Combine<'_, T> {
+    /// The weights of the sums from one on, by the waves from one on; 0 beyond the last ones.
+    #[inline(always)]
+    fn turned(&self, place: usize, sum: usize, wave: usize) -> Turned<T> {
+        let mut turned = [[T::ZERO; BESIDE]; DEPTH];
+        let (each, width) = self.shape;
+        for lane in 0..BESIDE.min(width - sum) {
+            let weight = &self.weight[(place * width + sum + lane) * each..][..each];
+            for (turned, &weight) in turned.iter_mut().zip(&weight[wave..]) {
+                turned[lane] = weight;
+            }
+        }
+        turned
+    }
+
+    /// Makes up to four sums of a column, for some rows.
+    #[inline(always)]
+    fn some<I: Isa>(&mut self, rows: Range<usize>, place: usize, sum: usize) {
+        let (shape, (waves, waves_stride)) = (Shape { each: self.shape.0, width: self.shape.1 }, self.waves);
+        let count = BESIDE.min(shape.width - sum);
+        let mut bias = [T::ZERO; BESIDE];
+        bias[..count].copy_from_slice(&self.bias[place * shape.width + sum..][..count]);
+        let (of_place, first) = (shape.waves(place), self.to.2 + shape.sums(place).start + sum);
+        for wave in (0..shape.each).step_by(DEPTH) {
+            let turned = self.turned(place, sum, wave);
+            for row in rows.clone() {
+                let waves = &waves[row * waves_stride..][of_place.start + wave..of_place.end];
+                let to = &mut self.to.0[row * self.to.1 + first..][..count];
+                let mut sums = bias;
+                if wave > 0 {
+                    sums[..count].copy_from_slice(to);
+                }
+                add_waves::<I, T>(&mut sums, waves, &turned);
+                to.copy_from_slice(&sums[..count]);
+            }
+        }
+    }
+}
+
 impl<T: Scalar> Kernel for Combine<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) {
-        let shape = Shape { each: self.shape.0, width: self.shape.1 };
-        let ((waves, waves_stride), (to, stride, first)) = (self.waves, self.to);
-        let rows = waves.chunks_exact(waves_stride).zip(to.chunks_exact_mut(stride));
-        for (x, (waves, to)) in self.x.rows().into_iter().zip(rows) {
-            let to = &mut to[first..];
+    fn run<I: Isa>(mut self) {
+        let (count, width) = (self.x.nrows(), self.shape.1);
+        for start in (0..count).step_by(ROWS) {
+            let rows = start..count.min(start + ROWS);
             for (place, &column) in self.columns.iter().enumerate() {
-                let (waves, sums) = (&waves[shape.waves(place)], shape.sums(place));
-                to[sums.start - 1] = x[column];
-                let weights = self.weight[place * shape.width * shape.each..].chunks_exact(shape.each);
-                let biases = &self.bias[place * shape.width..];
-                for ((to, weight), &bias) in to[sums].iter_mut().zip(weights).zip(biases) {
-                    *to = bias + dot::<I, T>(waves, weight);
+                for row in rows.clone() {
+                    self.to.0[row * self.to.1 + self.to.2 + place * (width + 1)] = self.x[[row, column]];
+                }
+                for sum in (0..width).step_by(BESIDE) {
+                    self.some::<I>(rows.clone(), place, sum);
                 }
             }
         }
@@ -146,18 +185,72 @@ pub struct AddCombined<'a, T> {
     pub delta: ArrayView2<'a, T>,
 }
 
+impl<T: Scalar> AddCombined<'_, T> {
+    /// The gradients of `N` consecutive sums of one column.
+    #[inline(always)]
+    fn some<I: Isa, const N: usize>(&mut self, place: usize, number: usize, sums_start: usize) {
+        let shape = Shape { each: self.shape.0, width: self.shape.1 };
+        let (of_place, first) = (shape.waves(place), shape.sums(place).start + number);
+        for start in (0..shape.each).step_by(T::Vector::<I>::LANES) {
+            let part = start..shape.each.min(start + T::Vector::<I>::LANES);
+            let mut sums = [T::Vector::<I>::splat(T::ZERO); N];
+            for (waves, delta) in self.waves.rows().into_iter().zip(self.delta.rows()) {
+                let (Some(waves), Some(delta)) = (waves.to_slice(), delta.to_slice()) else {
+                    unreachable!("rows of a batch are contiguous")
+                };
+                let wave = read::<T::Vector<I>>(&waves[of_place.clone()][part.clone()]);
+                let delta = &delta[first..first + N];
+                for n in 0..N {
+                    sums[n] = wave.fma(T::Vector::<I>::splat(delta[n]), sums[n]);
+                }
+            }
+            for n in 0..N {
+                write(sums[n], &mut self.sums[(sums_start + n) * shape.each..][part.clone()]);
+            }
+        }
+    }
+}
+
 impl<T: Scalar> Kernel for AddCombined<'_, T> {
     type Output = ();
     #[inline(always)]
+    fn run<I: Isa>(mut self) {
+        let (rows, width) = (self.rows.clone(), self.shape.1);
+        let mut row = rows.start;
+        while row < rows.end {
+            let (place, number) = (row / width, row % width);
+            let count = (width - number).min(rows.end - row).min(4);
+            let start = row - rows.start;
+            match count {
+                1 => self.some::<I, 1>(place, number, start),
+                2 => self.some::<I, 2>(place, number, start),
+                3 => self.some::<I, 3>(place, number, start),
+                _ => self.some::<I, 4>(place, number, start),
+            }
+            row += count;
+        }
+    }
+}
+
+/// The gradient of what is added to each sum, over all rows.
+pub struct AddBiases<'a, T> {
+    /// One number for each sum.
+    pub sums: &'a mut [T],
+    /// Sums of each column.
+    pub width: usize,
+    /// The gradient of the results of all columns.
+    pub delta: ArrayView2<'a, T>,
+}
+
+impl<T: Scalar> Kernel for AddBiases<'_, T> {
+    type Output = ();
+    #[inline(always)]
     fn run<I: Isa>(self) {
-        let shape = Shape { each: self.shape.0, width: self.shape.1 };
-        for (waves, delta) in self.waves.rows().into_iter().zip(self.delta.rows()) {
-            let (waves, delta) = (waves.to_slice(), delta.to_slice());
-            let (waves, delta) = waves.zip(delta).expect("rows of a batch are contiguous");
-            for (sums, row) in self.sums.chunks_exact_mut(shape.each).zip(self.rows.clone()) {
-                let (place, number) = (row / shape.width, row % shape.width);
-                let delta = delta[shape.sums(place).start + number];
-                add_scaled::<T::Vector<I>>(sums, &waves[shape.waves(place)], delta);
+        for delta in self.delta.rows() {
+            let delta = delta.to_slice().expect("rows of a batch are contiguous");
+            let of_columns = delta.chunks_exact(self.width + 1);
+            for (sums, delta) in self.sums.chunks_exact_mut(self.width).zip(of_columns) {
+                sums.iter_mut().zip(&delta[1..]).for_each(|(sum, &delta)| *sum += delta);
             }
         }
     }

@@ -6,7 +6,7 @@ mod lookup;
 mod scale;
 mod waves;
 
-pub use combine::{AddCombined, Combine, CombineBack};
+pub use combine::{AddBiases, AddCombined, Combine, CombineBack};
 pub use lookup::{AddLookedUp, Lookup};
 pub use scale::ScaleColumns;
 pub use waves::{AddFrequencies, AddPhases, Waves};

@@ -8,7 +8,7 @@ use crate::kernels::math::cos_sin_of_turns;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, Vector};
 
-use super::lanes::{add_scaled, read, write};
+use super::lanes::{read, write};
 
 /// Waves of some columns, `frequency.len() / columns.len()` of each.
 pub struct Waves<'a, T> {
@@ -77,16 +77,19 @@ impl<T: Scalar> Kernel for AddFrequencies<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (each, first) = (self.each, self.first);
-        for (x, delta) in self.x.rows().into_iter().zip(self.delta.rows()) {
-            let delta = delta.to_slice().expect("rows of a batch are contiguous");
-            let mut start = 0;
-            while start < delta.len() {
-                let place = (first + start) / each;
-                let end = ((place + 1) * each - first).min(delta.len());
-                add_scaled::<T::Vector<I>>(&mut self.sums[start..end], &delta[start..end], x[self.columns[place]]);
-                start = end;
+        let (each, first, lanes) = (self.each, self.first, T::Vector::<I>::LANES);
+        let mut start = 0;
+        while start < self.sums.len() {
+            let place = (first + start) / each;
+            let part = start..((place + 1) * each - first).min(self.sums.len()).min(start + lanes);
+            let mut sum = T::Vector::<I>::splat(T::ZERO);
+            for (x, delta) in self.x.rows().into_iter().zip(self.delta.rows()) {
+                let delta = delta.to_slice().expect("rows of a batch are contiguous");
+                sum =
+                    read::<T::Vector<I>>(&delta[part.clone()]).fma(T::Vector::<I>::splat(x[self.columns[place]]), sum);
             }
+            write(sum, &mut self.sums[part.clone()]);
+            start = part.end;
         }
     }
 }
@@ -103,10 +106,15 @@ impl<T: Scalar> Kernel for AddPhases<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let per_radian = T::from_f64(0.5 * FRAC_1_PI);
-        for delta in self.delta.rows() {
-            let delta = delta.to_slice().expect("rows of a batch are contiguous");
-            add_scaled::<T::Vector<I>>(self.sums, delta, per_radian);
+        let (per_radian, lanes) = (T::Vector::<I>::splat(T::from_f64(0.5 * FRAC_1_PI)), T::Vector::<I>::LANES);
+        for (number, sums) in self.sums.chunks_mut(lanes).enumerate() {
+            let part = number * lanes..number * lanes + sums.len();
+            let mut sum = T::Vector::<I>::splat(T::ZERO);
+            for delta in self.delta.rows() {
+                let delta = delta.to_slice().expect("rows of a batch are contiguous");
+                sum = read::<T::Vector<I>>(&delta[part.clone()]).fma(per_radian, sum);
+            }
+            write(sum, sums);
         }
     }
 }

@@ -4,9 +4,8 @@ use super::super::claims::{AllRows, MyRows};
 use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
-use crate::kernels::embedding::{self, AddCombined, CombineBack};
+use crate::kernels::embedding::{self, AddBiases, AddCombined, CombineBack};
 use crate::kernels::matmul::Factors;
-use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
 use crate::simd::dispatch;
 
@@ -63,14 +62,10 @@ impl Combine {
 
     pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
         let sums = sink.grads;
-        sums.fill(T::ZERO);
         let mine = self.first..self.first + self.columns.len() * (self.width + 1);
         if piece.tensor == self.bias {
-            for (place, sums) in sums.chunks_exact_mut(self.width).enumerate() {
-                let start = self.first + place * (self.width + 1) + 1;
-                dispatch(AddRows { sums, rows: rows.columns(self.delta_output, start..start + self.width) });
-            }
-            return;
+            sums.fill(T::ZERO);
+            return dispatch(AddBiases { sums, width: self.width, delta: rows.columns(self.delta_output, mine) });
         }
         let (waves, delta) =
             (rows.columns(self.waves, 0..rows.width(self.waves)), rows.columns(self.delta_output, mine));

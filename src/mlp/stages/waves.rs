@@ -52,7 +52,6 @@ impl Waves {
 
     pub(super) fn gradient<T: Scalar>(&self, piece: &Piece, rows: &AllRows<'_, '_, T>, sink: Sink<'_, T>) {
         let (sums, each) = (sink.grads, rows.width(self.output) / self.columns.len());
-        sums.fill(T::ZERO);
         let numbers = piece.tile.rows.start * each..piece.tile.rows.end * each;
         let first = numbers.start;
         let delta = rows.columns(self.delta.expect("training keeps the slopes"), numbers);
