@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -158,7 +158,9 @@ class Blocks:
     takes : Takes
         What each block is checked for.
     source : object or callable
-        With ``n_blocks`` and ``read(i)``; or what returns an iterator over the blocks in its order.
+        With ``n_blocks`` and ``read(i)``; one with ``windows(order, first, dtype)`` besides that, as those
+        of `schuss.blocks`, joins blocks and reads ahead; or what returns an iterator over the blocks in its
+        order.
     seed : int or None
         Of the order in which blocks are read, a new one in each epoch; None for 0, 1, 2, ...
     """
@@ -168,12 +170,22 @@ class Blocks:
         self.source = source
         self.seed = seed
 
-    def of_epoch(self, epoch: int, first: int = 0) -> Iterator[Rows]:
-        """The blocks in their order, from that number on."""
-        for block in self._read(epoch, first):
-            yield rows_of_parts(self.takes, "a block", block)
+    def of_epoch(self, epoch: int, first: int = 0) -> Generator[Rows, None, None]:
+        """The blocks in their order, from that number on; to be closed, where a thread reads them."""
+        blocks = self._read(epoch, first)
+        try:
+            for block in blocks:
+                yield rows_of_parts(self.takes, "a block", block)
+        finally:
+            if hasattr(self.source, "windows"):
+                blocks.close()
 
-    def _read(self, epoch: int, first: int) -> Iterable[Any]:
+    @property
+    def identity(self) -> str:
+        """What a training must have alike that goes on from a checkpoint."""
+        return str(getattr(self.source, "identity", "blocks"))
+
+    def _read(self, epoch: int, first: int) -> Any:
         if not _reads(self.source):
             blocks = self.source()
             if not isinstance(blocks, Iterable):
@@ -185,6 +197,8 @@ class Blocks:
         order: Sequence[int] | NDArray[np.int64] = range(count)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(count)
+        if hasattr(self.source, "windows"):
+            return self.source.windows(order, first, self.takes.dtype)
         return (self.source.read(int(i)) for i in order[first:])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +37,7 @@ class Trainee(Protocol):
     precision: str
     _core: _schuss.Network
     _epochs_done: int
+    _flat_targets: bool
     _stop_flag: _schuss.StopFlag | None
 
     @property
@@ -161,7 +163,7 @@ class Run:
             most = self.checkpoint.epochs_left(self.progress.epochs)
         return epochs if most is None else min(epochs, most)
 
-    def on_blocks(self, blocks: Callable[[int, int], Iterator[Rows]], epochs: int) -> Stop:
+    def on_blocks(self, blocks: Callable[[int, int], Generator[Rows, None, None]], epochs: int) -> Stop:
         """Train on the blocks of each epoch from that number on, one after the other."""
         while self.progress.epochs < epochs:
             result = self._epoch_of_blocks(blocks)
@@ -174,30 +176,41 @@ class Run:
         return Stop.EPOCHS
 
     def _epoch_of_blocks(
-        self, blocks: Callable[[int, int], Iterator[Rows]]
+        self, blocks: Callable[[int, int], Generator[Rows, None, None]]
     ) -> tuple[float, float | None] | None:
         """The loss of an epoch and its last learning rate; None where the time was over within it."""
         progress, is_mean = self.progress, LOSSES[self.net.objective].is_mean
         # The seed tells the epochs apart; within an epoch the number of the block does.
         first = self.net._epochs_done << 24
-        for rows in blocks(self.net._epochs_done, progress.block):
-            record = self._block(rows, first + progress.block)
-            if record is None:
-                return None
-            of_block = rows.total_weight
-            progress.loss += record.loss * (of_block if is_mean else 1.0)
-            progress.weight += of_block
-            progress.lr = record.lr
-            progress.block += 1
-            self._save_if_due(None)
-            if self._is_late():
-                return None
+        with closing(blocks(self.net._epochs_done, progress.block)) as read:
+            while (rows := self._next(read)) is not None:
+                self.net._flat_targets = rows.flat
+                record = self._block(rows, first + progress.block)
+                if record is None:
+                    return None
+                of_block = rows.total_weight
+                progress.loss += record.loss * (of_block if is_mean else 1.0)
+                progress.weight += of_block
+                progress.lr = record.lr
+                progress.block += 1
+                self._save_if_due(None)
+                if self._is_late():
+                    return None
         if progress.weight == 0.0:
             raise ValueError("X must have at least one block with at least one row, got none")
         loss, lr = progress.loss / (progress.weight if is_mean else 1.0), progress.lr
         self.net._epochs_done += 1
         progress.end_epoch()
         return loss, lr
+
+    def _next(self, blocks: Iterator[Rows]) -> Rows | None:
+        """The next block; where it cannot be read, what has been learnt before is saved."""
+        try:
+            return next(blocks, None)
+        except BaseException:
+            if self.progress != Progress():
+                self.save(None)
+            raise
 
     def _block(self, rows: Rows, number: int) -> EpochRecord | None:
         """Train on the rows of a block; None where the time was over within it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -422,7 +422,7 @@ class MLP(Outputs, Layers, Saved):
         self, settings: dict[str, Any], source: Rows | Blocks, watch: Watch, optimizer: object
     ) -> dict[str, Any]:
         """What makes a training what it is: one that goes on from a checkpoint must have the same."""
-        rows = fingerprint(*source.arrays) if isinstance(source, Rows) else "blocks"
+        rows = fingerprint(*source.arrays) if isinstance(source, Rows) else source.identity
         return {
             "the network": f"{self!r}, l2={self.l2!r}, dropout={self.dropout!r}",
             "optimizer": without_addresses(repr(optimizer)),
@@ -438,16 +438,11 @@ class MLP(Outputs, Layers, Saved):
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
         """Train to the end; why it stopped."""
         if isinstance(source, Blocks):
-            return run.on_blocks(lambda epoch, first: self._blocks(source, epoch, first), epochs)
+            return run.on_blocks(source.of_epoch, epochs)
         self._flat_targets = source.flat
         if isinstance(self.optimizer, LBFGS):
             return run.on_all_rows(self.optimizer, source, epochs)
         return run.on_rows(source, epochs)
-
-    def _blocks(self, source: Blocks, epoch: int, first: int) -> Iterator[Rows]:
-        for rows in source.of_epoch(epoch, first):
-            self._flat_targets = rows.flat
-            yield rows
 
     def summary(self) -> Summary:
         """A table of the layers with shapes, activations, parameters and their memory.

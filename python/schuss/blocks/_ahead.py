@@ -1,0 +1,69 @@
+"""What an iterator gives, made by a thread that stays one item ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """What the thread says last: that there are no more items, or why."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(make: Callable[[Callable[[], bool]], Iterator[T]]) -> Iterator[T]:
+    """Items that a thread makes: the next one while the present one is worked with, and no more.
+
+    Whoever leaves the iteration, in whatever way, closes it: the thread ends then. What it raises is raised
+    here, after the items that were made before.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the iterator; called with a function that says whether to stop, to ask between pieces of work.
+    """
+    items: SimpleQueue[T | _End] = SimpleQueue()
+    stopped, wanted = Event(), Semaphore(1)
+
+    def work() -> None:
+        try:
+            made = make(stopped.is_set)
+            while wanted.acquire() and not stopped.is_set():
+                # Nothing here keeps the item: it is memory that the next but one will need.
+                items.put(next(made))
+        except StopIteration:
+            items.put(_End())
+        except BaseException as error:
+            items.put(_End(error))
+
+    # A daemon if the present thread is one: Python waits for the others before it exits.
+    thread = Thread(target=work, name="schuss-blocks")
+    try:
+        thread.start()
+        while True:
+            item = _get(items)
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            wanted.release()
+            yield item
+    finally:
+        stopped.set()
+        wanted.release()
+        if thread.ident is not None:
+            thread.join()
+
+
+def _get(items: SimpleQueue[T]) -> T:
+    while True:
+        # Without a limit, Ctrl-C would not be heard on Windows.
+        with suppress(Empty):
+            return items.get(timeout=0.1)

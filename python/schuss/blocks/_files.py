@@ -1,0 +1,65 @@
+"""Files by name: where they are, what is wrong with them, and what tells them from others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .._checks import check_sequence, shown
+
+
+def files_of(name: str, given: Any, suffix: str) -> list[str]:
+    """The paths of files: one, several, or all with a suffix in a folder and below it, sorted."""
+    expected = "a path or a sequence of paths"
+    paths = [given] if isinstance(given, str | os.PathLike) else check_sequence(name, given, expected)
+    files: list[str] = []
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{name} must be {expected}, got {shown(path)} among them")
+        files += _below(name, path, suffix) if os.path.isdir(path) else [os.fsdecode(path)]
+    if not files:
+        raise ValueError(f"{name} must be at least one path, got none")
+    return files
+
+
+def _below(name: str, folder: Any, suffix: str) -> list[str]:
+    top = Path(os.fsdecode(folder))
+    # Those that begin so are notes of the programs that write such folders.
+    found = [
+        path
+        for path in sorted(top.rglob(f"*{suffix}"))
+        if not any(part[0] in "._" for part in path.relative_to(top).parts) and path.is_file()
+    ]
+    if not found:
+        raise FileNotFoundError(f"{name} must have files *{suffix} in it where it is a folder, got {top}")
+    return [str(path) for path in found]
+
+
+@contextmanager
+def named(path: str, what: str) -> Iterator[None]:
+    """Have what is wrong with a file say which file it is."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: the file is missing") from error
+    except PermissionError as error:
+        raise PermissionError(f"{path}: the file may not be read: {brief(error)}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: {what} cannot be read, the file is damaged: {brief(error)}") from error
+
+
+def brief(error: BaseException) -> str:
+    """The first words of an error, on one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def digest(*parts: Any) -> str:
+    """A short name of things that are written alike where they are alike."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
