@@ -43,6 +43,10 @@ class File(NamedTuple):
     path: str
     sizes: tuple[int, ...]
 
+    def __str__(self) -> str:
+        first = ", ".join(map(str, self.sizes[:4])) + (", ..." if len(self.sizes) > 4 else "")
+        return f"{sum(self.sizes)} rows in {len(self.sizes)} row groups ({first})"
+
 
 def open_file(path: str) -> Any:
     """A Parquet file, of which the end has been read."""
@@ -119,7 +123,7 @@ class RowGroups:
             if stopped():
                 return
             columns = self._columns[start : start + step]
-            values = _read(path, file, group, columns)
+            values = _read(path, file, group, columns, len(parts.x))
             _put(path, columns, values, parts)
 
     def _opened(self, files: Opened, place: int) -> Any:
@@ -134,8 +138,7 @@ class RowGroups:
             files[place] = stamp, open_file(path)
             now = self._look(path, files[place][1])
             if now != self._files[place]:
-                then = f"row groups of {self._files[place].sizes} rows"
-                raise ValueError(f"{path}: the file has changed: it had {then}, and has {now.sizes}")
+                raise ValueError(f"{path}: the file has changed: it had {self._files[place]}, and has {now}")
         files.move_to_end(place)
         if len(files) > OPEN:
             files.popitem(last=False)[1][1].close()
@@ -146,6 +149,8 @@ class RowGroups:
         with named(path, "its end, which says what is in it,"):
             schema, meta = file.schema_arrow, file.metadata
             sizes = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
+            if min(sizes, default=0) < 0 or sum(sizes) != meta.num_rows:
+                raise ValueError(f"it says that {meta.num_rows} rows are in row groups of {sizes}")
         dtypes = [_dtype_of(path, schema, column.name) for column in self._columns]
         targets = [dtype for dtype, column in zip(dtypes, self._columns, strict=True) if column.part == 1]
         whole = are_whole(targets)
@@ -173,16 +178,19 @@ def _dtype_of(path: str, schema: Any, name: str) -> np.dtype[Any]:
     return dtype
 
 
-def _read(path: str, file: Any, group: int, columns: list[Column]) -> list[NDArray[Any]]:
+def _read(path: str, file: Any, group: int, columns: list[Column], rows: int) -> list[NDArray[Any]]:
     with named(path, f"row group {group}"):
         table = file.read_row_group(group, columns=[column.name for column in columns], use_threads=False)
         arrays = [table.column(column.name) for column in columns]
+        if table.num_rows != rows:
+            raise ValueError(f"it has {table.num_rows} rows where the end of the file says {rows}")
     values = []
     for column, array in zip(columns, arrays, strict=True):
         where = f"{path}: column {column.name!r}"
         if array.null_count:
             hint = "fill them in, or leave their rows out"
-            raise ValueError(f"{where} has {array.null_count} nulls in row group {group}: {hint}")
+            got = f"{array.null_count} in row group {group}"
+            raise ValueError(f"{where} must be without nulls, got {got}: {hint}")
         values.append(array.to_numpy())
         odd = first_odd(values[-1], low=0.0 if column.part == 2 else -np.inf)
         if odd is not None:

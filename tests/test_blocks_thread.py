@@ -1,0 +1,172 @@
+"""The thread that reads ahead: how far, what it raises, and that it ends, however the training does."""
+
+import os
+import signal
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+import schuss as sc
+from schuss.blocks._ahead import ahead
+
+X = np.random.default_rng(0).standard_normal((800, 4)).astype(np.float32)
+Y = X[:, 0].copy()
+
+
+def blocks(transform=None, **options):
+    return sc.blocks.from_arrays(X, Y, block_rows=100, window=1, transform=transform, **options)
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "schuss-blocks"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays():
+    yield
+    assert readers() == []
+
+
+def test_the_next_item_is_made_while_the_present_one_is_worked_with_and_no_more():
+    made = [threading.Event() for _ in range(6)]
+
+    def items(stopped):
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    for number in (iterator := ahead(items)):
+        if number == 4:
+            break
+        assert made[number + 1].wait(10)
+        time.sleep(0.01)
+        assert not any(event.is_set() for event in made[number + 2 :])
+    iterator.close()
+
+
+def test_what_it_raises_comes_after_the_items_before():
+    def items(stopped):
+        yield 1
+        yield 2
+        raise KeyError("gone")
+
+    iterator = ahead(items)
+    assert [next(iterator), next(iterator)] == [1, 2]
+    with pytest.raises(KeyError, match="gone"):
+        next(iterator)
+    assert list(ahead(lambda stopped: iter([]))) == []
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda stopped: 1 / 0))
+
+
+def test_two_windows_are_in_memory_and_no_more():
+    alive, most = [], []
+
+    def note(x):
+        time.sleep(0.02)  # until the one before the last has been dropped
+        alive.append(weakref.ref(x))
+        most.append(sum(each() is not None for each in alive))
+        return x
+
+    sc.MLP([4, 4, 1]).fit(blocks(note), epochs=3)
+    assert len(most) == 24
+    assert max(most) == 2
+
+
+def slow(x):
+    time.sleep(0.05)
+    return x
+
+
+def failing(x):
+    failing.calls += 1
+    if failing.calls == 5:
+        raise ConnectionError("the disk has gone")
+    return x
+
+
+ENDS = {
+    "the end": lambda net: net.fit(blocks(), epochs=2),
+    "a callback": lambda net: net.fit(blocks(slow), epochs=9, callbacks=lambda info: True),
+    "max_time": lambda net: net.fit(blocks(slow), epochs=999, max_time=0.2),
+    "target_loss": lambda net: net.fit(blocks(), epochs=9, target_loss=1e9),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_it_ends_with_the_training(name):
+    ENDS[name](sc.MLP([4, 8, 1]))
+    assert readers() == []
+
+
+def test_it_ends_where_reading_fails_and_the_error_comes_as_it_is():
+    failing.calls = 0
+    net = sc.MLP([4, 8, 1])
+    with pytest.raises(ConnectionError, match="the disk has gone"):
+        net.fit(blocks(failing), epochs=3)
+    assert net.history.stopped == "error"
+    assert readers() == []
+    # Blocks 1 to 4 have been learnt from.
+    expected = sc.MLP([4, 8, 1])
+    order = np.random.default_rng([0, 0]).permutation(8)[:4]
+    expected.fit(lambda: iter([(X[100 * i :][:100], Y[100 * i :][:100]) for i in order]), epochs=1)
+    assert net.theta.tobytes() == expected.theta.tobytes()
+
+
+def test_it_ends_where_training_fails():
+    net = sc.MLP([4, 8, 1])
+    with pytest.raises(sc.optimizers.NonFiniteError):
+        net.fit(blocks(slow), epochs=3, optimizer=sc.SGD(lr=1e30))
+    assert readers() == []
+    with pytest.raises(ValueError, match="X must be of shape"):
+        sc.MLP([3, 1]).fit(blocks(slow), epochs=3)
+    assert readers() == []
+
+
+def test_it_ends_where_nobody_takes_all():
+    iterator = iter(blocks(slow))
+    next(iterator)
+    assert len(readers()) == 1
+    iterator.close()
+    assert readers() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+@pytest.mark.parametrize("where", ["reading", "training"])
+def test_ctrl_c_is_heard_within_a_moment(where):
+    if where == "reading":
+        source, net, batch_size = blocks(lambda x: slow(slow(x))), sc.MLP([4, 1]), None
+    else:
+        rows = np.ones((20_000, 4), np.float32)
+        source = sc.blocks.from_arrays(rows, rows[:, 0].copy(), block_rows=10_000, window=1)
+        net, batch_size = sc.MLP([4, 512, 512, 1]), None
+    pressed = []
+
+    def press():
+        time.sleep(0.35)
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  the thread is part of it
+        thread.start()
+        net.fit(source, epochs=10_000, batch_size=batch_size)
+    assert time.perf_counter() - pressed[0] < 2.0
+    thread.join()
+    assert net.history.stopped == "interrupted"
+    assert readers() == []
+
+
+def test_two_trainings_may_share_the_blocks():
+    shared, nets = blocks(slow), [sc.MLP([4, 8, 1]) for _ in range(3)]
+    threads = [threading.Thread(target=lambda net=net: net.fit(shared, epochs=2)) for net in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = sc.MLP([4, 8, 1])
+    alone.fit(blocks(), epochs=2)
+    assert {net.theta.tobytes() for net in nets} == {alone.theta.tobytes()}
