@@ -17,7 +17,7 @@ PAGES = [
 ]
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 # Snippets of these run where they are installed; the others of their page run everywhere.
-PEERS = ("torch", "keras", "jax", "optax")
+PEERS = ("torch", "keras", "jax", "optax", "pyarrow")
 # What a snippet prints follows at once, in a block that says ```text.
 SNIPPET = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")

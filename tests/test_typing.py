@@ -31,6 +31,7 @@ def script():
         "minimise",
         "network",
         "network_used",
+        "blocks",
         "estimators",
         "estimators_for_tables",
     ],
@@ -50,7 +51,7 @@ def test_what_needs_other_packages_runs_where_they_are(script, tmp_path):
 
 def test_every_public_name_is_in_the_script():
     words = set(re.findall(r"\w+", SCRIPT.read_text()))
-    for module in (sc, sc.schedules, sc.embeddings, sc.plots, sc.exchange, typing):
+    for module in (sc, sc.schedules, sc.embeddings, sc.blocks, sc.plots, sc.exchange, typing):
         assert set(module.__all__) - {"__version__"} - words == set(), module
 
 

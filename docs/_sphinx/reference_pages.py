@@ -16,6 +16,7 @@ TITLES = {
     "estimators": "Estimators",
     "tables": "Estimators for tables",
     "embeddings": "Embeddings of columns",
+    "blocks": "Blocks of rows larger than memory",
     "optimizers": "Optimizers",
     "schedules": "Learning-rate schedules",
     "minimize": "Minimisation",

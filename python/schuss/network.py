@@ -243,9 +243,9 @@ class MLP(Outputs, Layers, Saved):
             The inputs. Used as it is where it is C-contiguous and of the network's dtype (a `numpy.memmap` is
             then never read whole), else copied once; it must not be changed meanwhile. A sparse matrix stays
             sparse (CSR) and is trained with to the same bits as with its zeros. Data that does not fit
-            in memory comes as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or ``(X, y, weight)``, or
-            as a callable without arguments that returns a new iterator over such blocks, which are taken as
-            they come.
+            in memory comes from `schuss.blocks`, as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or
+            ``(X, y, weight)``, or as a callable without arguments that returns a new iterator over such
+            blocks, which are taken as they come.
         y : array of shape (n_samples,) or (n_samples, n_outputs)
             The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts
             for ``"poisson"``, else any numbers. None where X is a source of blocks.

@@ -204,6 +204,22 @@ def network_used() -> None:
     own.append(loss=0.5)
 
 
+def blocks() -> None:
+    read = sc.blocks.from_arrays(X, Y, np.ones(60), block_rows=10, window=2, transform=lambda x: x + 1)
+    assert_type(read, sc.blocks.Blocks)
+    assert_type(read.n_blocks + read.n_rows + read.n_columns + read.window, int)
+    assert_type(read.read(0), tuple[NDArray[Any], ...])
+    for rows in read:
+        assert_type(rows, tuple[NDArray[Any], ...])
+    for x, _, _ in read.windows([2, 0], first=0, dtype="float32"):
+        print(x.shape, read.identity)
+    sc.MLP([4, 1]).fit(read, epochs=2, checkpoint=None)
+    sc.MLP([4, 1]).fit(sc.blocks.from_arrays([X, X], [Y, Y]), epochs=1)
+    if TYPE_CHECKING:
+        sc.blocks.from_parquet("rows/", columns=["a", "b"], target="y", sample_weight=None, window=4)
+        sc.blocks.from_arrays("X.npy", ["y0.npy", "y1.npy"])
+
+
 def report(info: sc.TrainingInfo) -> bool:
     assert_type(info.net, sc.MLP)
     assert_type(info.val_loss, float | None)

@@ -1,0 +1,157 @@
+"""Training on Parquet files that are larger than memory: speed beside rows in memory, and memory.
+
+    python benches/blocks.py                  a set of 1 GB, three turns
+    python benches/blocks.py --gb 8           a set of 8 GB, for which --folder must have 12 GB
+    python benches/blocks.py --threads 1      as many threads for the training
+    python benches/blocks.py --widths 32 32   another network
+
+The set has 100 columns of float32 and a target, in files of 2^20 rows and row groups of 2^16, compressed as
+pyarrow does by default. Each turn trains in two new processes for one epoch: one on rows in memory (of the
+first files, up to --memory-gb), one on the files of just these rows. At the end another process trains on the
+whole set once. Files lie in the system's cache as far as it has room: a disk's own speed comes on top. Where
+other programs run as well, the ratio of the processor's time tells more than that of the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+COLUMNS = 100
+ROW_BYTES = 4 * (COLUMNS + 1)
+FILE_ROWS, GROUP_ROWS = 2**20, 2**16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the set as float32 (%(default)s)")
+    parser.add_argument("--memory-gb", type=float, default=1.0, help="of it in memory (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns (%(default)s)")
+    parser.add_argument("--threads", type=int, help="of the training; all that pay where not given")
+    parser.add_argument("--widths", type=int, nargs="*", default=[256, 256], help="hidden layers (256 256)")
+    parser.add_argument(
+        "--window", type=int, help="row groups of a window; what from_parquet takes by itself"
+    )
+    parser.add_argument("--folder", type=Path, help="where the set is made and removed again")
+    parser.add_argument("--worker", choices=WORKERS, help=argparse.SUPPRESS)
+    parser.add_argument("--files", nargs="*", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(WORKERS[options.worker](options)))
+        return
+    with tempfile.TemporaryDirectory(prefix="schuss-blocks-", dir=options.folder) as folder:
+        compare(options, Path(folder))
+
+
+def compare(options: argparse.Namespace, folder: Path) -> None:
+    rows = max(int(options.gb * 1e9) // ROW_BYTES, GROUP_ROWS)
+    seconds = run("generate", [str(folder), str(rows)], options)["seconds"]
+    files = [str(path) for path in sorted(folder.iterdir())]
+    size = sum(Path(file).stat().st_size for file in files) / 1e9
+    print(
+        f"{rows:,} rows in {len(files)} files of {size:.2f} GB together, written in {seconds:.0f} s",
+        flush=True,
+    )
+    part = files[: max(int(options.memory_gb * 1e9 / ROW_BYTES / FILE_ROWS), 1)]
+    ratios = []
+    for turn in range(options.rounds):
+        # Whoever is first takes turns as well.
+        order = ["memory", "blocks"] if turn % 2 == 0 else ["blocks", "memory"]
+        found = {worker: run(worker, part, options) for worker in order}
+        memory, blocks = found["memory"], found["blocks"]
+        ratios.append((memory["seconds"] / blocks["seconds"], memory["cpu"] / blocks["cpu"]))
+        print(
+            f"turn {turn + 1}: memory {told(memory)}, blocks {told(blocks)}: {said(ratios[-1])}", flush=True
+        )
+    medians = tuple(map(statistics.median, zip(*ratios, strict=True)))
+    print(f"blocks beside rows in memory, the median: {said(medians)}")
+    whole = run("blocks", files, options)
+    print(f"the whole set: {told(whole)}, {whole['seconds']:.0f} s")
+
+
+def said(ratios: tuple[float, float]) -> str:
+    return f"{ratios[0]:.0%} of the speed by the clock, {ratios[1]:.0%} by the processor's time"
+
+
+def told(found: dict) -> str:
+    return f"{found['rows_per_second']:,.0f} rows/s in {found['peak_gb']:.2f} GB"
+
+
+def run(worker: str, files: list[str], options: argparse.Namespace) -> dict:
+    """What a process of its own has found, whose memory is its own as well."""
+    command = [sys.executable, __file__, "--worker", worker]
+    for name in ("threads", "window"):
+        value = getattr(options, name)
+        command += [] if value is None else [f"--{name}", str(value)]
+    command += ["--widths", *map(str, options.widths), "--files", *files]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def generate(options: argparse.Namespace) -> dict:
+    """Write the set: some rows that are drawn once, with other signs each time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder, rows = Path(options.files[0]), int(options.files[1])
+    start, rng = time.perf_counter(), np.random.default_rng(0)
+    drawn = rng.standard_normal((COLUMNS, GROUP_ROWS), dtype=np.float32)
+    names = [f"x{j}" for j in range(COLUMNS)]
+    for number, first in enumerate(range(0, rows, FILE_ROWS)):
+        schema = pa.schema([(name, pa.float32()) for name in [*names, "y"]])
+        with pq.ParquetWriter(folder / f"part{number:04}.parquet", schema, write_page_checksum=True) as file:
+            for begin in range(first, min(first + FILE_ROWS, rows), GROUP_ROWS):
+                count = min(GROUP_ROWS, rows - begin)
+                columns = drawn * rng.choice([-1, 1], size=(COLUMNS, 1)).astype(np.float32)
+                columns = np.roll(columns, rng.integers(GROUP_ROWS), axis=1)[:, :count]
+                y = columns[0] * columns[1] + columns[2]
+                file.write_table(pa.table([*columns, y], schema=schema), row_group_size=count)
+    return {"seconds": time.perf_counter() - start}
+
+
+def in_memory(options: argparse.Namespace) -> dict:
+    import schuss as sc
+
+    parts = list(sc.blocks.from_parquet(options.files, target="y"))
+    X, y = (np.concatenate(column) for column in zip(*parts, strict=True))
+    del parts
+    return trained(options, X, y, rows=len(X))
+
+
+def in_blocks(options: argparse.Namespace) -> dict:
+    import schuss as sc
+
+    blocks = sc.blocks.from_parquet(options.files, target="y", window=options.window)
+    return trained(options, blocks, rows=blocks.n_rows)
+
+
+def trained(options: argparse.Namespace, *source: object, rows: int) -> dict:
+    import schuss as sc
+
+    net = sc.MLP([COLUMNS, *options.widths, 1], seed=0)
+    start, before = time.perf_counter(), time.process_time()
+    net.fit(*source, optimizer="adam", epochs=1, n_threads=options.threads)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - before
+    return {"seconds": seconds, "cpu": cpu, "rows_per_second": rows / seconds, "peak_gb": peak_gb()}
+
+
+def peak_gb() -> float:
+    from tabular_bench.memory import peak
+
+    return peak() / 1e9
+
+
+WORKERS = {"generate": generate, "memory": in_memory, "blocks": in_blocks}
+
+if __name__ == "__main__":
+    main()
