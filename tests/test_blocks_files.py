@@ -183,6 +183,24 @@ def test_a_file_that_changes_meanwhile_is_named_and_nothing_is_lost(folder, tmp_
     assert len(windows) < 2 * 9 + 1
 
 
+def test_a_file_that_changes_while_it_is_open_is_looked_at_again(folder):
+    bad, seen = folder / "2.parquet", []
+
+    def spoil(x):
+        seen.append(len(x))
+        if len(seen) == 2:
+            of_other_length(bad)
+        return x
+
+    # One file, whose row groups are windows.
+    blocks = read(bad, window=1, transform=spoil)
+    with pytest.raises(
+        ValueError, match=r"2\.parquet: the file has changed: it had 100 rows in 3 row groups"
+    ):
+        list(blocks)
+    assert seen == [40, 40]
+
+
 def test_a_file_may_be_written_anew_with_the_same_in_it(folder):
     def again(info):
         for number in range(FILES):

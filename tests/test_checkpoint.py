@@ -112,7 +112,7 @@ def test_a_network(path, killed_after_saving, name, every):
     np.testing.assert_array_equal(resumed.theta, net.theta)
 
 
-@pytest.mark.parametrize("source", ["rows", "blocks", "iterator"])
+@pytest.mark.parametrize("source", ["rows", "blocks", "windows", "iterator"])
 def test_within_an_epoch(path, killed_after_saving, source):
     rows, targets = np.tile(X, (100, 1)), np.tile(Y, 100)
 
@@ -121,6 +121,7 @@ def test_within_an_epoch(path, killed_after_saving, source):
         data = {
             "rows": (rows, targets),
             "blocks": (Large(), None),
+            "windows": (sc.blocks.from_arrays(rows, targets, block_rows=15_000, window=2), None),
             "iterator": (lambda: iter([(rows, targets)] * 2), None),
         }[source]
         optimizer = sc.Adam(lr=sc.schedules.cosine(1e-3, total_steps=8000))

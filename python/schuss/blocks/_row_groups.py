@@ -207,13 +207,13 @@ def _put(path: str, columns: list[Column], values: list[NDArray[Any]], parts: Pa
         part = parts[column.part]
         assert part is not None  # there are weights where a column of them is
         homes.append(part if column.place is None else part[:, column.place])
-    for start in range(0, len(parts.x), ROWS):
-        rows = slice(start, start + ROWS)
-        for column, home, numbers in zip(columns, homes, values, strict=True):
-            try:
-                with np.errstate(over="raise"):
+    with np.errstate(over="raise"):
+        for start in range(0, len(parts.x), ROWS):
+            rows = slice(start, start + ROWS)
+            for column, home, numbers in zip(columns, homes, values, strict=True):
+                try:
                     home[rows] = numbers[rows]
-            except FloatingPointError:
-                raise ValueError(
-                    f"{path}: column {column.name!r} must be within the range of {home.dtype}"
-                ) from None
+                except FloatingPointError:
+                    raise ValueError(
+                        f"{path}: column {column.name!r} must be within the range of {home.dtype}"
+                    ) from None
