@@ -1,5 +1,6 @@
 """Files of rows that are missing, damaged, cut or changed: an error names the file, and nothing is lost."""
 
+import errno
 import os
 import re
 import shutil
@@ -415,6 +416,18 @@ class TestNpy:
                 list(self.read(given))
         with pytest.raises(ValueError, match="block_rows must be an integer of at least 1, got 0"):
             self.read(paths, block_rows=0)
+
+
+def test_what_the_system_says_is_passed_on_with_the_name(folder, monkeypatch):
+    blocks = read(folder)
+
+    def broken(path, **options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "stat", broken)
+    with pytest.raises(OSError, match=r"0\.parquet: it cannot be read: .*Input/output error") as caught:
+        blocks.read(0)
+    assert caught.value.errno == errno.EIO
 
 
 def test_without_pyarrow_the_extra_is_named(folder, monkeypatch):

@@ -62,7 +62,7 @@ def from_arrays(
 
     Raises
     ------
-    TypeError, ValueError, FileNotFoundError, PermissionError
+    OSError, ValueError, TypeError
         If an argument is not accepted, or a file is missing, damaged or cut; it names the file. What is
         wrong with rows, or with a file that has changed meanwhile, is said when they are read; see
         `from_parquet`.

@@ -51,6 +51,10 @@ def named(path: str, what: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
+        if (
+            isinstance(error, OSError) and error.errno is not None
+        ):  # of the system, and not of pyarrow's reading
+            raise OSError(error.errno, f"{path}: {what} cannot be read: {brief(error)}") from error
         raise ValueError(f"{path}: {what} cannot be read, the file is damaged: {brief(error)}") from error
 
 

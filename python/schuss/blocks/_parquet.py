@@ -55,7 +55,7 @@ def from_parquet(
 
     Raises
     ------
-    FileNotFoundError, PermissionError, ValueError
+    OSError, ValueError, TypeError
         If a file is missing, may not be read, or is damaged, or has other columns than it must; it names
         the file. The ends of all files, which say what is in them, are looked at now, rows when they are
         read: missing, NaN and infinite numbers are then refused as well, with file and column, and so are
