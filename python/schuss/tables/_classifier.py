@@ -45,8 +45,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         In place of the preset's number.
     n_folds : int, optional
         Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count; at most half as many as there are rows. With 1, a seventh of the rows is held out.
-        None for folds where rows are fewer than 6,000. Fewer than ten rows all choose what is learnt from
+        networks count; at most half as many as there are rows. With 1, a tenth of the rows is held out.
+        None for folds where rows are fewer than 12,000. Fewer than ten rows all choose what is learnt from
         them.
     eval_metric : {"log_loss", "error_rate", "roc_auc"}, default None
         What members are chosen by; None for log-loss, which makes the best probabilities.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ._race import TRIAL_EPOCHS
+from ._recipe import WIDTH
 
 # What each preset may spend beside "balanced".
 PRESETS = {"quick": 0.25, "balanced": 1.0, "best": 10.0}
@@ -12,15 +13,15 @@ MEMBERS = {"quick": 4, "balanced": 8, "best": 32}
 FOLDS = {"quick": 3, "balanced": 5, "best": 8}
 
 # Below this, rows are too few for some of them to be left out: all are in some fold.
-SMALL = 6000
+SMALL = 12_000
 # The part of the rows that chooses epochs and members, where there are no folds.
-HOLDOUT = 1 / 7
+HOLDOUT = 1 / 10
 # Floating-point operations that "balanced" spends on any table, and on each row; a core does 1e11 a second.
-ON_TABLE, ON_ROW = 1e12, 5e7
-# Operations of a number's waves, forward and back.
-WAVES = 1e4
-# Units of the members' hidden layers, and hidden layers behind the first one, on average.
-UNITS, MORE_LAYERS = 192, 2 / 3
+ON_TABLE, ON_ROW = 4e11, 2.5e7
+# Operations of a number's waves, forward and back, as long as they take.
+WAVES = 3e3
+# Hidden layers behind the first one, on average.
+MORE_LAYERS = 2 / 3
 # Recipes that are tried for each that is trained.
 CANDIDATES = 2
 # The part of the epochs that is made until early stopping.
@@ -46,7 +47,7 @@ class Plan:
     def operations(self, n_rows: int, numbers: int, others: int) -> float:
         """About how many floating-point operations it takes, for so many numbers and other columns."""
         inputs = 4 * numbers + 4 * others
-        of_row = 6 * (inputs * UNITS + MORE_LAYERS * UNITS**2) + numbers * WAVES
+        of_row = 6 * (inputs * WIDTH + MORE_LAYERS * WIDTH**2) + numbers * WAVES
         learnt = n_rows * (1 - (HOLDOUT if self.folds == 1 else 1 / self.folds))
         return (
             (self.members * self.folds + TRIAL_EPOCHS * self.candidates)

@@ -9,9 +9,11 @@ import numpy as np
 
 # The golden ratio's fractional part: its multiples spread evenly over an interval, however many there are.
 SPREAD = 0.6180339887498949
+# Units of hidden layers; of a large table some members have twice as many.
+WIDTH = 128
 # Below so many rows, dropout is for all members.
 FEW = 6000
-# From so many rows on, numbers are scaled in one way.
+# From so many rows on, a table is large, and numbers are scaled in one way.
 MANY = 200_000
 
 
@@ -70,7 +72,7 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
     sigma, decay = (start + np.array([1, 2]) * SPREAD * number) % 1
     rates = (0.1, 0.2, 0.3) if n_rows < FEW else (0.0, 0.0, 0.1, 0.3)
     return Recipe(
-        width=int(rng.choice([128, 256])),
+        width=int(rng.choice([WIDTH, 2 * WIDTH])) if n_rows >= MANY else WIDTH,
         depth=int(rng.choice([1, 2, 2])),
         activation=str(rng.choice(["relu", "relu", "silu"])),
         dropout=float(rng.choice(rates)),
