@@ -45,6 +45,8 @@ pub trait Scalar:
 
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
+    /// Numbers that are kept in both precisions, in this one.
+    fn of(both: &Both) -> &[Self];
     /// The same value, in double precision.
     fn to_f64(self) -> f64;
     /// Square root, correctly rounded.
@@ -66,8 +68,22 @@ pub trait Scalar:
     fn exp2_of_low_bits(self) -> Self;
 }
 
+/// Numbers in both precisions: constants that kernels of either read.
+#[derive(Debug, Clone, Default)]
+pub struct Both {
+    single: Vec<f32>,
+    double: Vec<f64>,
+}
+
+impl FromIterator<f64> for Both {
+    fn from_iter<N: IntoIterator<Item = f64>>(numbers: N) -> Self {
+        let double: Vec<_> = numbers.into_iter().collect();
+        Both { single: double.iter().map(|&x| x as f32).collect(), double }
+    }
+}
+
 macro_rules! scalar {
-    ($t:ident, $name:literal, $vector:ident) => {
+    ($t:ident, $name:literal, $vector:ident, $precision:ident) => {
         impl Scalar for $t {
             type Vector<I: Isa> = I::$vector;
 
@@ -82,6 +98,10 @@ macro_rules! scalar {
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
+            }
+            #[inline(always)]
+            fn of(both: &Both) -> &[Self] {
+                &both.$precision
             }
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -124,5 +144,5 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, "float32", F32);
-scalar!(f64, "float64", F64);
+scalar!(f32, "float32", F32, single);
+scalar!(f64, "float64", F64, double);

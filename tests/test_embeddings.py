@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from schuss.embeddings import Category, Periodic
+from schuss.embeddings import Category, Periodic, PiecewiseLinear
 
 COLUMNS = 6  # numbers but for column 1 and 4, which are categories
 EMBEDDINGS = [Periodic([2, 0], frequencies=5, width=3, sigma=0.7), Category(4, levels=7, width=2)]
+LINES = PiecewiseLinear([3, 0, 5], [[-1, 0.5], [-1, -0.25, 0.1, 0.7, 1.5], np.linspace(-2, 2, 41)], width=6)
 
 
 def rows(n=60, dtype=np.float64, seed=1):
@@ -40,12 +41,30 @@ def embedded(net, x):
                 sums = slice(place * each.width, (place + 1) * each.width)
                 parts += [x[:, [column]], h @ p[f"{of}.weight"][sums].T + p[f"{of}.bias"][sums]]
             taken |= set(each.columns)
+        elif isinstance(each, PiecewiseLinear):
+            weights = np.split(
+                p[f"{of}.weight"], np.cumsum([len(edges) - 1 for edges in each.edges])[:-1], axis=1
+            )
+            biases = p[f"{of}.bias"].reshape(-1, each.width)
+            for column, edges, weight, bias in zip(each.columns, each.edges, weights, biases, strict=True):
+                parts += [x[:, [column]], encoded(x[:, column], np.array(edges)) @ weight.T + bias]
+            taken |= set(each.columns)
         else:
             parts.append(p[f"{of}.table"][x[:, each.column].astype(int)])
             taken.add(each.column)
     parts.append(x[:, [column for column in range(x.shape[1]) if column not in taken]])
     z = np.hstack(parts)
     return z * p["input.scale"] if net.input_scale else z
+
+
+def encoded(x, edges):
+    """The piecewise linear encoding, case by case as in the paper's equation 1."""
+    u = np.empty((len(x), len(edges) - 1))
+    for t in range(u.shape[1]):
+        left, right = edges[t], edges[t + 1]
+        below, above = (x < left) & (t > 0), (x >= right) & (t + 2 < len(edges))
+        u[:, t] = np.where(below, 0, np.where(above, 1, (x - left) / (right - left)))
+    return u
 
 
 def mish(z):
@@ -76,6 +95,9 @@ VARIANTS = {
         "embeddings": [Periodic(range(COLUMNS), frequencies=16, width=1)],
         "input_scale": False,
     },
+    "lines": {"embeddings": [LINES, Category(1, 3, 2)]},
+    "lines alone": {"embeddings": [PiecewiseLinear([2], [[0, 1]], 1)], "input_scale": False},
+    "waves and lines": {"embeddings": [PiecewiseLinear([3], [[-1, 0, 1]], 3), Periodic([0, 2], 4, 2)]},
     "many": {
         "embeddings": [Category(1, 3, 4), Periodic([5], 20, 2), Category(4, 7, 1), Periodic([0, 3, 2], 3, 5)]
     },
@@ -120,7 +142,7 @@ def trained(threads, dtype="float32", **options):
     return net, x, y
 
 
-@pytest.mark.parametrize("name", ["all", "many", "dropout", "norm"])
+@pytest.mark.parametrize("name", ["all", "many", "dropout", "norm", "lines", "waves and lines"])
 def test_bits_do_not_depend_on_threads(name):
     one, x, _ = trained(1, **VARIANTS[name])
     assert np.isfinite(one.theta).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from schuss.embeddings import Category, Periodic
+from schuss.embeddings import Category, Periodic, PiecewiseLinear
 from schuss.exchange import load_safetensors, load_torch, save_safetensors, to_onnx, to_torch
 
 onnx = pytest.importorskip("onnx")
@@ -17,11 +17,15 @@ X[:, 4] = RNG.integers(0, 300, len(X))
 
 WAVES = Periodic([3, 0], frequencies=5, width=2, sigma=1.0)
 LEVELS = Category(1, levels=5, width=3), Category(4, levels=300, width=2)
+LINES = PiecewiseLinear([5, 3], [[-2, -1, -0.5, 0, 1], np.linspace(-1.5, 1.5, 31)], width=4)
 NETWORKS = {
     "waves": {"embeddings": WAVES},
     "levels": {"embeddings": LEVELS[0]},
     "all of them": {"embeddings": [LEVELS[1], WAVES, LEVELS[0]], "input_scale": True, "parametric": True},
     "one wave, one sum": {"embeddings": Periodic([2], frequencies=1, width=1), "input_scale": True},
+    "lines": {"embeddings": LINES},
+    "lines and levels": {"embeddings": [LEVELS[0], LINES], "input_scale": True},
+    "one line": {"embeddings": PiecewiseLinear([0], [[-1, 2]], 1)},
     "nothing is left as it is": {"embeddings": [Periodic([0, 2, 3, 5]), *LEVELS]},
     "scale": {"input_scale": True},
     "alpha after a norm": {"parametric": True, "norm": "layer"},
@@ -33,7 +37,7 @@ def made(dtype="float32", **options):
     """A network whose parameters are no longer the ones that it started with."""
     net = sc.MLP([X.shape[1], 16, 8, 3], **options, dtype=dtype, seed=1)
     for name, array in net.named_params.items():
-        if name.rpartition(".")[2] in ("scale", "alpha", "bias", "gain", "shift"):
+        if name.rpartition(".")[2] in ("scale", "alpha", "bias", "gain", "shift") or not array.any():
             array[:] = RNG.normal(1, 0.5, array.shape)
     return net
 

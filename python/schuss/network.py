@@ -12,7 +12,7 @@ from . import _schuss
 from ._attributes import check_dropout, check_outputs, precision_of, rates_of, zeros_for
 from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
-from ._checkpoint import checkpoint_of, fingerprint, without_addresses
+from ._checkpoint import checkpoint_of
 from ._checks import (
     check_count,
     check_dtype,
@@ -26,6 +26,7 @@ from ._checks import (
 )
 from ._data import Blocks, Rows, source_of, steps_of
 from ._early_stopping import early_stopping_of, held_out
+from ._facts import facts_of
 from ._layers import Layers
 from ._metrics import metrics_of
 from ._network_file import Saved
@@ -96,9 +97,9 @@ class MLP(Outputs, Layers, Saved):
         (layer normalisation, Ba, Kiros and Hinton 2016). ``"rms"`` divides each row by its root mean square,
         then multiplies with the gains; there are no shifts (Zhang and Sennrich 2019). Both add 1e-5 below
         the root.
-    embeddings : sequence of schuss.embeddings.Periodic and schuss.embeddings.Category, default ()
-        What columns of X become before the first layer: numbers get waves, categories rows of tables that are
-        learnt. What they make comes first, in their order, then all other columns. X must be dense.
+    embeddings : sequence of schuss.embeddings.Periodic, PiecewiseLinear and Category, default ()
+        What columns of X become before the first layer: numbers get waves or broken lines, categories rows of
+        tables that are learnt. What they make comes first, in order, then all other columns. X must be dense.
     input_scale, parametric : bool, default False
         Whether each number that goes into the first layer has a factor that is learnt, which with a rate of
         its own (``"input.scale"``) soon tells the columns that matter; and whether each hidden unit learns
@@ -367,7 +368,7 @@ class MLP(Outputs, Layers, Saved):
                 self._check_lbfgs(source, batch_size)
             if saving is not None:
                 saving.kind = "MLP.fit"
-                saving.facts = self._facts(settings, source, watch, optimizer)
+                saving.facts = facts_of(self, settings, source, watch, optimizer)
             saved = None if saving is None else saving.load()
             history = History()
             history._steps = Steps() if settings["records_steps"] else None
@@ -416,23 +417,6 @@ class MLP(Outputs, Layers, Saved):
             "seed": seed % 2**64,
             "threads": check_threads(n_threads),
             "records_steps": records_steps(record),
-        }
-
-    def _facts(
-        self, settings: dict[str, Any], source: Rows | Blocks, watch: Watch, optimizer: object
-    ) -> dict[str, Any]:
-        """What makes a training what it is: one that goes on from a checkpoint must have the same."""
-        rows = fingerprint(*source.arrays) if isinstance(source, Rows) else source.identity
-        return {
-            "the network": f"{self!r}, l2={self.l2!r}, dropout={self.dropout!r}",
-            "optimizer": without_addresses(repr(optimizer)),
-            "batch_size": settings["batch_size"],
-            "shuffle": settings["shuffle"],
-            "seed": settings["seed"],
-            "the checksum of the rows": rows,
-            "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
-            **({"record": "step"} if settings["records_steps"] else {}),
-            **watch.facts,
         }
 
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:

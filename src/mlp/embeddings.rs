@@ -1,11 +1,13 @@
 //! What becomes of columns of the inputs before the first layer: the description and its tensors.
 
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use super::tensors::{Initial, Kind, Tensors};
+use crate::kernels::embedding::Bins;
 
 /// What some columns become.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Embedding {
     /// Numbers: each is kept, and joined by `width` sums of its `frequencies` waves.
     Periodic {
@@ -17,6 +19,15 @@ pub enum Embedding {
         width: usize,
         /// The deviation of the initial frequencies.
         sigma: f64,
+    },
+    /// Numbers: each is kept, and joined by `width` piecewise linear functions of it.
+    Piecewise {
+        /// The columns.
+        columns: Vec<usize>,
+        /// The bins of each, at whose edges the slopes change.
+        bins: Arc<Bins>,
+        /// Functions of each.
+        width: usize,
     },
     /// A category, numbered from 0: the row of a table.
     Category {
@@ -33,7 +44,7 @@ impl Embedding {
     /// The columns that it takes.
     pub fn columns(&self) -> &[usize] {
         match self {
-            Embedding::Periodic { columns, .. } => columns,
+            Embedding::Periodic { columns, .. } | Embedding::Piecewise { columns, .. } => columns,
             Embedding::Category { column, .. } => std::slice::from_ref(column),
         }
     }
@@ -41,7 +52,9 @@ impl Embedding {
     /// How many columns it makes of them.
     pub fn width(&self) -> usize {
         match self {
-            Embedding::Periodic { columns, width, .. } => columns.len() * (width + 1),
+            Embedding::Periodic { columns, width, .. } | Embedding::Piecewise { columns, width, .. } => {
+                columns.len() * (width + 1)
+            }
             Embedding::Category { width, .. } => *width,
         }
     }
@@ -54,8 +67,13 @@ impl Embedding {
                 let bound = 1.0 / (frequencies as f64).sqrt();
                 tensors.push_input(owner, Kind::Frequency, waves, Initial::Normal(sigma));
                 tensors.push_input(owner, Kind::Phase, waves, Initial::Uniform(PI));
-                tensors.push_input(owner, Kind::WaveWeight, sums, Initial::Uniform(bound));
-                tensors.push_input(owner, Kind::WaveBias, (1, sums.0), Initial::Uniform(bound));
+                tensors.push_input(owner, Kind::SumWeight, sums, Initial::Uniform(bound));
+                tensors.push_input(owner, Kind::SumBias, (1, sums.0), Initial::Uniform(bound));
+            }
+            Embedding::Piecewise { ref columns, ref bins, width } => {
+                // A network starts with its columns as they are, and bends from there.
+                tensors.push_input(owner, Kind::SumWeight, (width, bins.count()), Initial::Constant(0.0));
+                tensors.push_input(owner, Kind::SumBias, (1, columns.len() * width), Initial::Constant(0.0));
             }
             Embedding::Category { levels, width, .. } => {
                 tensors.push_input(owner, Kind::Table, (levels, width), Initial::Normal(1.0));
@@ -65,7 +83,7 @@ impl Embedding {
 }
 
 /// What comes before the first layer.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct InputStage {
     /// No column is taken twice. What they make comes first, in their order, then the other columns in theirs.
     pub embeddings: Vec<Embedding>,
@@ -99,8 +117,11 @@ impl InputStage {
     pub fn products(&self) -> usize {
         /// Of a wave, which is a polynomial.
         const WAVE: usize = 12;
+        /// Of how far a number has come through a bin.
+        const PASSED: usize = 2;
         let of = |embedding: &Embedding| match embedding {
             Embedding::Periodic { columns, frequencies, width, .. } => columns.len() * frequencies * (width + WAVE),
+            Embedding::Piecewise { bins, width, .. } => bins.count() * (width + PASSED),
             Embedding::Category { width, .. } => *width,
         };
         self.embeddings.iter().map(of).sum()

@@ -34,7 +34,15 @@ impl Columns {
         let places = |(number, stage): (usize, &Stage)| match (stage, plan.stages.get(number + 1)) {
             (Stage::Dense(_), Some(Stage::Norm(_))) | (Stage::Dropout(_), _) => vec![],
             // They are no layers.
-            (Stage::Waves(_) | Stage::Combine(_) | Stage::Lookup(_) | Stage::Plain(_) | Stage::Scale(_), _) => vec![],
+            (
+                Stage::Waves(_)
+                | Stage::Combine(_)
+                | Stage::Piecewise(_)
+                | Stage::Lookup(_)
+                | Stage::Plain(_)
+                | Stage::Scale(_),
+                _,
+            ) => vec![],
             // Twice, once to become the outputs.
             (Stage::Dense(last), None) => vec![place(last.output), place(last.output)],
             (Stage::Dense(Dense { output, .. }), _)

@@ -61,6 +61,7 @@ pub fn phases(
                 Stage::Norm(_)
                 | Stage::Waves(_)
                 | Stage::Combine(_)
+                | Stage::Piecewise(_)
                 | Stage::Lookup(_)
                 | Stage::Plain(_)
                 | Stage::Scale(_) => Some(whole),

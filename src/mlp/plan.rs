@@ -3,7 +3,9 @@
 use super::architecture::Architecture;
 use super::embeddings::{Embedding, owner};
 use super::slots::{INPUTS, Matrices, MatrixPlan, Slot};
-use super::stages::{Activate, Combine, Dense, Dropout, Lookup, Norm, Parametric, Plain, Scale, Stage, Waves};
+use super::stages::{
+    Activate, Combine, Dense, Dropout, Lookup, Norm, Parametric, Piecewise, Plain, Scale, Stage, Waves,
+};
 use super::tensors::{Kind, Tensors};
 use crate::kernels::activation::Activation;
 
@@ -130,13 +132,27 @@ impl<'a> Planner<'a> {
                 self.stages.push(Stage::Combine(Combine {
                     columns: columns.clone(),
                     width,
-                    weight: self.input_tensor(owner, Kind::WaveWeight),
-                    bias: self.input_tensor(owner, Kind::WaveBias),
+                    weight: self.input_tensor(owner, Kind::SumWeight),
+                    bias: self.input_tensor(owner, Kind::SumBias),
                     waves,
                     delta_waves: delta,
                     output,
                     delta_output,
                     first,
+                }));
+            }
+            Embedding::Piecewise { ref columns, ref bins, width } => {
+                let reach = self.keeps.then(|| self.matrix(1));
+                self.stages.push(Stage::Piecewise(Piecewise {
+                    columns: columns.clone(),
+                    bins: bins.clone(),
+                    width,
+                    weight: self.input_tensor(owner, Kind::SumWeight),
+                    bias: self.input_tensor(owner, Kind::SumBias),
+                    output,
+                    delta_output,
+                    first,
+                    reach,
                 }));
             }
             Embedding::Category { column, levels, width } => {

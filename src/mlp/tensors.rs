@@ -19,10 +19,10 @@ pub enum Kind {
     Frequency,
     /// Angles of waves at an input of 0.
     Phase,
-    /// The weights of sums of waves.
-    WaveWeight,
-    /// What is added to each sum of waves.
-    WaveBias,
+    /// The weights of sums that are made of single columns.
+    SumWeight,
+    /// What is added to each of these sums.
+    SumBias,
     /// A row for each level of a category.
     Table,
     /// A factor for each column.
@@ -33,8 +33,8 @@ impl Kind {
     /// The name, which is also the last part of a tensor's own.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Weight | Kind::WaveWeight => "weight",
-            Kind::Bias | Kind::WaveBias => "bias",
+            Kind::Weight | Kind::SumWeight => "weight",
+            Kind::Bias | Kind::SumBias => "bias",
             Kind::Gain => "gain",
             Kind::Shift => "shift",
             Kind::Alpha => "alpha",
@@ -52,7 +52,7 @@ impl Kind {
 
     /// Whether it is a matrix; else a vector.
     pub fn is_matrix(self) -> bool {
-        matches!(self, Kind::Weight | Kind::Frequency | Kind::Phase | Kind::WaveWeight | Kind::Table)
+        matches!(self, Kind::Weight | Kind::Frequency | Kind::Phase | Kind::SumWeight | Kind::Table)
     }
 }
 

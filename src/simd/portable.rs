@@ -68,6 +68,10 @@ impl<T: Scalar, const N: usize> Vector for Lanes<T, N> {
         Lanes(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
     }
     #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Lanes(std::array::from_fn(|i| if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         Lanes(self.0.map(T::sqrt))
     }

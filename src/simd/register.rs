@@ -5,7 +5,7 @@ macro_rules! register {
     (
         $name:ident, $raw:ident, $elem:ident, $lanes:literal, $half:ident, $splat:ident, $load:ident, $store:ident,
         [$add:ident $sub:ident $mul:ident $div:ident], $sqrt:ident,
-        |$x:ident, $a:ident, $b:ident| fma $fma:expr, max $max:expr
+        |$x:ident, $a:ident, $b:ident| fma $fma:expr, max $max:expr, min $min:expr
         $(, $side:literal $transpose:ident $transpose_four:ident)? $(, $mask:ident $load_some:ident $store_some:ident)?
     ) => {
         /// A vector register.
@@ -53,6 +53,12 @@ macro_rules! register {
                 let ($x, $a) = (self.0, other.0);
                 // SAFETY: as above.
                 unsafe { $name($max) }
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                let ($x, $a) = (self.0, other.0);
+                // SAFETY: as above.
+                unsafe { $name($min) }
             }
             #[inline(always)]
             fn sqrt(self) -> Self {

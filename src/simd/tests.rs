@@ -31,6 +31,22 @@ impl<T: Scalar> Kernel for Quotients<'_, T> {
     }
 }
 
+/// The smaller of each number and another, and the larger.
+struct Ends<'a, T>(&'a [T], T, &'a mut [T], &'a mut [T]);
+
+impl<T: Scalar> Kernel for Ends<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let (lanes, other) = (T::Vector::<I>::LANES, T::Vector::<I>::splat(self.1));
+        for ((from, least), most) in self.0.chunks(lanes).zip(self.2.chunks_mut(lanes)).zip(self.3.chunks_mut(lanes)) {
+            T::Vector::<I>::read(from).min(other).write(least);
+            T::Vector::<I>::read(from).max(other).write(most);
+        }
+    }
+}
+
 /// 97 significands with each of some exponents, which fill no register.
 fn numbers(exponents: std::ops::Range<u32>) -> Vec<f32> {
     let with = |exponent: u32| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff)));
@@ -84,6 +100,32 @@ fn quotients_with_zero_infinity_and_nan() {
         for ((a, b), quotient) in a.iter().zip(b).zip(quotients) {
             assert!(quotient == a / b || quotient.is_nan() && (a / b).is_nan(), "{a} / {b} is not {quotient}");
         }
+    });
+}
+
+fn the_ends_of<T: Scalar>(level: impl std::fmt::Debug) {
+    let numbers = [-f64::INFINITY, -2.0, -0.5, 0.0, 0.5, 1.0, f64::INFINITY].map(T::from_f64);
+    let nan = T::from_f64(f64::NAN);
+    for other in numbers {
+        let (mut least, mut most) = ([T::ZERO; 7], [T::ZERO; 7]);
+        dispatch(Ends(&numbers, other, &mut least, &mut most));
+        for ((&x, least), most) in numbers.iter().zip(least).zip(most) {
+            assert!(least == x.min(other) && most == x.max(other), "{level:?}: {least} and {most} of {x} and {other}");
+        }
+        let (mut least, mut most) = ([T::ZERO], [T::ZERO]);
+        dispatch(Ends(&[nan], other, &mut least, &mut most));
+        assert!(least == [other] && most == [other], "{level:?}: NaN is neither");
+    }
+    let (mut least, mut most) = ([T::ZERO], [T::ZERO]);
+    dispatch(Ends(&[T::ONE], nan, &mut least, &mut most));
+    assert!(!least[0].is_finite() && !most[0].is_finite(), "{level:?}: the other is NaN");
+}
+
+#[test]
+fn the_smaller_and_the_larger_of_two_at_every_level() {
+    at_every_level(|level| {
+        the_ends_of::<f32>(level);
+        the_ends_of::<f64>(level);
     });
 }
 

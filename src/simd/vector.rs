@@ -36,6 +36,8 @@ pub trait Vector:
     fn fma(self, a: Self, b: Self) -> Self;
     /// The larger of two; `other` where one is NaN.
     fn max(self, other: Self) -> Self;
+    /// The smaller of two; `other` where one is NaN.
+    fn min(self, other: Self) -> Self;
     /// Square root: in single precision within 1e-7 of it, relatively; 0 and infinity are their own.
     fn sqrt(self) -> Self;
 

@@ -10,26 +10,26 @@ use super::vector::Vector;
 register!(
     Zmm32, __m512, f32, 16, Ymm32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
     [_mm512_add_ps _mm512_sub_ps _mm512_mul_ps divide_by_estimate], _mm512_sqrt_ps,
-    |x, a, b| fma _mm512_fmadd_ps(x, a, b), max _mm512_max_ps(x, a), 8 eight_by_eight four_singles,
-    __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
+    |x, a, b| fma _mm512_fmadd_ps(x, a, b), max _mm512_max_ps(x, a), min _mm512_min_ps(x, a),
+    8 eight_by_eight four_singles, __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
 );
 register!(
     Zmm64, __m512d, f64, 8, Ymm64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
     [_mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd], _mm512_sqrt_pd,
-    |x, a, b| fma _mm512_fmadd_pd(x, a, b), max _mm512_max_pd(x, a), 4 four_by_four four_by_four,
-    __mmask8 _mm512_maskz_loadu_pd _mm512_mask_storeu_pd
+    |x, a, b| fma _mm512_fmadd_pd(x, a, b), max _mm512_max_pd(x, a), min _mm512_min_pd(x, a),
+    4 four_by_four four_by_four, __mmask8 _mm512_maskz_loadu_pd _mm512_mask_storeu_pd
 );
 register!(
     Ymm32, __m256, f32, 8, Ymm32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
     [_mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps], _mm256_sqrt_ps,
-    |x, a, b| fma _mm256_fmadd_ps(x, a, b), max _mm256_max_ps(x, a), 8 eight_by_eight four_singles,
-    u8 load_some_singles store_some_singles
+    |x, a, b| fma _mm256_fmadd_ps(x, a, b), max _mm256_max_ps(x, a), min _mm256_min_ps(x, a),
+    8 eight_by_eight four_singles, u8 load_some_singles store_some_singles
 );
 register!(
     Ymm64, __m256d, f64, 4, Ymm64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
     [_mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd], _mm256_sqrt_pd,
-    |x, a, b| fma _mm256_fmadd_pd(x, a, b), max _mm256_max_pd(x, a), 4 four_by_four four_by_four,
-    u8 load_some_doubles store_some_doubles
+    |x, a, b| fma _mm256_fmadd_pd(x, a, b), max _mm256_max_pd(x, a), min _mm256_min_pd(x, a),
+    4 four_by_four four_by_four, u8 load_some_doubles store_some_doubles
 );
 
 /// Quotient by the processor's estimate of the divisor's inverse and one step of Newton's method, within one unit in the

@@ -292,7 +292,10 @@ def estimators_for_tables() -> None:
     assert_type(regressor.predict(X), NDArray[Any])
     waves = sc.embeddings.Periodic([0, 1], frequencies=4, sigma=0.5)
     levels = sc.embeddings.Category(2, levels=3, width=2)
-    net = sc.MLP([4, 8, 1], embeddings=[waves, levels], input_scale=True, parametric=True)
+    lines = sc.embeddings.PiecewiseLinear.from_quantiles(X, [3], bins=8, width=2)
+    assert_type(lines, sc.embeddings.PiecewiseLinear)
+    print(sc.embeddings.PiecewiseLinear([3], [[0.0, 0.5, 1.0]]) == lines)
+    net = sc.MLP([4, 8, 1], embeddings=[waves, levels, lines], input_scale=True, parametric=True)
     net.fit(np.column_stack([X[:, :2], np.arange(60) % 3, X[:, 3]]), Y, epochs=2)
 
 

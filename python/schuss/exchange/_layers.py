@@ -41,7 +41,7 @@ class Front(NamedTuple):
     ----------
     inputs : int
         Columns of X.
-    embeddings : tuple of schuss.embeddings.Periodic and Category
+    embeddings : tuple of schuss.embeddings.Periodic, PiecewiseLinear and Category
         What some of them become; the others follow as they are.
     tensors : dict of str to ndarray
         The model's own arrays by name, "input.0.table" and the like.

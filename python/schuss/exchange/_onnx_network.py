@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._foreign import converted
 from .._registry import ACTIVATIONS, LINKS
 from .._schuss import NORM_EPS
-from ..embeddings import Category, Periodic
+from ..embeddings import Category, Periodic, PiecewiseLinear
 from ._graph import Graph
 from ._layers import Front, Layer, Layers
 
@@ -73,7 +73,7 @@ def _first_inputs(graph: Graph, front: Front, value: str) -> str:
             parts.append(_rows_of_table(graph, embedding, start, tensors["table"], value))
             embedded.add(embedding.column)
         else:
-            parts.append(_waves(graph, embedding, start, tensors, value))
+            parts.append(_columns_and_sums(graph, embedding, start, tensors, value))
             embedded.update(embedding.columns)
     others = [column for column in range(front.inputs) if column not in embedded]
     if others:
@@ -97,16 +97,20 @@ def _rows_of_table(graph: Graph, embedding: Category, start: str, table: Array, 
     return graph.add("Gather", graph.constant(converted(f"{start}table", table, FLOAT32)), code, axis=0)
 
 
-def _waves(graph: Graph, embedding: Periodic, start: str, tensors: Mapping[str, Array], value: str) -> str:
-    """Each column and its sums of waves: matrices of (columns, rows, waves) until the end."""
-    columns, count, width = len(embedding.columns), embedding.frequencies, embedding.width
+def _columns_and_sums(
+    graph: Graph, embedding: Periodic | PiecewiseLinear, start: str, tensors: Mapping[str, Array], value: str
+) -> str:
+    """Each column and its sums: matrices of (columns, rows, waves or bins) until the end."""
+    columns, width = len(embedding.columns), embedding.width
     weight, bias = (converted(start + kind, tensors[kind], FLOAT32) for kind in ("weight", "bias"))
     x = graph.add("Transpose", _columns(graph, list(embedding.columns), value), perm=[1, 0])
     x = graph.add("Unsqueeze", x, graph.axis(2))
-    waves = _cosines(graph, start, tensors, x)
-    mixed = graph.add(
-        "MatMul", waves, graph.constant(weight.reshape(columns, width, count).transpose(0, 2, 1).copy())
-    )
+    if isinstance(embedding, Periodic):
+        summed = _cosines(graph, start, tensors, x)
+        weight = weight.reshape(columns, width, embedding.frequencies).transpose(0, 2, 1)
+    else:
+        summed, weight = _passed(graph, embedding, tensors["weight"].dtype, x), _padded(embedding, weight)
+    mixed = graph.add("MatMul", summed, graph.constant(weight.copy()))
     sums = graph.add("Add", mixed, graph.constant(bias.reshape(columns, 1, width)))
     both = graph.add("Concat", x, sums, axis=2)
     rows = graph.add("Transpose", both, perm=[1, 0, 2])
@@ -136,3 +140,30 @@ def _cosines(graph: Graph, start: str, tensors: Mapping[str, Array], x: str) -> 
     if frequency.dtype != FLOAT32:
         part = graph.add("Cast", part, to=TensorProto.FLOAT)
     return graph.add("Cos", graph.add("Mul", part, graph.constant(np.float32(2 * np.pi))))
+
+
+def _padded(embedding: PiecewiseLinear, of_bins: Array) -> Array:
+    """What there is of each bin, (numbers, bins of all columns), as (columns, most bins of one, numbers)."""
+    counts = [len(edges) - 1 for edges in embedding.edges]
+    padded = np.zeros((len(counts), max(counts), len(of_bins)), of_bins.dtype)
+    for column, part in zip(padded, np.split(of_bins, np.cumsum(counts)[:-1], axis=1), strict=True):
+        column[: part.shape[1]] = part.T
+    return padded
+
+
+def _passed(graph: Graph, embedding: PiecewiseLinear, dtype: np.dtype[Any], x: str) -> str:
+    """How far each number has come through each bin of its column, as the network computes it."""
+    from onnx import TensorProto
+
+    edges = [np.array(of_column) for of_column in embedding.edges]
+    left, inverse = [of_column[:-1] for of_column in edges], [1 / np.diff(of_column) for of_column in edges]
+    least = [np.r_[-np.inf, np.zeros(len(of_column) - 1)] for of_column in left]
+    most = [np.r_[np.ones(len(of_column) - 1), np.inf] for of_column in left]
+    of_bins = np.array([np.concatenate(part) for part in (left, inverse, least, most)])
+    padded = _padded(embedding, of_bins).astype(dtype)[:, None]
+    first, factor, lowest, highest = (graph.constant(padded[..., part].copy()) for part in range(4))
+    if dtype != FLOAT32:
+        x = graph.add("Cast", x, to=TensorProto.DOUBLE)
+    passed = graph.add("Mul", graph.add("Sub", x, first), factor)
+    passed = graph.add("Min", graph.add("Max", passed, lowest), highest)
+    return passed if dtype == FLOAT32 else graph.add("Cast", passed, to=TensorProto.FLOAT)

@@ -9,6 +9,7 @@ mod lookup;
 mod norm;
 mod parametric;
 mod pass;
+mod piecewise;
 mod plain;
 mod scale;
 mod waves;
@@ -21,6 +22,7 @@ pub use lookup::Lookup;
 pub use norm::{Norm, NormKind};
 pub use parametric::Parametric;
 pub use pass::{Noise, Pass, Sink};
+pub use piecewise::Piecewise;
 pub use plain::Plain;
 pub use scale::Scale;
 pub use waves::Waves;
@@ -91,4 +93,4 @@ macro_rules! stages {
     };
 }
 
-stages!(Waves, Combine, Lookup, Plain, Scale, Dense, Norm, Activate, Parametric, Dropout);
+stages!(Waves, Combine, Piecewise, Lookup, Plain, Scale, Dense, Norm, Activate, Parametric, Dropout);

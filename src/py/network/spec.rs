@@ -70,7 +70,7 @@ impl NetworkSpec {
     /// The network, if it can be one.
     pub fn build(self) -> Result<Network> {
         self.check_layers()?;
-        let embeddings = self.embeddings.iter().map(GivenEmbedding::taken).collect();
+        let embeddings = self.embeddings.iter().map(GivenEmbedding::taken).collect::<Result<_>>()?;
         let inputs = InputStage { embeddings, scale: self.input_scale };
         check_embeddings(&inputs.embeddings, self.widths[0])?;
         if !(self.l2 >= 0.0 && self.l2.is_finite()) {

@@ -1,0 +1,34 @@
+"""What makes a training of a network what it is: one that goes on from a checkpoint must have the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._checkpoint import fingerprint, without_addresses
+from ._data import Blocks, Rows
+from ._watch import Watch
+from .embeddings import edges
+
+if TYPE_CHECKING:
+    from ._attributes import Attributes
+
+
+def facts_of(
+    net: Attributes, settings: dict[str, Any], source: Rows | Blocks, watch: Watch, optimizer: object
+) -> dict[str, Any]:
+    """Of a network, the options of its training, its rows, what is looked at, and its optimizer as given."""
+    rows = fingerprint(*source.arrays) if isinstance(source, Rows) else source.identity
+    bins = edges(net.embeddings)
+    return {
+        "the network": f"{net!r}, l2={net.l2!r}, dropout={net.dropout!r}",
+        "optimizer": without_addresses(repr(optimizer)),
+        "batch_size": settings["batch_size"],
+        "shuffle": settings["shuffle"],
+        "seed": settings["seed"],
+        "the checksum of the rows": rows,
+        "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
+        # Not in the text of the network, which has a few of them only.
+        **({"the checksum of the edges": fingerprint(*bins)} if bins else {}),
+        **({"record": "step"} if settings["records_steps"] else {}),
+        **watch.facts,
+    }
