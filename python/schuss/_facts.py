@@ -29,6 +29,7 @@ def facts_of(
         "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
         # Not in the text of the network, which has a few of them only.
         **({"the checksum of the edges": fingerprint(*bins)} if bins else {}),
+        **({"averaged": True} if settings["averaged"] else {}),
         **({"record": "step"} if settings["records_steps"] else {}),
         **watch.facts,
     }

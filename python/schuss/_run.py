@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from . import _schuss
+from ._averages import average_of, in_place
 from ._checkpoint import Checkpoint
 from ._data import Rows, steps_of
 from ._descent import Descent, QuasiNewton, descend
@@ -93,6 +94,9 @@ class Run:
         Options of the core that all epochs share: batch_size, shuffle, seed, threads, records_steps.
     watch : Watch
         What to look at after each epoch: validation data, metrics, when to stop.
+    averaged : bool
+        Whether what is looked at after each epoch, and what is left at the end, is the optimizer's average of
+        the parameters.
     target_loss : float or None
         Stops after the first epoch whose loss is not above this.
     max_time : float or None
@@ -115,6 +119,7 @@ class Run:
     history: History
     settings: dict[str, Any]
     watch: Watch
+    averaged: bool = False
     target_loss: float | None = None
     max_time: float | None = None
     update: Update | None = None
@@ -129,6 +134,8 @@ class Run:
 
     def on_rows(self, rows: Rows, epochs: int) -> Stop:
         """Train on rows in memory."""
+        if self.averaged and self.watch.rows is not None:
+            return self._epoch_by_epoch(rows, epochs)
         progress, early, stop = self.progress, self.watch.early, Stop.EPOCHS
         while progress.epochs < epochs and stop is Stop.EPOCHS:
             done = progress.epochs
@@ -154,6 +161,26 @@ class Run:
             stop = self._go_on_after_rest(stop)
             self._save_if_due(progress.epochs if records else None)
         return stop
+
+    def _epoch_by_epoch(self, rows: Rows, epochs: int) -> Stop:
+        """The same, where the validation is of parameters that the core does not train."""
+        total_steps = steps_of(rows, self.settings["batch_size"], epochs)
+        while self.progress.epochs < epochs:
+            first = self.net._epochs_done
+            records, reason, error = self._train(
+                rows, epochs=1, first_epoch=first, tells=False, total_steps=total_steps
+            )
+            self._raise(error)
+            stop = None
+            for record in records:
+                self.net._epochs_done += 1
+                self.progress.end_epoch()
+                stop = self._after_epoch(self.progress.epochs, record.loss, record.lr)
+            self._save_if_due(self.progress.epochs if records else None)
+            reason = self._go_on_after_rest(reason) if stop is None else stop
+            if reason is not Stop.EPOCHS:
+                return reason
+        return Stop.EPOCHS
 
     def _at_once(self, epochs: int) -> int:
         """For how many of so many epochs the core need not come to rest."""
@@ -401,7 +428,8 @@ class Run:
         """The objective on rows that are not learnt from; NaN where the time is over before it is known."""
         net = self.net
         try:
-            return net._core.loss(net.theta, rows.arrays, self.settings["threads"], self._seconds_left())
+            with self._looked_at():
+                return net._core.loss(net.theta, rows.arrays, self.settings["threads"], self._seconds_left())
         except _schuss.OutOfTime:
             return float("nan")
 
@@ -418,21 +446,33 @@ class Run:
     def _measure(self, metrics: Sequence[Metric], rows: Rows) -> list[float]:
         """What metrics say of rows; NaN where the time is over before it is known."""
         try:
-            return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left())
+            with self._looked_at():
+                return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left())
         except _schuss.OutOfTime:
             return [float("nan")] * len(metrics)
 
     def _stalls(self, epoch: int, val_loss: float | None) -> bool:
         """Whether the validation loss has fallen no more for too long."""
-        stalls = self.watch.stops(epoch, val_loss, self.net.theta)
+        with self._looked_at():
+            stalls = self.watch.stops(epoch, val_loss, self.net.theta)
         if self.watch.early is not None:
             self.history.best_epoch = self.watch.early.epoch
         return stalls
 
     def end(self) -> None:
         """Leave the network as it is to be after a training that has come to its end."""
+        if self.averaged:
+            assert isinstance(self.net.optimizer, _schuss.Optimizer)  # as above
+            self.net.theta[...] = average_of(self.net.optimizer)
         if self.watch.early is not None:
             self.watch.early.end(self.net.theta)
+
+    def _looked_at(self) -> AbstractContextManager[None]:
+        """Has the network's parameters be their average, while that is what is looked at."""
+        if not self.averaged:
+            return nullcontext()
+        assert isinstance(self.net.optimizer, _schuss.Optimizer)  # `fit` has seen to it
+        return in_place(self.net.theta, self.net.optimizer)
 
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""

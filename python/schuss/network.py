@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _schuss
 from ._attributes import check_dropout, check_outputs, precision_of, rates_of, zeros_for
+from ._averages import check_averaged
 from ._busy import TRAINING, in_training, refuse_elsewhere
 from ._callbacks import TrainingInfo, as_list, teller
 from ._checkpoint import checkpoint_of
@@ -222,6 +223,7 @@ class MLP(Outputs, Layers, Saved):
         early_stopping: bool = False,
         patience: int = 10,
         restore_best: bool | None = None,
+        averaged: bool = False,
         metrics: Any = (),
         record: Literal["epoch", "step"] = "epoch",
         sample_weight: ArrayLike | None = None,
@@ -276,6 +278,11 @@ class MLP(Outputs, Layers, Saved):
             Whether to end with the parameters of the epoch whose validation loss was the lowest, the
             history's `best_epoch`. None for what `early_stopping` is. A training that Ctrl-C or an error ends
             is left at its last step.
+        averaged : bool, default False
+            Whether what counts is the average of the parameters that the optimizer keeps
+            (``schuss.Adam(ema=0.99)``, or `swa_start`): validation loss, metrics and best epoch are the
+            average's then, and training ends with it in `theta`, where another `fit` goes on. Callbacks see
+            the parameters that are trained, which Ctrl-C and errors leave.
         metrics : str, callable or iterable of them, default ()
             What else to record after each epoch, of the rows learnt from and, with ``"val_"`` before the
             name, of the validation data: ``"accuracy"`` where the loss is a cross entropy, ``"r2"``
@@ -364,15 +371,16 @@ class MLP(Outputs, Layers, Saved):
             steps = steps_of(source, settings["batch_size"], epochs)
             check_dropout(self.dropout, steps)
             chosen = self._chosen(optimizer, steps)
+            averaged = check_averaged(averaged, chosen)
             if isinstance(chosen, LBFGS):
                 self._check_lbfgs(source, batch_size)
             if saving is not None:
                 saving.kind = "MLP.fit"
-                saving.facts = facts_of(self, settings, source, watch, optimizer)
+                saving.facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer)
             saved = None if saving is None else saving.load()
             history = History()
             history._steps = Steps() if settings["records_steps"] else None
-            run = Run(self, history, settings, watch, *ends, checkpoint=saving)
+            run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
             run.call_back = teller(listeners, self, history) if listeners else None
             ended = None if saved is None else run.restore(saved, chosen)
             self.optimizer, self.history = chosen, history

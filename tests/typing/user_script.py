@@ -154,6 +154,7 @@ def network() -> None:
     assert_type(history.stopped, sc.Stop | None)
     assert_type(history.steps, dict[str, NDArray[Any]] | None)
     net.fit(X, Y, epochs=2, record="step")
+    net.fit(X, Y, epochs=2, optimizer=sc.Adam(ema=0.9), validation_split=0.2, averaged=True)
     sc.MLP([4, 8, 1]).fit(X, Y, optimizer="lbfgs", batch_size="auto", epochs=2)
     assert_type(net.predict(X), NDArray[Any])
     assert_type(net.loss(X, Y), float)
