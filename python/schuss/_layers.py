@@ -8,6 +8,7 @@ from ._attributes import Attributes
 from ._busy import TRAINING, refuse_elsewhere
 from ._checks import check_threads
 from ._data import inputs_of
+from ._sparse import Sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,10 @@ class Layers(Attributes):
         """
         if TRAINING:
             refuse_elsewhere(self)
-        out = self._core.layers(self.theta, inputs_of(self._takes, X), check_threads(n_threads))
+        return self._made_of(inputs_of(self._takes, X), check_threads(n_threads))
+
+    def _made_of(self, x: NDArray[Any] | Sparse, threads: int | None) -> list[LayerOutputs]:
+        out = self._core.layers(self.theta, x, threads)
         layers, end = [], 0
         for number, width in enumerate(self.layers[1:]):
             z, a = (out[:, start : start + width] for start in (end, end + width))

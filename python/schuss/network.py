@@ -26,9 +26,9 @@ from ._checks import (
     shown,
 )
 from ._data import Blocks, Rows, source_of, steps_of
+from ._data_init import DataInit
 from ._early_stopping import early_stopping_of, held_out
 from ._facts import facts_of
-from ._layers import Layers
 from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
@@ -60,7 +60,7 @@ __all__ = ["MLP", "TrainingInfo"]
 Callback = Callable[[TrainingInfo], object]
 
 
-class MLP(Outputs, Layers, Saved):
+class MLP(Outputs, DataInit, Saved):
     """A multilayer perceptron: dense layers with an activation between them, trained in parallel Rust.
 
     Parameters
@@ -136,7 +136,7 @@ class MLP(Outputs, Layers, Saved):
     -----
     Initial weights are uniform, with variance 2 / inputs before activations of the ReLU family (He et al.
     2015), 1 / inputs before SELU (LeCun et al. 1998) and 2 / (inputs + outputs) otherwise (Glorot and Bengio
-    2010); biases and shifts start at zero, gains at one.
+    2010); biases and shifts start at zero, gains at one. `init_from_data` draws them for given rows.
 
     The same seed gives bit-identical parameters for every number of threads.
 

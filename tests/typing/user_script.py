@@ -297,6 +297,7 @@ def estimators_for_tables() -> None:
     assert_type(lines, sc.embeddings.PiecewiseLinear)
     print(sc.embeddings.PiecewiseLinear([3], [[0.0, 0.5, 1.0]]) == lines)
     net = sc.MLP([4, 8, 1], embeddings=[waves, levels, lines], input_scale=True, parametric=True)
+    assert_type(sc.MLP([4, 8, 1]).init_from_data(X, seed=1, n_threads=2), sc.MLP)
     net.fit(np.column_stack([X[:, :2], np.arange(60) % 3, X[:, 3]]), Y, epochs=2)
 
 
