@@ -95,10 +95,10 @@ def test_functions_may_be_any_expression_over_operators(tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     from onnx import TensorProto, helper
 
-    from schuss.exchange._onnx import IR_VERSION, OPSET, _Graph
+    from schuss.exchange._graph import IR_VERSION, OPSET, Graph
 
     softsign = Node("Div", (None, Node("Add", (1.0, Node("Abs", (None,), {})), {})), {})
-    graph = _Graph()
+    graph = Graph(["X"])
     out = graph.apply(softsign, "X")
     array = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("X", out)]
     model = helper.make_model(
