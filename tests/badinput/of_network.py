@@ -93,6 +93,8 @@ def _fit():
         given = {"epochs": 2, "batch_size": 4, "optimizer": sc.SGD(lr=0.01), "max_time": 5.0, "n_threads": 1}
         if name == "epochs":
             given["callbacks"] = lambda info: True
+        if name == "averaged":
+            given["optimizer"] = sc.SGD(lr=0.01, ema=0.9)
         return Subject(lambda value: net.fit(X, Y, **{**given, name: value}), (net,))
 
     table = {
@@ -100,6 +102,7 @@ def _fit():
         "batch_size": Either(OneOf("auto"), Count()).or_none(),
         "epochs": Count(0),
         "validation_data": NOTHING.__class__(lambda value: False).or_none(),
+        "averaged": Flag(),
         "shuffle": Flag(),
         "target_loss": Number(finite=False).or_none(),
         "callbacks": Only(lambda value: None if callable(value) or _iterable(value) else False).or_none(),
@@ -140,6 +143,18 @@ def _looks():
         *threads("loss_and_grads", X, Y),
     ]
     return entries + arguments("MLP.loss_and_grads", {"dropout_seed": Count(0, most=None).or_none()}, seed)
+
+
+def _initial():
+    """`init_from_data`, which draws the parameters."""
+
+    def subject(name):
+        net = regression()
+        return Subject(lambda value: net.init_from_data(X, **{name: value}), (net,))
+
+    return arguments(
+        "MLP.init_from_data", {"seed": Count(0, most=None).or_none(), "n_threads": THREADS}, subject
+    )
 
 
 def _flat(result):
@@ -320,4 +335,4 @@ def _attributes():
 
 
 def entries():
-    return _constructor() + _fit() + _looks() + _data() + _attributes()
+    return _constructor() + _fit() + _looks() + _initial() + _data() + _attributes()
