@@ -204,8 +204,8 @@ impl<T: Scalar> AddCombined<'_, T> {
                     sums[n] = wave.fma(T::Vector::<I>::splat(delta[n]), sums[n]);
                 }
             }
-            for n in 0..N {
-                write(sums[n], &mut self.sums[(sums_start + n) * shape.each..][part.clone()]);
+            for (n, sum) in sums.into_iter().enumerate() {
+                write(sum, &mut self.sums[(sums_start + n) * shape.each..][part.clone()]);
             }
         }
     }
