@@ -131,7 +131,7 @@ def test_the_parts_of_rows_are_disjoint_and_complete(folds, classes):
     if folds > 1:
         np.testing.assert_array_equal(np.sort(np.concatenate(held)), np.arange(90))
     else:
-        assert len(held[0]) == pytest.approx(90 / 7, abs=1)
+        assert len(held[0]) == pytest.approx(90 / 10, abs=1)
 
 
 def test_rows_that_count():
