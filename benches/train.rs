@@ -94,6 +94,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
+        shards: 1,
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
         epochs_before: 0,

@@ -45,7 +45,7 @@ impl Monitor for Silent {
     }
 }
 
-fn allocations(epochs: usize, threads: usize, sparse: bool, factors: Factors) -> usize {
+fn allocations(epochs: usize, (threads, shards): (usize, usize), sparse: bool, factors: Factors) -> usize {
     let loss = Loss::from_name("cross_entropy").unwrap();
     let network = Network::new(&Architecture {
         activations: vec![Activation::Relu, Activation::Silu],
@@ -68,6 +68,7 @@ fn allocations(epochs: usize, threads: usize, sparse: bool, factors: Factors) ->
     let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(64),
+        shards,
         epochs,
         first_epoch: 0,
         epochs_before: 0,
@@ -90,16 +91,16 @@ fn allocations(epochs: usize, threads: usize, sparse: bool, factors: Factors) ->
 
 #[test]
 fn the_epoch_loop_allocates_nothing() {
-    let exact =
-        [(1, false), (2, false), (1, true), (2, true)].map(|(threads, sparse)| (threads, sparse, Factors::Exact));
-    let rounded = [(1, false, Factors::Bfloat16), (2, false, Factors::Bfloat16)];
+    let several = [((1, 1), false), ((2, 1), false), ((1, 1), true), ((2, 1), true), ((2, 5), false)];
+    let exact = several.map(|(how, sparse)| (how, sparse, Factors::Exact));
+    let rounded = [((1, 1), false, Factors::Bfloat16), ((2, 1), false, Factors::Bfloat16)];
     let is_there = Factors::Bfloat16.check::<f32>().is_ok();
-    for (threads, sparse, factors) in exact.into_iter().chain(rounded.into_iter().filter(|_| is_there)) {
-        allocations(1, threads, sparse, factors); // the pool's threads start here
+    for (how, sparse, factors) in exact.into_iter().chain(rounded.into_iter().filter(|_| is_there)) {
+        allocations(1, how, sparse, factors); // the pool's threads start here
         // Now and then a training asks anew how many cores there are, which reads files: not in the fewest of some.
-        let fewest = |epochs| (0..5).map(|_| allocations(epochs, threads, sparse, factors)).min().unwrap();
+        let fewest = |epochs| (0..5).map(|_| allocations(epochs, how, sparse, factors)).min().unwrap();
         let (one, many) = (fewest(1), fewest(50));
         assert!(one > 0);
-        assert!(many <= one + 2, "{threads} threads: {one} allocations for 1 epoch, {many} for 50");
+        assert!(many <= one + 2, "{how:?} threads and shards: {one} allocations for 1 epoch, {many} for 50");
     }
 }

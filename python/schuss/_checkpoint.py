@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PIECES = 64
 PIECE_BYTES = 2**18
 
+# What files of earlier versions do not say, which had nothing else.
+BEFORE = {"n_shards": 1}
+
 
 class Checkpoint:
     """The file that a run is saved to, and how often.
@@ -88,7 +91,7 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         for name in {**state["facts"], **self.facts}:
-            saved, fact = state["facts"].get(name), self.facts.get(name)
+            saved, fact = (facts.get(name, BEFORE.get(name)) for facts in (state["facts"], self.facts))
             if saved != fact:
                 raise ValueError(
                     f"checkpoint must be a file of the same run: {name} is {_short(fact)} here, and "

@@ -25,6 +25,7 @@ def facts_of(
         "batch_size": settings["batch_size"],
         "shuffle": settings["shuffle"],
         "seed": settings["seed"],
+        "n_shards": settings["shards"],
         "the checksum of the rows": rows,
         "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
         # Not in the text of the network, which has a few of them only.

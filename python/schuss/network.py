@@ -22,7 +22,6 @@ from ._checks import (
     check_number,
     check_seed,
     check_sequence,
-    check_threads,
     shown,
 )
 from ._data import Blocks, Rows, source_of, steps_of
@@ -38,7 +37,8 @@ from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
 from ._scale import warn_of_scale
 from ._schuss import LBFGS, Schedule
-from ._steps import Steps, records_steps
+from ._settings import settings_of
+from ._steps import Steps
 from ._stop import Stop
 from ._summary import Summary, summary_of
 from ._tensors import initialise, per_layer
@@ -217,6 +217,7 @@ class MLP(Outputs, DataInit, Saved):
         *,
         optimizer: Optimizer | LBFGS | OptimizerName | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
+        n_shards: int = 1,
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float | None = None,
@@ -262,6 +263,10 @@ class MLP(Outputs, DataInit, Saved):
         batch_size : int, None or "auto", default "auto"
             Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent. "auto" is 128,
             and all rows with `LBFGS`, which takes nothing else.
+        n_shards : int, default 1
+            Into how many shards the rows of each step are cut, in their order. The gradients of the shards
+            are added in a fixed tree, so the last bits depend on this number, and not on which process
+            computes which shard. 1 with `LBFGS`.
         epochs : int, default 10
             Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, weight), optional
@@ -353,7 +358,7 @@ class MLP(Outputs, DataInit, Saved):
         """
         epochs = check_count("epochs", epochs, least=0)
         _schuss.check_precision(self.precision)
-        settings = self._settings(batch_size, shuffle, seed, n_threads, record)
+        settings = settings_of(self.seed, batch_size, n_shards, shuffle, seed, n_threads, record)
         check_flag("progress", progress)
         ends = self._ends(target_loss, max_time)
         listeners = as_list(callbacks)
@@ -373,7 +378,7 @@ class MLP(Outputs, DataInit, Saved):
             chosen = self._chosen(optimizer, steps)
             averaged = check_averaged(averaged, chosen)
             if isinstance(chosen, LBFGS):
-                self._check_lbfgs(source, batch_size)
+                self._check_lbfgs(source, batch_size, n_shards)
             if saving is not None:
                 saving.kind = "MLP.fit"
                 saving.facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer)
@@ -404,28 +409,6 @@ class MLP(Outputs, DataInit, Saved):
             None if target_loss is None else check_number("target_loss", target_loss),
             None if max_time is None else check_number("max_time", max_time, above=0),
         )
-
-    def _settings(
-        self,
-        batch_size: int | str | None,
-        shuffle: bool,
-        seed: int | None,
-        n_threads: int | None,
-        record: str,
-    ) -> dict[str, Any]:
-        """Options of a training that all its epochs share, checked."""
-        if isinstance(batch_size, str) and batch_size == "auto":
-            batch_size = 128
-        elif batch_size is not None:
-            batch_size = check_count("batch_size", batch_size)
-        seed = self.seed if seed is None else check_seed("seed", seed)
-        return {
-            "batch_size": batch_size,
-            "shuffle": check_flag("shuffle", shuffle),
-            "seed": seed % 2**64,
-            "threads": check_threads(n_threads),
-            "records_steps": records_steps(record),
-        }
 
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
         """Train to the end; why it stopped."""
@@ -477,7 +460,9 @@ class MLP(Outputs, DataInit, Saved):
             return optimizer
         return optimizer.bind(self.params, self.named_params, total_steps=total_steps)
 
-    def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None:
+    def _check_lbfgs(self, source: object, batch_size: int | str | None, n_shards: int = 1) -> None:
+        if n_shards != 1:
+            raise ValueError(f"n_shards must be 1 with LBFGS, got {n_shards}")
         if batch_size is not None and batch_size != "auto":
             got = shown(batch_size)
             raise ValueError(f'batch_size must be None or "auto" with LBFGS: all rows, got {got}')

@@ -15,6 +15,7 @@ pub mod phases;
 pub mod plan;
 pub mod predict;
 pub mod random;
+pub mod shards;
 pub mod slots;
 pub mod stages;
 pub mod tensors;

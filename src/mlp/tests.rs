@@ -81,6 +81,7 @@ fn trained<T: Scalar>(
     let mut optimizer = Optimizer::new(config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(batch),
+        shards: 1,
         epochs: 3,
         first_epoch: 0,
         epochs_before: 0,
@@ -447,6 +448,7 @@ fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
 fn brief_options() -> Options {
     Options {
         batch_size: Some(4),
+        shards: 1,
         epochs: 2,
         first_epoch: 0,
         epochs_before: 0,

@@ -40,16 +40,31 @@ impl Share {
     }
 }
 
-/// The gradient, shared by a team, and its sums in double precision, where a batch passes through in pieces.
+/// The gradient, shared by a team, and its sums in double precision, where a batch passes through in pieces. Where a batch is cut
+/// into shards it is the first of several nodes, which come to be added.
 pub struct Gradient<'a, T> {
     grads: Shared<'a, T>,
     sums: Shared<'a, f64>,
+    /// The nodes after the first one.
+    others: Vec<Shared<'a, T>>,
 }
 
 impl<'a, T: Scalar> Gradient<'a, T> {
     /// Shares it for as long as it is borrowed.
     pub fn new(grads: &'a mut [T], sums: &'a mut [f64]) -> Self {
-        Gradient { grads: Shared::new(grads), sums: Shared::new(sums) }
+        Gradient { grads: Shared::new(grads), sums: Shared::new(sums), others: vec![] }
+    }
+
+    /// The same with so many nodes more as fit into `others`, one after the other.
+    pub fn with_nodes(self, others: &'a mut [T]) -> Self {
+        let others = others.chunks_mut(self.grads.len().max(1)).map(Shared::new).collect();
+        Gradient { others, ..self }
+    }
+
+    /// One of the nodes; the first one is the gradient.
+    #[inline]
+    fn node(&self, node: usize) -> Shared<'a, T> {
+        if node == 0 { self.grads } else { self.others[node - 1] }
     }
 
     /// One worker's share.
@@ -93,9 +108,24 @@ impl<'b, T: Scalar> MyGradient<'b, '_, T> {
     /// A part of it and its sums, to write to.
     #[inline]
     pub fn part_and_sums_mut(&mut self, range: Range<usize>) -> (&mut [T], &mut [f64]) {
+        self.node_and_sums_mut(0, range)
+    }
+
+    fn node_mut(&mut self, node: usize, range: Range<usize>) -> &mut [T] {
+        self.share.check(&range);
+        self.vouched.write(self.all.node(node), range)
+    }
+
+    fn node_and_sums_mut(&mut self, node: usize, range: Range<usize>) -> (&mut [T], &mut [f64]) {
         self.share.check(&range);
         // Two different arrays.
-        (self.vouched.write(self.all.grads, range.clone()), self.vouched.write(self.all.sums, range))
+        (self.vouched.write(self.all.node(node), range.clone()), self.vouched.write(self.all.sums, range))
+    }
+
+    fn node_and_next(&mut self, node: usize, range: Range<usize>) -> (&mut [T], &[T]) {
+        self.share.check(&range);
+        // Two different arrays.
+        (self.vouched.write(self.all.node(node), range.clone()), self.vouched.read(self.all.node(node + 1), range))
     }
 }
 
@@ -168,10 +198,22 @@ impl<'b, T: Scalar> MyTensors<'b, '_, T> {
         self.gradient.part_mut(range)
     }
 
-    /// A part of the gradient and its sums, to write to.
+    /// A part of a node of the gradient, to write to.
     #[inline]
-    pub fn grads_and_sums_mut(&mut self, range: Range<usize>) -> (&mut [T], &mut [f64]) {
-        self.gradient.part_and_sums_mut(range)
+    pub fn node_mut(&mut self, node: usize, range: Range<usize>) -> &mut [T] {
+        self.gradient.node_mut(node, range)
+    }
+
+    /// A part of a node of the gradient and its sums, to write to.
+    #[inline]
+    pub fn node_and_sums_mut(&mut self, node: usize, range: Range<usize>) -> (&mut [T], &mut [f64]) {
+        self.gradient.node_and_sums_mut(node, range)
+    }
+
+    /// A part of a node of the gradient to write to, and of the next one.
+    #[inline]
+    pub fn node_and_next(&mut self, node: usize, range: Range<usize>) -> (&mut [T], &[T]) {
+        self.gradient.node_and_next(node, range)
     }
 
     /// A part of the parameters, and their gradient to write to.

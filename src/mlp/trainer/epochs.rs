@@ -114,9 +114,15 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     fn context<'o>(&self, number: u64, epoch: u64, start: usize, order: &'o [u32]) -> TrainingStep<'o> {
         let rows = start..self.data.len().min(start + self.batch_size);
-        let weight = self.data.weight_of(&order[rows.clone()]);
+        let weight_of = |shard| self.data.weight_of(&order[self.shards.rows(shard, &rows)]);
+        let weight = (0..self.shards.count()).map(weight_of).sum();
+        // The gradients of shards are sums, which are divided once they are added.
+        let scale = match self.shards.count() {
+            1 => objective::scale(self.network, weight, self.data.unit()),
+            _ => 1.0,
+        };
         let noise = self.network.is_noisy().then(|| random::key(&[self.options.seed, 1, epoch, start as u64]));
-        TrainingStep { number, order, rows, weight, noise }
+        TrainingStep { number, order, rows, weight, scale, noise }
     }
 
     /// This worker's part of the losses on the validation data.

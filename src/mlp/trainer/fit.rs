@@ -11,6 +11,7 @@ use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
+use super::super::shards::Shards;
 use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
@@ -55,9 +56,13 @@ pub fn fit<'d, T: Scalar>(
 /// All the memory that a training takes for itself.
 struct Prepared<T> {
     batch_size: usize,
+    shards: Shards,
     workers: usize,
     workspace: Workspace<T>,
     grads: Buffer<T>,
+    /// What is added to it, one node after the other.
+    nodes: Buffer<T>,
+    shard_losses: Figures,
     row_norms: Figures,
     row_squares: Figures,
     largest_weight: Figures,
@@ -81,15 +86,17 @@ impl<T: Scalar> Prepared<T> {
         counts_errors: bool,
     ) -> Result<Self> {
         let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
+        let shards = Shards::all(options.shards);
+        let most_rows = shards.most_rows(batch_size);
         let workers = match options.threads {
-            Some(threads) => objective::workers_at_most(network, batch_size, threads),
-            None => workers(network, batch_size),
+            Some(threads) => objective::workers_at_most(network, most_rows, threads),
+            None => workers(network, most_rows),
         };
         let tensors = &network.tensors;
-        let workspace = network.workspace(batch_size, data.x.sparse().is_some())?;
+        let workspace = network.workspace(most_rows, data.x.sparse().is_some())?;
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
         largest_weight.set(0, row_squares.sum().sqrt());
-        let summed = if batch_size > workspace.rows() { tensors.len() } else { 0 };
+        let summed = if most_rows > workspace.rows() { tensors.len() } else { 0 };
         let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
             batch_size,
@@ -97,6 +104,9 @@ impl<T: Scalar> Prepared<T> {
             workspace,
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
+            nodes: Buffer::zeroed((shards.depth() - 1).saturating_mul(tensors.len()), "the gradients of shards")?,
+            shard_losses: Figures::zeros(shards.count())?,
+            shards,
             row_norms: Figures::zeros(tensors.rows())?,
             row_squares,
             largest_weight,
@@ -121,7 +131,7 @@ fn run<'d, T: Scalar>(
     options: &Options,
     (prepared, monitor, best): (Prepared<T>, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
-    let Prepared { batch_size, workers, mut workspace, mut grads, mut sums, order, memories, .. } = prepared;
+    let Prepared { batch_size, workers, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
     // Asked for where steps depend on weights.
     let state = optimizer.slots().iter().filter(|_| network.l2 != 0.0).map(|slot| largest(slot)).fold(0.0, f64::max);
@@ -130,6 +140,7 @@ fn run<'d, T: Scalar>(
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
     let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
     let state_arrays = slots.iter_mut().map(|slot| Shared::new(slot)).collect();
+    let gradient = Gradient::new(&mut grads, &mut sums).with_nodes(&mut nodes);
     let training = Training {
         network,
         data,
@@ -137,6 +148,8 @@ fn run<'d, T: Scalar>(
         options,
         batch_size,
         rows_held: workspace.rows(),
+        shards: prepared.shards,
+        shard_losses: prepared.shard_losses,
         batch: workspace.share(&network.training.matrices, data),
         row_norms: prepared.row_norms,
         largest_weight: prepared.largest_weight,
@@ -146,7 +159,7 @@ fn run<'d, T: Scalar>(
         magnitudes: prepared.magnitudes,
         validation_losses: prepared.validation_losses,
         validation_errors: prepared.validation_errors,
-        parameters: Parameters::new(params, Gradient::new(&mut grads, &mut sums), state_arrays),
+        parameters: Parameters::new(params, gradient, state_arrays),
         policy,
         order: RwLock::new(order),
         step: Published::new(None),

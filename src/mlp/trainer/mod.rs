@@ -9,6 +9,7 @@ mod epochs;
 mod fit;
 mod leader;
 mod options;
+mod shards;
 mod step;
 #[cfg(test)]
 mod tests;

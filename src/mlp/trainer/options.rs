@@ -12,6 +12,8 @@ use crate::stop::Stop;
 pub struct Options {
     /// Rows per step; None for all of them.
     pub batch_size: Option<usize>,
+    /// Into how many shards each batch is cut, whose gradients are added in a tree; at least 1.
+    pub shards: usize,
     /// Passes over the data, the rest of one that is under way included.
     pub epochs: usize,
     /// The number of the first epoch, which tells its order of rows from that of the others.

@@ -30,6 +30,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         leader: &mut MaybeLeader<'_, 'l, T>,
         context: &TrainingStep<'_>,
     ) -> bool {
+        if self.shards.count() > 1 {
+            return self.train_in_shards(worker, own, leader, context);
+        }
         let pieces = context.rows.len() > self.rows_held;
         for start in context.rows.clone().step_by(self.rows_held) {
             let held = start..context.rows.end.min(start + self.rows_held);
@@ -61,7 +64,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 self.descend(worker, own, &rows, context);
                 return self.finish_step(leader, context, Largest::Bound(largest));
             }
-            self.gradient(worker, own, &rows, pieces.then_some(first));
+            self.gradient(worker, own, &rows, (0, pieces.then_some(first)));
             if !last && self.agreement.meet(worker, self.length.meets_late) {
                 return self.abandon(leader, self.policy.begins_early());
             }
@@ -70,20 +73,26 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         self.update_at_last(worker, own, leader, context)
     }
 
-    /// This worker's gradient, of all rows of the batch or of a piece of it.
-    fn gradient(&self, worker: &Worker, own: &mut Own<T>, rows: &AllRows<'_, '_, T>, is_first_piece: Option<bool>) {
+    /// This worker's gradient, of all rows of the batch or of a piece of it, to one of the nodes.
+    pub fn gradient(
+        &self,
+        worker: &Worker,
+        own: &mut Own<T>,
+        rows: &AllRows<'_, '_, T>,
+        (node, is_first_piece): (usize, Option<bool>),
+    ) {
         // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
         let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
         for piece in mine.pieces() {
             let range = self.network.tensors.range(piece);
             match is_first_piece {
                 None => {
-                    let (grads, scratch) = (mine.grads_mut(range), &mut own.scratch);
+                    let (grads, scratch) = (mine.node_mut(node, range), &mut own.scratch);
                     let sink = Sink { grads, scratch, lookout: &own.lookout };
                     objective::gradient(self.network, piece, rows, sink);
                 }
                 Some(first) => {
-                    let sums = mine.grads_and_sums_mut(range);
+                    let sums = mine.node_and_sums_mut(node, range);
                     let with = (sums, &mut own.scratch, &own.lookout);
                     objective::add_gradient(self.network, piece, rows, with, first);
                 }
@@ -92,9 +101,14 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// Some rows of the batch forward, and back. False where all workers are to leave.
-    fn propagate(&self, worker: &mut Worker, own: &mut Own<T>, held: Range<usize>, context: &TrainingStep<'_>) -> bool {
-        let order = context.order;
-        let scale = objective::scale(self.network, context.weight, self.data.unit());
+    pub fn propagate(
+        &self,
+        worker: &mut Worker,
+        own: &mut Own<T>,
+        held: Range<usize>,
+        context: &TrainingStep<'_>,
+    ) -> bool {
+        let TrainingStep { order, scale, .. } = *context;
         let source = Source { data: self.data, order: &order[held.clone()], scale };
         for index in 0..own.phases.len() {
             if index > 0 && self.agreement.meet(worker, self.length.meets_late) {
@@ -107,8 +121,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 unsafe { (self.batch.my_share(worker, held.len(), phase.cut), self.parameters.read(worker)) };
             let Some(mut rows) = rows else { continue };
             if index == 0 {
-                // The rows of the next step are on their way from memory while this one computes.
-                let next = context.rows.end + rows.range().start..context.rows.end + rows.range().end;
+                // The next rows are on their way from memory while these compute.
+                let next = held.end + rows.range().start..held.end + rows.range().end;
                 self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
             }
             let mut pass = Pass {
@@ -197,7 +211,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The penalty's share of this worker's gradient, and the figures that the step needs.
-    fn look_at_gradient(&self, worker: &Worker, own: &mut Own<T>, context: &TrainingStep<'_>) {
+    pub fn look_at_gradient(&self, worker: &Worker, own: &mut Own<T>, context: &TrainingStep<'_>) {
         let strength = self.strength(context);
         let tensors = &self.network.tensors;
         // SAFETY: the shares of the workers are disjoint.
@@ -226,7 +240,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// The update, where the whole gradient had to be known first.
-    fn update_at_last(
+    pub fn update_at_last(
         &self,
         worker: &mut Worker,
         own: &Own<T>,
@@ -341,7 +355,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     /// Leader: the scalars of a step, for all to read after the next meeting.
-    fn publish_step(&self, worker: &Worker, step: Option<Step<T>>) {
+    pub fn publish_step(&self, worker: &Worker, step: Option<Step<T>>) {
         // SAFETY: the others read it only after the next meeting.
         *unsafe { self.step.get_mut(worker) } = step;
     }
@@ -358,7 +372,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// A step that is not made, because of what is not finite there; `begun` is whether the optimizer has counted it already.
     /// False, for `train` to return.
-    fn refuse(&self, leader: &mut MaybeLeader<'_, 'l, T>, place: String, begun: bool) -> bool {
+    pub fn refuse(&self, leader: &mut MaybeLeader<'_, 'l, T>, place: String, begun: bool) -> bool {
         if let Some(leader) = leader {
             leader.refuse(place, begun);
         }

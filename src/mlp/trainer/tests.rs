@@ -1,4 +1,4 @@
-//! What ends a training.
+//! What ends a training, and shards.
 
 use ndarray::Array2;
 
@@ -11,6 +11,7 @@ use crate::mlp::data::{Data, Inputs};
 use crate::mlp::{Architecture, Network};
 use crate::optim::options::Convention;
 use crate::optim::{Config, Optimizer};
+use crate::simd::hold_level;
 use crate::stop::Stop;
 
 /// Has room for the records of so many steps.
@@ -38,6 +39,7 @@ fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
         let options = Options {
             batch_size: Some(2),
+            shards: 1,
             epochs: 3,
             first_epoch: 0,
             epochs_before: 0,
@@ -54,5 +56,53 @@ fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
             fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Full(13), None);
         assert!(matches!(outcome, Err(Error::Memory { .. })), "{outcome:?}");
         assert_eq!((optimizer.step_count(), position.row), (14, 8));
+    }
+}
+
+/// Watches nothing.
+struct Nobody;
+
+impl Monitor for Nobody {
+    fn epoch(&mut self, _: &Epoch) -> Option<Stop> {
+        None
+    }
+}
+
+#[test]
+fn shards_give_the_same_bits_for_every_cut() {
+    let _level = hold_level();
+    let described = Architecture::plain(&[9, 70, 40, 2], Activation::Silu, Loss::from_name("mse").unwrap());
+    let network = Network::new(&Architecture { l2: 0.01, dropout: vec![0.3, 0.5], ..described });
+    let x = Array2::from_shape_fn((90, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
+    let y: Vec<f32> = (0..180).map(|i| (i % 11) as f32 / 11.0).collect();
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let config = Config::new("adam", Convention::Lecture).unwrap();
+    let trained = |shards, threads, cuts| {
+        let options = Options {
+            batch_size: Some(40),
+            shards,
+            epochs: 2,
+            first_epoch: 0,
+            epochs_before: 0,
+            start: Position::default(),
+            shuffle: true,
+            seed: 0,
+            threads: Some(threads),
+            cuts,
+            target_loss: None,
+            rest: None,
+            tells: true,
+        };
+        let mut params: Vec<f32> = (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+        let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+        fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Nobody, None).0.unwrap();
+        params
+    };
+    for shards in [2, 5, 17] {
+        let one = trained(shards, 1, Cuts::Rows);
+        assert!(one.iter().all(|p| p.is_finite()) && one != trained(1, 1, Cuts::Rows));
+        for (threads, cuts) in [(2, Cuts::Columns), (3, Cuts::Rows), (4, Cuts::Both), (8, Cuts::Both)] {
+            assert!(trained(shards, threads, cuts) == one, "{shards} shards on {threads} threads, {cuts:?}");
+        }
     }
 }

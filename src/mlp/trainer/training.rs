@@ -12,6 +12,7 @@ use super::super::memory::Batch;
 use super::super::network::Network;
 use super::super::phases::{Phase, phases};
 use super::super::predict;
+use super::super::shards::Shards;
 use super::super::slots::Slot;
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::leader::Leader;
@@ -34,6 +35,9 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub options: &'a Options,
     pub batch_size: usize,
     pub rows_held: usize,
+    pub shards: Shards,
+    /// Of each shard: the sum of its losses.
+    pub shard_losses: Figures,
     pub batch: Batch<'a, T>,
     pub parameters: Parameters<'a, T>,
     pub policy: Policy,
@@ -188,8 +192,8 @@ impl<T: Scalar> Own<T> {
         let of_step = ((*rows_held).min(*batch_size), workers);
         let sparse = data.x.sparse().is_some();
         let phases = phases(training.network, training.options.cuts, of_step, policy.first_stage, sparse);
-        // Nobody asks for them where gradients need not be finite.
-        let stages = if policy.checks { &policy.stages[..] } else { &[] };
+        // Nobody asks for them where gradients need not be finite, or are looked at before the update anyway.
+        let stages = if policy.checks && training.shards.count() == 1 { &policy.stages[..] } else { &[] };
         let sums_of = |phase| magnitudes(training.network, stages, phase);
         Own {
             scratch,
@@ -204,13 +208,14 @@ impl<T: Scalar> Own<T> {
     }
 }
 
-/// One step: its number in this training, the order of the epoch's rows and its place in it, its total weight, and the key
-/// of its dropout.
+/// One step: its number in this training, the order of the epoch's rows and its place in it, its total weight, what multiplies
+/// the sum of its losses before their gradient is taken, and the key of its dropout.
 pub struct TrainingStep<'o> {
     pub number: u64,
     pub order: &'o [u32],
     pub rows: Range<usize>,
     pub weight: f64,
+    pub scale: f64,
     pub noise: Option<u64>,
 }
 

@@ -37,6 +37,7 @@ impl<'py> FitOptions<'py> {
         let given = Keywords::new(given)?;
         let core = Options {
             batch_size: given.optional("batch_size")?,
+            shards: given.optional("shards")?.unwrap_or(1).max(1),
             epochs: given.required("epochs")?,
             first_epoch: given.required("first_epoch")?,
             epochs_before: given.optional("epochs_before")?.unwrap_or(0),
