@@ -11,6 +11,7 @@ use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
+use schuss::mlp::shards::Shards;
 use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
 use schuss::mlp::{Architecture, Network, random};
 use schuss::optim::options::Convention;
@@ -94,7 +95,7 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
-        shards: 1,
+        shards: Shards::all(1),
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
         epochs_before: 0,

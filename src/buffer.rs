@@ -48,6 +48,18 @@ fn lacking<T>(len: usize, what: &str) -> Error {
     Error::Memory { what: what.to_owned(), bytes: len as u128 * size_of::<T>() as u128 }
 }
 
+/// Numbers as the bytes that they are made of.
+pub fn bytes<T: Scalar>(numbers: &[T]) -> &[u8] {
+    // SAFETY: numbers have no bytes that are not written, and the slice is borrowed as long.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// The same to write to.
+pub fn bytes_mut<T: Scalar>(numbers: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above, and any bytes are a number.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
+}
+
 /// A fixed number of numbers that begin on a cache line.
 pub struct Buffer<T> {
     words: Vec<Word>,

@@ -10,6 +10,7 @@ use schuss::kernels::matmul::Factors;
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
+use schuss::mlp::shards::Shards;
 use schuss::mlp::stages::NormKind;
 use schuss::mlp::trainer::{Best, Criterion, Epoch, Found, Monitor, Options, Position, Selection, fit};
 use schuss::mlp::{Architecture, Network};
@@ -68,7 +69,7 @@ fn allocations(epochs: usize, (threads, shards): (usize, usize), sparse: bool, f
     let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(64),
-        shards,
+        shards: Shards::all(shards),
         epochs,
         first_epoch: 0,
         epochs_before: 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ from ._checkpoint import Checkpoint
 from ._data import Rows, steps_of
 from ._descent import Descent, QuasiNewton, descend
 from ._metrics import Metric
+from ._peers import Peers
+from ._progress import Progress
 from ._recipe_data import data_of_rates, rates_of_data
 from ._registry import LOSSES
 from ._schuss import LBFGS, EpochRecord
@@ -52,35 +55,6 @@ class Trainee(Protocol):
 
 
 @dataclass
-class Progress:
-    """How far a training has come.
-
-    Attributes
-    ----------
-    epochs : int
-        Epochs done.
-    block : int
-        Blocks of the present epoch that are done.
-    loss, weight, lr : float
-        Of those blocks: the sums of losses and weights, and the last learning rate.
-    position : tuple or None
-        Where the core is within the rows of the present epoch, or block; None at their beginning.
-    """
-
-    epochs: int = 0
-    block: int = 0
-    loss: float = 0.0
-    weight: float = 0.0
-    lr: float | None = None
-    position: tuple[int, float, float, float, float] | None = None
-
-    def end_epoch(self) -> None:
-        """One more epoch is done, and nothing of the next."""
-        self.epochs += 1
-        self.block, self.loss, self.weight, self.lr, self.position = 0, 0.0, 0.0, None, None
-
-
-@dataclass
 class Run:
     """One training.
 
@@ -111,6 +85,8 @@ class Run:
         How far it has come.
     descent : QuasiNewton or None
         L-BFGS at work.
+    peers : Peers or None
+        The other processes that train with this one.
     start, entered : float
         When it began, and how many seconds later the core was last called.
     """
@@ -131,6 +107,15 @@ class Run:
     entered: float = 0.0
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None
+    peers: Peers | None = None
+
+    def join(self, peers: Peers, facts: Mapping[str, Any]) -> None:
+        """Train together with other processes; the first one shows, saves, and looks at the clock."""
+        done = {"the epochs that are done": self.progress, "the parameters": zlib.crc32(self.net.theta.data)}
+        peers.begin({**facts, "target_loss": self.target_loss, **done})
+        self.peers = peers
+        if peers.rank > 0:
+            self.checkpoint, self.max_time = None, None
 
     def on_rows(self, rows: Rows, epochs: int) -> Stop:
         """Train on rows in memory."""
@@ -156,9 +141,11 @@ class Run:
             if early is not None:
                 self.history.best_epoch = early.epoch
             self._raise(error)
+            if records and self.peers is not None and self.update is not None:
+                self.update(progress.epochs, records[-1].loss, records[-1].val_loss)
             if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
-            stop = self._go_on_after_rest(stop)
+            stop = self._as_all(self._go_on_after_rest(stop))
             self._save_if_due(progress.epochs if records else None)
         return stop
 
@@ -176,16 +163,23 @@ class Run:
                 self.net._epochs_done += 1
                 self.progress.end_epoch()
                 stop = self._after_epoch(self.progress.epochs, record.loss, record.lr)
+            reason = self._as_all(self._go_on_after_rest(reason) if stop is None else stop)
             self._save_if_due(self.progress.epochs if records else None)
-            reason = self._go_on_after_rest(reason) if stop is None else stop
             if reason is not Stop.EPOCHS:
                 return reason
         return Stop.EPOCHS
 
+    def _as_all(self, stop: Stop) -> Stop:
+        """What the process that decides says, where there are several."""
+        if self.peers is not None:
+            stop = self.peers.after_call(stop, self.net.theta)
+            self._raise(KeyboardInterrupt() if stop is Stop.INTERRUPTED else None)
+        return stop
+
     def _at_once(self, epochs: int) -> int:
         """For how many of so many epochs the core need not come to rest."""
-        # Callbacks may change what it works with.
-        most = 1 if self.call_back is not None or self.watch.metrics else None
+        # Callbacks may change what it works with; processes agree after each epoch.
+        most = 1 if self.call_back is not None or self.watch.metrics or self.peers is not None else None
         if self.checkpoint is not None and most is None:
             most = self.checkpoint.epochs_left(self.progress.epochs)
         return epochs if most is None else min(epochs, most)
@@ -375,9 +369,11 @@ class Run:
         """Train in the core: the records, why it stopped, and the exception to raise."""
         optimizer = self.net.optimizer
         assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        limits = {"max_seconds": self._seconds_left(), "stop_flag": self.net._stop_flag}
+        limits: dict[str, Any] = {"max_seconds": self._seconds_left(), "stop_flag": self.net._stop_flag}
         if self.checkpoint is not None:
             limits["rest_seconds"] = self.checkpoint.seconds_left()
+        if self.peers is not None:
+            limits |= {"peers": self.peers, "stop_flag": self.peers.stop_flag}
         self.entered = self._seconds()
         records, stop, error, position, steps = self.net._core.fit(
             self.net.theta,
@@ -397,6 +393,8 @@ class Run:
         self._add_steps(steps, self.entered)
         if error is not None:
             rows.explain(error)
+        if self.peers is not None:
+            error = self.peers.has_ended(Stop(stop), error)
         return records, Stop(stop), error
 
     def _add_steps(self, steps: NDArray[np.float64] | None, before: float) -> None:
@@ -466,6 +464,8 @@ class Run:
             self.net.theta[...] = average_of(self.net.optimizer)
         if self.watch.early is not None:
             self.watch.early.end(self.net.theta)
+        if self.peers is not None:
+            self.peers.meet()
 
     def _looked_at(self) -> AbstractContextManager[None]:
         """Has the network's parameters be their average, while that is what is looked at."""
@@ -477,7 +477,7 @@ class Run:
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""
         update = self.update
-        if update is None:
+        if update is None or self.peers is not None:
             return None
         return lambda record: update(done + record.number, record.loss, record.val_loss)
 

@@ -32,6 +32,7 @@ from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
 from ._outputs import Outputs
+from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
@@ -218,6 +219,7 @@ class MLP(Outputs, DataInit, Saved):
         optimizer: Optimizer | LBFGS | OptimizerName | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
         n_shards: int = 1,
+        comm: Any = None,
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float | None = None,
@@ -267,6 +269,10 @@ class MLP(Outputs, DataInit, Saved):
             Into how many shards the rows of each step are cut, in their order. The gradients of the shards
             are added in a fixed tree, so the last bits depend on this number, and not on which process
             computes which shard. 1 with `LBFGS`.
+        comm : communicator, optional
+            The processes that train together, such as mpi4py's ``MPI.COMM_WORLD``: each calls `fit` with the
+            same arguments and computes some of the shards, of which there must be as many as processes. All
+            end with the parameters that one process has with as many shards.
         epochs : int, default 10
             Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, weight), optional
@@ -356,49 +362,57 @@ class MLP(Outputs, DataInit, Saved):
             If it is training already, in another thread or in the `fit` whose callback this is; nothing has
             changed then.
         """
-        epochs = check_count("epochs", epochs, least=0)
-        _schuss.check_precision(self.precision)
-        settings = settings_of(self.seed, batch_size, n_shards, shuffle, seed, n_threads, record)
-        check_flag("progress", progress)
-        ends = self._ends(target_loss, max_time)
-        listeners = as_list(callbacks)
-        order = settings["seed"] if settings["shuffle"] else None
-        source = source_of(self._takes, X, y, sample_weight, order)
-        given = validation_data, validation_split
-        source, validation = held_out(self._takes, source, given, settings["seed"])
-        early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
-        watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
-        if self.history is None and isinstance(source, Rows):  # once, at the first training
-            targets = source.targets if LOSSES[self.objective].targets == "numbers" else None
-            warn_of_scale(source.x, targets, categories(self.embeddings))
-        with in_training(self):
-            saving = checkpoint_of(checkpoint, checkpoint_every, resume)
-            steps = steps_of(source, settings["batch_size"], epochs)
-            check_dropout(self.dropout, steps)
-            chosen = self._chosen(optimizer, steps)
-            averaged = check_averaged(averaged, chosen)
-            if isinstance(chosen, LBFGS):
-                self._check_lbfgs(source, batch_size, n_shards)
-            if saving is not None:
-                saving.kind = "MLP.fit"
-                saving.facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer)
-            saved = None if saving is None else saving.load()
-            history = History()
-            history._steps = Steps() if settings["records_steps"] else None
-            run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
-            run.call_back = teller(listeners, self, history) if listeners else None
-            ended = None if saved is None else run.restore(saved, chosen)
-            self.optimizer, self.history = chosen, history
-            try:
-                with progress_bar(epochs, progress) as update:
-                    run.update = update if progress else None
-                    history.stopped = ended or self._run(run, source, epochs)
-                    run.save(history.stopped)
-                run.end()
-            except BaseException as error:
-                history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
-                raise
-            return history
+        with peers_of(comm) as peers:
+            epochs = check_count("epochs", epochs, least=0)
+            _schuss.check_precision(self.precision)
+            settings = settings_of(self.seed, batch_size, n_shards, shuffle, seed, n_threads, record)
+            check_flag("progress", progress)
+            ends = self._ends(target_loss, max_time)
+            listeners = as_list(callbacks)
+            order = settings["seed"] if settings["shuffle"] else None
+            source = source_of(self._takes, X, y, sample_weight, order)
+            if peers is not None:
+                peers.check(settings, source)
+            given = validation_data, validation_split
+            source, validation = held_out(self._takes, source, given, settings["seed"])
+            early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
+            watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
+            leads = peers is None or peers.rank == 0
+            if leads and self.history is None and isinstance(source, Rows):  # once, at the first training
+                targets = source.targets if LOSSES[self.objective].targets == "numbers" else None
+                warn_of_scale(source.x, targets, categories(self.embeddings))
+            with in_training(self):
+                saving = checkpoint_of(checkpoint, checkpoint_every, resume)
+                steps = steps_of(source, settings["batch_size"], epochs)
+                check_dropout(self.dropout, steps)
+                chosen = self._chosen(optimizer, steps)
+                averaged = check_averaged(averaged, chosen)
+                if isinstance(chosen, LBFGS):
+                    self._check_lbfgs(source, batch_size, n_shards)
+                facts: dict[str, Any] = {}
+                if saving is not None or peers is not None:
+                    facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer)
+                if saving is not None:
+                    saving.kind, saving.facts = "MLP.fit", facts
+                saved = None if saving is None else saving.load()
+                history = History()
+                history._steps = Steps() if settings["records_steps"] else None
+                run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
+                run.call_back = teller(listeners, self, history) if listeners else None
+                ended = None if saved is None else run.restore(saved, chosen)
+                if peers is not None:
+                    run.join(peers, {**facts, "epochs": epochs})
+                self.optimizer, self.history = chosen, history
+                try:
+                    with progress_bar(epochs, progress and leads) as update:
+                        run.update = update if progress and leads else None
+                        history.stopped = ended or self._run(run, source, epochs)
+                        run.save(history.stopped)
+                    run.end()
+                except BaseException as error:
+                    history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
+                    raise
+                return history
 
     def _ends(self, target_loss: Any, max_time: Any) -> tuple[float | None, float | None]:
         """What ends a training of this network before its time, checked."""

@@ -11,6 +11,7 @@ pub mod layers;
 pub mod memory;
 pub mod network;
 pub mod objective;
+pub mod peers;
 pub mod phases;
 pub mod plan;
 pub mod predict;

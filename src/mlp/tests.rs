@@ -7,6 +7,7 @@ use super::cuts::Cuts;
 use super::data::{Data, Inputs, Weights};
 use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
+use super::shards::Shards;
 use super::stages::NormKind;
 use super::trainer::{Epoch, Monitor, Options, Position, fit};
 use super::{Architecture, Network, layers, predict, random};
@@ -81,7 +82,7 @@ fn trained<T: Scalar>(
     let mut optimizer = Optimizer::new(config, &network.tensors.sizes()).unwrap();
     let options = Options {
         batch_size: Some(batch),
-        shards: 1,
+        shards: Shards::all(1),
         epochs: 3,
         first_epoch: 0,
         epochs_before: 0,
@@ -448,7 +449,7 @@ fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
 fn brief_options() -> Options {
     Options {
         batch_size: Some(4),
-        shards: 1,
+        shards: Shards::all(1),
         epochs: 2,
         first_epoch: 0,
         epochs_before: 0,

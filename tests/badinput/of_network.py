@@ -100,6 +100,8 @@ def _fit():
     table = {
         "optimizer": (OneOf(*optimizer_names()).or_none(), "batch_size"),
         "batch_size": Either(OneOf("auto"), Count()).or_none(),
+        "n_shards": Count(most=2**16),
+        "comm": NOTHING.__class__(lambda value: False).or_none(),
         "epochs": Count(0),
         "validation_data": NOTHING.__class__(lambda value: False).or_none(),
         "averaged": Flag(),

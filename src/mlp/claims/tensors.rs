@@ -162,6 +162,23 @@ impl<'a, T: Scalar> Parameters<'a, T> {
         (Vouched::by_caller().write(self.params, all.clone()), Vouched::by_caller().read(self.gradient.grads, all))
     }
 
+    /// A node of the gradient and the next one, for one worker alone.
+    ///
+    /// # Safety
+    /// Until the team meets next nobody else has a claim on the gradient.
+    #[expect(clippy::mut_from_ref, reason = "the caller vouches for being alone")]
+    pub unsafe fn nodes_mut<'b>(
+        &'b self,
+        _until_meeting: &'b Worker<'_>,
+        node: usize,
+    ) -> (&'b mut [T], Option<&'b [T]>) {
+        let all = 0..self.params.len();
+        // Two different arrays.
+        let next = (node < self.gradient.others.len()).then(|| self.gradient.node(node + 1));
+        let next = next.map(|next| Vouched::by_caller().read(next, all.clone()));
+        (Vouched::by_caller().write(self.gradient.node(node), all), next)
+    }
+
     /// One worker's share of all of it.
     ///
     /// # Safety

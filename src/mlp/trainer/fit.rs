@@ -11,7 +11,6 @@ use super::super::figures::{Figures, Finding, Published};
 use super::super::memory::Workspace;
 use super::super::network::Network;
 use super::super::objective;
-use super::super::shards::Shards;
 use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
@@ -19,6 +18,7 @@ use super::training::{Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::optim::Optimizer;
 use crate::reductions::largest;
 use crate::scalar::Scalar;
@@ -56,7 +56,6 @@ pub fn fit<'d, T: Scalar>(
 /// All the memory that a training takes for itself.
 struct Prepared<T> {
     batch_size: usize,
-    shards: Shards,
     workers: usize,
     workspace: Workspace<T>,
     grads: Buffer<T>,
@@ -86,7 +85,7 @@ impl<T: Scalar> Prepared<T> {
         counts_errors: bool,
     ) -> Result<Self> {
         let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
-        let shards = Shards::all(options.shards);
+        let shards = &options.shards;
         let most_rows = shards.most_rows(batch_size);
         let workers = match options.threads {
             Some(threads) => objective::workers_at_most(network, most_rows, threads),
@@ -106,7 +105,6 @@ impl<T: Scalar> Prepared<T> {
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
             nodes: Buffer::zeroed((shards.depth() - 1).saturating_mul(tensors.len()), "the gradients of shards")?,
             shard_losses: Figures::zeros(shards.count())?,
-            shards,
             row_norms: Figures::zeros(tensors.rows())?,
             row_squares,
             largest_weight,
@@ -148,7 +146,7 @@ fn run<'d, T: Scalar>(
         options,
         batch_size,
         rows_held: workspace.rows(),
-        shards: prepared.shards,
+        shards: &options.shards,
         shard_losses: prepared.shard_losses,
         batch: workspace.share(&network.training.matrices, data),
         row_norms: prepared.row_norms,
@@ -168,13 +166,13 @@ fn run<'d, T: Scalar>(
         bad_update: Finding::default(),
         stop: AtomicBool::new(false),
         memories,
-        agreement: Agreement::new(monitor.interrupt()),
+        agreement: Agreement::new(if options.shards.are_shared() { Interrupt::never() } else { monitor.interrupt() }),
         length: Length {
             meets_late: flops >= objective::LONG,
             splits: flops >= workers as f64 * LONG_PER_WORKER,
             validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
         },
-        leader: Mutex::new(Leader::new((optimizer, monitor), best, options.rest, state)),
+        leader: Mutex::new(Leader::new((optimizer, monitor), best, options, state)),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);

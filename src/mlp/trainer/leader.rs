@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::peers::Peers;
 use super::super::tensors::Tensors;
 use super::best::{Best, Criterion};
-use super::options::{Epoch, Monitor, Position, StepRecord};
+use super::options::{Epoch, Monitor, Options, Position, StepRecord};
+use super::told::Told;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::optim::{Optimizer, Peaks, Slices, Step, driver};
@@ -35,6 +37,8 @@ pub struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
     monitor: &'l mut dyn Monitor,
     best: Option<Best<'l, T>>,
+    /// What the processes tell each other, where there are several.
+    told: Option<Told>,
     outcome: Option<Result<Stop>>,
     /// The number of the epoch, from 1.
     epoch: u64,
@@ -58,11 +62,11 @@ pub struct Leader<'l, T: Scalar> {
 }
 
 impl<'l, T: Scalar> Leader<'l, T> {
-    /// Before the first epoch, with an optimizer whose state has no larger element than `state`; comes to rest after that time.
+    /// Before the first epoch, with an optimizer whose state has no larger element than `state`.
     pub fn new(
         (optimizer, monitor): (&'l mut Optimizer<T>, &'l mut dyn Monitor),
         best: Option<Best<'l, T>>,
-        rest: Option<Duration>,
+        options: &Options,
         state: f64,
     ) -> Self {
         Leader {
@@ -70,6 +74,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
             optimizer,
             monitor,
             best,
+            told: options.shards.are_shared().then(|| Told::new(&options.shards)),
             outcome: None,
             epoch: 0,
             largest: Largest::Bound(0.0),
@@ -79,7 +84,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
             made: 0.0,
             position: Position::default(),
             begin: Instant::now(),
-            rest,
+            rest: options.rest,
             last_look: Instant::now(),
             steps_per_look: 1,
             steps_left: 1,
@@ -105,7 +110,8 @@ impl<'l, T: Scalar> Leader<'l, T> {
         matches!(self.outcome, Some(Err(_)))
     }
 
-    fn end(&mut self, outcome: Result<Stop>) {
+    /// Ends it.
+    pub fn end(&mut self, outcome: Result<Stop>) {
         self.outcome = Some(outcome);
     }
 
@@ -200,7 +206,11 @@ impl<'l, T: Scalar> Leader<'l, T> {
         if let Largest::Seen(peaks) = largest {
             self.optimizer.learn(peaks);
         }
-        if self.steps_left > 1 {
+        if self.told.is_some() {
+            if !step.is_last {
+                self.end_with_others();
+            }
+        } else if self.steps_left > 1 {
             self.steps_left -= 1;
         } else if !step.is_last {
             self.look();
@@ -256,11 +266,39 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.look_around();
     }
 
+    /// Why this process would end the training, for reasons from outside.
+    pub fn wish(&self) -> Option<Stop> {
+        match self.interrupt.look() {
+            true => self.interrupt.reason(),
+            false => self.is_to_rest().then_some(Stop::MaxTime),
+        }
+    }
+
+    /// The other processes, if there are any, and what is told.
+    pub fn others(&mut self) -> Option<(&mut Told, &mut dyn Peers)> {
+        self.told.as_mut().zip(self.monitor.peers())
+    }
+
+    /// The training ends where one of several processes has wished it.
+    fn end_with_others(&mut self) {
+        if let Some(stop) = self.told.as_ref().and_then(|told| told.stop)
+            && self.outcome.is_none()
+        {
+            self.outcome = Some(Ok(stop));
+        }
+    }
+
+    fn is_to_rest(&self) -> bool {
+        self.rest.is_some_and(|rest| self.begin.elapsed() >= rest)
+    }
+
     /// Whether this is the end, for reasons from outside.
     fn look_around(&mut self) {
-        if self.interrupt.look() {
+        if self.told.is_some() {
+            self.end_with_others();
+        } else if self.interrupt.look() {
             self.break_off();
-        } else if self.rest.is_some_and(|rest| self.begin.elapsed() >= rest) {
+        } else if self.is_to_rest() {
             self.end(Ok(Stop::MaxTime));
         }
     }

@@ -6,6 +6,7 @@
 
 mod best;
 mod epochs;
+mod exchange;
 mod fit;
 mod leader;
 mod options;
@@ -13,6 +14,7 @@ mod shards;
 mod step;
 #[cfg(test)]
 mod tests;
+mod told;
 mod training;
 
 pub use best::{Best, Criterion, Found, Patience, Selection};

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::super::cuts::Cuts;
+use super::super::peers::Peers;
+use super::super::shards::Shards;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
@@ -12,8 +14,8 @@ use crate::stop::Stop;
 pub struct Options {
     /// Rows per step; None for all of them.
     pub batch_size: Option<usize>,
-    /// Into how many shards each batch is cut, whose gradients are added in a tree; at least 1.
-    pub shards: usize,
+    /// The shards into which each batch is cut, and which of them are for this process.
+    pub shards: Shards,
     /// Passes over the data, the rest of one that is under way included.
     pub epochs: usize,
     /// The number of the first epoch, which tells its order of rows from that of the others.
@@ -96,6 +98,11 @@ pub trait Monitor: Send {
     /// What ends the training before its end, also within a step, which then leaves no trace.
     fn interrupt(&self) -> Interrupt {
         Interrupt::never()
+    }
+    /// The other processes that train with this one, where they have some of the shards. What ends one of them then ends all, after
+    /// the same step.
+    fn peers(&mut self) -> Option<&mut dyn Peers> {
+        None
     }
     /// Called after each step that was made; an error ends the training.
     fn step(&mut self, _: &StepRecord) -> Result<()> {

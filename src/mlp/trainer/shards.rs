@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::objective;
 use super::epochs::MaybeLeader;
+use super::leader::Leader;
 use super::training::{Own, Training, TrainingStep};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
@@ -25,13 +26,12 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             }
             node = self.merge(worker, own, node, self.shards.merges(shard)) + 1;
         }
+        if self.shards.are_shared() {
+            // All have added up their parts.
+            worker.meet();
+        }
         if let Some(leader) = leader {
-            let loss = self.shard_losses.sum();
-            let unit = if self.network.loss.mean() { 1.0 } else { self.data.unit() };
-            leader.add_losses(&[loss], unit);
-            if self.policy.checks && !loss.is_finite() {
-                self.bad_loss.store(context.number, Ordering::Relaxed);
-            }
+            self.complete(worker, leader, context);
             if self.policy.begins_early() {
                 let step = leader.begin_step(self.policy.checks.then_some(0.0));
                 self.publish_step(worker, step);
@@ -46,6 +46,24 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         self.divide(worker, own, context);
         self.look_at_gradient(worker, own, context);
         self.update_at_last(worker, own, leader, context)
+    }
+
+    /// Leader: the losses of all shards, and the sum of all their gradients.
+    fn complete(&self, worker: &Worker, leader: &mut Leader<'l, T>, context: &TrainingStep<'_>) {
+        let told = self.tell(leader);
+        let loss = self.shard_losses.sum();
+        let is_good = loss.is_finite() || !self.policy.checks;
+        let outcome = match told {
+            Ok(()) if is_good => self.meet_others(worker, leader),
+            told => told,
+        };
+        if !is_good || outcome.is_err() {
+            self.bad_loss.store(context.number, Ordering::Relaxed);
+        }
+        match outcome {
+            Ok(()) => leader.add_losses(&[loss], if self.network.loss.mean() { 1.0 } else { self.data.unit() }),
+            Err(error) => leader.end(Err(error)),
+        }
     }
 
     /// The gradient of a shard, a sum over its rows, to that node, and its loss. False where all workers are to leave.
@@ -116,9 +134,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 }
 
 /// `sums += terms`.
-struct Add<'a, T> {
-    sums: &'a mut [T],
-    terms: &'a [T],
+pub struct Add<'a, T> {
+    pub sums: &'a mut [T],
+    pub terms: &'a [T],
 }
 
 impl<T: Scalar> Kernel for Add<'_, T> {

@@ -8,6 +8,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
 use crate::mlp::cuts::Cuts;
 use crate::mlp::data::{Data, Inputs};
+use crate::mlp::shards::Shards;
 use crate::mlp::{Architecture, Network};
 use crate::optim::options::Convention;
 use crate::optim::{Config, Optimizer};
@@ -39,7 +40,7 @@ fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
         let options = Options {
             batch_size: Some(2),
-            shards: 1,
+            shards: Shards::all(1),
             epochs: 3,
             first_epoch: 0,
             epochs_before: 0,
@@ -80,7 +81,7 @@ fn shards_give_the_same_bits_for_every_cut() {
     let trained = |shards, threads, cuts| {
         let options = Options {
             batch_size: Some(40),
-            shards,
+            shards: Shards::all(shards),
             epochs: 2,
             first_epoch: 0,
             epochs_before: 0,

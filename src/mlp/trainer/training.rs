@@ -35,7 +35,7 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub options: &'a Options,
     pub batch_size: usize,
     pub rows_held: usize,
-    pub shards: Shards,
+    pub shards: &'a Shards,
     /// Of each shard: the sum of its losses.
     pub shard_losses: Figures,
     pub batch: Batch<'a, T>,

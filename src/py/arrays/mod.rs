@@ -8,6 +8,7 @@ mod bound;
 mod check;
 mod fields;
 mod half;
+pub mod lent;
 pub mod new;
 mod overlap;
 mod param;

@@ -8,11 +8,13 @@ use pyo3::types::PyDict;
 use super::best::{BestAtWork, PyBest};
 use super::data::{BorrowedRows, GivenRows};
 use super::keywords::Keywords;
+use super::peers::PyPeers;
 use super::watch::{Fitted, PlainPosition, Watch};
 use crate::error::Error;
 use crate::mlp::Network;
 use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
+use crate::mlp::shards::{Place, Shards};
 use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
 use crate::py::calls::Call;
@@ -29,15 +31,22 @@ pub struct FitOptions<'py> {
     total_steps: Option<f64>,
     records_steps: bool,
     stop_flag: Option<Bound<'py, StopFlag>>,
+    /// The other processes that train with this one.
+    peers: Option<PyPeers>,
 }
 
 impl<'py> FitOptions<'py> {
     /// Takes them from a dict.
     pub fn read(given: &Bound<'py, PyDict>) -> PyResult<Self> {
         let given = Keywords::new(given)?;
+        let peers: Option<Bound<'py, PyAny>> = given.optional("peers")?;
+        let (peers, place) = match peers.as_ref().map(PyPeers::new).transpose()? {
+            Some((peers, place)) => (Some(peers), place),
+            None => (None, Place { rank: 0, size: 1 }),
+        };
         let core = Options {
             batch_size: given.optional("batch_size")?,
-            shards: given.optional("shards")?.unwrap_or(1).max(1),
+            shards: Shards::of(given.optional("shards")?.unwrap_or(1), place),
             epochs: given.required("epochs")?,
             first_epoch: given.required("first_epoch")?,
             epochs_before: given.optional("epochs_before")?.unwrap_or(0),
@@ -55,7 +64,7 @@ impl<'py> FitOptions<'py> {
         let records_steps = given.optional("records_steps")?.unwrap_or(false);
         let stop_flag = given.optional("stop_flag")?;
         given.finish()?;
-        Ok(FitOptions { core, max_seconds, best, total_steps, records_steps, stop_flag })
+        Ok(FitOptions { core, max_seconds, best, total_steps, records_steps, stop_flag, peers })
     }
 }
 
@@ -102,7 +111,7 @@ impl<'py> Fit<'_, 'py> {
         let lent = best.as_mut().map(BestAtWork::lend).transpose()?;
         let ends = (self.options.max_seconds, self.options.stop_flag.as_ref().map(Bound::get));
         let watch = Watch::new(py, ends, self.on_epoch)?;
-        let mut watch = watch.recording_steps(self.options.records_steps);
+        let mut watch = watch.recording_steps(self.options.records_steps).with_peers(self.options.peers);
         let rows = (&data, validation.as_ref());
         let (outcome, position) =
             call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch, lent));

@@ -7,6 +7,7 @@ mod embeddings;
 mod fit;
 mod inputs;
 mod keywords;
+mod peers;
 mod spec;
 mod tensor;
 mod vector;

@@ -5,9 +5,11 @@ use std::time::Instant;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 
+use super::peers::PyPeers;
 use crate::buffer;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::mlp::peers::Peers;
 use crate::mlp::trainer::{Epoch, Monitor, Position, StepRecord};
 use crate::py::vigil::{StopFlag, Vigil, reason};
 use crate::simd::FlushDenormals;
@@ -57,6 +59,7 @@ pub struct Watch {
     on_epoch: Option<Py<PyAny>>,
     records: Vec<EpochRecord>,
     steps: Option<Vec<f64>>,
+    peers: Option<PyPeers>,
 }
 
 impl Watch {
@@ -67,12 +70,17 @@ impl Watch {
         on_epoch: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let vigil = Vigil::new(py, max_seconds, flag)?;
-        Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![], steps: None })
+        Ok(Watch { start: Instant::now(), vigil, on_epoch, records: vec![], steps: None, peers: None })
     }
 
     /// The same, and each step is recorded, or is not.
     pub fn recording_steps(self, records: bool) -> Self {
         Watch { steps: records.then(Vec::new), ..self }
+    }
+
+    /// The same, of one of several processes.
+    pub fn with_peers(self, peers: Option<PyPeers>) -> Self {
+        Watch { peers, ..self }
     }
 
     /// What the callback says to an epoch.
@@ -84,7 +92,7 @@ impl Watch {
     /// The results of a training that has ended.
     pub fn conclude(self, py: Python<'_>, outcome: Result<Stop>, position: Position) -> Fitted {
         let mut raised = self.vigil.exception();
-        if outcome.is_ok() && raised.is_none() {
+        if outcome.is_ok() && raised.is_none() && self.peers.is_none() {
             // A signal since the last look: raised by Python after this call, it would take the records with it.
             raised = py.check_signals().err();
         }
@@ -102,6 +110,10 @@ impl Watch {
 impl Monitor for Watch {
     fn interrupt(&self) -> Interrupt {
         self.vigil.interrupt.clone()
+    }
+
+    fn peers(&mut self) -> Option<&mut dyn Peers> {
+        self.peers.as_mut().map(|peers| peers as &mut dyn Peers)
     }
 
     fn step(&mut self, step: &StepRecord) -> Result<()> {

@@ -1,0 +1,228 @@
+"""The processes that train one network together, over a communicator of MPI's or one that is like it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import traceback
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from time import sleep
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _schuss
+from ._checks import shown
+from ._data import Rows
+from ._stop import Stop
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METHODS = ("Get_rank", "Get_size", "Send", "Recv", "Bcast", "Allgather", "Abort")
+# What one call of MPI takes, whose counts may be of 31 bits.
+MOST_BYTES = 2**30
+# What each process tells the others before a training begins, as JSON.
+GREETING = 8192
+SHOWN = 1000
+# Seconds in which what was written last reaches the terminal.
+PASSED_ON = 0.5
+_STOPS: list[Stop] = list(Stop)
+
+
+class Peers:
+    """The processes of a communicator, which all call `MLP.fit` with the same arguments.
+
+    A training is a dialogue in which all say something at the same time. Where one cannot go on, and the
+    others do not know it, it ends all of them: nobody waits for ever.
+
+    Parameters
+    ----------
+    comm : communicator
+        Only methods that send buffers are used.
+
+    Attributes
+    ----------
+    rank, size : int
+        The number of this process, and how many there are.
+    begun : bool
+        Whether the training has begun: until then processes learn of each other's errors.
+    agreed : bool
+        Whether it has ended for all of them.
+    stop_flag : StopFlag
+        Set by Ctrl-C.
+    """
+
+    def __init__(self, comm: Any) -> None:
+        self.comm = comm
+        self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
+        self.begun = self.agreed = False
+        self.stop_flag = _schuss.StopFlag()
+        self._handler: Any = None
+
+    # What the core calls, with views of its memory that are gone afterwards.
+
+    def send(self, data: memoryview, to: int) -> None:
+        """Send to a process."""
+        for part in _parts(data):
+            self.comm.Send(part, dest=to)
+
+    def receive(self, data: memoryview, source: int) -> None:
+        """Receive from a process."""
+        for part in _parts(data):
+            self.comm.Recv(part, source=source)
+
+    def broadcast(self, data: memoryview) -> None:
+        """Send from process 0 to all others."""
+        for part in _parts(data):
+            self.comm.Bcast(part, root=0)
+
+    def gather(self, mine: memoryview, all_of_them: memoryview) -> None:
+        """Send the same number of bytes from each to all."""
+        self.comm.Allgather(mine, all_of_them)
+
+    # What a training says.
+
+    def check(self, settings: dict[str, Any], source: object) -> None:
+        """Refuse what several processes cannot do; one thread for each of them, unless more are asked for."""
+        if settings["shards"] < self.size:
+            raise ValueError(
+                f"n_shards must be at least the number of processes, {self.size}, got {settings['shards']}"
+            )
+        if not isinstance(source, Rows):
+            raise TypeError("X must be an array with comm, the same in every process; got blocks")
+        settings["threads"] = settings["threads"] or 1
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """All are here, and are about to do the same.
+
+        Raises
+        ------
+        ValueError
+            If a fact is not the same everywhere.
+        RuntimeError
+            If another process could not begin.
+        """
+        told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
+        everybody = self._greet({"facts": told})
+        self.begun = self.agreed = True  # whatever is raised here is raised everywhere
+        for rank, words in enumerate(everybody):
+            if "error" in words:
+                raise RuntimeError(f"the training could not begin on rank {rank}: {words['error']}")
+        for rank, words in enumerate(everybody):
+            for name, (_, theirs) in words["facts"].items():
+                here = everybody[0]["facts"][name]
+                if words["facts"][name] != here:
+                    raise ValueError(
+                        f"every process must call fit with the same arguments: {name} is {theirs} on rank "
+                        f"{rank}, and {here[1]} on rank 0"
+                    )
+        self.agreed = False
+        self._note_interrupts()
+
+    def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
+        """Whether to go on after a call of the core, which process 0 decides; or somebody was interrupted.
+
+        Raises
+        ------
+        RuntimeError
+            If the parameters are not the same everywhere.
+        """
+        stop = Stop.INTERRUPTED if self.stop_flag.is_set() else stop
+        mine = np.array([_STOPS.index(stop), zlib.crc32(theta.data)], np.int64)
+        everybody = np.empty((self.size, 2), np.int64)
+        self.comm.Allgather(mine.view(np.uint8), everybody.view(np.uint8))
+        others = np.flatnonzero(everybody[:, 1] != everybody[0, 1])
+        if others.size:
+            self.agreed = True
+            raise RuntimeError(
+                f"the parameters on rank {others[0]} are no longer those on rank 0: callbacks must do the "
+                "same in every process, and processors must be of one kind, or SCHUSS_SIMD name one for all"
+            )
+        stops = [_STOPS[int(index)] for index in everybody[:, 0]]
+        self.agreed = Stop.INTERRUPTED in stops
+        return Stop.INTERRUPTED if self.agreed else stops[0]
+
+    def meet(self) -> None:
+        """Wait for the others: what the first one has saved is there when any goes on."""
+        self.comm.Allgather(np.zeros(1, np.uint8), np.empty(self.size, np.uint8))
+        if self.stop_flag.is_set():  # too late for the others to learn of it
+            self.agreed = True
+            raise KeyboardInterrupt
+
+    def has_ended(self, stop: Stop, error: BaseException | None) -> BaseException | None:
+        """What is to be raised after a call of the core with that reason, or error."""
+        # Numbers that are not finite are found everywhere, and who is interrupted has told the others.
+        self.agreed = isinstance(error, _schuss.NonFiniteError) or stop is Stop.INTERRUPTED
+        return KeyboardInterrupt() if error is None and stop is Stop.INTERRUPTED else error
+
+    def __enter__(self) -> Peers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+        if error is None or self.agreed:
+            return
+        if not self.begun and isinstance(error, Exception):
+            self._greet({"error": f"{type(error).__name__}: {error}"[:SHOWN]})
+            return
+        sys.stdout.flush()
+        lines = "".join(traceback.format_exception(kind, error, trace))
+        print(
+            f"rank {self.rank} of {self.size} ends the training of all:\n{lines}", file=sys.stderr, flush=True
+        )
+        # `mpiexec` loses what it has not passed on when it learns of the end.
+        sleep(PASSED_ON)
+        self.comm.Abort(1)
+
+    def _note_interrupts(self) -> None:
+        """From now on Ctrl-C is noted, for the core to tell all; a second one is raised."""
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(handler):
+            return
+
+        def note(*what: Any) -> None:
+            if self.stop_flag.is_set():
+                handler(*what)
+            self.stop_flag.set()
+
+        signal.signal(signal.SIGINT, note)
+        self._handler = handler
+
+    def _greet(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What every process says before a training."""
+        mine = np.zeros(GREETING, np.uint8)
+        text = json.dumps(words).encode()
+        mine[: len(text)] = np.frombuffer(text, np.uint8)
+        everybody = np.empty((self.size, GREETING), np.uint8)
+        self.comm.Allgather(mine, everybody)
+        return [json.loads(bytes(said).rstrip(b"\0")) for said in everybody]
+
+
+def peers_of(comm: Any) -> AbstractContextManager[Peers | None]:
+    """What the argument `comm` of `MLP.fit` asks for: a dialogue, or none where one process is alone."""
+    if comm is None:
+        return nullcontext()
+    missing = [name for name in METHODS if not callable(getattr(comm, name, None))]
+    if missing:
+        raise TypeError(
+            "comm must be None or a communicator, such as mpi4py's MPI.COMM_WORLD, got "
+            f"{shown(comm)}, without {missing[0]}"
+        )
+    peers = Peers(comm)
+    return peers if peers.size > 1 else nullcontext()
+
+
+def _parts(data: memoryview) -> Iterator[memoryview]:
+    """What one call of MPI takes at a time."""
+    for start in range(0, len(data), MOST_BYTES):
+        with data[start : start + MOST_BYTES] as part:
+            yield part
