@@ -241,4 +241,15 @@ def test_the_column_that_holds_text_is_named():
     frame = pandas.DataFrame({"speed": Y, "colour": ["red", "blue"] * 30})
     with pytest.raises(ValueError, match=r"X, column 'colour': could not convert string to float: 'red'"):
         regressor().fit(frame, Y)
+    with pytest.raises(ValueError, match=r"OneHotEncoder before the network; schuss\.TabularClassifier and"):
+        regressor().fit(frame, Y)
     quietly(regressor().fit, pandas.get_dummies(frame), Y)
+
+
+def test_missing_values_are_refused_with_what_helps():
+    gaps = np.where(X > 1.0, np.nan, X)
+    words = r"^Input X contains NaN: missing values need sklearn\.impute\.SimpleImputer .* TabularRegressor"
+    with pytest.raises(ValueError, match=words):
+        regressor().fit(gaps, Y)
+    with pytest.raises(ValueError, match=words):
+        quietly(regressor().fit, X, Y).predict(gaps)

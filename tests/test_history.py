@@ -82,6 +82,11 @@ class TestHistory:
         assert repr(history_of(loss=[1.0, 0.25])) == "History(epochs=2, loss=0.25, stopped='epochs')"
         assert repr(History()) == "History(epochs=0, stopped=None)"
 
+    def test_repr_says_which_epoch_was_kept(self):
+        history = history_of(loss=[1.0, 0.25])
+        history.best_epoch = 1
+        assert repr(history) == "History(epochs=2, loss=0.25, best_epoch=1, stopped='epochs')"
+
     def test_to_frame_counts_epochs_from_one(self):
         pytest.importorskip("pandas")
         frame = history_of(loss=[0.9, 0.4], val_loss=[None, 0.5]).to_frame()

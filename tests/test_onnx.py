@@ -170,3 +170,21 @@ def test_a_model_that_is_none_is_refused():
             to_onnx(model)
     with warnings.catch_warnings(), pytest.raises(TypeError, match=r"pipeline\[-1\]"):
         to_onnx(make_pipeline(StandardScaler(), sc.MLPRegressor(max_iter=1)).fit(X, X[:, 0]))
+
+
+@pytest.mark.filterwarnings("ignore:.*Maximum iterations")
+def test_where_a_model_is_or_what_it_lacks_is_said():
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.model_selection import GridSearchCV
+
+    network = sc.MLPRegressor(hidden_layer_sizes=4, max_iter=1)
+    search = GridSearchCV(network, {"alpha": [0.1]}, cv=2).fit(X, X[:, 0])
+    scaled = TransformedTargetRegressor(network).fit(X, X[:, 0])
+    for model, words in (
+        (search, "; look in its best_estimator_"),
+        (scaled, "; look in its regressor_"),
+        (network, r"got MLPRegressor\(.*\), which is not fitted yet"),
+        (sc.TabularRegressor(), r"got TabularRegressor\(\), which is not fitted yet"),
+    ):
+        with pytest.raises(TypeError, match=f"{words}$"):
+            to_onnx(model)

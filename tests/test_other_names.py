@@ -66,6 +66,15 @@ class TestEstimators:
         assert best.param_groups[0]["eps"] == 1e-6
         assert repr(recipe) == repr(model.optimizer) == "Adam(lr=0.5)"
 
+    @pytest.mark.parametrize("optimizer", [None, "adamw", sc.LBFGS()])
+    def test_options_of_an_optimizer_need_one_that_has_them(self, optimizer):
+        model = self.estimators.MLPClassifier(optimizer=optimizer)
+        with pytest.raises(ValueError, match=r"optimizer__lr needs an optimizer that has it, such as"):
+            model.set_params(alpha=0.5, optimizer__lr=0.1)
+        assert model.alpha == 0.0001
+        model.set_params(optimizer=sc.Adam(), optimizer__lr=0.1)
+        assert repr(model.optimizer) == "Adam(lr=0.1)"
+
 
 class TestOptionsByName:
     def test_are_those_of_the_recipe(self):

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
+import pandas as pd
 from sklearn.exceptions import NotFittedError
 
 import schuss as sc
@@ -26,6 +27,7 @@ def rows_of(frame):
     for row in frame.to_dict("records"):
         yield row
         yield list(row.values())
+        yield pd.Series(row, dtype=object)
 
 
 @pytest.mark.parametrize("classes", [["no", "yes"], [3, 1, 2], [False, True]])
@@ -36,8 +38,8 @@ def test_a_classifier_says_the_same(classes):
     for place, row in enumerate(rows_of(NEW)):
         got = model.predict_proba_one(row)
         assert got.shape == (len(classes),)
-        assert got.tobytes() == probabilities[place // 2].tobytes()
-        assert model.predict_one(row) == said[place // 2]
+        assert got.tobytes() == probabilities[place // 3].tobytes()
+        assert model.predict_one(row) == said[place // 3]
 
 
 @pytest.mark.parametrize("transform", [None, "log", "quantile"])
@@ -48,7 +50,7 @@ def test_a_regressor_says_the_same(transform):
     for place, row in enumerate(rows_of(NEW)):
         got = model.predict_one(row)
         assert type(got) is float
-        assert got == expected[place // 2]
+        assert got == expected[place // 3]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,18 @@ def test_what_is_wrong_is_refused_by_name(one, change, words):
 def test_rows_that_are_too_short_are_refused(one):
     with pytest.raises(ValueError, match="a row must have 10 values by name or in order"):
         one.predict_one([1, 2])
+
+
+def test_a_row_of_a_frame_has_its_names():
+    model = sc.TabularRegressor(**LITTLE).fit(FRAME, numbers(FRAME))
+    expected = model.predict(NEW)
+    for place in range(len(NEW)):
+        assert model.predict_one(NEW.iloc[place]) == expected[place]
+        assert model.predict_one(NEW.iloc[place, ::-1]) == expected[place]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict_one(NEW.iloc[0].rename({"size": "sise"}))
+    with pytest.raises(ValueError, match="by name or in order, got a DataFrame of shape"):
+        model.predict_one(NEW.head(NEW.shape[1]))
 
 
 def test_what_is_not_fitted_says_so():

@@ -22,8 +22,8 @@ def shown(value: Any) -> str:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, np.ndarray) and value.size > 4:
         return f"an array of {value.dtype} of shape {value.shape}"
-    if hasattr(value, "columns") or (hasattr(value, "index") and hasattr(value, "to_numpy")):
-        return f"a {type(value).__name__} of shape {getattr(value, 'shape', ())}"
+    if hasattr(value, "shape") and (hasattr(value, "columns") or hasattr(value, "to_numpy")):
+        return f"a {type(value).__name__} of shape {value.shape}"
     try:
         text = " ".join(repr(value).split())
     except Exception:

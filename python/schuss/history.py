@@ -198,6 +198,8 @@ class History(dict[str, list[float]]):
             facts.append(f"steps={len(self._steps)}")
         if self.epochs:
             facts += [f"{name}={column[-1]:.4g}" for name, column in self.items()]
+        if self.best_epoch is not None:
+            facts.append(f"best_epoch={self.best_epoch}")
         return f"History({', '.join(facts)}, stopped={self.stopped!r})"
 
     def _repr_html_(self) -> str:

@@ -20,6 +20,10 @@ from .._sparse import check_sound, is_sparse
 ODD = {"M": "dates", "m": "durations", "V": "records"}
 # Real numbers that NumPy and scikit-learn compute with.
 _MACHINES: tuple[type, ...] = (float, np.number, np.bool_)
+# What helps against what a network cannot read.
+TABLES = "schuss.TabularClassifier and TabularRegressor take tables as they are"
+ENCODE = f"text needs sklearn.preprocessing.OneHotEncoder before the network; {TABLES}"
+FILL = f"missing values need sklearn.impute.SimpleImputer before the network; {TABLES}"
 # How much is shown of an error that is not one of ours.
 LONGEST = 300
 
@@ -118,12 +122,15 @@ def naming_rows(X: Any, y: Any = None) -> Iterator[None]:
         yield
     except (TypeError, ValueError, OverflowError) as error:
         text = str(error)
+        if text.startswith("Input X contains NaN"):
+            raise ValueError(f"Input X contains NaN: {FILL}") from error
         column = _column_of_text(X)
         if not column and re.search(r"\b[Xy]\b|sample|feature", text):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         name = f"X{column}" if y is None or _converts(y) else "y"
-        raise kind(f"{name}: {text[:LONGEST]}") from error
+        helps = f"; {ENCODE}" if column and name != "y" else ""
+        raise kind(f"{name}: {text[:LONGEST]}{helps}") from error
 
 
 def _converts(value: Any) -> bool:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from .. import optimizers
 from .._registry import ACTIVATION_ALIASES
 from .._schuss import ACTIVATIONS, LBFGS, PRECISIONS, Schedule
 from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionName, SolverName
+from ._recipes import check_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array: TypeAlias = NDArray[Any]
 Callback: TypeAlias = Callable[[Any], object]
 
 
-class Hyperparameters:
+class Hyperparameters(BaseEstimator):
     """What a user may choose."""
 
     hidden_layer_sizes: int | Sequence[int] | Array
@@ -93,6 +98,28 @@ class Hyperparameters:
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions(set(PRECISIONS)), None],
     }
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; those of an optimizer are ``optimizer__lr`` and the like.
+
+        Parameters
+        ----------
+        **params
+            Names and values.
+
+        Returns
+        -------
+        estimator
+            This one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or no optimizer that has it.
+        """
+        check_options(self, params)
+        super().set_params(**params)
+        return self
 
 
 def keep(estimator: object, given: Mapping[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import optimizers
+from .._checks import shown
 from .._schuss import LBFGS
 
 
@@ -40,6 +42,17 @@ def optimizer_of(estimator: Any) -> tuple[Any, Any]:
     momentum = min(estimator.momentum, np.nextafter(1.0, 0.0))
     nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
     return optimizers.SGD(lr=lr, momentum=momentum, nesterov=nesterov, **common), None
+
+
+def check_options(estimator: Any, params: Mapping[str, Any]) -> None:
+    """Refuse parameters such as ``optimizer__lr`` where no optimizer is there to have them."""
+    name = next((name for name in params if name.startswith("optimizer__")), None)
+    optimizer = params.get("optimizer", estimator.optimizer)
+    if name is not None and not hasattr(optimizer, "set_params"):
+        raise ValueError(
+            f"{name} needs an optimizer that has it, such as optimizer=schuss.AdamW(), got {shown(optimizer)}"
+            f"{'; the rate of a solver is learning_rate_init' if optimizer is None else ''}"
+        )
 
 
 def adapts(estimator: Any) -> bool:

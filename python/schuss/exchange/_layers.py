@@ -127,8 +127,7 @@ def layers_of(model: Any) -> Layers:
 def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or MLPRegressor") -> Layers:
     """The layers of a fitted estimator, which is among what is accepted."""
     if not hasattr(model, "coefs_"):
-        hint = "; of a pipeline it is the last step, pipeline[-1]" if hasattr(model, "steps") else ""
-        raise TypeError(f"model must be {accepted}, got {shown(model)}{hint}")
+        raise TypeError(f"model must be {accepted}, got {shown(model)}{_where_it_is(model, accepted)}")
     _expect_chain(model.coefs_, model.intercepts_)
     hidden = len(model.coefs_) - 1
     fitted = getattr(model, "_activations", model.activation)
@@ -142,6 +141,18 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
     # A classifier's follows from its link.
     loss = REGRESSION[model.loss].name if model.loss in REGRESSION else loss_with_link(link)
     return Layers(layers, link, loss)
+
+
+def _where_it_is(model: Any, accepted: str) -> str:
+    """Where to look for what is accepted, as the end of a sentence."""
+    if hasattr(model, "steps"):
+        return "; of a pipeline it is the last step, pipeline[-1]"
+    if type(model).__name__ in accepted:
+        return ", which is not fitted yet"
+    for name in ("best_estimator_", "regressor_", "estimator_"):
+        if hasattr(model, name):
+            return f"; look in its {name}"
+    return ""
 
 
 def _expect_chain(coefs: Any, intercepts: Any) -> None:

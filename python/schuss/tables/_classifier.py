@@ -190,7 +190,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        row : mapping or sequence
+        row : mapping, Series or sequence
             Its values by the names of the columns, or in their order.
 
         Returns
@@ -210,7 +210,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        row : mapping or sequence
+        row : mapping, Series or sequence
             Its values by the names of the columns, or in their order.
 
         Returns

@@ -201,15 +201,15 @@ class TableEncoder:
             )
         return table.columns
 
-    def encode_row(self, row: Mapping[str, Any] | Sequence[Any], out: Floats32) -> None:
-        """Write one row, a mapping or a sequence, to `out`: the numbers of `transform`, in microseconds."""
+    def encode_row(self, row: Any, out: Floats32) -> None:
+        """Write one row, by name or in order, to `out`: the numbers of `transform`, in microseconds."""
         values: list[float] = []
-        named = isinstance(row, Mapping)
+        named = _has_names(row)
         if len(row) != self.n_features_in:
             self._refuse_row(row)
         try:
             for feature, name in self._called:
-                value = row[feature.label if named else feature.place]  # type: ignore[index]
+                value = row[feature.label if named else feature.place]
                 feature.one(value, values, name)
         except KeyError:
             self._refuse_row(row)
@@ -217,8 +217,8 @@ class TableEncoder:
 
     def _refuse_row(self, row: Any) -> None:
         names = self.feature_names_in
-        if names is not None and isinstance(row, Mapping):
-            _check_names(names, [str(name) for name in row])
+        if names is not None and _has_names(row):
+            _check_names(names, list(map(str, row.keys())))
         raise ValueError(
             f"a row must have {self.n_features_in} values"
             f"{'' if names is None else ' by name or in order'}, got {shown(row)}"
@@ -249,6 +249,11 @@ class TableEncoder:
         report = Report([ColumnReport(*line) for line in state["report"]])
         encoder._learnt(None if names is None else list(names), n_features, features, report)
         return encoder
+
+
+def _has_names(row: Any) -> bool:
+    """Whether a row has its values by name: mappings, and what a data frame or a database gives for one."""
+    return isinstance(row, Mapping) or (hasattr(row, "keys") and getattr(row, "ndim", 1) == 1)
 
 
 def _check_names(expected: Sequence[str], got: Sequence[str]) -> None:

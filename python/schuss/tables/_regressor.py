@@ -167,7 +167,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
 
         Parameters
         ----------
-        row : mapping or sequence
+        row : mapping, Series or sequence
             Its values by the names of the columns, or in their order.
 
         Returns

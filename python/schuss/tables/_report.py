@@ -24,7 +24,7 @@ class ColumnReport:
 
     def cells(self) -> tuple[str, ...]:
         """The entries of its line in the table."""
-        missing = "" if not self.missing else "< 0.1 %" if self.missing < 0.001 else f"{self.missing:.1%}"
+        missing = "" if not self.missing else "<0.1%" if self.missing < 0.001 else f"{self.missing:.1%}"
         return self.column, self.kind, str(self.inputs), missing, self.done
 
 
