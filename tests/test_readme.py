@@ -68,7 +68,7 @@ def test_the_snippets_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
 
 def test_the_readme_shows_what_its_snippets_print():
     shown = [block[2] for block in SNIPPET.finditer((ROOT / "README.md").read_text())]
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert all(shown)
 
 

@@ -31,6 +31,7 @@ SHORT = {
     "guide/regression": "Regression",
     "guide/distributed": "Several processes",
     "guide/pipelines": "Whole pipelines elsewhere",
+    "guide/deployment": "Deployment",
     "lecture": "The lecture",
     "network": "Networks",
     "from-scikit-learn": "scikit-learn",

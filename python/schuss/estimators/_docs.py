@@ -17,7 +17,7 @@ hidden_layer_sizes : int or array-like of int, default (100,)
         With "sgd" or an `optimizer`: constant; ``learning_rate_init / (t + 1) ** power_t`` after t rows; or
         divided by 5 each time the loss has stalled, down to 1e-6.
     learning_rate_init : float, default 0.001
-        The learning rate at the start, of "sgd" and "adam".
+        The learning rate at the start, of "sgd" and "adam"; an `optimizer` has its own.
     power_t : float, default 0.5
         See `learning_rate`.
     max_iter : int, default 200
