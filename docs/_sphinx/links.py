@@ -8,7 +8,7 @@ from sphinx import addnodes
 
 import schuss
 
-LONG = 32  # letters without a space: site.css breaks such code where it must
+LONG = 28  # letters without a space: site.css breaks such code where it must
 # `Adam`, `sc.Adam(lr=0.01)`, `schuss.schedules.cosine`: what begins with a public name.
 _NAME = re.compile(r"(?:(?:schuss|sc)\.)?([A-Za-z_]+(?:\.[a-z_]+)*)(?:\(.*\))?", re.DOTALL)
 
