@@ -389,6 +389,7 @@ def test_bad_arguments_name_themselves_and_change_nothing() -> None:
         ({"n_threads": 0}, ValueError, "n_threads"),
         ({"seed": -1}, ValueError, "seed"),
         ({"optimizer": "adamm"}, ValueError, "optimizer must be one of .*lbfgs, got 'adamm'"),
+        ({"optimizer": sc.Adam}, TypeError, r"or its name, got the class: did you mean Adam\(\)\?"),
         ({"optimizer": 3}, TypeError, "optimizer"),
         ({"sample_weight": np.ones(3)}, ValueError, "sample_weight must be of shape"),
         ({"sample_weight": -np.ones(10)}, ValueError, "sample_weight"),

@@ -104,7 +104,9 @@ def recipe_or_lbfgs(optimizer: Any) -> Optimizer | LBFGS:
 def _named(name: object, classes: dict[str, Any]) -> Any:
     classes = {name.lower(): kind for name, kind in classes.items()}
     if not isinstance(name, str):
-        raise TypeError(f"optimizer must be an optimizer or its name, got {type(name).__name__}")
+        is_class = isinstance(name, type) and name in classes.values()
+        got = f"the class: did you mean {name.__name__}()?" if is_class else type(name).__name__
+        raise TypeError(f"optimizer must be an optimizer or its name, got {got}")
     if name.lower() not in classes:
         raise ValueError(f"optimizer must be one of {', '.join(classes)}, got {shown(name)}")
     return classes[name.lower()]()
