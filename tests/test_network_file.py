@@ -101,6 +101,15 @@ def test_code_cannot_be_saved_and_is_named(tmp_path, optimizer, words):
     assert (tmp_path / "net").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize(
+    ("name", "writer"), [("net.onnx", "to_onnx"), ("net.SafeTensors", "save_safetensors")]
+)
+def test_a_name_that_promises_another_kind_of_file_is_refused(tmp_path, name, writer):
+    with pytest.raises(ValueError, match=rf"file must not end in .*; schuss\.exchange\.{writer} writes that"):
+        sc.MLP([3, 4, 1]).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_optimizer_of_other_arrays_is_refused():
     net = made("adam")
     net.optimizer = copy.deepcopy(net.optimizer)

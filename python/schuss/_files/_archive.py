@@ -26,10 +26,13 @@ VERSION = 1
 _OURS = "schuss/"
 _KIND, _VERSION, _CHECKSUM = (f"{_OURS}{name}" for name in ("kind", "version", "checksum"))
 _SUFFIX = ".npy"
+# Who writes the files that these endings promise.
+_OTHERS = {".onnx": "to_onnx", ".safetensors": "save_safetensors"}
 
 
 def write_archive(file: File, kind: str, arrays: Mapping[str, Any]) -> None:
     """Write arrays of numbers or text by their names; a file of that path is replaced at once."""
+    _check_ending(file)
     members = {name: _plain(name, array) for name, array in arrays.items()}
     if taken := [name for name in (_KIND, _VERSION, _CHECKSUM) if name in members]:
         raise ValueError(f"names must be others than {taken[0]!r}, which the file itself has")
@@ -86,6 +89,16 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
     if found != kind:
         raise ValueError(f"{name} is a file of the kind {found!r}, and {kind!r} is needed")
     return members
+
+
+def _check_ending(file: File) -> None:
+    """Refuse a path that says that something else is in the file."""
+    ending = os.path.splitext(os.fspath(file))[1].lower() if isinstance(file, str | os.PathLike) else ""
+    if ending in _OTHERS:
+        raise ValueError(
+            f"file must not end in {ending}, since it becomes a .npz file; "
+            f"schuss.exchange.{_OTHERS[ending]} writes that kind, got {describe(file)}"
+        )
 
 
 def _plain(name: str, array: Any) -> NDArray[Any]:

@@ -26,10 +26,20 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("gradient_accumulation_steps", &["accumulate"]),
     ("schedule", &["lr"]),
     ("scheduler", &["lr"]),
+    ("bce", &["binary_cross_entropy"]),
+    ("log_loss", &["cross_entropy"]),
+    ("nll", &["cross_entropy"]),
+    ("categorical_crossentropy", &["cross_entropy"]),
+    ("sparse_categorical_crossentropy", &["cross_entropy"]),
 ];
 
+/// The known name that somebody meant, as the end of a sentence; empty where none is near.
+pub fn hint(name: &str, known: &[&str]) -> String {
+    meant(&name.to_lowercase(), known).map_or_else(String::new, |name| format!(": did you mean {name:?}?"))
+}
+
 /// The known name that is nearest, if any is near.
-pub fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let is_known = |wanted: &&str| known.iter().copied().find(|known| known == wanted);
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(&[][..], |(_, names)| *names);
     alias.iter().find_map(is_known).or_else(|| {
@@ -66,5 +76,7 @@ mod tests {
         assert_eq!(meant("clip_nrom", &known), Some("clip_norm"));
         assert_eq!(meant("colour", &known), None);
         assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(hint("ReLU", &["selu", "relu"]), ": did you mean \"relu\"?");
+        assert_eq!(hint("colour", &known), "");
     }
 }

@@ -1,7 +1,7 @@
 //! The options of one rule, checked.
 
 use super::choices::Choice;
-use super::meant::meant;
+use super::meant::hint;
 use super::schema::{Convention, Kind, Opt, Spec, Value, one_of};
 use crate::error::{Error, Result};
 
@@ -41,9 +41,8 @@ impl Options {
     pub fn option(&self, name: &str) -> Result<Opt> {
         self.spec.all_options().find(|option| option.name == name).ok_or_else(|| {
             let names: Vec<_> = ["lr"].into_iter().chain(self.spec.all_options().map(|option| option.name)).collect();
-            let hint = meant(name, &names).map(|name| format!(": did you mean {name:?}?")).unwrap_or_default();
             let of = format!("option of {}", self.spec.name);
-            Error::type_(of, format!("{name:?}{hint}"), format!("one of {}", names.join(", ")))
+            Error::type_(of, format!("{name:?}{}", hint(name, &names)), format!("one of {}", names.join(", ")))
         })
     }
 

@@ -14,6 +14,7 @@ use crate::mlp::embeddings::InputStage;
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Architecture, Network};
 use crate::optim::Curve;
+use crate::optim::options::hint;
 use crate::py::schedule::schedule_named;
 
 /// What a network is made from.
@@ -144,8 +145,8 @@ fn rate_of(given: &Bound<'_, PyAny>) -> PyResult<(f64, Option<Curve>)> {
 }
 
 fn activation_of(name: &str) -> Result<Activation> {
-    let expected = || one_of(Activation::ALL.iter().map(|activation| activation.name()));
-    Activation::from_name(name).ok_or_else(|| Error::value("activation", format!("{name:?}"), expected()))
+    let names = Activation::ALL.iter().map(|activation| activation.name());
+    Activation::from_name(name).ok_or_else(|| unknown("activation", name, names))
 }
 
 fn norm_of(name: &str) -> Result<NormKind> {
@@ -160,9 +161,15 @@ pub fn factors_of(name: &str) -> Result<Factors> {
 }
 
 fn loss_of(name: &str, parameter: Option<f64>) -> Result<Loss> {
-    let expected = || one_of(Loss::ALL.iter().map(|loss| loss.name()));
-    let loss = Loss::from_name(name).ok_or_else(|| Error::value("loss", format!("{name:?}"), expected()))?;
+    let names = Loss::ALL.iter().map(|loss| loss.name());
+    let loss = Loss::from_name(name).ok_or_else(|| unknown("loss", name, names))?;
     parameter.map_or(Ok(loss), |parameter| loss.with_parameter(parameter))
+}
+
+/// Names the argument, what came, what is accepted, and what may have been meant.
+fn unknown(argument: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Error {
+    let known: Vec<_> = known.collect();
+    Error::value(argument, format!("{name:?}{}", hint(name, &known)), one_of(known.into_iter()))
 }
 
 fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
