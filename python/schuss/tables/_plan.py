@@ -17,7 +17,7 @@ SMALL = 12_000
 # The part of the rows that chooses epochs and members, where there are no folds.
 HOLDOUT = 1 / 10
 # Floating-point operations that "balanced" spends on any table, and on each row; a core does 1e11 a second.
-ON_TABLE, ON_ROW = 4e11, 2.5e7
+ON_TABLE, ON_ROW = 2.5e11, 2.5e7
 # Operations of a number's waves, forward and back, as long as they take.
 WAVES = 3e3
 # Hidden layers behind the first one, on average.
