@@ -25,7 +25,7 @@ COLUMNS, NUMBERS = 32, 2**23
 ROWS = 4096
 
 
-Opened: TypeAlias = "OrderedDict[int, tuple[tuple[int, ...], Any]]"
+Opened: TypeAlias = OrderedDict[int, tuple[tuple[int, ...], Any]]
 """Open files by their number, each with what tells it from one that takes its place."""
 
 
