@@ -37,7 +37,7 @@ def test_each_step_has_the_rate_of_its_place_in_the_training():
             # A core that has the rate of this step alone, and is stopped behind it.
             stepwise.dropout = float(rates[3 * epoch + step])
             given = {**settings, "first_epoch": epoch, "start": position, "rest_seconds": 0.0}
-            *_, position = stepwise._core.fit(stepwise.theta, optimizer, rows, None, given)
+            *_, position, _ = stepwise._core.fit(stepwise.theta, optimizer, rows, None, given)
             position = position if position[0] else None
     assert stepwise.theta.tobytes() == scheduled.theta.tobytes()
 
