@@ -190,15 +190,16 @@ def test_what_the_first_rank_says_after_an_epoch_counts():
     assert together(3, fit) == [("callback", 3, [1, 2, 3])] * 3
 
 
-def test_a_limit_of_time_is_refused():
+def test_the_first_ranks_time_counts():
     def fit(comm):
-        net = sc.MLP([6, 11, 1], seed=1)
-        with pytest.raises(ValueError, match="max_time must be None with comm"):
-            net.fit(X, Y, n_shards=4, comm=comm, max_time=0.3)
-        return net.theta.tobytes()
+        net = sc.MLP([6, 200, 200, 1], seed=1)
+        limit = {"max_time": 0.3} if comm.Get_rank() == 0 else {}
+        history = net.fit(X, Y, n_shards=4, comm=comm, epochs=10**6, optimizer=sc.Adam(), **limit)
+        return history.stopped, net.optimizer.step_count, net.theta.tobytes()
 
     one, two = together(2, fit)
     assert one == two
+    assert one[0] == "max_time"
 
 
 def test_nan_is_refused_everywhere_with_the_last_finished_step_kept():

@@ -178,3 +178,10 @@ def test_an_optimizers_step_is_made_whole_and_ctrl_c_comes_after_it():
     grads = [np.ones_like(params[0])]
     assert seconds_after_ctrl_c(lambda: forever(lambda: optimizer.step(grads))) < LIMIT
     assert (params[0] == 1.0 - optimizer.step_count).all()
+
+
+@pytest.mark.parametrize("options", [{"callbacks": lambda info: False}, {"metrics": ["r2"]}])
+def test_max_time_ends_epochs_that_are_shorter_than_a_look_at_the_clock(options):
+    net = sc.MLP([1, 2, 1])
+    history = net.fit([[0.0], [1.0]], [0.0, 1.0], epochs=20_000, max_time=0.05, **options)
+    assert history.stopped == "max_time"

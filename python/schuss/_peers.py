@@ -88,14 +88,12 @@ class Peers:
 
     # What a training says.
 
-    def check(self, settings: dict[str, Any], source: object, max_time: float | None) -> None:
+    def check(self, settings: dict[str, Any], source: object) -> None:
         """Refuse what several processes cannot do; one thread for each of them, unless more are asked for."""
         if settings["shards"] < self.size:
             raise ValueError(
                 f"n_shards must be at least the number of processes, {self.size}, got {settings['shards']}"
             )
-        if max_time is not None:
-            raise ValueError(f"max_time must be None with comm, got {max_time}")
         if not isinstance(source, Rows):
             raise TypeError("X must be an array with comm, the same in every process; got blocks")
         settings["threads"] = settings["threads"] or 1

@@ -145,7 +145,10 @@ class Run:
                 self.update(progress.epochs, records[-1].loss, records[-1].val_loss)
             if records and self._called_back(progress.epochs):
                 stop = Stop.CALLBACK
-            stop = self._as_all(self._go_on_after_rest(stop))
+            stop = self._go_on_after_rest(stop)
+            if stop is Stop.EPOCHS and progress.epochs < epochs and self._is_late():
+                stop = Stop.MAX_TIME  # short epochs end before the core has looked at the clock
+            stop = self._as_all(stop)
             self._save_if_due(progress.epochs if records else None)
         return stop
 

@@ -372,7 +372,7 @@ class MLP(Outputs, DataInit, Saved):
             order = settings["seed"] if settings["shuffle"] else None
             source = source_of(self._takes, X, y, sample_weight, order)
             if peers is not None:
-                peers.check(settings, source, ends[1])
+                peers.check(settings, source)
             given = validation_data, validation_split
             source, validation = held_out(self._takes, source, given, settings["seed"])
             early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
