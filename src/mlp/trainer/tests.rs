@@ -28,6 +28,25 @@ impl Monitor for Full {
     }
 }
 
+/// Two epochs.
+fn brief() -> Options {
+    Options {
+        batch_size: None,
+        shards: Shards::all(1),
+        epochs: 2,
+        first_epoch: 0,
+        epochs_before: 0,
+        start: Position::default(),
+        shuffle: true,
+        seed: 0,
+        threads: None,
+        cuts: Cuts::default(),
+        target_loss: None,
+        rest: None,
+        tells: true,
+    }
+}
+
 #[test]
 fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
     let network = Network::new(&Architecture::plain(&[3, 4, 1], Activation::Tanh, Loss::from_name("mse").unwrap()));
@@ -38,21 +57,7 @@ fn a_record_that_cannot_be_kept_ends_a_training_after_its_step() {
         let mut params = vec![0.1; network.tensors.len()];
         let config = Config::new("sgd", Convention::Torch).unwrap();
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
-        let options = Options {
-            batch_size: Some(2),
-            shards: Shards::all(1),
-            epochs: 3,
-            first_epoch: 0,
-            epochs_before: 0,
-            start: Position::default(),
-            shuffle: true,
-            seed: 0,
-            threads: Some(threads),
-            cuts: Cuts::default(),
-            target_loss: None,
-            rest: None,
-            tells: true,
-        };
+        let options = Options { batch_size: Some(2), epochs: 3, threads: Some(threads), ..brief() };
         let (outcome, position) =
             fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Full(13), None);
         assert!(matches!(outcome, Err(Error::Memory { .. })), "{outcome:?}");
@@ -79,21 +84,8 @@ fn shards_give_the_same_bits_for_every_cut() {
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
     let config = Config::new("adam", Convention::Lecture).unwrap();
     let trained = |shards, threads, cuts| {
-        let options = Options {
-            batch_size: Some(40),
-            shards: Shards::all(shards),
-            epochs: 2,
-            first_epoch: 0,
-            epochs_before: 0,
-            start: Position::default(),
-            shuffle: true,
-            seed: 0,
-            threads: Some(threads),
-            cuts,
-            target_loss: None,
-            rest: None,
-            tells: true,
-        };
+        let shards = Shards::all(shards);
+        let options = Options { batch_size: Some(40), shards, threads: Some(threads), cuts, ..brief() };
         let mut params: Vec<f32> = (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
         fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Nobody, None).0.unwrap();
