@@ -96,6 +96,8 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let options = Options {
         batch_size: Some(batch),
         shards: Shards::all(1),
+        sharded: false,
+        all_rows: None,
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
         first_epoch: 0,
         epochs_before: 0,

@@ -70,6 +70,8 @@ fn allocations(epochs: usize, (threads, shards): (usize, usize), sparse: bool, f
     let options = Options {
         batch_size: Some(64),
         shards: Shards::all(shards),
+        sharded: false,
+        all_rows: None,
         epochs,
         first_epoch: 0,
         epochs_before: 0,

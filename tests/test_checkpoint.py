@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import schuss as sc
 from schuss import _checkpoint
@@ -465,3 +466,16 @@ def test_ctrl_c_saves_the_last_finished_step(path):
     if not path.exists():
         pytest.skip("it came between two trainings")
     np.testing.assert_array_equal(run(checkpoint=path, resume=True).theta, whole.theta)
+
+
+def test_sparse_rows_are_told_from_others(tmp_path):
+    sparse = scipy.sparse.csr_array(np.where(np.random.default_rng(0).random((200, 5)) > 0.5, 1.0, 0.0))
+    y = sparse.sum(axis=1)
+    file = tmp_path / "a.checkpoint"
+    whole, first, then = (sc.MLP([5, 8, 1], seed=0) for _ in range(3))
+    whole.fit(sparse, y, epochs=4)
+    first.fit(sparse, y, epochs=2, checkpoint=file)
+    then.fit(sparse, y, epochs=4, checkpoint=file, resume=True)
+    assert np.array_equal(then.theta, whole.theta)
+    with pytest.raises(ValueError, match="the rows"):
+        then.fit(2 * sparse, y, epochs=4, checkpoint=file, resume=True)

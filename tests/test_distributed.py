@@ -441,7 +441,7 @@ def test_the_script_of_the_guide_runs(tmp_path):
     page = Path(__file__).parents[1] / "docs/guide/distributed.md"
     if not page.exists():
         pytest.skip("reads the documents")
-    (script,) = re.findall(r"^```py\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    (script,) = re.findall(r"^```py\n(# train.py\n.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "train.py").write_text(script)
     command = [*mpiexec(), "-n", "2", sys.executable, "-m", "mpi4py", tmp_path / "train.py"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=LIMIT)

@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from . import blocks, embeddings, exchange, optimizers, plots, schedules
+from . import blocks, distributed, embeddings, exchange, optimizers, plots, schedules
 from ._layers import LayerOutputs
 from ._schuss import ACTIVATIONS, LOSSES, __version__
 from ._stop import Stop
@@ -32,7 +32,7 @@ __all__ = [
     "TabularRegressor",
 ]
 __all__ += ["OptimizeResult", "Stop", "TrainingCurveDisplay", "TrainingInfo", "__version__", "ewa"]
-__all__ += ["blocks", "embeddings", "exchange", "minimize", "plots", "schedules"]
+__all__ += ["blocks", "distributed", "embeddings", "exchange", "minimize", "plots", "schedules"]
 __all__ += optimizers.__all__
 
 # Type checkers need not see this: with it they would believe that there is any name at all.

@@ -149,6 +149,11 @@ def _set_history(net: Attributes, value: Any) -> None:
     net.__dict__["history"] = value
 
 
+def core_of(structure: dict[str, Any]) -> _schuss.Network:
+    """The core of a network with that structure."""
+    return _schuss.Network(**structure | {"embeddings": [each._core for each in structure["embeddings"]]})
+
+
 SETTABLE = {
     "theta": _set_theta,
     "l2": _set_l2,
@@ -225,21 +230,24 @@ class Attributes(Guarded):
         return f"MLP({self.layers}, {options})"
 
     def _make_core(self, **changed: Any) -> _schuss.Network:
-        as_it_is: dict[str, Any] = {
-            "widths": self.layers,
-            "activations": self.activations,
+        return core_of(self._structure() | changed)
+
+    def _structure(self) -> dict[str, Any]:
+        """All that the core is made of."""
+        return {
+            "widths": list(self.layers),
+            "activations": list(self.activations),
             "loss": self.objective,
             "l2": self.l2,
             "l2_per_weight": self._l2_per_weight,
-            "dropout": self.dropout,
+            "dropout": list(self.dropout),
             "label_smoothing": self.label_smoothing,
             "norm": self.norm,
-            "embeddings": [each._core for each in self.embeddings],
+            "embeddings": list(self.embeddings),
             "input_scale": self.input_scale,
             "parametric": self.parametric,
             "precision": self.precision,
         }
-        return _schuss.Network(**(as_it_is | changed))
 
     def _take_precision(self, precision: str) -> None:
         """Also one that this machine cannot compute with."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ._checks import check_count, check_flag, check_number, shown
 from ._files import read_tree, write_tree
+from ._sparse import Sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,11 +143,11 @@ def fingerprint(*arrays: Any) -> str:
             words.append("none")
         elif isinstance(array, np.ndarray):
             words.append(f"{array.dtype}{list(array.shape)}:{_checksum(array):08x}".replace(" ", ""))
-        elif isinstance(array, tuple):  # weights in a unit of their own
-            words.append(f"{fingerprint(array[0])}*{array[1]:g}")
-        else:
+        elif isinstance(array, Sparse):
             parts = fingerprint(array.data, array.indices, array.indptr)
             words.append(f"sparse{list(array.shape)}:{zlib.crc32(parts.encode()):08x}".replace(" ", ""))
+        else:  # weights in a unit of their own
+            words.append(f"{fingerprint(array[0])}*{array[1]:g}")
     return " ".join(words)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -65,12 +66,21 @@ class Rows(NamedTuple):
     ----------
     flat : bool
         Whether the targets came without a second dimension; True unless somebody has looked.
+    everywhere : int or None
+        How many there are in all processes, where others have the rest.
     """
 
     x: NDArray[Any] | Sparse
     targets: NDArray[Any]
     weights: NDArray[Any] | Weights | None = None
     flat: bool = True
+    everywhere: int | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are, in all processes."""
+        here: int = self.x.shape[0]
+        return here if self.everywhere is None else self.everywhere
 
     @property
     def arrays(self) -> tuple[NDArray[Any] | Sparse, NDArray[Any], NDArray[Any] | Weights | None]:
@@ -83,6 +93,16 @@ class Rows(NamedTuple):
         if self.weights is None:
             return float(self.x.shape[0])
         return total(self.weights)
+
+    def cut(self, start: int, stop: int) -> Rows:
+        """Consecutive rows, not copied."""
+        x = self.x.cut(start, stop) if isinstance(self.x, Sparse) else self.x[start:stop]
+        weights = self.weights
+        if isinstance(weights, tuple):
+            weights = weights[0][start:stop], weights[1]
+        elif weights is not None:
+            weights = weights[start:stop]
+        return self._replace(x=x, targets=self.targets[start:stop], weights=weights)
 
     def explain(self, error: BaseException) -> None:
         """Add to an error of the arithmetic what is wrong with the rows, or what may be."""
@@ -163,22 +183,49 @@ class Blocks:
         order.
     seed : int or None
         Of the order in which blocks are read, a new one in each epoch; None for 0, 1, 2, ...
+
+    Attributes
+    ----------
+    part : callable or None
+        Of so many rows that are learnt from together, where those begin and end that are for this process;
+        None for all.
     """
 
     def __init__(self, takes: Takes, source: Any, seed: int | None) -> None:
         self.takes = takes
         self.source = source
         self.seed = seed
+        self.part: Callable[[int], tuple[int, int]] | None = None
 
     def of_epoch(self, epoch: int, first: int = 0) -> Generator[Rows, None, None]:
         """The blocks in their order, from that number on; to be closed, where a thread reads them."""
         blocks = self._read(epoch, first)
         try:
             for block in blocks:
-                yield rows_of_parts(self.takes, "a block", block)
+                yield self._rows(block)
         finally:
             if hasattr(self.source, "windows"):
                 blocks.close()
+
+    def _rows(self, block: Any) -> Rows:
+        """A block, or what is for this process of it."""
+        if self.part is None:
+            return rows_of_parts(self.takes, "a block", block)
+        everywhere, block = block if self._reads_parts() else (None, block)
+        rows = rows_of_parts(self.takes, "a block", block)
+        if isinstance(rows.weights, tuple):
+            got = f"numbers up to {rows.weights[1]:.0e}"
+            raise ValueError(f"a block: weights must be of about 1 where processes share it, got {got}")
+        if everywhere is None:
+            everywhere = rows.n_rows
+            start, stop = self.part(everywhere)
+        else:
+            first, _ = some(self.part, everywhere)
+            start, stop = (number - first for number in self.part(everywhere))
+        return rows.cut(start, stop)._replace(everywhere=everywhere)
+
+    def _reads_parts(self) -> bool:
+        return hasattr(self.source, "parts")
 
     @property
     def identity(self) -> str:
@@ -197,13 +244,24 @@ class Blocks:
         order: Sequence[int] | NDArray[np.int64] = range(count)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(count)
+        if self.part is not None and self._reads_parts():
+            return self.source.parts(order, first, self.takes.dtype, partial(some, self.part))
         if hasattr(self.source, "windows"):
             return self.source.windows(order, first, self.takes.dtype)
         return (self.source.read(int(i)) for i in order[first:])
 
 
+def some(part: Callable[[int], tuple[int, int]], rows: int) -> tuple[int, int]:
+    """What a process is to read of so many rows: its part, but no less than one row, which is checked."""
+    start, stop = part(rows)
+    start = min(start, rows - 1)
+    return start, max(stop, start + 1)
+
+
 def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None) -> Rows | Blocks:
     """What a network learns from: rows where X is an array, else blocks in an order of that seed."""
+    if isinstance(X, Rows):
+        return X
     if not _reads(X) and not callable(X):
         if y is None:
             raise TypeError("y must be given, unless X is a source of blocks; got None")
@@ -219,8 +277,7 @@ def steps_of(source: Rows | Blocks, batch_size: int | None, epochs: int) -> int 
     """The steps of so many epochs; None where nobody knows how many rows there are."""
     if isinstance(source, Blocks):
         return None
-    rows: int = source.x.shape[0]
-    return max(epochs * -(-rows // (batch_size or rows)), 1)
+    return max(epochs * -(-source.n_rows // (batch_size or source.n_rows)), 1)
 
 
 def _reads(source: Any) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._checkpoint import fingerprint, without_addresses
+from ._collector import Collector
 from ._data import Blocks, Rows
+from ._peers import Peers
+from ._sharded import identity_of
 from ._watch import Watch
 from .embeddings import edges
 
@@ -14,10 +17,15 @@ if TYPE_CHECKING:
 
 
 def facts_of(
-    net: Attributes, settings: dict[str, Any], source: Rows | Blocks, watch: Watch, optimizer: object
+    net: Attributes,
+    settings: dict[str, Any],
+    source: Rows | Blocks,
+    watch: Watch,
+    optimizer: object,
+    peers: Peers | Collector | None,
 ) -> dict[str, Any]:
     """Of a network, the options of its training, its rows, what is looked at, and its optimizer as given."""
-    rows = fingerprint(*source.arrays) if isinstance(source, Rows) else source.identity
+    rows = identity_of(source, settings, peers) if isinstance(source, Rows) else source.identity
     bins = edges(net.embeddings)
     return {
         "the network": f"{net!r}, l2={net.l2!r}, dropout={net.dropout!r}",
@@ -30,6 +38,7 @@ def facts_of(
         "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
         # Not in the text of the network, which has a few of them only.
         **({"the checksum of the edges": fingerprint(*bins)} if bins else {}),
+        **({"sharded": True} if settings["sharded"] else {}),
         **({"averaged": True} if settings["averaged"] else {}),
         **({"record": "step"} if settings["records_steps"] else {}),
         **watch.facts,

@@ -18,7 +18,9 @@ import numpy as np
 
 from . import _schuss
 from ._checks import shown
-from ._data import Rows
+from ._collector import Collector
+from ._data import Blocks, Rows
+from ._sharded import Share, share_of
 from ._stop import Stop
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class Peers:
     ----------
     rank, size : int
         The number of this process, and how many there are.
+    groups : None
+        The core finds out which shards are whose.
+    share : Share or None
+        The shards whose rows this process alone has.
     begun : bool
         Whether the training has begun: until then processes learn of each other's errors.
     agreed : bool
@@ -58,10 +64,13 @@ class Peers:
         Set by Ctrl-C.
     """
 
+    groups = None
+
     def __init__(self, comm: Any) -> None:
         self.comm = comm
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self.begun = self.agreed = False
+        self.share: Share | None = None
         self.stop_flag = _schuss.StopFlag()
         self._handler: Any = None
 
@@ -88,15 +97,66 @@ class Peers:
 
     # What a training says.
 
-    def check(self, settings: dict[str, Any], source: object) -> None:
-        """Refuse what several processes cannot do; one thread for each of them, unless more are asked for."""
+    def check(
+        self, settings: dict[str, Any], source: Rows | Blocks, metrics: object, share: float | None
+    ) -> Rows | Blocks:
+        """Refuse what several processes cannot do; one thread for each of them, unless more are asked for.
+
+        Returns
+        -------
+        Rows or Blocks
+            The source; with ``sharded`` it knows what of it is for this process.
+        """
         if settings["shards"] < self.size:
             raise ValueError(
                 f"n_shards must be at least the number of processes, {self.size}, got {settings['shards']}"
             )
-        if not isinstance(source, Rows):
-            raise TypeError("X must be an array with comm, the same in every process; got blocks")
         settings["threads"] = settings["threads"] or 1
+        if not settings["sharded"]:
+            if not isinstance(source, Rows):
+                raise TypeError(
+                    "X must be an array with comm, the same in every process, unless sharded is True; "
+                    "got blocks"
+                )
+            return source
+        self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
+        if isinstance(source, Rows):
+            return self._own(source, metrics, share)
+        source.part = self.share.rows
+        return source
+
+    def checksum(self, rows: Rows) -> int:
+        """What tells the rows of all processes from others."""
+        assert self.share is not None  # `check` has seen to it
+        mine = self.share.checksum(rows, rows.n_rows)
+        return sum(words["checksum"] for words in self._hear({"checksum": mine}))
+
+    def _own(self, rows: Rows, metrics: object, share: float | None) -> Rows:
+        """Rows that other processes do not have, who have others."""
+        assert self.share is not None
+        if metrics:
+            raise ValueError(
+                "metrics must be () where each process has its own rows, with sharded=True and comm"
+            )
+        if share is not None:
+            raise ValueError(
+                "validation_split must be None where each process has its own rows: give validation_data, "
+                "the same in every process"
+            )
+        if isinstance(rows.weights, tuple):
+            got = f"numbers of about {rows.weights[1]:.0e}"
+            raise ValueError(
+                f"sample_weight must be of about 1 where each process has its own rows, got {got}"
+            )
+        here = rows.n_rows
+        everywhere = sum(words["rows"] for words in self._hear({"rows": here}))
+        first, end = self.share.rows(everywhere)
+        if here != end - first:
+            raise ValueError(
+                f"X must have {end - first} rows on rank {self.rank}, those from {first} to {end} of "
+                f"{everywhere}, as schuss.distributed.rows says, got {here}"
+            )
+        return rows._replace(everywhere=everywhere)
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """All are here, and are about to do the same.
@@ -109,11 +169,8 @@ class Peers:
             If another process could not begin.
         """
         told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
-        everybody = self._greet({"facts": told})
+        everybody = self._hear({"facts": told})
         self.begun = self.agreed = True  # whatever is raised here is raised everywhere
-        for rank, words in enumerate(everybody):
-            if "error" in words:
-                raise RuntimeError(f"the training could not begin on rank {rank}: {words['error']}")
         for rank, words in enumerate(everybody):
             for name, (_, theirs) in words["facts"].items():
                 here = everybody[0]["facts"][name]
@@ -197,6 +254,15 @@ class Peers:
         signal.signal(signal.SIGINT, note)
         self._handler = handler
 
+    def _hear(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What all say, while nobody has an error."""
+        everybody = self._greet(words)
+        for rank, said in enumerate(everybody):
+            if "error" in said:
+                self.begun = self.agreed = True  # raised everywhere
+                raise RuntimeError(f"the training could not begin on rank {rank}: {said['error']}")
+        return everybody
+
     def _greet(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What every process says before a training."""
         mine = np.zeros(GREETING, np.uint8)
@@ -207,18 +273,25 @@ class Peers:
         return [json.loads(bytes(said).rstrip(b"\0")) for said in everybody]
 
 
-def peers_of(comm: Any) -> AbstractContextManager[Peers | None]:
+def peers_of(comm: Any) -> AbstractContextManager[Peers | Collector | None]:
     """What the argument `comm` of `MLP.fit` asks for: a dialogue, or none where one process is alone."""
     if comm is None:
         return nullcontext()
+    if isinstance(comm, Collector):
+        return comm
+    expect_communicator(comm, "None or a communicator")
+    peers = Peers(comm)
+    return peers if peers.size > 1 else nullcontext()
+
+
+def expect_communicator(comm: Any, accepted: str = "a communicator") -> None:
+    """Refuse what has not the methods of MPI's communicators that are used."""
     missing = [name for name in METHODS if not callable(getattr(comm, name, None))]
     if missing:
         raise TypeError(
-            "comm must be None or a communicator, such as mpi4py's MPI.COMM_WORLD, got "
-            f"{shown(comm)}, without {missing[0]}"
+            f"comm must be {accepted}, such as mpi4py's MPI.COMM_WORLD, got {shown(comm)}, "
+            f"without {missing[0]}"
         )
-    peers = Peers(comm)
-    return peers if peers.size > 1 else nullcontext()
 
 
 def _parts(data: memoryview) -> Iterator[memoryview]:

@@ -14,6 +14,7 @@ import numpy as np
 from . import _schuss
 from ._averages import average_of, in_place
 from ._checkpoint import Checkpoint
+from ._collector import Collector
 from ._data import Rows, steps_of
 from ._descent import Descent, QuasiNewton, descend
 from ._metrics import Metric
@@ -107,9 +108,9 @@ class Run:
     entered: float = 0.0
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None
-    peers: Peers | None = None
+    peers: Peers | Collector | None = None
 
-    def join(self, peers: Peers, facts: Mapping[str, Any]) -> None:
+    def join(self, peers: Peers | Collector, facts: Mapping[str, Any]) -> None:
         """Train together with other processes; the first one shows, saves, and looks at the clock."""
         done = {"the epochs that are done": self.progress, "the parameters": zlib.crc32(self.net.theta.data)}
         peers.begin({**facts, "target_loss": self.target_loss, **done})
@@ -193,9 +194,9 @@ class Run:
             result = self._epoch_of_blocks(blocks)
             if result is None:
                 return Stop.MAX_TIME
-            stop = self._after_epoch(self.progress.epochs, *result)
+            stop = self._as_all(self._after_epoch(self.progress.epochs, *result) or Stop.EPOCHS)
             self._save_if_due(self.progress.epochs)
-            if stop:
+            if stop is not Stop.EPOCHS:
                 return stop
         return Stop.EPOCHS
 
@@ -212,13 +213,13 @@ class Run:
                 record = self._block(rows, first + progress.block)
                 if record is None:
                     return None
-                of_block = rows.total_weight
+                of_block = rows.total_weight if rows.everywhere is None else record.weight
                 progress.loss += record.loss * (of_block if is_mean else 1.0)
                 progress.weight += of_block
                 progress.lr = record.lr
                 progress.block += 1
                 self._save_if_due(None)
-                if self._is_late():
+                if self._as_all(Stop.MAX_TIME if self._is_late() else Stop.EPOCHS) is Stop.MAX_TIME:
                     return None
         if progress.weight == 0.0:
             raise ValueError("X must have at least one block with at least one row, got none")
@@ -243,7 +244,7 @@ class Run:
             self._raise(error)
             if records:
                 return records[0]
-            if self._go_on_after_rest(stop) is Stop.MAX_TIME:
+            if self._as_all(self._go_on_after_rest(stop)) is Stop.MAX_TIME:
                 return None
             self._save_if_due(None)
 
@@ -388,6 +389,7 @@ class Run:
                 **options,
                 **limits,
                 "epochs_before": self.progress.epochs,
+                "all_rows": rows.everywhere,
                 "start": self.progress.position,
             },
             on_epoch,

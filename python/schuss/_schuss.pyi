@@ -32,6 +32,7 @@ __all__ = [
     "ewa_in_place",
     "link_table",
     "loss_table",
+    "pieces",
     "rules",
 ]
 
@@ -153,6 +154,7 @@ class Schedule:
 
 def ewa_in_place(series: NDArray[np.float64], beta: float, bias_correction: bool) -> None: ...
 def check_precision(precision: str) -> None: ...
+def pieces(rows: int, batch_size: int, shards: int) -> list[tuple[int, int]]: ...
 def rules() -> list[dict[str, Any]]: ...
 def activation_table() -> list[dict[str, Any]]: ...
 def link_table() -> list[dict[str, Any]]: ...
@@ -199,6 +201,11 @@ class _FitOptions(TypedDict, total=False):
     total_steps: int | None
     records_steps: bool
     stop_flag: StopFlag | None
+    peers: Any
+    shards: int
+    sharded: bool
+    all_rows: int | None
+    part: tuple[int, int]
 
 @final
 class Best:
@@ -233,6 +240,8 @@ class EpochRecord:
     def lr(self) -> float | None: ...
     @property
     def penalty(self) -> float: ...
+    @property
+    def weight(self) -> float: ...
     @property
     def seconds(self) -> float: ...
 
@@ -273,6 +282,9 @@ class Network:
         options: _FitOptions | dict[str, Any],
         on_epoch: Callable[[EpochRecord], bool | None] | None = None,
     ) -> tuple[list[EpochRecord], str, BaseException | None, _Position, NDArray[np.float64] | None]: ...
+    def shard_sums(
+        self, theta: NDArray[Any], data: _Rows, options: _FitOptions | dict[str, Any]
+    ) -> tuple[NDArray[Any], list[float]]: ...
     def predict(
         self,
         theta: NDArray[Any],

@@ -15,6 +15,7 @@ def settings_of(
     own_seed: int,
     batch_size: int | str | None,
     n_shards: int,
+    sharded: bool,
     shuffle: bool,
     seed: int | None,
     n_threads: int | None,
@@ -29,6 +30,7 @@ def settings_of(
     return {
         "batch_size": batch_size,
         "shards": check_count("n_shards", n_shards, most=MOST_SHARDS),
+        "sharded": check_flag("sharded", sharded),
         "shuffle": check_flag("shuffle", shuffle),
         "seed": seed % 2**64,
         "threads": check_threads(n_threads),

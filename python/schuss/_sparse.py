@@ -31,6 +31,12 @@ class Sparse(NamedTuple):
         places = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
         return Sparse(self.data[places], self.indices[places], indptr, self.columns)
 
+    def cut(self, start: int, stop: int) -> Sparse:
+        """Consecutive rows; their numbers are not copied."""
+        first, end = self.indptr[start], self.indptr[stop]
+        indptr = self.indptr[start : stop + 1] - first
+        return Sparse(self.data[first:end], self.indices[first:end], indptr, self.columns)
+
 
 def is_sparse(X: Any) -> bool:
     """Whether `X` is one of SciPy's sparse matrices or arrays."""

@@ -219,6 +219,7 @@ class MLP(Outputs, DataInit, Saved):
         optimizer: Optimizer | LBFGS | OptimizerName | None = None,
         batch_size: int | Literal["auto"] | None = "auto",
         n_shards: int = 1,
+        sharded: bool = False,
         comm: Any = None,
         epochs: int = 10,
         validation_data: tuple[Any, ...] | None = None,
@@ -269,10 +270,14 @@ class MLP(Outputs, DataInit, Saved):
             Into how many shards the rows of each step are cut, in their order. The gradients of the shards
             are added in a fixed tree, so the last bits depend on this number, and not on which process
             computes which shard. 1 with `LBFGS`.
+        sharded : bool, default False
+            Whether each shard has rows of its own, consecutive ones of X (or of each block), from which every
+            step takes its share; `shuffle` orders them within the shard. With `comm`, X and y are then the
+            rows of this process's shards alone; see `schuss.distributed.rows`.
         comm : communicator, optional
             The processes that train together, such as mpi4py's ``MPI.COMM_WORLD``: each calls `fit` with the
-            same arguments and computes some of the shards, of which there must be as many as processes. All
-            end with the parameters that one process has with as many shards.
+            same arguments, but for `X` and `y` with `sharded`, and computes some of the shards, of which
+            there must be as many as processes. All end with the parameters that one process has with as many.
         epochs : int, default 10
             Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, weight), optional
@@ -365,20 +370,22 @@ class MLP(Outputs, DataInit, Saved):
         with peers_of(comm) as peers:
             epochs = check_count("epochs", epochs, least=0)
             _schuss.check_precision(self.precision)
-            settings = settings_of(self.seed, batch_size, n_shards, shuffle, seed, n_threads, record)
+            settings = settings_of(self.seed, batch_size, n_shards, sharded, shuffle, seed, n_threads, record)
             check_flag("progress", progress)
             ends = self._ends(target_loss, max_time)
             listeners = as_list(callbacks)
             order = settings["seed"] if settings["shuffle"] else None
             source = source_of(self._takes, X, y, sample_weight, order)
             if peers is not None:
-                peers.check(settings, source)
+                source = peers.check(settings, source, metrics, validation_split)
             given = validation_data, validation_split
             source, validation = held_out(self._takes, source, given, settings["seed"])
             early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
             watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
             leads = peers is None or peers.rank == 0
-            if leads and self.history is None and isinstance(source, Rows):  # once, at the first training
+            if (
+                leads and self.history is None and isinstance(source, Rows) and source.x.shape[0]
+            ):  # once, at the first training
                 targets = source.targets if LOSSES[self.objective].targets == "numbers" else None
                 warn_of_scale(source.x, targets, categories(self.embeddings))
             with in_training(self):
@@ -391,7 +398,7 @@ class MLP(Outputs, DataInit, Saved):
                     self._check_lbfgs(source, batch_size, n_shards)
                 facts: dict[str, Any] = {}
                 if saving is not None or peers is not None:
-                    facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer)
+                    facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer, peers)
                 if saving is not None:
                     saving.kind, saving.facts = "MLP.fit", facts
                 saved = None if saving is None else saving.load()

@@ -8,7 +8,7 @@
 //! children of one node they are added. Of all shards that leaves the root at the bottom. Of several processes each has some nodes
 //! left: a right child whose left neighbour another one has is sent there, from the bottom of the stack, and what comes from a right
 //! neighbour is added to the top. All go through the tree level by level and from left to right, so that nobody waits for a process that
-//! waits for it.
+//! waits for it. Where a process that has no shards collects the nodes of all others, it puts them on its stack in their order.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -17,11 +17,12 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub struct Shards {
     count: usize,
-    mine: Range<usize>,
-    /// Of each of those: how many times the two nodes on top are added once it is there.
+    /// Of each process.
+    shares: Vec<Range<usize>>,
+    /// Of each of this one's: how many times the two nodes on top are added once it is there.
     merges: Vec<usize>,
     depth: usize,
-    place: Place,
+    rank: usize,
     moves: Vec<Move>,
 }
 
@@ -84,6 +85,24 @@ impl Node {
     }
 }
 
+/// Nodes of which none can be added to another one.
+#[derive(Debug, Clone, Default)]
+struct Stack(VecDeque<Node>);
+
+impl Stack {
+    /// Puts a node on top, and adds the two on top as long as they are the children of one; how many times.
+    fn push(&mut self, mut node: Node, count: usize) -> usize {
+        let mut merged = 0;
+        while let Some(left) = node.left().filter(|left| self.0.back() == Some(left)) {
+            self.0.pop_back();
+            node = Node { level: left.level + 1, ..left }.grown(count);
+            merged += 1;
+        }
+        self.0.push_back(node);
+        merged
+    }
+}
+
 impl Shards {
     /// All of them.
     pub fn all(count: usize) -> Self {
@@ -93,27 +112,49 @@ impl Shards {
     /// Those of one of some processes, of which there are no more than shards.
     pub fn of(count: usize, place: Place) -> Self {
         assert!(place.rank < place.size && place.size <= count, "at least one shard for each process");
-        let mine = shards_of(place.rank, place.size, count);
-        let (mut stack, mut merges, mut depth) = (VecDeque::new(), vec![], 0);
-        for first in mine.clone() {
-            let (mut node, mut merged) = (Node { first, level: 0 }.grown(count), 0);
-            depth = depth.max(stack.len() + 1);
-            while let Some(left) = node.left().filter(|left| stack.back() == Some(left)) {
-                stack.pop_back();
-                node = Node { level: left.level + 1, ..left }.grown(count);
-                merged += 1;
-            }
-            stack.push_back(node);
-            merges.push(merged);
-        }
-        let mut shards = Shards { count, mine, merges, depth, place, moves: vec![] };
-        shards.meet_others(stack);
+        let first = |rank: usize| (rank as u128 * count as u128).div_ceil(place.size as u128) as usize;
+        let shares = (0..place.size).map(|rank| first(rank)..first(rank + 1)).collect();
+        let (mut shards, stack) = Self::to_compute(count, shares, place.rank);
+        shards.meet_others(stack.0);
         shards
+    }
+
+    /// None of them: what the others have, each its group of consecutive ones, comes to this process, the first one.
+    pub fn collected(count: usize, groups: &[Range<usize>]) -> Self {
+        let shares = std::iter::once(0..0).chain(groups.iter().cloned()).collect();
+        let (mut shards, mut stack) = Self::to_compute(count, shares, 0);
+        for from in 1..=groups.len() {
+            for node in Self::to_compute(count, shards.shares.clone(), from).1.0 {
+                shards.moves.push(Move::Receive { node: stack.0.len(), from });
+                shards.depth = shards.depth.max(stack.0.len() + 1);
+                let merged = stack.push(node, count);
+                let top = stack.0.len() - 1;
+                shards.moves.extend((top..top + merged).rev().map(|node| Move::Add { node }));
+            }
+        }
+        shards
+    }
+
+    /// Some consecutive ones, for somebody who collects them.
+    pub fn contributed(count: usize, mine: Range<usize>) -> Self {
+        let (mut shards, stack) = Self::to_compute(count, vec![0..0, mine], 1);
+        shards.moves = (0..stack.0.len()).map(|node| Move::Send { node, to: 0 }).collect();
+        shards
+    }
+
+    /// Those of a process, and what they leave on its stack.
+    fn to_compute(count: usize, shares: Vec<Range<usize>>, rank: usize) -> (Self, Stack) {
+        let (mut stack, mut merges, mut depth) = (Stack::default(), vec![], 1);
+        for first in shares[rank].clone() {
+            depth = depth.max(stack.0.len() + 1);
+            merges.push(stack.push(Node { first, level: 0 }.grown(count), count));
+        }
+        (Shards { count, shares, merges, depth, rank, moves: vec![] }, stack)
     }
 
     /// Notes what becomes of the nodes that are left, going through all additions of the tree.
     fn meet_others(&mut self, mut stack: VecDeque<Node>) {
-        let (rank, mut bottom) = (self.place.rank, 0);
+        let (rank, mut bottom) = (self.rank, 0);
         let levels = (0..usize::BITS).take_while(|level| 1 << level < self.count);
         let lefts =
             levels.flat_map(|level| (0..self.count).step_by(2 << level).map(move |first| Node { first, level }));
@@ -146,22 +187,22 @@ impl Shards {
     }
 
     fn owner(&self, shard: usize) -> usize {
-        (shard as u128 * self.place.size as u128 / self.count as u128) as usize
+        self.shares.iter().position(|share| share.contains(&shard)).expect("somebody has it")
     }
 
     /// Whether other processes have some of them.
     pub fn are_shared(&self) -> bool {
-        self.place.size > 1
+        self.shares.len() > 1
     }
 
-    /// The processes.
-    pub fn place(&self) -> Place {
-        self.place
+    /// Whether this process only collects what others compute.
+    pub fn are_collected(&self) -> bool {
+        self.shares[self.rank].is_empty()
     }
 
-    /// The shards of a process.
-    pub fn of_process(&self, rank: usize) -> Range<usize> {
-        shards_of(rank, self.place.size, self.count)
+    /// The shards of each process.
+    pub fn of_processes(&self) -> &[Range<usize>] {
+        &self.shares
     }
 
     /// What is to be done with the nodes that are left, until the first process has the sum of all shards in its first node.
@@ -176,12 +217,12 @@ impl Shards {
 
     /// Those to compute.
     pub fn mine(&self) -> Range<usize> {
-        self.mine.clone()
+        self.shares[self.rank].clone()
     }
 
     /// How many times the two nodes on top are added after one of those.
     pub fn merges(&self, shard: usize) -> usize {
-        self.merges[shard - self.mine.start]
+        self.merges[shard - self.mine().start]
     }
 
     /// The most nodes that are kept at once.
@@ -194,17 +235,23 @@ impl Shards {
         batch.div_ceil(self.count)
     }
 
+    /// The rows that each shard has of its own, where all batches of so many rows take theirs from those: consecutive ones.
+    pub fn pieces(&self, rows: usize, batch_size: usize) -> Vec<Range<usize>> {
+        let (batches, rest) = (rows / batch_size, rows % batch_size);
+        let mut end = 0;
+        let piece = |shard| {
+            let start = end;
+            end += batches * self.rows(shard, &(0..batch_size)).len() + self.rows(shard, &(0..rest)).len();
+            start..end
+        };
+        (0..self.count).map(piece).collect()
+    }
+
     /// The rows of a shard: as many for each, to one more or less; none for some where there are fewer rows than shards.
     pub fn rows(&self, shard: usize, batch: &Range<usize>) -> Range<usize> {
         let cut = |shard: usize| batch.start + (batch.len() as u128 * shard as u128 / self.count as u128) as usize;
         cut(shard)..cut(shard + 1)
     }
-}
-
-/// The shards of one of so many processes.
-fn shards_of(rank: usize, size: usize, count: usize) -> Range<usize> {
-    let first = |rank: usize| (rank as u128 * count as u128).div_ceil(size as u128) as usize;
-    first(rank)..first(rank + 1)
 }
 
 #[cfg(test)]
@@ -264,11 +311,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn pieces_hold_what_batches_take() {
+        for count in [1, 2, 3, 8, 13] {
+            let shards = Shards::all(count);
+            for (rows, batch_size) in [(0, 4), (1, 1), (7, 3), (1000, 64), (1000, 1000), (999, 100)] {
+                let pieces = shards.pieces(rows, batch_size);
+                assert_eq!(
+                    pieces.iter().flat_map(|piece| piece.clone()).collect::<Vec<_>>(),
+                    (0..rows).collect::<Vec<_>>()
+                );
+                for (shard, piece) in pieces.iter().enumerate() {
+                    let batches = (0..rows).step_by(batch_size).map(|start| start..rows.min(start + batch_size));
+                    assert_eq!(batches.map(|batch| shards.rows(shard, &batch).len()).sum::<usize>(), piece.len());
+                }
+            }
+        }
+    }
+
     /// Lets processes go through their moves, where who sends waits for who receives; what the first one comes to.
     fn met(count: usize, size: usize) -> String {
         let all: Vec<_> = (0..size).map(|rank| Shards::of(count, Place { rank, size })).collect();
         assert!(all.iter().flat_map(|shards| shards.mine()).eq(0..count));
-        assert!(all.iter().enumerate().all(|(rank, shards)| shards.of_process(rank) == shards.mine()));
+        assert!(all.iter().enumerate().all(|(rank, shards)| shards.of_processes()[rank] == shards.mine()));
         let mut nodes: Vec<Vec<String>> = all.iter().map(|shards| vec![String::new(); shards.depth()]).collect();
         for (nodes, shards) in nodes.iter_mut().zip(&all) {
             stacked(shards).into_iter().zip(nodes).for_each(|(from, to)| *to = from);
@@ -300,6 +365,40 @@ mod tests {
                 return nodes[0][0].clone();
             }
         }
+    }
+
+    /// What one process that collects the nodes of groups comes to.
+    fn collected(count: usize, groups: &[Range<usize>]) -> String {
+        let shards = Shards::collected(count, groups);
+        assert!(shards.are_collected() && shards.mine().is_empty());
+        let of_group = |group: &Range<usize>| {
+            let shards = Shards::contributed(count, group.clone());
+            let nodes = stacked(&shards);
+            assert_eq!(shards.moves().len(), nodes.len());
+            nodes.into_iter()
+        };
+        let mut sent: Vec<_> = groups.iter().map(of_group).collect();
+        let mut nodes = vec![String::new(); shards.depth()];
+        for step in shards.moves() {
+            match *step {
+                Move::Receive { node, from } => nodes[node] = sent[from - 1].next().unwrap(),
+                Move::Add { node } => nodes[node] = format!("({}+{})", nodes[node], nodes[node + 1]),
+                Move::Send { .. } => panic!("nobody to send to"),
+            }
+        }
+        assert!(sent.iter_mut().all(|nodes| nodes.next().is_none()), "nodes that nobody takes");
+        nodes.remove(0)
+    }
+
+    #[test]
+    fn one_process_collects_the_same_tree() {
+        for count in 1..34 {
+            for size in 1..=count {
+                let groups = Shards::of(count, Place { rank: 0, size }).of_processes().to_vec();
+                assert_eq!(collected(count, &groups), tree(count), "{count} shards in {size} groups");
+            }
+        }
+        assert_eq!(collected(7, &[0..1, 1..6, 6..7]), tree(7));
     }
 
     #[test]

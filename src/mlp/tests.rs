@@ -80,21 +80,8 @@ fn trained<T: Scalar>(
     let data = Data { x, targets, weights: Some(Weights { values: &weights, unit: 1.0 }) };
     let mut params = numbers::<T>(network.tensors.len(), 4);
     let mut optimizer = Optimizer::new(config, &network.tensors.sizes()).unwrap();
-    let options = Options {
-        batch_size: Some(batch),
-        shards: Shards::all(1),
-        epochs: 3,
-        first_epoch: 0,
-        epochs_before: 0,
-        start: Position::default(),
-        shuffle: true,
-        seed: 5,
-        threads: Some(threads),
-        cuts,
-        target_loss: None,
-        rest: None,
-        tells: true,
-    };
+    let options =
+        Options { batch_size: Some(batch), epochs: 3, seed: 5, threads: Some(threads), cuts, ..brief_options() };
     let mut losses = Losses::default();
     let (stopped, _) = fit(network, &mut params, &mut optimizer, (&data, Some(&data)), &options, &mut losses, None);
     assert_eq!(stopped.unwrap(), Stop::Epochs);
@@ -450,6 +437,8 @@ fn brief_options() -> Options {
     Options {
         batch_size: Some(4),
         shards: Shards::all(1),
+        sharded: false,
+        all_rows: None,
         epochs: 2,
         first_epoch: 0,
         epochs_before: 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,6 @@ from ._ahead import ahead
 from ._source import Fill, Source, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Rows = tuple[NDArray[Any], ...]
@@ -87,10 +85,29 @@ class Blocks:
         tuple of arrays
             (X, y), or (X, y, weight): the rows of `window` blocks, of the last window maybe fewer.
         """
-        starts = range(first * self.window, len(order), self.window)
-        parts = [[int(i) for i in order[start : start + self.window]] for start in starts]
-        dtype = check_dtype(dtype)
-        return ahead(lambda stopped: self._made(parts, dtype, stopped))
+        windows, dtype = self._windows(order, first), check_dtype(dtype)
+        return ahead(lambda stopped: self._made(windows, dtype, stopped))
+
+    def parts(
+        self, order: Sequence[int], first: int, dtype: Any, part: Callable[[int], tuple[int, int]]
+    ) -> Iterator[tuple[int, Rows]]:
+        """Read the part of each window that one of several processes learns from.
+
+        Parameters
+        ----------
+        order, first, dtype
+            As `windows` takes them.
+        part : callable
+            Of so many rows of a window, where those begin and end that are wanted, at least one. Blocks that
+            have none of them are not read.
+
+        Yields
+        ------
+        tuple of (int, tuple of arrays)
+            The number of rows of the window, and the rows that are wanted.
+        """
+        windows, dtype = self._windows(order, first), check_dtype(dtype)
+        return ahead(lambda stopped: self._parts_made(windows, dtype, part, stopped))
 
     def __iter__(self) -> Iterator[Rows]:
         return self.windows(range(self.n_blocks))
@@ -106,18 +123,53 @@ class Blocks:
         """What a training must have alike that goes on from a checkpoint; see `MLP.fit`."""
         return f"{self._source.identity}, window={self.window}"
 
+    def _windows(self, order: Sequence[int], first: int) -> list[list[int]]:
+        starts = range(first * self.window, len(order), self.window)
+        return [[int(i) for i in order[start : start + self.window]] for start in starts]
+
+    def _parts_made(
+        self,
+        windows: list[list[int]],
+        dtype: np.dtype[Any],
+        part: Callable[[int], tuple[int, int]],
+        stopped: Stopped,
+    ) -> Iterator[tuple[int, Rows]]:
+        with self._source.opened() as fill:
+            for blocks in windows:
+                rows = int(self._source.sizes[blocks].sum())
+                yield rows, self._window(blocks, dtype, fill, stopped, part(rows))
+
     def _made(self, windows: list[list[int]], dtype: np.dtype[Any], stopped: Stopped) -> Iterator[Rows]:
         with self._source.opened() as fill:
             for blocks in windows:
                 # Nothing here keeps the rows: two windows are all that may be in memory.
                 yield self._window(blocks, dtype, fill, stopped)
 
-    def _window(self, blocks: list[int], dtype: np.dtype[Any], fill: Fill, stopped: Stopped) -> Rows:
+    def _window(
+        self,
+        blocks: list[int],
+        dtype: np.dtype[Any],
+        fill: Fill,
+        stopped: Stopped,
+        wanted: tuple[int, int] | None = None,
+    ) -> Rows:
+        """The rows of some blocks, or those from one to before another."""
         ends = np.cumsum(self._source.sizes[blocks])
-        parts = self._source.allocate(int(ends[-1]), dtype)
-        for number, stop in zip(blocks, ends, strict=True):
-            fill(number, parts.cut(int(stop - self._source.sizes[number]), int(stop)), stopped)
-        x, y, weight = parts
+        first, end = wanted or (0, int(ends[-1]))
+        rows = self._source.allocate(end - first, dtype)
+        for number, stop in zip(blocks, ends.tolist(), strict=True):
+            start = stop - int(self._source.sizes[number])
+            low, high = max(start, first), min(stop, end)
+            if low >= high:
+                continue
+            to = rows.cut(low - first, high - first)
+            if (low, high) == (start, stop):
+                fill(number, to, stopped)
+                continue
+            whole = self._source.allocate(stop - start, dtype)
+            fill(number, whole, stopped)
+            to.copy(whole.cut(low - start, high - start))
+        x, y, weight = rows
         if self._transform is not None and not stopped():
             x = self._transform(x)
         return (x, y) if weight is None else (x, y, weight)

@@ -24,6 +24,12 @@ class Parts(NamedTuple):
         weight = None if self.weight is None else self.weight[start:stop]
         return Parts(self.x[start:stop], self.y[start:stop], weight)
 
+    def copy(self, rows: Parts) -> None:
+        """Take the numbers of as many rows."""
+        for to, numbers in zip(self, rows, strict=True):
+            if to is not None:
+                to[...] = numbers
+
 
 Stopped = Callable[[], bool]
 """Says whether to read no further: what has been read is not wanted any more."""

@@ -42,7 +42,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 return;
             }
             let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
-            for start in (begin.row..self.data.len()).step_by(self.batch_size) {
+            for start in (begin.row..self.sequence.rows).step_by(self.sequence.batch_size) {
                 steps += 1;
                 let context = self.context(steps, epoch, start, &order);
                 self.network.dropout_at(self.steps_before(number, start), &mut own.rates);
@@ -54,7 +54,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 {
                     leader.pass(context.rows.end);
                     if made {
-                        self.end_step(leader, context.weight);
+                        self.end_step(leader, self.weight(&context));
                     }
                 }
                 if self.stop.load(Ordering::Relaxed) {
@@ -99,30 +99,40 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// The steps of the whole training before the one that begins with that row of that epoch.
     fn steps_before(&self, number: usize, row: usize) -> f64 {
         let epochs = self.options.epochs_before + number as u64;
-        epochs as f64 * self.data.len().div_ceil(self.batch_size) as f64 + (row / self.batch_size) as f64
+        epochs as f64 * self.sequence.steps() as f64 + (row / self.sequence.batch_size) as f64
     }
 
     fn shuffle(&self, epoch: u64, lookout: &Lookout) {
         let mut order = self.order.write().unwrap_or_else(PoisonError::into_inner);
         if self.options.shuffle {
-            let key = random::key(&[self.options.seed, 0, epoch]);
-            random::permutation_unless(|| lookout.says_stop(), &mut order, key);
+            self.sequence.arrange(&mut order, (self.options.seed, epoch), || lookout.says_stop());
         } else {
             random::in_order(&mut order);
         }
     }
 
     fn context<'o>(&self, number: u64, epoch: u64, start: usize, order: &'o [u32]) -> TrainingStep<'o> {
-        let rows = start..self.data.len().min(start + self.batch_size);
-        let weight_of = |shard| self.data.weight_of(&order[self.shards.rows(shard, &rows)]);
-        let weight = (0..self.shards.count()).map(weight_of).sum();
+        let rows = self.sequence.batch(start);
+        let weight_of = |shard| self.data.weight_of(&order[self.sequence.places(shard, &rows)]);
+        let weight = match self.sequence.lacks_rows() {
+            true => 0.0,
+            false => (0..self.shards.count()).map(weight_of).sum(),
+        };
         // The gradients of shards are sums, which are divided once they are added.
         let scale = match self.shards.count() {
             1 => objective::scale(self.network, weight, self.data.unit()),
             _ => 1.0,
         };
         let noise = self.network.is_noisy().then(|| random::key(&[self.options.seed, 1, epoch, start as u64]));
-        TrainingStep { number, order, rows, weight, scale, noise }
+        TrainingStep { number, epoch, order, rows, weight, scale, noise }
+    }
+
+    /// The total weight of a step, which is not known before all have met where others have some of its rows.
+    pub fn weight(&self, context: &TrainingStep<'_>) -> f64 {
+        match self.sequence.lacks_rows() {
+            true => self.shard_weights.sum(),
+            false => context.weight,
+        }
     }
 
     /// This worker's part of the losses on the validation data.
@@ -172,7 +182,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         let share = |data: &Data<'_, T>| self.validation_errors.sum() / data.weight();
         let val_error = self.validation.filter(|_| counts_errors).map(share);
         let results = (val_loss, val_error);
-        let epoch = leader.end_epoch(number, self.network.loss.mean(), results, self.options.tells);
+        let kind = (self.network.loss.mean(), self.data.unit());
+        let epoch = leader.end_epoch(number, kind, results, self.options.tells);
         leader.show(&epoch, self.options.target_loss, params);
     }
 }

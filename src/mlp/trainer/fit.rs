@@ -14,6 +14,7 @@ use super::super::objective;
 use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
+use super::sequence::Sequence;
 use super::training::{Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
@@ -54,14 +55,15 @@ pub fn fit<'d, T: Scalar>(
 }
 
 /// All the memory that a training takes for itself.
-struct Prepared<T> {
-    batch_size: usize,
+struct Prepared<'a, T> {
+    sequence: Sequence<'a>,
     workers: usize,
     workspace: Workspace<T>,
     grads: Buffer<T>,
     /// What is added to it, one node after the other.
     nodes: Buffer<T>,
     shard_losses: Figures,
+    shard_weights: Figures,
     row_norms: Figures,
     row_squares: Figures,
     largest_weight: Figures,
@@ -75,18 +77,18 @@ struct Prepared<T> {
     memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
 }
 
-impl<T: Scalar> Prepared<T> {
+impl<'a, T: Scalar> Prepared<'a, T> {
     fn new(
         network: &Network,
         params: &[T],
         optimizer: &Optimizer<T>,
         (data, validation): (&Data<'_, T>, Option<&Data<'_, T>>),
-        options: &Options,
+        options: &'a Options,
         counts_errors: bool,
     ) -> Result<Self> {
-        let batch_size = options.batch_size.unwrap_or(data.len()).clamp(1, data.len().max(1));
+        let sequence = Sequence::new(options, data.len());
         let shards = &options.shards;
-        let most_rows = shards.most_rows(batch_size);
+        let most_rows = shards.most_rows(sequence.batch_size);
         let workers = match options.threads {
             Some(threads) => objective::workers_at_most(network, most_rows, threads),
             None => workers(network, most_rows),
@@ -98,13 +100,14 @@ impl<T: Scalar> Prepared<T> {
         let summed = if most_rows > workspace.rows() { tensors.len() } else { 0 };
         let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
-            batch_size,
+            sequence,
             workers,
             workspace,
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
             nodes: Buffer::zeroed((shards.depth() - 1).saturating_mul(tensors.len()), "the gradients of shards")?,
             shard_losses: Figures::zeros(shards.count())?,
+            shard_weights: Figures::zeros(shards.count())?,
             row_norms: Figures::zeros(tensors.rows())?,
             row_squares,
             largest_weight,
@@ -127,13 +130,13 @@ fn run<'d, T: Scalar>(
     optimizer: &mut Optimizer<T>,
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
-    (prepared, monitor, best): (Prepared<T>, &mut dyn Monitor, Option<Best<'_, T>>),
+    (prepared, monitor, best): (Prepared<'_, T>, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
-    let Prepared { batch_size, workers, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
+    let Prepared { sequence, workers, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
     // Asked for where steps depend on weights.
     let state = optimizer.slots().iter().filter(|_| network.l2 != 0.0).map(|slot| largest(slot)).fold(0.0, f64::max);
-    let flops = network.step_flops(batch_size.min(workspace.rows()));
+    let flops = network.step_flops(sequence.batch_size.min(workspace.rows()));
     // Out of the optimizer for as long as the workers share them.
     let shared = if policy.one_pass { optimizer.slots_mut() } else { &mut [] };
     let mut slots: Vec<_> = shared.iter_mut().map(std::mem::take).collect();
@@ -144,10 +147,11 @@ fn run<'d, T: Scalar>(
         data,
         validation,
         options,
-        batch_size,
+        sequence,
         rows_held: workspace.rows(),
         shards: &options.shards,
         shard_losses: prepared.shard_losses,
+        shard_weights: prepared.shard_weights,
         batch: workspace.share(&network.training.matrices, data),
         row_norms: prepared.row_norms,
         largest_weight: prepared.largest_weight,

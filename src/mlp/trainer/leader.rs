@@ -106,7 +106,8 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.abandoned || self.has_failed()
     }
 
-    fn has_failed(&self) -> bool {
+    /// Whether an error has ended it.
+    pub fn has_failed(&self) -> bool {
         matches!(self.outcome, Some(Err(_)))
     }
 
@@ -321,11 +322,12 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.break_off();
     }
 
-    /// The record of an epoch, with its loss and the share of errors on the validation data. `mean` is whether its loss is one.
+    /// The record of an epoch, with its loss and the share of errors on the validation data. `mean` is whether its loss is one, and
+    /// weights come in that unit.
     pub fn end_epoch(
         &mut self,
         number: usize,
-        mean: bool,
+        (mean, unit): (bool, f64),
         (val_loss, val_error): (Option<f64>, Option<f64>),
         tells: bool,
     ) -> Epoch {
@@ -335,7 +337,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
         if tells {
             self.optimizer.tell(val_loss.unwrap_or(loss));
         }
-        Epoch { number, loss, val_loss, val_error, penalty, lr }
+        Epoch { number, loss, val_loss, val_error, penalty, weight: weight * unit, lr }
     }
 
     /// Shows an epoch to the monitor, keeps its parameters if it is the best one, and decides whether it was the last one.

@@ -10,8 +10,10 @@ mod exchange;
 mod fit;
 mod leader;
 mod options;
+mod sequence;
 mod shards;
 mod step;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -20,3 +22,4 @@ mod training;
 pub use best::{Best, Criterion, Found, Patience, Selection};
 pub use fit::{fit, workers};
 pub use options::{Epoch, Monitor, Options, Position, StepRecord};
+pub use sums::shard_sums;

@@ -16,6 +16,11 @@ pub struct Options {
     pub batch_size: Option<usize>,
     /// The shards into which each batch is cut, and which of them are for this process.
     pub shards: Shards,
+    /// Whether each shard has rows of its own, in the order of the shards, from which every batch takes some. A process then has
+    /// those of its shards alone.
+    pub sharded: bool,
+    /// The rows of all processes; None where this one has all.
+    pub all_rows: Option<usize>,
     /// Passes over the data, the rest of one that is under way included.
     pub epochs: usize,
     /// The number of the first epoch, which tells its order of rows from that of the others.
@@ -76,6 +81,8 @@ pub struct Epoch {
     pub val_error: Option<f64>,
     /// The penalty's share of `loss`.
     pub penalty: f64,
+    /// The weights of its batches.
+    pub weight: f64,
     /// The learning rate of its last step.
     pub lr: f64,
 }

@@ -19,6 +19,11 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         leader: &mut MaybeLeader<'_, 'l, T>,
         context: &TrainingStep<'_>,
     ) -> bool {
+        if let Some(leader) = leader
+            && let Err(error) = self.call_others(worker, leader, context)
+        {
+            leader.end(Err(error));
+        }
         let mut node = 0;
         for shard in self.shards.mine() {
             if !self.shard(worker, own, (shard, node), context) {
@@ -50,7 +55,10 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// Leader: the losses of all shards, and the sum of all their gradients.
     fn complete(&self, worker: &Worker, leader: &mut Leader<'l, T>, context: &TrainingStep<'_>) {
-        let told = self.tell(leader);
+        let told = match leader.has_failed() {
+            true => return self.bad_loss.store(context.number, Ordering::Relaxed),
+            false => self.tell(leader),
+        };
         let loss = self.shard_losses.sum();
         let is_good = loss.is_finite() || !self.policy.checks;
         let outcome = match told {
@@ -75,6 +83,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         context: &TrainingStep<'_>,
     ) -> bool {
         let rows = self.shards.rows(shard, &context.rows);
+        let order = &context.order[self.sequence.places(shard, &context.rows).start..];
         let mut loss = 0.0;
         for start in rows.clone().step_by(self.rows_held) {
             let held = start..rows.end.min(start + self.rows_held);
@@ -82,7 +91,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             if start > context.rows.start && self.agreement.meet(worker, self.length.meets_late) {
                 return false;
             }
-            if !self.propagate(worker, own, held.clone(), context)
+            if !self.propagate(worker, own, (held.clone(), &order[start - rows.start..]), context)
                 || self.agreement.meet(worker, self.length.meets_late)
             {
                 return false;
@@ -104,6 +113,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
         if worker.index == 0 {
             self.shard_losses.set(shard, loss);
+            self.shard_weights.set(shard, self.data.weight_of(&order[..rows.len()]));
         }
         true
     }
@@ -124,7 +134,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// What this worker has of the sum over all rows becomes the gradient of the batch's loss.
     fn divide(&self, worker: &Worker, own: &Own<T>, context: &TrainingStep<'_>) {
-        let scale = objective::scale(self.network, context.weight, self.data.unit());
+        let scale = objective::scale(self.network, self.weight(context), self.data.unit());
         // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
         let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
         for piece in mine.pieces() {

@@ -37,7 +37,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         for start in context.rows.clone().step_by(self.rows_held) {
             let held = start..context.rows.end.min(start + self.rows_held);
             let (first, last) = (start == context.rows.start, held.end == context.rows.end);
-            if !self.propagate(worker, own, held.clone(), context) {
+            if !self.propagate(worker, own, (held.clone(), &context.order[start..]), context) {
                 return self.abandon(leader, !first && self.policy.begins_early());
             }
             if let Some(leader) = leader
@@ -100,16 +100,15 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// Some rows of the batch forward, and back. False where all workers are to leave.
+    /// Some rows of the batch forward, and back; the order begins with them. False where all workers are to leave.
     pub fn propagate(
         &self,
         worker: &mut Worker,
         own: &mut Own<T>,
-        held: Range<usize>,
+        (held, order): (Range<usize>, &[u32]),
         context: &TrainingStep<'_>,
     ) -> bool {
-        let TrainingStep { order, scale, .. } = *context;
-        let source = Source { data: self.data, order: &order[held.clone()], scale };
+        let source = Source { data: self.data, order: &order[..held.len()], scale: context.scale };
         for index in 0..own.phases.len() {
             if index > 0 && self.agreement.meet(worker, self.length.meets_late) {
                 return false;
@@ -122,7 +121,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             let Some(mut rows) = rows else { continue };
             if index == 0 {
                 // The next rows are on their way from memory while these compute.
-                let next = held.end + rows.range().start..held.end + rows.range().end;
+                let next = held.len() + rows.range().start..held.len() + rows.range().end;
                 self.data.prefetch(&order[next.start.min(order.len())..next.end.min(order.len())]);
             }
             let mut pass = Pass {
@@ -362,7 +361,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// The factor of the penalty's gradient.
     fn strength(&self, context: &TrainingStep<'_>) -> f64 {
-        objective::penalty_strength(self.network, context.weight, self.data.unit())
+        objective::penalty_strength(self.network, self.weight(context), self.data.unit())
     }
 
     /// What errors say of a tensor.
@@ -396,7 +395,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     }
 
     fn end_of(&self, context: &TrainingStep<'_>) -> StepEnd {
-        StepEnd { weight: context.weight, is_last: context.rows.end == self.data.len() }
+        StepEnd { weight: self.weight(context), is_last: context.rows.end == self.sequence.rows }
     }
 }
 

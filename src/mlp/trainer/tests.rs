@@ -33,6 +33,8 @@ fn brief() -> Options {
     Options {
         batch_size: None,
         shards: Shards::all(1),
+        sharded: false,
+        all_rows: None,
         epochs: 2,
         first_epoch: 0,
         epochs_before: 0,

@@ -1,11 +1,13 @@
 //! What processes that train together have told each other.
 
+use std::ops::Range;
+
 use super::super::shards::Shards;
 use crate::stop::Stop;
 
-/// Why each process would end the training, if it would, and the losses of its shards.
+/// Why each process would end the training, if it would, and losses and weights of its shards.
 pub struct Told {
-    /// Of this process.
+    /// Of this process: a number for the reason, then loss and weight of each shard.
     pub mine: Vec<f64>,
     /// Of all of them, one after the other.
     pub all: Vec<f64>,
@@ -16,8 +18,8 @@ pub struct Told {
 impl Told {
     /// Nothing yet.
     pub fn new(shards: &Shards) -> Self {
-        let size = shards.place().size;
-        let width = 1 + shards.count().div_ceil(size);
+        let (size, most) = (shards.of_processes().len(), shards.of_processes().iter().map(Range::len).max());
+        let width = 1 + 2 * most.unwrap_or(0);
         Told { mine: vec![0.0; width], all: vec![0.0; width * size], stop: None }
     }
 }

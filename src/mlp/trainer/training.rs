@@ -17,6 +17,7 @@ use super::super::slots::Slot;
 use super::super::tensors::{Piece, Tensors, Tile};
 use super::leader::Leader;
 use super::options::Options;
+use super::sequence::Sequence;
 use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::interrupt::Lookout;
@@ -33,11 +34,12 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub data: &'a Data<'d, T>,
     pub validation: Option<&'a Data<'d, T>>,
     pub options: &'a Options,
-    pub batch_size: usize,
+    pub sequence: Sequence<'a>,
     pub rows_held: usize,
     pub shards: &'a Shards,
-    /// Of each shard: the sum of its losses.
+    /// Of each shard: the sum of its losses, and of its weights.
     pub shard_losses: Figures,
+    pub shard_weights: Figures,
     pub batch: Batch<'a, T>,
     pub parameters: Parameters<'a, T>,
     pub policy: Policy,
@@ -188,8 +190,8 @@ impl<T: Scalar> Own<T> {
         let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
         let share = Share::new(tensors, pieces);
         let pieces = &share.pieces;
-        let Training { data, policy, rows_held, batch_size, .. } = training;
-        let of_step = ((*rows_held).min(*batch_size), workers);
+        let Training { data, policy, rows_held, sequence, .. } = training;
+        let of_step = ((*rows_held).min(sequence.batch_size), workers);
         let sparse = data.x.sparse().is_some();
         let phases = phases(training.network, training.options.cuts, of_step, policy.first_stage, sparse);
         // Nobody asks for them where gradients need not be finite, or are looked at before the update anyway.
@@ -208,14 +210,20 @@ impl<T: Scalar> Own<T> {
     }
 }
 
-/// One step: its number in this training, the order of the epoch's rows and its place in it, its total weight, what multiplies
-/// the sum of its losses before their gradient is taken, and the key of its dropout.
+/// One step.
 pub struct TrainingStep<'o> {
+    /// Its number in this training.
     pub number: u64,
+    pub epoch: u64,
+    /// The order of the epoch's rows.
     pub order: &'o [u32],
+    /// Its place in the epoch.
     pub rows: Range<usize>,
+    /// Its total weight, where all its rows are here: see [`Training::weight`].
     pub weight: f64,
+    /// What multiplies the sum of its losses before their gradient is taken.
     pub scale: f64,
+    /// The key of its dropout.
     pub noise: Option<u64>,
 }
 

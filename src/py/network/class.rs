@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::best::PyBest;
 use super::data::{BorrowedRows, GivenRows};
-use super::fit::{Fit, FitOptions};
+use super::fit::{Fit, FitOptions, ShardsOfStep, Summed};
 use super::inputs::BorrowedInputs;
 use super::spec::{NetworkSpec, factors_of};
 use super::tensor::TensorInfo;
@@ -20,6 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::kernels::matmul::Factors;
 use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
+use crate::mlp::shards::Shards;
 use crate::mlp::stages::NormKind;
 use crate::mlp::{Network, layers, predict, trainer};
 use crate::py::arrays::Pins;
@@ -37,11 +38,19 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NORM_EPS", NormKind::EPS)?;
     module.add("PRECISIONS", PyTuple::new(module.py(), Factors::NAMES.iter().map(|(name, _)| *name))?)?;
     module.add_function(wrap_pyfunction!(check_precision, module)?)?;
+    module.add_function(wrap_pyfunction!(pieces, module)?)?;
     module.add_class::<PyBest>()?;
     module.add_class::<EpochRecord>()?;
     module.add_class::<StopFlag>()?;
     module.add_class::<TensorInfo>()?;
     module.add_class::<PyNetwork>()
+}
+
+/// The rows that each shard has of its own, where batches of so many of all rows take theirs from those: where they begin and end.
+#[pyfunction]
+fn pieces(rows: usize, batch_size: usize, shards: usize) -> Vec<(usize, usize)> {
+    let pieces = Shards::all(shards.max(1)).pieces(rows, batch_size.max(1));
+    pieces.into_iter().map(|piece| (piece.start, piece.end)).collect()
 }
 
 /// Refuses a precision of products that this machine does not have.
@@ -111,6 +120,19 @@ impl PyNetwork {
     ) -> PyResult<Fitted> {
         let fit = Fit { network: &self.network, optimizer, options: FitOptions::read(options)?, on_epoch };
         dispatch!(Dtype::of(theta), <T> => self.fit_as::<T>(theta, fit, data, validation))
+    }
+
+    /// The gradients of some shards of the step at which `options` start, for a training that collects them: what they leave of the tree,
+    /// a row for each node, and loss and weight of each shard.
+    #[pyo3(signature = (theta, data, options))]
+    fn shard_sums<'py>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        data: GivenRows<'py>,
+        options: &Bound<'py, PyDict>,
+    ) -> PyResult<Summed<'py>> {
+        let work = ShardsOfStep { network: &self.network, options: FitOptions::read(options)? };
+        dispatch!(Dtype::of(theta), <T> => self.shard_sums_as::<T>(theta, work, data))
     }
 
     /// Predictions of the rows of `x`, or logits.
@@ -183,6 +205,16 @@ impl PyNetwork {
         }
         let mut theta = writing::<T>("theta", theta, self.network.tensors.len())?;
         fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
+    }
+
+    fn shard_sums_as<'py, T: Precision>(
+        &self,
+        theta: &Bound<'py, PyAny>,
+        work: ShardsOfStep<'_, 'py>,
+        data: GivenRows<'py>,
+    ) -> PyResult<Summed<'py>> {
+        let params = reading::<T>("theta", theta, self.network.tensors.len())?;
+        work.run(theta.py(), params.as_slice()?, &data)
     }
 
     fn predict_as<'py, T: Precision>(

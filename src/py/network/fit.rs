@@ -1,7 +1,9 @@
 //! One training: its options, and the arrays that it borrows.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,9 +16,10 @@ use crate::error::Error;
 use crate::mlp::Network;
 use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
-use crate::mlp::shards::{Place, Shards};
+use crate::mlp::shards::Shards;
 use crate::mlp::trainer::{self, Options, Position};
 use crate::optim::Optimizer;
+use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
 use crate::py::precision::Precision;
@@ -40,13 +43,18 @@ impl<'py> FitOptions<'py> {
     pub fn read(given: &Bound<'py, PyDict>) -> PyResult<Self> {
         let given = Keywords::new(given)?;
         let peers: Option<Bound<'py, PyAny>> = given.optional("peers")?;
-        let (peers, place) = match peers.as_ref().map(PyPeers::new).transpose()? {
-            Some((peers, place)) => (Some(peers), place),
-            None => (None, Place { rank: 0, size: 1 }),
+        let count = given.optional("shards")?.unwrap_or(1);
+        let part: Option<(usize, usize)> = given.optional("part")?;
+        let (peers, shards) = match (peers, part) {
+            (Some(peers), _) => PyPeers::new(&peers, count).map(|(peers, shards)| (Some(peers), shards))?,
+            (None, Some((start, stop))) => (None, part_of(count, start..stop)?),
+            (None, None) => (None, Shards::all(count)),
         };
         let core = Options {
             batch_size: given.optional("batch_size")?,
-            shards: Shards::of(given.optional("shards")?.unwrap_or(1), place),
+            shards,
+            sharded: given.optional("sharded")?.unwrap_or(false),
+            all_rows: given.optional("all_rows")?,
             epochs: given.required("epochs")?,
             first_epoch: given.required("first_epoch")?,
             epochs_before: given.optional("epochs_before")?.unwrap_or(0),
@@ -65,6 +73,14 @@ impl<'py> FitOptions<'py> {
         let stop_flag = given.optional("stop_flag")?;
         given.finish()?;
         Ok(FitOptions { core, max_seconds, best, total_steps, records_steps, stop_flag, peers })
+    }
+}
+
+/// Some consecutive shards, for somebody who collects them.
+fn part_of(count: usize, part: Range<usize>) -> Result<Shards, Error> {
+    match part.start < part.end && part.end <= count && count > 1 {
+        true => Ok(Shards::contributed(count, part)),
+        false => Err(Error::value("part", format!("{part:?}"), format!("some of {count} shards"))),
     }
 }
 
@@ -105,7 +121,7 @@ impl<'py> Fit<'_, 'py> {
         let optimizer = optimizer.core::<T>().filter(|optimizer| has_tensors_of(optimizer, network));
         let expected = "bound to the parameters of this network, net.params";
         let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
-        check_start(&options.start, options.batch_size, &data)?;
+        check_rows(options, &data)?;
         let best = self.options.best.as_ref();
         let mut best = best.map(|best| BestAtWork::new(best, network, validation.is_some())).transpose()?;
         let lent = best.as_mut().map(BestAtWork::lend).transpose()?;
@@ -117,6 +133,37 @@ impl<'py> Fit<'_, 'py> {
             call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch, lent));
         best.into_iter().for_each(BestAtWork::conclude);
         Ok(watch.conclude(py, outcome, position))
+    }
+}
+
+/// Computes some shards of a step.
+pub struct ShardsOfStep<'a, 'py> {
+    pub network: &'a Network,
+    pub options: FitOptions<'py>,
+}
+
+/// The nodes of the tree that they leave, and loss and weight of each shard.
+pub type Summed<'py> = (Bound<'py, PyAny>, Vec<f64>);
+
+impl<'py> ShardsOfStep<'_, 'py> {
+    /// At `params`.
+    pub fn run<T: Precision>(self, py: Python<'py>, params: &[T], data: &GivenRows<'py>) -> PyResult<Summed<'py>> {
+        let call = Call::begin()?;
+        let with_lengths = with_lengths(self.network, self.options.total_steps)?;
+        let network = with_lengths.as_ref().unwrap_or(self.network);
+        let options = &self.options.core;
+        let data = BorrowedRows::new(network, data, options.threads)?;
+        let data = data.data()?;
+        check_rows(options, &data)?;
+        if !options.shards.are_shared() {
+            return Err(Error::value("part", "none", "some of the shards").into());
+        }
+        let nodes = zeros::<T>(py, (options.shards.moves().len(), params.len()))?;
+        let mut written = nodes.readwrite();
+        let to = written.as_slice_mut()?;
+        let figures = call.detach(py, || trainer::shard_sums(network, params, &data, options, to))?;
+        drop(written);
+        Ok((nodes.into_any(), figures))
     }
 }
 
@@ -133,13 +180,22 @@ fn with_lengths(network: &Network, total: Option<f64>) -> Result<Option<Network>
     Ok(Some(Network { dropout_curves: curves.collect::<Result<_, _>>()?, ..network.clone() }))
 }
 
-/// Refuses a start between the rows of a step.
-fn check_start<T: Precision>(start: &Position, batch_size: Option<usize>, data: &Data<'_, T>) -> Result<(), Error> {
-    let batch_size = batch_size.unwrap_or(data.len()).max(1);
-    if start.row == data.len() || start.row < data.len() && start.row.is_multiple_of(batch_size) {
+/// Refuses a start between the rows of a step, and other rows than those of the shards of this process.
+fn check_rows<T: Precision>(options: &Options, data: &Data<'_, T>) -> Result<(), Error> {
+    let Options { shards, start, .. } = options;
+    let rows = options.all_rows.unwrap_or(data.len());
+    let batch_size = options.batch_size.unwrap_or(rows).max(1);
+    let own = match options.sharded && shards.count() > 1 {
+        true => shards.pieces(rows, batch_size)[shards.mine()].iter().map(Range::len).sum(),
+        false => rows,
+    };
+    if data.len() != own {
+        return Err(Error::value("X", format!("{} rows", data.len()), format!("{own} rows")));
+    }
+    if start.row == rows || start.row < rows && start.row.is_multiple_of(batch_size) {
         return Ok(());
     }
-    Err(Error::value("start", start.row, format!("a multiple of {batch_size}, or {}", data.len())))
+    Err(Error::value("start", start.row, format!("a multiple of {batch_size}, or {rows}")))
 }
 
 /// Whether the optimizer's tensors are the network's: rules, masks and groups look at each of them.

@@ -2,21 +2,36 @@
 
 use pyo3::prelude::*;
 
-use crate::error::Result;
-use crate::mlp::peers::Peers;
-use crate::mlp::shards::Place;
+use crate::error::{Error, Result};
+use crate::mlp::peers::{Peers, StepToCome};
+use crate::mlp::shards::{Place, Shards};
 use crate::py::arrays::lent::{lend, lend_mut};
 use crate::py::errors::foreign;
 use crate::simd::FlushDenormals;
 
-/// The object, with `rank`, `size`, `send`, `receive`, `broadcast` and `gather`.
+/// The object, with `send`, `receive`, `broadcast` and `gather`; and `rank` and `size`, or `groups` of shards and `begin_step`.
 pub struct PyPeers(Py<PyAny>);
 
 impl PyPeers {
-    /// Where there are several processes.
-    pub fn new(object: &Bound<'_, PyAny>) -> PyResult<(Self, Place)> {
-        let place = Place { rank: object.getattr("rank")?.extract()?, size: object.getattr("size")?.extract()? };
-        Ok((PyPeers(object.clone().unbind()), place))
+    /// The others, and which of so many shards are for this process.
+    pub fn new(object: &Bound<'_, PyAny>, count: usize) -> PyResult<(Self, Shards)> {
+        let groups: Option<Vec<(usize, usize)>> = object.getattr("groups")?.extract()?;
+        let shards = match groups {
+            Some(groups) => {
+                let groups: Vec<_> = groups.into_iter().map(|(start, stop)| start..stop).collect();
+                let is_whole = groups.iter().flat_map(|group| group.clone()).eq(0..count);
+                if !is_whole || groups.iter().any(|group| group.is_empty()) {
+                    let expected = format!("consecutive shards, {count} in all");
+                    return Err(Error::value("groups", format!("{groups:?}"), expected).into());
+                }
+                Shards::collected(count, &groups)
+            }
+            None => {
+                let (rank, size) = (object.getattr("rank")?.extract()?, object.getattr("size")?.extract()?);
+                Shards::of(count, Place { rank, size })
+            }
+        };
+        Ok((PyPeers(object.clone().unbind()), shards))
     }
 }
 
@@ -26,6 +41,13 @@ fn in_python(work: impl FnOnce(Python<'_>) -> PyResult<()>) -> Result<()> {
 }
 
 impl Peers for PyPeers {
+    fn begin_step(&mut self, params: &[u8], step: &StepToCome) -> Result<()> {
+        let StepToCome { epoch, epochs_done, row } = *step;
+        in_python(|py| {
+            lend(py, params, |view| self.0.call_method1(py, "begin_step", (view, epoch, epochs_done, row)).map(drop))
+        })
+    }
+
     fn send(&mut self, bytes: &[u8], to: usize) -> Result<()> {
         in_python(|py| lend(py, bytes, |view| self.0.call_method1(py, "send", (view, to)).map(drop)))
     }

@@ -31,6 +31,8 @@ pub struct EpochRecord {
     lr: Option<f64>,
     /// float: The penalty's part of `loss`.
     penalty: f64,
+    /// float: The weights of its rows.
+    weight: f64,
     /// float: Since the training began.
     seconds: f64,
 }
@@ -124,9 +126,10 @@ impl Monitor for Watch {
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
-        let Epoch { number, loss, val_loss, val_error, penalty, lr } = *epoch;
+        let Epoch { number, loss, val_loss, val_error, penalty, weight, lr } = *epoch;
         let seconds = self.start.elapsed().as_secs_f64();
-        let record = EpochRecord { number: number + 1, loss, val_loss, val_error, lr: Some(lr), penalty, seconds };
+        let (number, lr) = (number + 1, Some(lr));
+        let record = EpochRecord { number, loss, val_loss, val_error, lr, penalty, weight, seconds };
         self.records.push(record);
         // Without a callback there is no need to wait for the GIL.
         self.on_epoch.as_ref()?;

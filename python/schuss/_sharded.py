@@ -1,0 +1,64 @@
+"""Shards with rows of their own: which rows those are."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from . import _schuss
+from ._checkpoint import fingerprint
+from ._data import Rows
+
+
+@dataclass(frozen=True)
+class Share:
+    """Consecutive shards of so many, and the rows that are theirs.
+
+    Attributes
+    ----------
+    start, stop, count : int
+        The shards from `start` to before `stop`, of `count`.
+    batch_size : int or None
+        Rows of all shards in a step; None for all.
+    """
+
+    start: int
+    stop: int
+    count: int
+    batch_size: int | None
+
+    def pieces(self, n_rows: int) -> list[tuple[int, int]]:
+        """Where the rows of each of these shards begin and end, among so many."""
+        return _schuss.pieces(n_rows, self.batch_size or n_rows, self.count)[self.start : self.stop]
+
+    def rows(self, n_rows: int) -> tuple[int, int]:
+        """Where the rows of all of these shards begin and end, among so many."""
+        pieces = self.pieces(n_rows)
+        return pieces[0][0], pieces[-1][1]
+
+    def checksum(self, rows: Rows, n_rows: int) -> int:
+        """What tells rows from others, who has those of these shards: sums over all shards are comparable."""
+        pieces = self.pieces(n_rows)
+        first, checksum = pieces[0][0], 0
+        for number, (start, stop) in enumerate(pieces, self.start):
+            part = rows.cut(start - first, stop - first)
+            words = f"{number} {fingerprint(*part.arrays)}"
+            checksum += zlib.crc32(words.encode())
+        return checksum
+
+
+def share_of(rank: int, size: int, count: int, batch_size: int | None) -> Share:
+    """The shards of one of several processes."""
+    first, end = (-(-number * count // size) for number in (rank, rank + 1))
+    return Share(first, end, count, batch_size)
+
+
+def identity_of(rows: Rows, settings: dict[str, Any], peers: Any) -> str:
+    """What tells the rows of a training from others, whoever has which of them."""
+    if not settings["sharded"]:
+        return fingerprint(*rows.arrays)
+    if peers is None:
+        every = Share(0, settings["shards"], settings["shards"], settings["batch_size"])
+        return f"{rows.n_rows} rows, {every.checksum(rows, rows.n_rows)}"
+    return f"{rows.n_rows} rows, {peers.checksum(rows)}"
