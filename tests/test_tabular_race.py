@@ -26,7 +26,7 @@ def race(losses, keep, max_time=None, threads=2):
         return Trained(None, history)
 
     done = []
-    kept = _race.raced(given, keep, train, threads, max_time, done.append)
+    kept = _race.raced(given, keep, train, threads, max_time, {}, lambda _, each: done.append(each))
     assert sorted(each.history["val_loss"][0] for each in done) == sorted(losses[n] for n in seen)
     return given, seen, kept
 
@@ -79,3 +79,20 @@ def test_recipes_depend_on_seed_and_number_alone_and_spread_over_their_ranges():
     assert np.diff(shares).max() < 0.1 * np.log(10.0 / 0.03)
     assert shares[0] < np.log(0.06)
     assert shares[-1] > np.log(5)
+
+
+def test_what_is_known_is_not_tried_again():
+    given, seen = recipes(4), []
+
+    def train(recipe, left, stop):
+        seen.append(recipe.seed)
+        history = History()
+        history.append(val_loss=0.2)
+        history.best_epoch = 1
+        return Trained(None, history)
+
+    done = []
+    kept = _race.raced(given, 2, train, 1, None, {0: 0.3, 2: 0.1}, lambda number, _: done.append(number))
+    assert seen == [given[1].seed, given[3].seed]
+    assert done == [1, 3]
+    assert kept == [given[1], given[2]]

@@ -13,7 +13,6 @@ CONTENDERS: dict[str, tuple[str, dict]] = {
     "schuss": ("schuss_tabular", {}),
     "schuss-quick": ("schuss_tabular", {"preset": "quick"}),
     "schuss-best": ("schuss_tabular", {"preset": "best"}),
-    "schuss-best": ("schuss_tabular", {"preset": "best"}),
     "schuss-mlp": ("schuss_mlp", {}),
     "catboost": ("catboost", {}),
     "lightgbm": ("lightgbm", {}),

@@ -36,6 +36,7 @@ from ._race import raced, trials_of
 from ._reading import read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
+from ._saving import Saving, SavingGiven
 from ._selection import greedy
 from ._target import vector
 
@@ -105,7 +106,7 @@ class BaseTabular(Saved, BaseEstimator):
         """What multiplies the weights of each class; None for nothing."""
         return None
 
-    def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any) -> Self:
+    def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any, given: SavingGiven) -> Self:
         self._validate_params()
         if (X_val is None) != (y_val is None):
             missing = "X_val" if X_val is None else "y_val"
@@ -114,22 +115,25 @@ class BaseTabular(Saved, BaseEstimator):
             raise ValueError(f"n_folds must be None or 1 where X_val is given, got {self.n_folds}")
         # What fails, or is interrupted, leaves a former fit as it was.
         fitted = copy(self)
-        fitted._learn(X, y, X_val, y_val, sample_weight)
+        rows_val = None if X_val is None else (X_val, y_val)
+        fitted._learn((X, y, sample_weight), rows_val, given)
         self.__dict__ = fitted.__dict__
         return self
 
-    def _learn(self, X: Any, y: Any, X_val: Any, y_val: Any, sample_weight: Any) -> None:
+    def _learn(
+        self, learnt: tuple[Any, Any, Any], rows_val: tuple[Any, Any] | None, given: SavingGiven
+    ) -> None:
         begin, rng = perf_counter(), check_random_state(self.random_state)
-        rows_val = None if X_val is None else (X_val, y_val)
-        prepared, candidates, keep = self._prepare(
-            (X, y, sample_weight), rows_val, int(rng.randint(2**31 - 1))
-        )
-        self._train(prepared, candidates, keep, begin)
+        seed = int(rng.randint(2**31 - 1))
+        saving = Saving.of(given, f"{type(self).__name__}.fit", self.get_params(deep=False), seed)
+        prepared, candidates, keep = self._prepare(learnt, rows_val, saving)
+        self._train(prepared, candidates, keep, begin, saving)
 
     def _prepare(
-        self, learnt: tuple[Any, Any, Any], rows_val: tuple[Any, Any] | None, seed: int
+        self, learnt: tuple[Any, Any, Any], rows_val: tuple[Any, Any] | None, saving: Saving
     ) -> tuple[Prepared, list[Recipe], int]:
         """The rows as members take them, the recipes to try, and how many of them to train."""
+        seed = saving.seed
         X, y, sample_weight = learnt
         table, labels = read_table(X), vector(y)
         if len(labels) != table.n_rows:
@@ -151,6 +155,7 @@ class BaseTabular(Saved, BaseEstimator):
         if (order := own_order(encoded, targets)) is not None:
             rows = taken_of(rows, order)
         given = None if rows_val is None else self._given(*rows_val, factors)
+        saving.expect_rows(rows, given)
         roles = encoder.roles
         numbers, n_rows = roles.count("value"), len(rows.x)
         plan = plan_for((n_rows, numbers, len(roles) - numbers), self.preset, self.n_members, self.n_folds)
@@ -168,7 +173,9 @@ class BaseTabular(Saved, BaseEstimator):
             raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
         return Rows(x, y, _weights(None, factors, y))
 
-    def _train(self, prepared: Prepared, candidates: list[Recipe], keep: int, begin: float) -> None:
+    def _train(
+        self, prepared: Prepared, candidates: list[Recipe], keep: int, begin: float, saving: Saving
+    ) -> None:
         threads = self._threads()
 
         def left() -> float | None:
@@ -176,18 +183,37 @@ class BaseTabular(Saved, BaseEstimator):
 
         count = len(prepared.splits)
         total = trials_of(len(candidates), keep) + min(keep, len(candidates)) * count
-        with _progress(self.progress, total) as add:
+        with saving.kept(), _progress(self.progress, total, saving.done) as add:
+
+            def tried(number: int, trained: Trained) -> None:
+                saving.add_trial(number, trained)
+                add(trained)
+
             recipes = raced(
-                candidates, keep, lambda recipe, *ends: prepared.train(recipe, 0, *ends), threads, left(), add
-            )
-            # Members one after the other, each in all its folds: where time ends, those that are whole count.
-            tasks = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
-            results = _crew.run(
-                [partial(prepared.train, recipes[member], fold) for member, fold in tasks],
+                candidates,
+                keep,
+                lambda recipe, *ends: prepared.train(recipe, 0, *ends),
                 threads,
                 left(),
-                lambda _, trained: add(trained),
+                saving.losses,
+                tried,
             )
+            # Members one after the other, each in all its folds: where time ends, those that are whole count.
+            places = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
+            open_ = [place for place in places if place not in saving.trained]
+
+            def made(number: int, trained: Trained) -> None:
+                saving.add(open_[number], trained)
+                add(trained)
+
+            results = _crew.run(
+                [partial(prepared.train, recipes[member], fold) for member, fold in open_],
+                threads,
+                left(),
+                made,
+            )
+        of_place = saving.trained | dict(zip(open_, results, strict=True))
+        results = [of_place[place] for place in places]
         # A training that ended before its first epoch did is none.
         learnt = [None if each is None or each.best_epoch == 0 else each for each in results]
         if not any(learnt):
@@ -282,7 +308,7 @@ def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Ar
 
 
 @contextmanager
-def _progress(shows: bool, total: int) -> Iterator[Callable[[Trained], None]]:
+def _progress(shows: bool, total: int, done: int) -> Iterator[Callable[[Trained], None]]:
     """A bar that moves with each network that is tried or trained, with the best validation loss so far."""
     if not shows:
         yield lambda trained: None
@@ -291,6 +317,7 @@ def _progress(shows: bool, total: int) -> Iterator[Callable[[Trained], None]]:
         tqdm = tqdm_class()
     best = float("inf")
     with tqdm_bar(tqdm, total, "network") as bar:
+        bar.update(done)
 
         def add(trained: Trained) -> None:
             nonlocal best

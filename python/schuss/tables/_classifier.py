@@ -126,7 +126,18 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     ) -> None:
         keep(self, locals())
 
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint: Any = None,
+        checkpoint_every: float | None = None,
+        resume: bool = False,
+    ) -> Self:
         """Fit the ensemble to a table.
 
         Parameters
@@ -139,6 +150,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             Rows that are not learnt from, in place of folds: they choose epochs, members and temperature.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, not negative.
+        checkpoint : path-like, optional
+            A file that keeps what is finished of the fit, now and then, at its end and on Ctrl-C: the trials,
+            and the networks of members.
+        checkpoint_every : float or int, optional
+            How often: seconds where it is a float, trials and networks where it is an int. None for 60.0.
+        resume : bool, default False
+            Go on from `checkpoint`, if that file is there, to the same bits as if the fit had never been
+            interrupted. Rows and parameters must be as they were, but `max_time`, `n_threads` and `progress`.
 
         Returns
         -------
@@ -150,7 +169,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
             If a column has text that is no category, or infinite or mixed values, if y has one class only or
             is missing somewhere, or the like; the message names the column.
         """
-        return self._fit(X, y, X_val, y_val, sample_weight)
+        return self._fit(X, y, X_val, y_val, sample_weight, (checkpoint, checkpoint_every, resume))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,24 +29,29 @@ def raced(
     train: Train,
     threads: int,
     max_time: float | None,
-    done: Callable[[Trained], Any],
+    known: Mapping[int, float],
+    done: Callable[[int, Trained], Any],
 ) -> list[Recipe]:
     """The recipes with the best validation losses after a fifth of their epochs, in their own order.
 
-    After each trial `done` is called with it.
+    The losses of some may be known already; after each trial of another one `done` is called with its number.
 
     K. Jamieson and A. Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
     AISTATS 2016 (successive halving), with one round. Those that had no time are last.
     """
     if not trials_of(len(recipes), keep):
         return list(recipes)
+    numbers = [number for number in range(len(recipes)) if number not in known]
     trials = [replace(each, epochs=max(round(each.epochs * TRIAL_EPOCHS), 1)) for each in recipes]
     results = _crew.run(
-        [partial(train, trial) for trial in trials],
+        [partial(train, trials[number]) for number in numbers],
         threads,
         None if max_time is None else max_time * TRIAL_TIME,
-        lambda _, trained: done(trained),
+        lambda place, trained: done(numbers[place], trained),
     )
-    losses = [float("inf") if each is None or each.best_epoch == 0 else each.val_loss for each in results]
+    losses = [known.get(number, float("inf")) for number in range(len(recipes))]
+    for number, trained in zip(numbers, results, strict=True):
+        if trained is not None:
+            losses[number] = trained.val_loss
     best = sorted(range(len(recipes)), key=lambda number: (losses[number], number))[:keep]
     return [recipes[number] for number in sorted(best)]
