@@ -164,6 +164,21 @@ def test_results_come_in_the_order_of_tasks_whichever_ends_first():
     assert sorted(seen) == [0, 1]
 
 
+def test_threads_are_asked_for_once_however_many_tasks_there_are(monkeypatch):
+    asked = []
+
+    class Pool(_crew.ThreadPoolExecutor):
+        def submit(self, *given):
+            asked.append(given)
+            return super().submit(*given)
+
+    monkeypatch.setattr(_crew, "ThreadPoolExecutor", Pool)
+    results = _crew.run([lambda left, stop, number=number: number for number in range(500)], 3, None, max)
+    assert results == list(range(500))
+    assert len(asked) == 3
+    assert _crew.run([], 3, None, max) == []
+
+
 def test_tasks_are_told_what_is_left_and_none_begins_too_late():
     def task(left, stop):
         told.append(left)

@@ -1,6 +1,7 @@
 """What the estimators for tables choose, compute and report, once more in NumPy and scikit-learn."""
 
 import itertools
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.inspection import PartialDependenceDisplay, permutation_importance
 
-from schuss.tables import _base, _counted, _folds, _metrics, _prepared, _selection
+from schuss.tables import TableEncoder, _base, _counted, _folds, _inputs, _metrics, _prepared, _selection
+from schuss.tables._reading import read_table
 from tabular_cases import BOTH, classifier, fruit, numeric, regressor, said, target_of
 
 RNG = np.random.default_rng(0)
@@ -154,8 +156,10 @@ def out_of_fold(model, X, y, **options):
 
     class Spied(whole):
         def __init__(self, encoder, rows, given, *args):
+            # What networks learn from takes the place of the encoded rows.
+            kept = [each and replace(each, x=each.x.copy()) for each in (rows, given)]
             super().__init__(encoder, rows, given, *args)
-            prepared.append((self, rows, given))
+            prepared.append((self, *kept))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_base, "Prepared", Spied)
@@ -169,6 +173,36 @@ def out_of_fold(model, X, y, **options):
             p = member.networks[fold].predict(member.inputs[fold].transform(rows.x))
             found[id(member)].append(np.column_stack([1 - p, p]) if seen.n_classes == 2 else p)
     return np.concatenate(targets), [np.concatenate(each) for each in found.values()]
+
+
+@pytest.mark.parametrize("scaling", ["clip", "quantile"])
+@pytest.mark.parametrize("n_classes", [None, 2, 3])
+def test_what_is_made_in_place_is_what_is_made_elsewhere(scaling, n_classes):
+    rows = 40_000
+    table, _, _ = fruit(rows)
+    rng = np.random.default_rng(1)
+    table["town"] = rng.choice([f"town {number}" for number in range(20)], rows)
+    y = rng.normal(size=rows) if n_classes is None else rng.integers(0, n_classes, rows)
+    encoder = TableEncoder().fit(table)
+    x = np.empty((rows, _inputs.Inputs.most(encoder, n_classes)), np.float32)
+    encoder.write(read_table(table), x)
+    fold = rng.integers(0, 3, rows)
+    split = np.flatnonzero(fold != 1), np.flatnonzero(fold == 1)
+    given = _base.Rows(x, y, None)
+    seen = _prepared.Prepared(encoder, given, None, [split], n_classes, 0, [scaling])
+    learnt, chosen = seen._made[scaling, 0]
+    assert np.shares_memory(learnt.x, x)
+    assert np.shares_memory(chosen.x, x)
+    inputs, encoded = _inputs.Inputs(encoder, scaling), encoder.transform(table)
+    encoded = np.column_stack([encoded, np.zeros((rows, x.shape[1] - encoder.width), np.float32)])
+    inputs.fit(encoded, split[0], y[split[0]], n_classes, None, 0)
+    assert inputs.numbers > len(inputs.values)
+    np.testing.assert_array_equal(learnt.x, inputs.transform(encoded, split[0], learnt=True))
+    np.testing.assert_array_equal(chosen.x, inputs.transform(encoder.transform(table), split[1]))
+    # Their own targets are not in the means of rows that are learnt from.
+    own = inputs.transform(encoded, split[0])
+    assert not np.array_equal(learnt.x, own)
+    np.testing.assert_array_equal(learnt.x[:, : len(inputs.values)], own[:, : len(inputs.values)])
 
 
 @pytest.mark.parametrize("folds", [1, 3])

@@ -26,6 +26,7 @@ from . import _crew
 from ._counted import counted, own_order, scaled
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
+from ._inputs import Inputs
 from ._leaderboard import Leaderboard, line_of
 from ._member import Rows, Trained
 from ._metrics import Metric
@@ -33,7 +34,7 @@ from ._names import check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._race import raced, trials_of
-from ._reading import read_table
+from ._reading import Table, read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
 from ._saving import Saving, SavingGiven
@@ -149,10 +150,11 @@ class BaseTabular(Saved, BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         if encoder.feature_names_in is not None:
             self.feature_names_in_ = np.array(encoder.feature_names_in, dtype=object)
-        encoded, targets = encoder.transform(table), self._learn_target(labels)
+        targets = self._learn_target(labels)
+        encoded = self._encoded(table)
         factors = self._class_factors(targets, weights)
         rows = Rows(encoded, targets, _weights(weights, factors, targets))
-        if (order := own_order(encoded, targets)) is not None:
+        if (order := own_order(encoded[:, : encoder.width], targets)) is not None:
             rows = taken_of(rows, order)
         given = None if rows_val is None else self._given(*rows_val, factors)
         saving.expect_rows(rows, given)
@@ -166,9 +168,14 @@ class BaseTabular(Saved, BaseEstimator):
         prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings)
         return prepared, candidates, plan.members
 
+    def _encoded(self, table: Table) -> Array:
+        """A table as numbers, with room for the inputs that are made of them."""
+        room = Inputs.most(self.encoder_, self._n_classes)
+        return self.encoder_.write(table, np.empty((table.n_rows, room), dtype=np.float32))
+
     def _given(self, X_val: Any, y_val: Any, factors: Array | None) -> Rows:
         """The rows that are given to choose."""
-        x, y = self.encoder_.transform(X_val), self._as_target(y_val)
+        x, y = self._encoded(read_table(X_val)), self._as_target(y_val)
         if len(x) != len(y):
             raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
         return Rows(x, y, _weights(None, factors, y))

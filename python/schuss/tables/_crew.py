@@ -31,20 +31,26 @@ def run(
     def left() -> float | None:
         return None if max_time is None else max_time - (perf_counter() - begin)
 
-    def work(number: int) -> None:
-        result, error = None, None
-        try:
-            seconds = left()
-            if not stop.is_set() and (seconds is None or seconds > 0):
-                result = tasks[number](seconds, stop)
-        except BaseException as raised:
-            error = raised
-        ready.put((number, result, error))
+    def work() -> None:
+        while (number := waiting.get()) is not None:
+            result, error = None, None
+            try:
+                seconds = left()
+                if not stop.is_set() and (seconds is None or seconds > 0):
+                    result = tasks[number](seconds, stop)
+            except BaseException as raised:
+                error = raised
+            ready.put((number, result, error))
 
-    pool = ThreadPoolExecutor(max(min(threads, len(tasks)), 1))
+    workers = max(min(threads, len(tasks)), 1)
+    pool = ThreadPoolExecutor(workers)
+    waiting: SimpleQueue[int | None] = SimpleQueue()
+    for each in [*range(len(tasks)), *[None] * workers]:
+        waiting.put(each)
     try:
-        for number in range(len(tasks)):
-            pool.submit(work, number)
+        # Once for each thread, not for each task: Ctrl-C amid an executor's locks may become another error.
+        for _ in range(workers):
+            pool.submit(work)
         for _ in tasks:
             # Not by waiting for futures: Ctrl-C amid that leaves them locked, and workers wait for ever.
             number, result, error = ready.get()

@@ -174,8 +174,11 @@ class TableEncoder:
     def transform(self, X: Any) -> Floats32:
         """The array of `X`, a table with the columns of `fit`'s: those of frames by name, others by place."""
         table = read_table(X)
+        return self.write(table, np.empty((table.n_rows, self.width), dtype=np.float32))
+
+    def write(self, table: Table, out: Floats32) -> Floats32:
+        """Write the array of a table into the first columns of `out`, and give all of it."""
         columns = self.matched(table)
-        out = np.empty((table.n_rows, self.width), dtype=np.float32)
         for start in range(0, table.n_rows, BLOCK):
             stop = min(start + BLOCK, table.n_rows)
             first = 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._encoder import TableEncoder
-from ._scaling import MOST_ROWS, Quantiles, smooth_clip
+from ._scaling import MOST_ROWS, Quantiles, blocks_of, smooth_clip
 from ._target_means import TargetMeans
 
 Array = NDArray[Any]
@@ -43,50 +43,79 @@ class Inputs:
 
     def fit(
         self, x: Floats32, rows: Array, y: Array, n_classes: int | None, weights: Array | None, seed: int
-    ) -> Floats32:
-        """Learn from some rows of an encoded table, whose targets and weights are given; their inputs."""
+    ) -> None:
+        """Learn from some rows of an encoded table, whose targets and weights are given.
+
+        The means of the target for these rows, each made without the row's own, are written behind the
+        encoded columns, where `transform` finds them.
+        """
         if self.scaling == "quantile" and len(self.values):
             some = rows[:: -(-len(rows) // MOST_ROWS)]
-            self.quantiles = Quantiles().fit(x[np.ix_(some, self.values)])
-        means = None
-        if self.many and len(rows) > 1:
-            self.means = TargetMeans([self.levels[place] for place in self.many], seed=seed)
-            codes = x[np.ix_(rows, self.codes[self.many])]
-            means = self.means.fit_transform(codes, y, n_classes, weights)
-        return self._joined(x, rows, means)
+            self.quantiles = Quantiles.of_columns(x[some, column] for column in self.values)
+        if not self.many or len(rows) < 2:
+            return
+        self.means = TargetMeans([self.levels[place] for place in self.many], seed=seed)
+        codes = (x[rows, column] for column in self.codes[self.many])
+        place = self.encoded
+        for means in self.means.fit_columns(codes, y, n_classes, weights):
+            x[rows, place : place + means.shape[1]] = means
+            place += means.shape[1]
 
-    def transform(self, x: Floats32, rows: Array | None = None) -> Floats32:
-        """The inputs of an encoded table, or of some of its rows."""
+    def transform(
+        self,
+        x: Floats32,
+        rows: Array | None = None,
+        out: Floats32 | None = None,
+        learnt: bool = False,
+    ) -> Floats32:
+        """The inputs of an encoded table, or of some of its rows; those that are `learnt` from are told.
+
+        `out` may have the memory of the first rows of `x`, where `rows` ascend: what is written is behind
+        what is read.
+        """
         rows = np.arange(len(x)) if rows is None else rows
-        means = None
-        if self.means is not None:
-            means = self.means.transform(x[np.ix_(rows, self.codes[self.many])])
-        return self._joined(x, rows, means)
+        out = np.empty((len(rows), self.width), np.float32) if out is None else out
+        for part in blocks_of(len(rows)):
+            some = x[rows[part]]
+            if self.means is None:
+                means = some[:, :0]
+            elif learnt:
+                means = some[:, self.encoded : self.encoded + self.numbers - len(self.values)]
+            else:
+                means = self.means.transform(some[:, self.codes[self.many]])
+            self._write(some, means, out[part])
+        return out
 
-    def _joined(self, x: Floats32, rows: Array, means: Floats32 | None) -> Floats32:
-        width = 0 if means is None else means.shape[1]
+    def _write(self, x: Floats32, means: Floats32, out: Floats32) -> None:
         numbers = len(self.values)
-        out = np.empty((len(rows), numbers + width + len(self.plain) + len(self.codes)), np.float32)
-        # Column by column where it is, so that a table needs no more memory than its inputs.
-        for place, column in enumerate(self.values):
-            out[:, place] = x[rows, column]
         part = out[:, :numbers]
+        part[...] = x[:, self.values]
         if self.quantiles is None:
             smooth_clip(part, part)
         else:
             self.quantiles.transform(part, part)
-        if means is not None:
-            smooth_clip(means, out[:, numbers : numbers + width])
-        rest = np.concatenate([self.plain, self.codes])
-        for place, column in enumerate(rest, numbers + width):
-            out[:, place] = x[rows, column]
-        return out
+        plain = numbers + means.shape[1]
+        smooth_clip(means, out[:, numbers:plain])
+        codes = plain + len(self.plain)
+        out[:, plain:codes] = x[:, self.plain]
+        out[:, codes:] = x[:, self.codes]
+
+    @classmethod
+    def most(cls, encoder: TableEncoder, n_classes: int | None) -> int:
+        """How many inputs there may be of what an encoder makes: more than that, for means of the target."""
+        many = len(cls(encoder, "clip").many)
+        return encoder.width + many * (1 if n_classes in (None, 2) else n_classes)
 
     @property
     def numbers(self) -> int:
         """How many of the inputs are numbers on a scale."""
         width = 0 if self.means is None else sum(table.shape[1] for table in self.means.tables)
         return len(self.values) + width
+
+    @property
+    def encoded(self) -> int:
+        """How many columns the encoder makes."""
+        return len(self.values) + len(self.plain) + len(self.codes)
 
     @property
     def width(self) -> int:

@@ -47,7 +47,10 @@ def splits_of(
 
 
 class Prepared:
-    """The inputs of each fold and scaling, made once, and members trained on them."""
+    """The inputs of each fold and scaling, made once, and members trained on them.
+
+    The encoded tables of `rows` and `given` are its own: inputs take their place.
+    """
 
     def __init__(
         self,
@@ -63,19 +66,32 @@ class Prepared:
         self.n_classes, self.seed = n_classes, seed
         self.inputs: dict[tuple[str, int], Inputs] = {}
         self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
-        for scaling in scalings:
-            for fold in range(len(splits)):
-                self._make(scaling, fold)
-        # Nobody looks at the encoded table any more, which is as large as what was made of it.
+        *others, last = [(scaling, fold) for scaling in scalings for fold in range(len(splits))]
+        for scaling, fold in others:
+            self._make(scaling, fold)
+        # Nobody looks at the encoded table any more, which is as large as what is made of it.
+        self._make(*last, in_place=True)
         self.rows, self.given = _without_x(rows), None if given is None else _without_x(given)
 
-    def _make(self, scaling: str, fold: int) -> None:
+    def _make(self, scaling: str, fold: int, in_place: bool = False) -> None:
         (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
         inputs, y = Inputs(self.encoder, scaling), learnt.y[of_learnt]
         weights = _some_of(learnt.weights, of_learnt)
-        made = inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, self.seed)
+        inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, self.seed)
         self.inputs[scaling, fold] = inputs
-        other = inputs.transform(chosen.x, of_chosen)
+        x, count = learnt.x, len(of_learnt)
+        fits = in_place and inputs.width == x.shape[1]
+        if fits and chosen is not learnt:
+            made = inputs.transform(x, of_learnt, x, learnt=True)
+            other = inputs.transform(chosen.x, of_chosen, chosen.x)
+        elif fits and count + len(of_chosen) == len(x):
+            # The rows that choose come after those that are learnt from.
+            kept = x[of_chosen]
+            made = inputs.transform(x, of_learnt, x[:count], learnt=True)
+            other = inputs.transform(kept, out=x[count:])
+        else:
+            made = inputs.transform(x, of_learnt, learnt=True)
+            other = inputs.transform(chosen.x, of_chosen)
         self._made[scaling, fold] = (
             Rows(made, self._as_core(y), weights),
             Rows(other, self._as_core(chosen.y[of_chosen]), _some_of(chosen.weights, of_chosen)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -18,7 +18,7 @@ MOST_QUANTILES, LEAST_QUANTILES, ROWS_PER_QUANTILE = 1000, 10, 30
 def smooth_clip(u: Floats32, out: Floats32 | None = None) -> Floats32:
     """`u / sqrt(1 + (u / 3)^2)`, between -3 and 3, as in RealMLP (arXiv 2407.04491); `out` may be `u`."""
     out = np.empty_like(u) if out is None else out
-    for rows in _blocks(len(u)):
+    for rows in blocks_of(len(u)):
         part = u[rows]
         root = part / np.float32(3)
         np.multiply(root, root, out=root)
@@ -28,7 +28,8 @@ def smooth_clip(u: Floats32, out: Floats32 | None = None) -> Floats32:
     return out
 
 
-def _blocks(n_rows: int) -> Iterator[slice]:
+def blocks_of(n_rows: int) -> Iterator[slice]:
+    """The rows, some thousand at a time."""
     for start in range(0, n_rows, BLOCK):
         yield slice(start, min(start + BLOCK, n_rows))
 
@@ -55,12 +56,19 @@ class Quantiles:
         self.knots = [None if skipped[place] else _knots(rows[:, place]) for place in range(u.shape[1])]
         return self
 
+    @classmethod
+    def of_columns(cls, columns: Iterable[np.ndarray[Any, Any]]) -> Quantiles:
+        """What `fit` learns of an array with these columns, one after the other."""
+        quantiles = cls()
+        quantiles.knots = [_knots(column) for column in columns]
+        return quantiles
+
     def transform(self, u: Floats32, out: Floats32 | None = None) -> Floats32:
         """The scores of `u`; `out` may be `u` itself."""
         if u.shape[1] != len(self.knots):
             raise ValueError(f"u must have {len(self.knots)} columns, got {u.shape[1]}")
         out = np.empty_like(u) if out is None else out
-        for rows in _blocks(len(u)):
+        for rows in blocks_of(len(u)):
             for place, knots in enumerate(self.knots):
                 column = u[rows, place]
                 out[rows, place] = column if knots is None else np.interp(column, *knots)

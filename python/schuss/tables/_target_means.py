@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,16 +53,26 @@ class TargetMeans:
         `codes` has a column for each category. `y` is a regression's target, better standardised, or with
         `n_classes` the class of each row, as 0, 1, ...: then each class has a column, two of them share one.
         """
-        n_rows = len(codes)
         self._check(codes)
-        targets = _targets(y, n_classes)
+        parts = [*self.fit_columns(codes.T, y, n_classes, weights)]
+        return np.concatenate(parts, axis=1) if parts else np.empty((len(codes), 0), dtype=np.float32)
+
+    def fit_columns(
+        self,
+        columns: Iterable[np.ndarray[Any, Any]],
+        y: np.ndarray[Any, Any],
+        n_classes: int | None = None,
+        weights: np.ndarray[Any, Any] | None = None,
+    ) -> Iterator[Floats32]:
+        """The same for one category after the other, each when it is asked for."""
+        targets, n_rows = _targets(y, n_classes), len(y)
         weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
         folds = np.random.default_rng(self.seed).permutation(n_rows) % min(self.n_folds, n_rows)
         n_outputs = len(targets)
-        out = np.empty((n_rows, len(self.sizes) * n_outputs), dtype=np.float32)
         self.tables = []
-        for place, size in enumerate(self.sizes):
-            own = codes[:, place].astype(np.intp)
+        for codes, size in zip(columns, self.sizes, strict=True):
+            own = codes.astype(np.intp)
+            out = np.empty((n_rows, n_outputs), dtype=np.float32)
             table = np.zeros((size, n_outputs), dtype=np.float32)
             for output, target in enumerate(targets):
                 sums = _sums(own, folds, target, weights, size)
@@ -73,9 +83,9 @@ class TargetMeans:
                 # Summed anew for each fold: a difference would keep a trace of what was taken away.
                 kept = (np.delete(sums, fold, axis=1) for fold in range(sums.shape[1]))
                 others = np.stack([_smoothed(each.sum(axis=1))[0] for each in kept])
-                out[:, place * n_outputs + output] = (others[folds, own] - prior) * scale
+                out[:, output] = (others[folds, own] - prior) * scale
             self.tables.append(table)
-        return out
+            yield out
 
     def transform(self, codes: np.ndarray[Any, Any]) -> Floats32:
         """The means of new rows; the columns of one category stand together."""
