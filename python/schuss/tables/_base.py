@@ -315,7 +315,7 @@ def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Ar
 
 
 @contextmanager
-def _progress(shows: bool, total: int, done: int) -> Iterator[Callable[[Trained], None]]:
+def _progress(shows: bool, total: int, done: int = 0) -> Iterator[Callable[[Trained], None]]:
     """A bar that moves with each network that is tried or trained, with the best validation loss so far."""
     if not shows:
         yield lambda trained: None
