@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PIECES = 64
 PIECE_BYTES = 2**18
 
+# Letters of a fact that an error shows: recipes and the like differ somewhere within.
+FACT = 200
+
 # What files of earlier versions do not say, which had nothing else.
 BEFORE = {"n_shards": 1}
 
@@ -95,8 +98,8 @@ class Checkpoint:
             saved, fact = (facts.get(name, BEFORE.get(name)) for facts in (state["facts"], self.facts))
             if saved != fact:
                 raise ValueError(
-                    f"checkpoint must be a file of the same run: {name} is {_short(fact)} here, and "
-                    f"{_short(saved)} in {self.path}"
+                    f"checkpoint must be a file of the same run: {name} is {shown(fact, FACT)} here, and "
+                    f"{shown(saved, FACT)} in {self.path}"
                 )
         return state
 
@@ -161,8 +164,3 @@ def _checksum(array: NDArray[Any]) -> int:
     for start in starts:
         checksum = zlib.crc32(flat[start : start + items].view(np.uint8).data, checksum)
     return checksum
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

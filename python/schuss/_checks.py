@@ -16,8 +16,8 @@ MOST_ENTRIES = 1_000_000
 SHOWN = 80
 
 
-def shown(value: Any) -> str:
-    """What came, short enough for one line."""
+def shown(value: Any, most: int = SHOWN) -> str:
+    """What came, in at most so many letters of one line."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, np.ndarray) and value.size > 4:
@@ -29,7 +29,7 @@ def shown(value: Any) -> str:
     except Exception:
         # Of the user's class, which may fail in any way.
         text = f"an object of {type(value).__name__}"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def kind_of(value: Any, default: str = "O") -> str:

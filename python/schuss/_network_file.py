@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import history
 from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
 from ._network_state import expect_theta
 from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
 from .embeddings import plain, rebuilt
-from .history import _rebuilt
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -110,7 +110,7 @@ def tree_of(net: Any) -> dict[str, Any]:
         "history": None,
     }
     if net.history is not None:
-        tree["history"] = net.history._plain()
+        tree["history"] = history.plain(net.history)
     return tree
 
 
@@ -130,5 +130,5 @@ def network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)
     if tree["history"] is not None:
-        net.history = _rebuilt(**tree["history"])
+        net.history = history.rebuilt(**tree["history"])
     return net

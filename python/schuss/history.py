@@ -145,17 +145,7 @@ class History(dict[str, list[float]]):
         )
 
     def __reduce__(self) -> Any:
-        return _rebuilt, tuple(self._plain().values())
-
-    def _plain(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        stopped = None if self.stopped is None else str(self.stopped)  # a user may have set a plain string
-        return {
-            "columns": dict(self),
-            "stopped": stopped,
-            "best_epoch": self.best_epoch,
-            "steps": self.steps,
-        }
+        return rebuilt, tuple(plain(self).values())
 
     def copy(self) -> History:
         """Another record of the same.
@@ -165,7 +155,7 @@ class History(dict[str, list[float]]):
         History
             With lists of its own.
         """
-        return _rebuilt(**self._plain())
+        return rebuilt(**plain(self))
 
     __copy__ = copy
 
@@ -186,11 +176,11 @@ class History(dict[str, list[float]]):
         >>> history.to_json()
         '{"columns": {"loss": [0.5]}, "stopped": null, "best_epoch": null}'
         """
-        plain = self._plain() | {"columns": _finite(self)}
-        steps = plain.pop("steps")
+        data = plain(self) | {"columns": _finite(self)}
+        steps = data.pop("steps")
         if steps is not None:
-            plain["steps"] = _finite({name: column.tolist() for name, column in steps.items()})
-        return json.dumps(plain)
+            data["steps"] = _finite({name: column.tolist() for name, column in steps.items()})
+        return json.dumps(data)
 
     def __repr__(self) -> str:
         facts = [f"epochs={self.epochs}"]
@@ -254,13 +244,24 @@ def _finite(columns: Mapping[str, list[float]]) -> dict[str, list[float | None]]
     return {name: [x if math.isfinite(x) else None for x in column] for name, column in columns.items()}
 
 
-def _rebuilt(
+def plain(history: History) -> dict[str, Any]:
+    """All of a history as plain data."""
+    stopped = None if history.stopped is None else str(history.stopped)  # a user may have set a plain string
+    return {
+        "columns": dict(history),
+        "stopped": stopped,
+        "best_epoch": history.best_epoch,
+        "steps": history.steps,
+    }
+
+
+def rebuilt(
     columns: Mapping[str, list[float]],
     stopped: str | None,
     best_epoch: int | None = None,
     steps: Mapping[str, Any] | None = None,
 ) -> History:
-    """The history that `History._plain` describes."""
+    """The history that `plain` has made data of."""
     history = History()
     for values in zip(*columns.values(), strict=True):
         history.append(**dict(zip(columns, values, strict=True)))

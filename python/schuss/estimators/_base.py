@@ -31,7 +31,7 @@ from .._schuss import LBFGS
 from .._sparse import compressed, is_sparse
 from .._stop import Stop
 from .._tensors import per_layer
-from ..history import History, _rebuilt
+from ..history import History, plain, rebuilt
 from ..typing import SolverName
 from . import _losses, _parameters, _threads
 from ._full_batch import FullBatch
@@ -115,11 +115,11 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     def __getstate__(self) -> dict[str, Any]:
         # Savers that know dicts would take the history for a plain one.
         state = dict(super().__getstate__())
-        return state | {"history_": self.history_._plain()} if "history_" in state else state
+        return state | {"history_": plain(self.history_)} if "history_" in state else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "history_" in state:
-            state = state | {"history_": _rebuilt(**state["history_"])}
+            state = state | {"history_": rebuilt(**state["history_"])}
         super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:

@@ -25,7 +25,7 @@ from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionN
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
-from ._docs import document
+from ._docs import TEXTS, document
 from ._given import naming
 from ._hyperparameters import Callback, keep
 
@@ -306,4 +306,4 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weights
 
 
-document(MLPClassifier)
+document(MLPClassifier, TEXTS, "fit")

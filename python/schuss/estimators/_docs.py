@@ -1,5 +1,7 @@
 """What the documentation of both estimators says in the same words."""
 
+from collections.abc import Mapping
+
 FIRST = """\
 hidden_layer_sizes : int or array-like of int, default (100,)
         The widths of the hidden layers.
@@ -127,16 +129,18 @@ checkpoint : path-like, optional
 """
 
 
-def document(estimator: type) -> None:
-    """Fill the shared texts into the documentation of an estimator."""
-    texts = {
-        "first": FIRST.rstrip(),
-        "second": SECOND.rstrip(),
-        "third": THIRD.rstrip(),
-        "attributes": ATTRIBUTES.rstrip(),
-        "fit": FIT.rstrip(),
-        "held_out": HELD_OUT.rstrip(),
-        "checkpoint": CHECKPOINT.rstrip(),
-    }
-    for documented in (estimator, vars(estimator)["fit"]):
+TEXTS = {
+    "first": FIRST.rstrip(),
+    "second": SECOND.rstrip(),
+    "third": THIRD.rstrip(),
+    "attributes": ATTRIBUTES.rstrip(),
+    "fit": FIT.rstrip(),
+    "held_out": HELD_OUT.rstrip(),
+    "checkpoint": CHECKPOINT.rstrip(),
+}
+
+
+def document(estimator: type, texts: Mapping[str, str], *methods: str) -> None:
+    """Fill shared texts into the documentation of an estimator and of some of its methods."""
+    for documented in (estimator, *(vars(estimator)[name] for name in methods)):
         documented.__doc__ = (documented.__doc__ or "") % texts

@@ -27,7 +27,7 @@ from ..typing import (
 from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
-from ._docs import document
+from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
 from ._samples import Samples
 
@@ -231,4 +231,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return sample_weight
 
 
-document(MLPRegressor)
+document(MLPRegressor, TEXTS, "fit")

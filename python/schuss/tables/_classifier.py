@@ -11,10 +11,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
+from ..estimators._docs import document
 from ..estimators._hyperparameters import keep
 from ..typing import ClassificationMetricName, ColumnKind, PresetName
 from . import _metrics
 from ._base import BaseTabular
+from ._docs import TEXTS
 from ._metrics import Metric
 from ._selection import heated, temperature
 from ._target import ClassTarget
@@ -28,63 +30,27 @@ Array = NDArray[Any]
 class TabularClassifier(ClassifierMixin, BaseTabular):
     """An ensemble of small networks that takes a table as it is, and says how probable each class is.
 
-    Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
-    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for
-    each. They are trained side by side, each on a thread of its own and to its best epoch; what they say is
-    weighted by greedy selection, and the probabilities are calibrated by a temperature, all on rows that
-    they have not learnt from.
+    %(members)s
+    What they say is weighted by greedy selection, and the probabilities are calibrated by a temperature, all
+    on rows that they have not learnt from.
 
     Parameters
     ----------
-    preset : {"quick", "balanced", "best"}, default "balanced"
-        How much is spent: 4, 8 and 32 members of twice as many that are tried, fewer where a table is so
-        large or wide that they would take too long.
-    max_time : float, optional
-        Seconds after which training ends with what there is. The result then depends on the machine.
-    n_members : int, optional
-        In place of the preset's number.
-    n_folds : int, optional
-        Into how many parts the rows are cut: each member is trained once without each of them, and all its
-        networks count; at most half as many as there are rows. With 1, a tenth of the rows is held out.
-        None for folds where rows are fewer than 12,000. Fewer than ten rows all choose what is learnt from
-        them.
+    %(first)s
     eval_metric : {"log_loss", "error_rate", "roc_auc"}, default None
         What members are chosen by; None for log-loss, which makes the best probabilities.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, which multiply those of the rows.
-    columns : mapping, optional
-        Kinds of columns by name or place, where they are not what their dtype says: ``{"zip": "category",
-        "year": "number"}``; "number", "category", "date" or "drop".
-    categorical_features : sequence, optional
-        Names or places of the categories, or True and False for each column, as in scikit-learn.
-    progress : bool, default False
-        Show a progress bar, with the best validation loss so far.
-    random_state : int, RandomState instance or None, default None
-        Of the folds, of what members are made of, of their initial weights and of the order of rows. With
-        an int the result is the same to the bit for any number of threads.
-    n_threads : int, optional
-        Members trained at once; None for as many as there are cores.
+    %(second)s
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    report_ : Report
-        What was done to each column.
-    leaderboard_ : Leaderboard
-        What each member scores, what it is made of, and how much it counts.
-    history_ : dict of int to list of History
-        How each member was trained, by its number on the leaderboard: a record for each of its folds.
-    encoder_ : TableEncoder
-        What makes numbers of the columns.
-    ensemble_ : Ensemble
-        The members that count.
+    %(fitted)s
     temperature_ : float
         What the logarithms of the probabilities are divided by.
-    n_features_in_ : int
-        Columns of X.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where they are all strings.
+    %(features)s
 
     Examples
     --------
@@ -142,22 +108,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : data frame, Arrow table, array or list of rows, of shape (n_samples, n_features)
-            pandas, polars, pyarrow or NumPy; missing values are NaN, None or the like.
+        %(X_to_fit)s
         y : array-like of shape (n_samples,)
             The labels.
         X_val, y_val : like X and y, optional
             Rows that are not learnt from, in place of folds: they choose epochs, members and temperature.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows, not negative.
-        checkpoint : path-like, optional
-            A file that keeps what is finished of the fit, now and then, at its end and on Ctrl-C: the trials,
-            and the networks of members.
-        checkpoint_every : float or int, optional
-            How often: seconds where it is a float, trials and networks where it is an int. None for 60.0.
-        resume : bool, default False
-            Go on from `checkpoint`, if that file is there, to the same bits as if the fit had never been
-            interrupted. Rows and parameters must be as they were, but `max_time`, `n_threads` and `progress`.
+        %(sample_weight)s
+        %(checkpoint)s
 
         Returns
         -------
@@ -176,8 +133,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : like X of `fit`
-            The same columns in the same order, by the same names where they had any.
+        %(X)s
 
         Returns
         -------
@@ -192,8 +148,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : like X of `fit`
-            The same columns in the same order, by the same names where they had any.
+        %(X)s
 
         Returns
         -------
@@ -209,8 +164,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        row : mapping, Series or sequence
-            Its values by the names of the columns, or in their order.
+        %(row)s
 
         Returns
         -------
@@ -219,8 +173,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Raises
         ------
-        ValueError, TypeError
-            If it has other columns than `fit`, or values that are none of their kind.
+        %(bad_row)s
         """
         return self.classes_[self._said_of_row(row)[0].argmax()]
 
@@ -229,8 +182,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        row : mapping, Series or sequence
-            Its values by the names of the columns, or in their order.
+        %(row)s
 
         Returns
         -------
@@ -239,8 +191,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Raises
         ------
-        ValueError, TypeError
-            If it has other columns than `fit`, or values that are none of their kind.
+        %(bad_row)s
         """
         probabilities: Array = heated(self._said_of_row(row), self.temperature_)[0]
         return probabilities
@@ -250,8 +201,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
 
         Parameters
         ----------
-        X : like X of `fit`
-            The same columns in the same order, by the same names where they had any.
+        %(X)s
 
         Returns
         -------
@@ -293,3 +243,15 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         # Rows that leave no doubt say nothing of how much there should be.
         doubtful = float(np.sum(1 - np.sum(predictions**2, axis=1)))
         self.temperature_ = temperature(predictions, score, doubtful)
+
+
+document(
+    TabularClassifier,
+    TEXTS,
+    "fit",
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "predict_one",
+    "predict_proba_one",
+)

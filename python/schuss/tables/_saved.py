@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .. import history
 from .._files import File, describe, read_tree, write_tree
 from .._network_file import network_of, tree_of
-from ..history import _rebuilt as _history
 from ..network import MLP
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
@@ -103,7 +103,8 @@ def _tree_of(model: Any) -> dict[str, Any]:
             "score": board.score,
         },
         "histories": [
-            (number, [each._plain() for each in of_folds]) for number, of_folds in model.history_.items()
+            (number, [history.plain(each) for each in of_folds])
+            for number, of_folds in model.history_.items()
         ],
     }
 
@@ -126,7 +127,7 @@ def _model_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     model.ensemble_ = _ensemble_of(tree["ensemble"], encoder, n_classes)
     model.leaderboard_ = Leaderboard(**tree["leaderboard"])
     model.history_ = {
-        number: [_history(**each) for each in of_folds] for number, of_folds in tree["histories"]
+        number: [history.rebuilt(**each) for each in of_folds] for number, of_folds in tree["histories"]
     }
     return model
 

@@ -9,7 +9,7 @@ from typing import Any
 from .._checkpoint import Checkpoint, checkpoint_of, fingerprint
 from .._network_file import network_of, tree_of
 from .._stop import Stop
-from ..history import _rebuilt as _history
+from ..history import plain, rebuilt
 from ..network import MLP
 from ._member import Rows, Trained
 
@@ -67,7 +67,7 @@ class Saving:
         saving._seed, saving._rows = state["seed"], state["rows"]
         saving.losses = dict(state["losses"])
         for place, network, history in state["networks"]:
-            saving.trained[place] = Trained(network_of(MLP, network), _history(**history))
+            saving.trained[place] = Trained(network_of(MLP, network), rebuilt(**history))
         return saving
 
     @property
@@ -122,7 +122,7 @@ class Saving:
     def _save(self) -> None:
         assert self._checkpoint is not None
         networks = [
-            (place, tree_of(trained.network), trained.history._plain())
+            (place, tree_of(trained.network), plain(trained.history))
             for place, trained in sorted(self.trained.items())
         ]
         state = {

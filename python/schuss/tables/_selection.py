@@ -53,23 +53,12 @@ def temperature(probabilities: NDArray[Any], score: Callable[[NDArray[Any]], flo
     """The temperature with the best score, drawn towards 1 where rows are few.
 
     C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On Calibration of Modern Neural Networks, ICML 2017. The
-    score, log-loss, is convex in the inverse of the temperature: a golden-section search.
+    score, log-loss, is convex in the inverse of the temperature, and so has one minimum.
     """
-    low, high = (float(np.log(end)) for end in RANGE)
-    ratio = (5**0.5 - 1) / 2
+    from scipy.optimize import minimize_scalar
 
     def at(log_temperature: float) -> float:
         return score(heated(probabilities, float(np.exp(log_temperature))))
 
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    of_left, of_right = at(left), at(right)
-    while high - low > 1e-4:
-        if of_left < of_right:
-            high, right, of_right = right, left, of_left
-            left = high - ratio * (high - low)
-            of_left = at(left)
-        else:
-            low, left, of_left = left, right, of_right
-            right = low + ratio * (high - low)
-            of_right = at(right)
-    return float(np.exp((low + high) / 2 * rows / (rows + STEADY)))
+    best = minimize_scalar(at, bounds=np.log(RANGE), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(best.x * rows / (rows + STEADY)))
