@@ -112,6 +112,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
+        n_shards: int = 1,
         precision: PrecisionName | None = None,
     ) -> None:
         keep(self, locals())
@@ -134,6 +135,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         checkpoint: Any = None,
         checkpoint_every: float | None = None,
         resume: bool = False,
+        comm: Any = None,
     ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
@@ -148,7 +150,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self
         """
         validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     @stochastic_only
     @checked

@@ -26,6 +26,8 @@ def lbfgs_of(estimator: Any) -> LBFGS | None:
         raise ValueError("schedule and clip_norm must be None with L-BFGS, which has no learning rate")
     if asked is not None and np.any(estimator.dropout):
         raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {estimator.dropout}")
+    if asked is not None and estimator.n_shards != 1:
+        raise ValueError(f"n_shards must be 1 with L-BFGS, got {estimator.n_shards}")
     return asked
 
 
