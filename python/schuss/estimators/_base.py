@@ -48,6 +48,7 @@ from ._record import Record, fresh_attributes
 from ._samples import Samples
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
+from ._together import check_peers, random_state_of
 from ._training import NOT_FINITE, Setup
 
 Array: TypeAlias = NDArray[Any]
@@ -155,15 +156,12 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         with in_training(self):
             first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
             self._check_watchers()
-            X, y, targets = self._check_rows(X, y, incremental, first)
-            if incremental and self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            samples = Samples(X, targets, y, self._check_weights(sample_weight, X, y, incremental))
-            held_out = self._check_validation(X.dtype, *validation)
+            samples, held_out = self._take((X, y, sample_weight), validation, incremental, first)
+            X, targets = samples.X, samples.targets
             self.n_outputs_ = self._n_outputs(targets)
             lbfgs = lbfgs_of(self)
             if peers is not None:
-                self._check_peers(peers, lbfgs)
+                check_peers(self, peers, lbfgs)
             layers = self._layers(X.shape[1])
             core = self._make_core(layers)
             leads = peers is None or peers.rank == 0
@@ -180,15 +178,15 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             stops_early = self.early_stopping and (
                 held_out is not None or lbfgs is None or self.optimizer is not None
             )
-            random_state = self.random_state if peers is None else self._compare(peers, facts)
+            random_state = random_state_of(self, peers, facts)
             theta = self._start(first, core, layers, X.dtype, stops_early, random_state)
             if saved is not None:
                 self._seed = saved["randomness"]["seed"]
                 self._split_state.set_state(saved["randomness"]["split"])
             self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
+            tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
                 samples, held_out = self._split(samples)
-            tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
             setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers)
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
@@ -203,6 +201,14 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             if not np.isfinite(theta).all():
                 raise ValueError(NOT_FINITE)
             return self
+
+    def _take(self, given: Any, validation: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
+        """Rows to learn from, and those to watch where any are given."""
+        X, y, targets = self._check_rows(given[0], given[1], incremental, first)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
+        return samples, self._check_validation(X.dtype, *validation)
 
     def _set_up(
         self,
@@ -222,26 +228,16 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             core=core,
             theta=theta,
             samples=samples,
-            held_out=None if held_out is None else HeldOut(self, held_out, decides, threads),
+            held_out=None if held_out is None else self._watch(held_out, decides, threads),
             settings=settings,
-            record=Record(self, samples.X.shape[0], watches=held_out is not None),
+            record=Record(self, samples.n_rows, watches=held_out is not None),
             listeners=Listeners(self, settings.callbacks, tasks),
             peers=peers,
         )
 
-    def _check_peers(self, peers: Peers, lbfgs: LBFGS | None) -> None:
-        """Refuse what several processes cannot do."""
-        if lbfgs is not None:
-            raise ValueError(f"comm must be None with L-BFGS, got one of {peers.size} processes")
-        peers.check_shards(self.n_shards)
-
-    def _compare(self, peers: Peers, facts: dict[str, Any]) -> Any:
-        """Refuse what is not the same in all processes; the random state to begin with."""
-        given = self.random_state
-        # Without one, that of the first process is as good as any.
-        seed = int(check_random_state(None).randint(2**31)) if given is None else None
-        seed = peers.compare({**facts, "max_iter": self.max_iter, "warm_start": self.warm_start}, seed)
-        return given if seed is None else seed
+    def _watch(self, held_out: Any, decides: bool, threads: int) -> Any:
+        """Who looks at held-out rows."""
+        return HeldOut(self, held_out, decides, threads)
 
     def _check_watchers(self) -> None:
         """Refuse before the training what would be called only in it."""
@@ -407,8 +403,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, setup: Setup, epochs: int, warn: bool) -> None:
         """Mini-batches; ends where scikit-learn's training does, and warns where that does."""
-        rows = setup.samples.X.shape[0]
-        batch_size = min(200, rows) if self.batch_size == "auto" else self.batch_size
+        rows = setup.samples.n_rows
+        batch_size = self._batch_size(rows)
         if batch_size > rows:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
@@ -453,6 +449,9 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=USER,
             )
+
+    def _batch_size(self, rows: int) -> int:
+        return min(200, rows) if self.batch_size == "auto" else self.batch_size
 
     def _threads(self, core: Any, batch_size: int, peers: Peers | None = None) -> int:
         most = self._most_threads(peers)

@@ -17,7 +17,6 @@ from .._checkpoint import Checkpoint
 from .._peers import Peers
 from .._stop import FINAL, Stop
 from ..history import progress_bar
-from . import _losses
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._record import Best, Epoch, Record
@@ -77,9 +76,7 @@ class Training(ABC):
         self.held_out = setup.held_out
         self.settings, self.record, self.listeners = setup.settings, setup.record, setup.listeners
         self.stopped: Stop | None = None
-        self._constant = _losses.constant(
-            self.settings.objective, setup.samples.targets, setup.samples.sample_weight
-        )
+        self._constant = setup.samples.constant(self.settings.objective)
         self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
         self.peers = setup.peers
         self.at_rest = False
