@@ -25,6 +25,7 @@ from .._busy import TRAINING, in_training, refuse_elsewhere
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of
 from .._checks import MOST, check_count, check_sequence
+from .._collector import Collector
 from .._peers import Peers
 from .._registry import ACTIVATION_ALIASES, LOSSES
 from .._scale import warn_of_scale
@@ -35,6 +36,7 @@ from .._tensors import per_layer
 from ..history import History, plain, rebuilt
 from ..typing import SolverName
 from . import _losses, _parameters, _threads
+from ._drawn import are_drawn, seed_of_rows
 from ._facts import facts_of
 from ._full_batch import FullBatch
 from ._given import check_given, check_parameter, naming, naming_rows, weights_of
@@ -381,13 +383,17 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _split(self, data: Samples) -> tuple[Samples, Samples]:
         """Hold rows out, the same ones whenever the fit continues."""
-        rows = np.arange(data.X.shape[0])
+        rows = np.arange(data.n_rows)
         # scikit-learn stratifies two classes, and only these.
         stratify = data.targets.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         random = copy.deepcopy(self._split_state)
-        train, held_out = train_test_split(
-            rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
-        )
+        if self.sharded:
+            drawn = are_drawn(0, data.n_rows, self.validation_fraction, seed_of_rows(random))
+            train, held_out = rows[~drawn], rows[drawn]
+        else:
+            train, held_out = train_test_split(
+                rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
+            )
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -453,13 +459,13 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     def _batch_size(self, rows: int) -> int:
         return min(200, rows) if self.batch_size == "auto" else self.batch_size
 
-    def _threads(self, core: Any, batch_size: int, peers: Peers | None = None) -> int:
+    def _threads(self, core: Any, batch_size: int, peers: Peers | Collector | None = None) -> int:
         most = self._most_threads(peers)
         return most if self.n_threads is not None else min(core.workers(batch_size), most)
 
-    def _most_threads(self, peers: Peers | None = None) -> int:
+    def _most_threads(self, peers: Peers | Collector | None = None) -> int:
         # Of several processes, each has one.
-        return min(int(self.n_threads or (_threads.limit() if peers is None else 1)), MOST)
+        return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
 
     # Using what was fitted.
 

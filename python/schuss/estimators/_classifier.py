@@ -113,6 +113,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         progress: bool = False,
         n_threads: int | None = None,
         n_shards: int = 1,
+        sharded: bool = False,
         precision: PrecisionName | None = None,
     ) -> None:
         keep(self, locals())

@@ -78,6 +78,10 @@ clip_norm : float, optional
     n_shards : int, default 1
         Into how many shards the rows of each step are cut; 1 with L-BFGS. The last bits depend on it, and not
         on how many threads, or processes with `comm`, compute the shards.
+    sharded : bool, default False
+        Whether each shard has rows of its own, consecutive ones of X, from which every step takes its share;
+        `shuffle` orders them within the shard. Rows are then held out one by one: not stratified, and about
+        as many as `validation_fraction` says. So the estimators of `schuss.dask` train. Not with `comm`.
     precision : {"float32", "float64", "bfloat16"}, optional
         What is trained in, and X converted to; None for float32 where X is that, else float64. ``"bfloat16"``
         trains in float32 with products of rounded factors, as `schuss.MLP` does; predictions go by what it is

@@ -62,6 +62,7 @@ class Hyperparameters(BaseEstimator):
     progress: bool
     n_threads: int | None
     n_shards: int
+    sharded: bool
     precision: PrecisionName | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -99,6 +100,7 @@ class Hyperparameters(BaseEstimator):
         "progress": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "n_shards": [Interval(Integral, 1, MOST_SHARDS, closed="both")],
+        "sharded": ["boolean"],
         "precision": [StrOptions(set(PRECISIONS)), None],
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._collector import Collector
 from .._peers import Peers
 from .._schuss import EpochRecord
 from .._stop import Stop
@@ -109,7 +110,7 @@ class MiniBatches(Training):
         if self.stopped is None:
             self._save_if_due(within_epoch=not self._core_records)
 
-    def _agree(self, peers: Peers, epochs: int) -> None:
+    def _agree(self, peers: Peers | Collector, epochs: int) -> None:
         """Stop or go on as the first process does."""
         stop = peers.after_call(self.stopped or Stop.EPOCHS, self.theta)
         if stop is Stop.INTERRUPTED:
@@ -143,6 +144,8 @@ class MiniBatches(Training):
             "first_epoch": self.record.all_epochs,
             "epochs_before": self._run_began,
             "shards": self.settings.n_shards,
+            "sharded": self.settings.sharded,
+            "all_rows": self.all_rows,
             "shuffle": self.settings.shuffle,
             "seed": self.settings.seed,
             "threads": self.threads,

@@ -28,6 +28,8 @@ def lbfgs_of(estimator: Any) -> LBFGS | None:
         raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {estimator.dropout}")
     if asked is not None and estimator.n_shards != 1:
         raise ValueError(f"n_shards must be 1 with L-BFGS, got {estimator.n_shards}")
+    if asked is not None and estimator.sharded:
+        raise ValueError("sharded must be False with L-BFGS, which takes all rows at once")
     return asked
 
 

@@ -127,6 +127,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         progress: bool = False,
         n_threads: int | None = None,
         n_shards: int = 1,
+        sharded: bool = False,
         precision: PrecisionName | None = None,
     ) -> None:
         keep(self, locals())

@@ -40,6 +40,7 @@ class Settings:
     shuffle: bool
     seed: int
     n_shards: int
+    sharded: bool
     learning_rate: str
     power_t: float
     tol: float
@@ -63,6 +64,7 @@ class Settings:
             shuffle=bool(estimator.shuffle),
             seed=estimator._seed,
             n_shards=int(estimator.n_shards),
+            sharded=bool(estimator.sharded),
             learning_rate=estimator.learning_rate if adapts(estimator) else "constant",
             power_t=estimator.power_t,
             tol=estimator.tol,

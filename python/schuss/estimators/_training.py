@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _schuss
 from .._checkpoint import Checkpoint
+from .._collector import Collector
 from .._peers import Peers
 from .._stop import FINAL, Stop
 from ..history import progress_bar
@@ -44,6 +45,8 @@ class Setup(NamedTuple):
         The estimator's seeds, for the checkpoint.
     peers : Peers or None
         The other processes that train with this one.
+    all_rows : int or None
+        How many rows there are, where other processes have them.
     """
 
     core: _schuss.Network
@@ -56,7 +59,8 @@ class Setup(NamedTuple):
     checkpoint: Checkpoint | None = None
     saved: Mapping[str, Any] | None = None
     randomness: Mapping[str, Any] = MappingProxyType({})
-    peers: Peers | None = None
+    peers: Peers | Collector | None = None
+    all_rows: int | None = None
 
 
 class Training(ABC):
@@ -78,7 +82,7 @@ class Training(ABC):
         self.stopped: Stop | None = None
         self._constant = setup.samples.constant(self.settings.objective)
         self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
-        self.peers = setup.peers
+        self.peers, self.all_rows = setup.peers, setup.all_rows
         self.at_rest = False
         self._looks = True
         self._start = perf_counter()
@@ -134,7 +138,7 @@ class Training(ABC):
                 self.stopped = Stop.EPOCHS
         if self.peers is not None:
             done = {"the epochs that are done": len(self.record.epochs), "the seed": self.settings.seed}
-            self.peers.begin({**done, "the parameters": zlib.crc32(self.theta.data)})
+            self.peers.begin({**done, "epochs": epochs, "the parameters": zlib.crc32(self.theta.data)})
         self.record.publish()
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
