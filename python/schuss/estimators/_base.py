@@ -159,8 +159,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
             self._check_watchers()
             samples, held_out = self._take((X, y, sample_weight), validation, incremental, first)
-            X, targets = samples.X, samples.targets
-            self.n_outputs_ = self._n_outputs(targets)
+            X = samples.X
+            self.n_outputs_ = self._n_outputs(samples.targets)
             lbfgs = lbfgs_of(self)
             if peers is not None:
                 check_peers(self, peers, lbfgs)
@@ -168,7 +168,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             core = self._make_core(layers)
             leads = peers is None or peers.rank == 0
             if first and leads:
-                warn_of_scale(X, targets if LOSSES[self._objective().name].targets == "numbers" else None)
+                some, near = samples.some
+                warn_of_scale(some, near if LOSSES[self._objective().name].targets == "numbers" else None)
             checkpoint = checkpoint_of(*saving)
             facts, saved = {}, None
             if checkpoint is not None or peers is not None:
@@ -328,20 +329,24 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
         """The network that is trained, or one that only looks: without penalty and dropout."""
+        return _schuss.Network(**self._structure(layers, plain))
+
+    def _structure(self, layers: list[int], plain: bool) -> dict[str, Any]:
+        """All that a network is made of."""
         objective = self._objective()
         hidden = len(layers) - 2
         rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
-        return _schuss.Network(
-            widths=layers,
-            activations=self._hidden_activations(hidden),
-            loss=objective.name,
-            l2=0.0 if plain else float(self.alpha),
-            l2_per_weight=True,
-            dropout=[float(rate) for rate in rates],
-            loss_parameter=objective.parameter,
-            output_weights=objective.output_weights,
-            precision=self.precision,
-        )
+        return {
+            "widths": layers,
+            "activations": self._hidden_activations(hidden),
+            "loss": objective.name,
+            "l2": 0.0 if plain else float(self.alpha),
+            "l2_per_weight": True,
+            "dropout": [float(rate) for rate in rates],
+            "loss_parameter": objective.parameter,
+            "output_weights": objective.output_weights,
+            "precision": self.precision,
+        }
 
     def _start(
         self,

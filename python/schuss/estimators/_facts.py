@@ -10,6 +10,7 @@ from ._samples import Samples
 # What a training that goes on from a checkpoint may have otherwise: its bits do not depend on it.
 FREE_TO_CHANGE = {
     "callbacks",
+    "client",
     "max_fun",
     "max_iter",
     "max_time",

@@ -33,6 +33,11 @@ class Samples(NamedTuple):
         """What tells them from other rows."""
         return fingerprint(*self.for_core())
 
+    @property
+    def some(self) -> tuple[Any, Array]:
+        """Inputs and targets to look at before a training."""
+        return self.X, self.targets
+
     def constant(self, objective: Objective) -> float:
         """What belongs to the targets in the loss that is reported."""
         return constant(objective, self.targets, self.sample_weight)
