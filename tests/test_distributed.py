@@ -437,15 +437,20 @@ def test_processes_of_mpi_end_with_the_bits_of_one(size):
     assert said == [alone] * size
 
 
-def test_the_script_of_the_guide_runs(tmp_path):
+def test_the_scripts_of_the_guide_run(tmp_path):
     page = Path(__file__).parents[1] / "docs/guide/distributed.md"
     if not page.exists():
         pytest.skip("reads the documents")
-    (script,) = re.findall(r"^```py\n(# train.py\n.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    (tmp_path / "train.py").write_text(script)
-    command = [*mpiexec(), "-n", "2", sys.executable, "-m", "mpi4py", tmp_path / "train.py"]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=LIMIT)
-    assert re.fullmatch(r"loss 0\.0\d\d\d\n", result.stdout), result
+    scripts = re.findall(r"^```py\n(# \w+\.py\n.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    said = [
+        r"loss 0\.0\d\d\d",
+        r"(?:Iteration .*\n|Validation score.*\n)+(?:.*Stopping\.\n)?right (?:0\.9\d|1\.00)",
+    ]
+    for script, expected in zip(scripts, said, strict=True):
+        (tmp_path / "train.py").write_text(script)
+        command = [*mpiexec(), "-n", "2", sys.executable, "-m", "mpi4py", tmp_path / "train.py"]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=LIMIT)
+        assert re.fullmatch(expected + "\n", result.stdout), result
 
 
 def test_an_error_of_one_process_ends_all_with_its_traceback():

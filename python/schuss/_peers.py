@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import sleep
 from types import TracebackType
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 METHODS = ("Get_rank", "Get_size", "Send", "Recv", "Bcast", "Allgather", "Abort")
 # What one call of MPI takes, whose counts may be of 31 bits.
 MOST_BYTES = 2**30
-# What each process tells the others before a training begins, as JSON.
-GREETING = 8192
+# What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
+GREETING = 2**15
 SHOWN = 1000
 # Seconds in which what was written last reaches the terminal.
 PASSED_ON = 0.5
@@ -107,10 +107,7 @@ class Peers:
         Rows or Blocks
             The source; with ``sharded`` it knows what of it is for this process.
         """
-        if settings["shards"] < self.size:
-            raise ValueError(
-                f"n_shards must be at least the number of processes, {self.size}, got {settings['shards']}"
-            )
+        self.check_shards(settings["shards"])
         settings["threads"] = settings["threads"] or 1
         if not settings["sharded"]:
             if not isinstance(source, Rows):
@@ -158,8 +155,21 @@ class Peers:
             )
         return rows._replace(everywhere=everywhere)
 
+    def check_shards(self, n_shards: int) -> None:
+        """Refuse fewer shards than processes."""
+        if n_shards < self.size:
+            raise ValueError(
+                f"n_shards must be at least the number of processes, {self.size}, got {n_shards}"
+            )
+
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """All are here, and are about to do the same.
+        """All are here, and begin to train; from now on Ctrl-C is noted. Raises what `compare` does."""
+        self.compare(facts)
+        self.begun = True
+        self._note_interrupts()
+
+    def compare(self, facts: Mapping[str, Any], word: Any = None) -> Any:
+        """All are here, and are about to do the same; the word that process 0 has said besides.
 
         Raises
         ------
@@ -169,8 +179,8 @@ class Peers:
             If another process could not begin.
         """
         told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
-        everybody = self._hear({"facts": told})
-        self.begun = self.agreed = True  # whatever is raised here is raised everywhere
+        everybody = self._hear({"facts": told, "word": word})
+        self.agreed = True  # whatever is raised here is raised everywhere
         for rank, words in enumerate(everybody):
             for name, (_, theirs) in words["facts"].items():
                 here = everybody[0]["facts"][name]
@@ -180,7 +190,7 @@ class Peers:
                         f"{rank}, and {here[1]} on rank 0"
                     )
         self.agreed = False
-        self._note_interrupts()
+        return everybody[0]["word"]
 
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
         """Whether to go on after a call of the core, which process 0 decides; or somebody was interrupted.
@@ -205,11 +215,17 @@ class Peers:
         self.agreed = Stop.INTERRUPTED in stops
         return Stop.INTERRUPTED if self.agreed else stops[0]
 
+    def as_first(self, numbers: Sequence[float]) -> list[float]:
+        """The numbers that process 0 has; those of the others do not count."""
+        said = np.array(numbers, np.float64)
+        self.comm.Bcast(said.view(np.uint8), root=0)
+        return [float(number) for number in said]
+
     def meet(self) -> None:
         """Wait for the others: what the first one has saved is there when any goes on."""
         self.comm.Allgather(np.zeros(1, np.uint8), np.empty(self.size, np.uint8))
+        self.agreed = True
         if self.stop_flag.is_set():  # too late for the others to learn of it
-            self.agreed = True
             raise KeyboardInterrupt
 
     def has_ended(self, stop: Stop, error: BaseException | None) -> BaseException | None:

@@ -23,8 +23,10 @@ from .._arrays import numbers
 from .._attributes import zeros_for
 from .._busy import TRAINING, in_training, refuse_elsewhere
 from .._callbacks import as_list
-from .._checkpoint import checkpoint_of, fingerprint, without_addresses
+from .._checkpoint import checkpoint_of
 from .._checks import MOST, check_count, check_sequence
+from .._collector import Collector
+from .._peers import Peers
 from .._registry import ACTIVATION_ALIASES, LOSSES
 from .._scale import warn_of_scale
 from .._schuss import LBFGS
@@ -34,6 +36,8 @@ from .._tensors import per_layer
 from ..history import History, plain, rebuilt
 from ..typing import SolverName
 from . import _losses, _parameters, _threads
+from ._drawn import are_drawn, seed_of_rows
+from ._facts import facts_of
 from ._full_batch import FullBatch
 from ._given import check_given, check_parameter, naming, naming_rows, weights_of
 from ._held_out import HeldOut
@@ -46,25 +50,15 @@ from ._record import Record, fresh_attributes
 from ._samples import Samples
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
+from ._together import check_peers, random_state_of
 from ._training import NOT_FINITE, Setup
 
 Array: TypeAlias = NDArray[Any]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
-# The user's line, seen from `_train` and `_descend`: above `_fit`, `fit` and scikit-learn's wrapper of that.
-USER = 5
-# What a training that goes on from a checkpoint may have otherwise: its bits do not depend on it.
-FREE_TO_CHANGE = {
-    "callbacks",
-    "max_fun",
-    "max_iter",
-    "max_time",
-    "n_threads",
-    "progress",
-    "verbose",
-    "warm_start",
-}
+# The user's line, seen from `_train` and `_descend`: above `_fit`, `fit`, and two wrappers of that.
+USER = 6
 # What a fit says that ends with the best of its epochs, since a later one was of no use.
 DIVERGED = (
     "Training diverged after {} epoch(s): the loss is not finite any more. The parameters of the best epoch "
@@ -159,43 +153,48 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         incremental: bool = False,
         validation: Any = (None, None, None),
         saving: Any = (None, None, False),
+        peers: Peers | None = None,
     ) -> Any:
         with in_training(self):
             first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
             self._check_watchers()
-            X, y, targets = self._check_rows(X, y, incremental, first)
-            if incremental and self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            samples = Samples(X, targets, y, self._check_weights(sample_weight, X, y, incremental))
-            held_out = self._check_validation(X.dtype, *validation)
-            self.n_outputs_ = self._n_outputs(targets)
+            samples, held_out = self._take((X, y, sample_weight), validation, incremental, first)
+            X = samples.X
+            self.n_outputs_ = self._n_outputs(samples.targets)
             lbfgs = lbfgs_of(self)
+            if peers is not None:
+                check_peers(self, peers, lbfgs)
             layers = self._layers(X.shape[1])
             core = self._make_core(layers)
-            if first:
-                warn_of_scale(X, targets if LOSSES[self._objective().name].targets == "numbers" else None)
+            leads = peers is None or peers.rank == 0
+            if first and leads:
+                some, near = samples.some
+                warn_of_scale(some, near if LOSSES[self._objective().name].targets == "numbers" else None)
             checkpoint = checkpoint_of(*saving)
-            saved = None
+            facts, saved = {}, None
+            if checkpoint is not None or peers is not None:
+                facts = facts_of(self, layers, samples, held_out)
             if checkpoint is not None:
-                checkpoint.kind = f"{type(self).__name__}.fit"
-                checkpoint.facts = self._facts(layers, samples, held_out)
+                checkpoint.kind, checkpoint.facts = f"{type(self).__name__}.fit", facts
                 saved = checkpoint.load()
             # The solver "lbfgs" learns from all rows, here as in scikit-learn.
             stops_early = self.early_stopping and (
                 held_out is not None or lbfgs is None or self.optimizer is not None
             )
-            theta = self._start(first, core, layers, X.dtype, stops_early)
+            random_state = random_state_of(self, peers, facts)
+            theta = self._start(first, core, layers, X.dtype, stops_early, random_state)
             if saved is not None:
                 self._seed = saved["randomness"]["seed"]
                 self._split_state.set_state(saved["randomness"]["split"])
             self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
+            tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
                 samples, held_out = self._split(samples)
-            tasks = None if incremental else Tasks(self, X, y, sample_weight, self.max_iter)
-            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks)
+            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers)
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
-                setup = setup._replace(checkpoint=checkpoint, saved=saved, randomness=randomness)
+                setup = setup._replace(saved=saved, randomness=randomness)
+                setup = setup._replace(checkpoint=checkpoint if leads else None)
             if lbfgs is not None:
                 self._descend(setup, lbfgs)
             else:
@@ -206,6 +205,14 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
                 raise ValueError(NOT_FINITE)
             return self
 
+    def _take(self, given: Any, validation: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
+        """Rows to learn from, and those to watch where any are given."""
+        X, y, targets = self._check_rows(given[0], given[1], incremental, first)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
+        return samples, self._check_validation(X.dtype, *validation)
+
     def _set_up(
         self,
         core: _schuss.Network,
@@ -214,31 +221,26 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         held_out: Samples | None,
         stops_early: bool,
         tasks: Tasks | None,
+        peers: Peers | None,
     ) -> Setup:
         """What a training works with in place of this estimator."""
-        settings = Settings.of(self, stops_early)
+        settings = Settings.of(self, stops_early, leads=peers is None or peers.rank == 0)
         decides = settings.stops_early or settings.restores_best
+        threads = self._most_threads(peers)
         return Setup(
             core=core,
             theta=theta,
             samples=samples,
-            held_out=None if held_out is None else HeldOut(self, held_out, decides),
+            held_out=None if held_out is None else self._watch(held_out, decides, threads),
             settings=settings,
-            record=Record(self, samples.X.shape[0], watches=held_out is not None),
+            record=Record(self, samples.n_rows, watches=held_out is not None),
             listeners=Listeners(self, settings.callbacks, tasks),
+            peers=peers,
         )
 
-    def _facts(self, layers: list[int], samples: Samples, held_out: Samples | None) -> dict[str, Any]:
-        """What makes a training what it is: one that goes on from a checkpoint must have the same."""
-        parameters = self.get_params(deep=False)
-        given = {name: value for name, value in parameters.items() if name not in FREE_TO_CHANGE}
-        return {
-            "the network": layers,
-            "epochs before": getattr(self, "_epochs", 0) if self.warm_start else 0,
-            **{name: without_addresses(repr(value)) for name, value in given.items()},
-            "the checksum of the rows": fingerprint(*samples.for_core()),
-            "the checksum of X_val and y_val": fingerprint(*held_out.for_core()) if held_out else "none",
-        }
+    def _watch(self, held_out: Any, decides: bool, threads: int) -> Any:
+        """Who looks at held-out rows."""
+        return HeldOut(self, held_out, decides, threads)
 
     def _check_watchers(self) -> None:
         """Refuse before the training what would be called only in it."""
@@ -327,28 +329,38 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
         """The network that is trained, or one that only looks: without penalty and dropout."""
+        return _schuss.Network(**self._structure(layers, plain))
+
+    def _structure(self, layers: list[int], plain: bool) -> dict[str, Any]:
+        """All that a network is made of."""
         objective = self._objective()
         hidden = len(layers) - 2
         rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
-        return _schuss.Network(
-            widths=layers,
-            activations=self._hidden_activations(hidden),
-            loss=objective.name,
-            l2=0.0 if plain else float(self.alpha),
-            l2_per_weight=True,
-            dropout=[float(rate) for rate in rates],
-            loss_parameter=objective.parameter,
-            output_weights=objective.output_weights,
-            precision=self.precision,
-        )
+        return {
+            "widths": layers,
+            "activations": self._hidden_activations(hidden),
+            "loss": objective.name,
+            "l2": 0.0 if plain else float(self.alpha),
+            "l2_per_weight": True,
+            "dropout": [float(rate) for rate in rates],
+            "loss_parameter": objective.parameter,
+            "output_weights": objective.output_weights,
+            "precision": self.precision,
+        }
 
     def _start(
-        self, first: bool, core: _schuss.Network, layers: list[int], dtype: Any, stops_early: bool
+        self,
+        first: bool,
+        core: _schuss.Network,
+        layers: list[int],
+        dtype: Any,
+        stops_early: bool,
+        random_state: Any,
     ) -> Array:
         """The parameters to begin with, in memory of their own."""
         if not hasattr(self, "_seed") or first:
             # In scikit-learn's order: first the weights are drawn, then the rows that are held out.
-            random = check_random_state(self.random_state)
+            random = check_random_state(random_state)
             self._random_state = random
             if first:
                 zeros_for("hidden_layer_sizes", layers[1:-1], core.n_params, np.dtype(np.float64))
@@ -376,13 +388,17 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _split(self, data: Samples) -> tuple[Samples, Samples]:
         """Hold rows out, the same ones whenever the fit continues."""
-        rows = np.arange(data.X.shape[0])
+        rows = np.arange(data.n_rows)
         # scikit-learn stratifies two classes, and only these.
         stratify = data.targets.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         random = copy.deepcopy(self._split_state)
-        train, held_out = train_test_split(
-            rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
-        )
+        if self.sharded:
+            drawn = are_drawn(0, data.n_rows, self.validation_fraction, seed_of_rows(random))
+            train, held_out = rows[~drawn], rows[drawn]
+        else:
+            train, held_out = train_test_split(
+                rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
+            )
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -398,8 +414,8 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, setup: Setup, epochs: int, warn: bool) -> None:
         """Mini-batches; ends where scikit-learn's training does, and warns where that does."""
-        rows = setup.samples.X.shape[0]
-        batch_size = min(200, rows) if self.batch_size == "auto" else self.batch_size
+        rows = setup.samples.n_rows
+        batch_size = self._batch_size(rows)
         if batch_size > rows:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
@@ -411,9 +427,11 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         recipe, schedule = optimizer_of(self)
         steps = epochs * -(-rows // batch_size)
         optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, steps)
-        threads = self._threads(setup.core, batch_size)
+        threads = self._threads(setup.core, batch_size, setup.peers)
         training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
         training.run(epochs)
+        if setup.peers is not None and setup.peers.rank > 0:
+            return
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped is Stop.NOT_FINITE and np.isfinite(setup.theta).all():
@@ -443,13 +461,16 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=USER,
             )
 
-    def _threads(self, core: Any, batch_size: int) -> int:
-        if self.n_threads is not None:
-            return min(int(self.n_threads), MOST)
-        return min(core.workers(batch_size), _threads.limit())
+    def _batch_size(self, rows: int) -> int:
+        return min(200, rows) if self.batch_size == "auto" else self.batch_size
 
-    def _most_threads(self) -> int:
-        return min(int(self.n_threads or _threads.limit()), MOST)
+    def _threads(self, core: Any, batch_size: int, peers: Peers | Collector | None = None) -> int:
+        most = self._most_threads(peers)
+        return most if self.n_threads is not None else min(core.workers(batch_size), most)
+
+    def _most_threads(self, peers: Peers | Collector | None = None) -> int:
+        # Of several processes, each has one.
+        return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
 
     # Using what was fitted.
 

@@ -28,6 +28,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._given import naming
 from ._hyperparameters import Callback, keep
+from ._scores import are_right
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -112,6 +113,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
+        n_shards: int = 1,
+        sharded: bool = False,
         precision: PrecisionName | None = None,
     ) -> None:
         keep(self, locals())
@@ -134,6 +137,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         checkpoint: Any = None,
         checkpoint_every: float | None = None,
         resume: bool = False,
+        comm: Any = None,
     ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
@@ -148,7 +152,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self
         """
         validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     @stochastic_only
     @checked
@@ -228,11 +232,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[np.minimum(out[:, 0] > 0.5, len(self.classes_) - 1)]
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
-        if targets.dtype == np.uint32:
-            right = out.argmax(axis=1) == targets
-        else:
-            right = ((out > 0.5) == (targets > 0.5)).all(axis=1)
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(are_right(out, targets), weights=sample_weight))
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:

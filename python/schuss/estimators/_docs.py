@@ -75,6 +75,13 @@ clip_norm : float, optional
         Show a progress bar.
     n_threads : int, optional
         Workers. None: what a step deserves and the surroundings leave: affinity, joblib, threadpoolctl.
+    n_shards : int, default 1
+        Into how many shards the rows of each step are cut; 1 with L-BFGS. The last bits depend on it, and not
+        on how many threads, or processes with `comm`, compute the shards.
+    sharded : bool, default False
+        Whether each shard has rows of its own, consecutive ones of X, from which every step takes its share;
+        `shuffle` orders them within the shard. Rows are then held out one by one: not stratified, and about
+        as many as `validation_fraction` says. So the estimators of `schuss.dask` train. Not with `comm`.
     precision : {"float32", "float64", "bfloat16"}, optional
         What is trained in, and X converted to; None for float32 where X is that, else float64. ``"bfloat16"``
         trains in float32 with products of rounded factors, as `schuss.MLP` does; predictions go by what it is
@@ -126,6 +133,10 @@ checkpoint : path-like, optional
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted; of one that was done it only takes the results. Rows and parameters must be as they
             were, but those that only watch or end a training; `max_iter` may have grown.
+        comm : communicator, optional
+            The processes that fit together, such as mpi4py's ``MPI.COMM_WORLD``, not more of them than
+            `n_shards`: each calls `fit` with the same rows on an estimator with the same parameters, and all
+            end with what one process has with as many shards. Not with L-BFGS.
 """
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 
-from . import _losses, _parameters
+from . import _parameters
 from ._samples import Samples
 
 Array = NDArray[Any]
@@ -19,14 +19,14 @@ Array = NDArray[Any]
 class HeldOut:
     """Held-out rows, and what an estimator has to look at them with."""
 
-    def __init__(self, estimator: Any, samples: Samples, decides: bool) -> None:
+    def __init__(self, estimator: Any, samples: Samples, decides: bool, threads: int) -> None:
         self._estimator = estimator
         self._samples = samples
         self._rows = samples.for_core()
         self._core = estimator._make_core(_parameters.layers(estimator.coefs_), plain=True)
-        self._threads = estimator._most_threads()
+        self._threads = threads
         self._objective = estimator._objective()
-        self._constant = _losses.constant(self._objective, samples.targets, samples.sample_weight)
+        self._constant = samples.constant(self._objective)
         scoring = estimator.scoring
         self._scorer = check_scoring(estimator, scoring) if scoring not in (None, "loss") else scoring
         self._decides = decides

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from .. import optimizers
 from .._registry import ACTIVATION_ALIASES
 from .._schuss import ACTIVATIONS, LBFGS, PRECISIONS, Schedule
+from .._settings import MOST_SHARDS
 from ..typing import ActivationName, LearningRateName, OptimizerName, PrecisionName, SolverName
 from ._recipes import check_options
 
@@ -60,6 +61,8 @@ class Hyperparameters(BaseEstimator):
     callbacks: Callback | Sequence[Callback] | None
     progress: bool
     n_threads: int | None
+    n_shards: int
+    sharded: bool
     precision: PrecisionName | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -96,6 +99,8 @@ class Hyperparameters(BaseEstimator):
         "callbacks": [list, tuple, callable, None],
         "progress": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_shards": [Interval(Integral, 1, MOST_SHARDS, closed="both")],
+        "sharded": ["boolean"],
         "precision": [StrOptions(set(PRECISIONS)), None],
     }
 

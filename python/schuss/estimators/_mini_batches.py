@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from .._collector import Collector
+from .._peers import Peers
 from .._schuss import EpochRecord
 from .._stop import Stop
+from ._held_out import HeldOut
 from ._optimizer_state import OptimizerState
 from ._record import Epoch
 from ._training import Setup, Training
@@ -40,12 +45,13 @@ class MiniBatches(Training):
         self.threads = threads
         settings = self.settings
         # The core comes to rest after each epoch where something wants the parameters or changes the learning
-        # rate.
+        # rate, or processes agree.
         self.rests = (
             self.held_out is not None
             or self.listeners.look
             or settings.restores_best
             or settings.learning_rate == "invscaling"
+            or self.peers is not None
         )
         # Where it is within an epoch.
         self._position: tuple[int, float, float, float, float] | None = None
@@ -84,6 +90,8 @@ class MiniBatches(Training):
         self._run_began = len(record.epochs)
         self._core_records, stop, error, position = self._core_fit(self._at_once(epochs - self._run_began))
         self._position = position if position[0] else None
+        if self.peers is not None:
+            error = self.peers.has_ended(Stop(stop), error)
         if error is not None:
             # All that has happened is in the books: what is saved now is whole.
             self.at_rest = not self._not_entered()
@@ -97,8 +105,28 @@ class MiniBatches(Training):
             self.stopped = Stop.MAX_TIME
         if self.stopped is None and len(record.epochs) >= epochs:
             self.stopped = Stop.EPOCHS
+        if self.peers is not None:
+            self._agree(self.peers, epochs)
         if self.stopped is None:
             self._save_if_due(within_epoch=not self._core_records)
+
+    def _agree(self, peers: Peers | Collector, epochs: int) -> None:
+        """Stop or go on as the first process does."""
+        stop = peers.after_call(self.stopped or Stop.EPOCHS, self.theta)
+        if stop is Stop.INTERRUPTED:
+            self.at_rest = True
+            raise KeyboardInterrupt
+        goes_on = stop is Stop.EPOCHS and len(self.record.epochs) < epochs
+        self.stopped = None if goes_on else stop
+
+    def _look(self, held_out: HeldOut) -> tuple[float, float]:
+        if self.peers is None or not self._looks:
+            return super()._look(held_out)
+        # What decides is one process's: a scorer of the user's need not be the same everywhere.
+        seen = super()._look(held_out) if self.peers.rank == 0 else (np.nan, np.nan)
+        loss, score, late = self.peers.as_first([*seen, self.stopped is Stop.MAX_TIME])
+        self.stopped = Stop.MAX_TIME if late else self.stopped
+        return loss, score
 
     def _at_once(self, epochs: int) -> int:
         """For how many of so many epochs the core need not come to rest."""
@@ -115,6 +143,9 @@ class MiniBatches(Training):
             "epochs": epochs,
             "first_epoch": self.record.all_epochs,
             "epochs_before": self._run_began,
+            "shards": self.settings.n_shards,
+            "sharded": self.settings.sharded,
+            "all_rows": self.all_rows,
             "shuffle": self.settings.shuffle,
             "seed": self.settings.seed,
             "threads": self.threads,
@@ -123,6 +154,8 @@ class MiniBatches(Training):
             "rest_seconds": None if self.checkpoint is None else self.checkpoint.seconds_left(),
             "start": self._position,
         }
+        if self.peers is not None:
+            options |= {"peers": self.peers, "stop_flag": self.peers.stop_flag}
         on_epoch = None if self.rests else self._within_core
         return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)[:4]
 

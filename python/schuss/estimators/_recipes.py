@@ -12,20 +12,29 @@ from .._checks import shown
 from .._schuss import LBFGS
 
 
-def lbfgs_of(estimator: Any) -> LBFGS | None:
-    """The recipe of L-BFGS, where that is what trains."""
-    asked: LBFGS | None = None
+def asked_for_lbfgs(estimator: Any) -> LBFGS | None:
+    """The recipe of L-BFGS, where that is asked for."""
     if isinstance(estimator.optimizer, LBFGS):
-        asked = estimator.optimizer
-    elif isinstance(estimator.optimizer, str) and estimator.optimizer.lower() == "lbfgs":
-        asked = LBFGS()
-    elif estimator.optimizer is None and estimator.solver == "lbfgs":
+        return estimator.optimizer
+    if isinstance(estimator.optimizer, str) and estimator.optimizer.lower() == "lbfgs":
+        return LBFGS()
+    if estimator.optimizer is None and estimator.solver == "lbfgs":
         # No tolerance for the change: scikit-learn's is one for the gain of a step.
-        asked = LBFGS(tolerance_grad=estimator.tol, tolerance_change=0.0)
+        return LBFGS(tolerance_grad=estimator.tol, tolerance_change=0.0)
+    return None
+
+
+def lbfgs_of(estimator: Any) -> LBFGS | None:
+    """The recipe of L-BFGS, where that is what trains, and may."""
+    asked = asked_for_lbfgs(estimator)
     if asked is not None and (estimator.schedule is not None or estimator.clip_norm is not None):
         raise ValueError("schedule and clip_norm must be None with L-BFGS, which has no learning rate")
     if asked is not None and np.any(estimator.dropout):
         raise ValueError(f"dropout must be 0 with L-BFGS: its loss may not change, got {estimator.dropout}")
+    if asked is not None and estimator.n_shards != 1:
+        raise ValueError(f"n_shards must be 1 with L-BFGS, got {estimator.n_shards}")
+    if asked is not None and estimator.sharded:
+        raise ValueError("sharded must be False with L-BFGS, which takes all rows at once")
     return asked
 
 

@@ -30,6 +30,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
 from ._samples import Samples
+from ._scores import r2, squares
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -126,6 +127,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         callbacks: Callback | Sequence[Callback] | None = None,
         progress: bool = False,
         n_threads: int | None = None,
+        n_shards: int = 1,
+        sharded: bool = False,
         precision: PrecisionName | None = None,
     ) -> None:
         keep(self, locals())
@@ -143,6 +146,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         checkpoint: Any = None,
         checkpoint_every: float | None = None,
         resume: bool = False,
+        comm: Any = None,
     ) -> Self:
         """Fit the model, from the start or where it is (`warm_start`).
 
@@ -157,7 +161,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self
         """
         validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     @stochastic_only
     @checked
@@ -192,15 +196,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return out[:, 0] if self.n_outputs_ == 1 else out
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
-        targets = targets.astype(np.float64)
-        mean = np.average(targets, axis=0, weights=sample_weight)
-        left, spread = (
-            np.average(difference**2, axis=0, weights=sample_weight)
-            for difference in (targets - out, targets - mean)
-        )
-        # As scikit-learn's r2_score has it: a column that never changes is explained wholly or not at all.
-        unexplained = np.divide(left, spread, out=(left > 0).astype(np.float64), where=spread > 0)
-        return float(np.mean(1.0 - unexplained)) if len(targets) > 1 else np.nan
+        mean = np.average(targets.astype(np.float64), axis=0, weights=sample_weight)
+        left, spread = (np.average(squares(of, targets), axis=0, weights=sample_weight) for of in (out, mean))
+        return r2(left, spread) if len(targets) > 1 else np.nan
 
     def _score_is_defined(self, held_out: Samples) -> bool:
         weight, targets = held_out.sample_weight, held_out.targets

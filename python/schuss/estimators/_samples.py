@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checkpoint import fingerprint
 from .._data import Weights, in_unit
 from .._sparse import compressed, is_sparse
+from ._losses import Objective, constant
 
 Array = NDArray[Any]
 
@@ -20,6 +22,25 @@ class Samples(NamedTuple):
     targets: Array
     y: Any
     sample_weight: Array | None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return int(self.X.shape[0])
+
+    @property
+    def identity(self) -> str:
+        """What tells them from other rows."""
+        return fingerprint(*self.for_core())
+
+    @property
+    def some(self) -> tuple[Any, Array]:
+        """Inputs and targets to look at before a training."""
+        return self.X, self.targets
+
+    def constant(self, objective: Objective) -> float:
+        """What belongs to the targets in the loss that is reported."""
+        return constant(objective, self.targets, self.sample_weight)
 
     def take(self, rows: Array) -> Samples:
         """Some of the rows."""

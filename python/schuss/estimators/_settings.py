@@ -30,13 +30,17 @@ class Settings:
     restores_best : bool
         Whether to end with the parameters of the best epoch.
     max_time : float
-        Seconds, infinite where there is no limit.
+        Seconds, infinite where there is no limit, or another process looks at the clock.
+    verbose, progress : bool
+        What to show; nothing where another process shows it.
     """
 
     objective: Objective
     alpha: float
     shuffle: bool
     seed: int
+    n_shards: int
+    sharded: bool
     learning_rate: str
     power_t: float
     tol: float
@@ -49,8 +53,8 @@ class Settings:
     progress: bool
 
     @classmethod
-    def of(cls, estimator: Any, stops_early: bool) -> Settings:
-        """Those of an estimator as it is now."""
+    def of(cls, estimator: Any, stops_early: bool, leads: bool = True) -> Settings:
+        """Those of an estimator as it is now, in the process that leads or in another one."""
         # L-BFGS knows itself when its loss has come to rest.
         may_stall = stops_early or lbfgs_of(estimator) is None
         restores = estimator.restore_best
@@ -59,14 +63,16 @@ class Settings:
             alpha=estimator.alpha,
             shuffle=bool(estimator.shuffle),
             seed=estimator._seed,
+            n_shards=int(estimator.n_shards),
+            sharded=bool(estimator.sharded),
             learning_rate=estimator.learning_rate if adapts(estimator) else "constant",
             power_t=estimator.power_t,
             tol=estimator.tol,
             stops_early=stops_early,
             patience=estimator.n_iter_no_change if may_stall else np.inf,
             restores_best=stops_early if restores is None else bool(restores),
-            max_time=np.inf if estimator.max_time is None else estimator.max_time,
+            max_time=np.inf if estimator.max_time is None or not leads else estimator.max_time,
             callbacks=tuple(as_list(estimator.callbacks)),
-            verbose=bool(estimator.verbose),
-            progress=estimator.progress,
+            verbose=leads and bool(estimator.verbose),
+            progress=leads and bool(estimator.progress),
         )

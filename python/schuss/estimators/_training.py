@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from time import perf_counter
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from .. import _schuss
 from .._checkpoint import Checkpoint
+from .._collector import Collector
+from .._peers import Peers
 from .._stop import FINAL, Stop
 from ..history import progress_bar
-from . import _losses
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._record import Best, Epoch, Record
@@ -41,6 +43,10 @@ class Setup(NamedTuple):
         What it goes on from.
     randomness : mapping
         The estimator's seeds, for the checkpoint.
+    peers : Peers or None
+        The other processes that train with this one.
+    all_rows : int or None
+        How many rows there are, where other processes have them.
     """
 
     core: _schuss.Network
@@ -53,6 +59,8 @@ class Setup(NamedTuple):
     checkpoint: Checkpoint | None = None
     saved: Mapping[str, Any] | None = None
     randomness: Mapping[str, Any] = MappingProxyType({})
+    peers: Peers | Collector | None = None
+    all_rows: int | None = None
 
 
 class Training(ABC):
@@ -72,10 +80,9 @@ class Training(ABC):
         self.held_out = setup.held_out
         self.settings, self.record, self.listeners = setup.settings, setup.record, setup.listeners
         self.stopped: Stop | None = None
-        self._constant = _losses.constant(
-            self.settings.objective, setup.samples.targets, setup.samples.sample_weight
-        )
+        self._constant = setup.samples.constant(self.settings.objective)
         self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
+        self.peers, self.all_rows = setup.peers, setup.all_rows
         self.at_rest = False
         self._looks = True
         self._start = perf_counter()
@@ -129,6 +136,9 @@ class Training(ABC):
             self._restore(self._saved)
             if self.stopped is None and len(self.record.epochs) >= epochs:
                 self.stopped = Stop.EPOCHS
+        if self.peers is not None:
+            done = {"the epochs that are done": len(self.record.epochs), "the seed": self.settings.seed}
+            self.peers.begin({**done, "epochs": epochs, "the parameters": zlib.crc32(self.theta.data)})
         self.record.publish()
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
@@ -156,6 +166,8 @@ class Training(ABC):
         if self._has_best():
             self.record.mark_best()
             self.theta[:] = self.record.best.theta
+        if self.peers is not None and self.stopped is not Stop.INTERRUPTED:
+            self.peers.meet()
 
     def _has_best(self) -> bool:
         """Whether there are parameters of an earlier epoch to end with."""

@@ -1,0 +1,201 @@
+"""Rows on a cluster, as an estimator learns from them or watches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dask
+import dask.array
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from .._checks import shown
+from ..estimators._losses import Objective
+from . import _parts
+from ._cluster import pieces
+from ._parts import Part, Seen
+
+Array = NDArray[Any]
+
+# Of the weights of rows: what float32 and float64 hold without a unit of their own.
+EXPONENTS = {4: 60, 8: 900}
+# Rows that the client looks at, to tell whether numbers are of a size that a network learns from.
+SOME = 1000
+# Of the multipliers of checksums.
+SEED = 0
+
+
+class Given:
+    """Collections as a user gives them: futures of their partitions, and what the client knows of those.
+
+    Parameters
+    ----------
+    client : Client
+        The cluster.
+    given : tuple of dask collections
+        Inputs, targets, and weights or None.
+    classifies : bool
+        Whether y has labels.
+    prefix : str
+        Of names in errors.
+    """
+
+    def __init__(self, client: Client, given: tuple[Any, ...], classifies: bool, prefix: str = "") -> None:
+        X, y, sample_weight = given
+        names = [f"{prefix}{name}" for name in ("X", "y", "sample_weight")]
+        collections = [X, y] if sample_weight is None else [X, y, sample_weight]
+        blocks = [_blocks(name, each) for name, each in zip(names, _alike(collections), strict=False)]
+        counts = [len(each) for each in blocks]
+        if len(set(counts)) > 1:
+            raise ValueError(
+                f"{' and '.join(names[: len(counts)])} must have the same partitions, got "
+                f"{' and '.join(map(str, counts))} of them"
+            )
+        # Computed together: what they come from is read once.
+        futures = client.compute([block for of_one in blocks for block in of_one])
+        self.client = client
+        self.parts = list(zip(*np.split(np.array(futures, object), len(counts)), strict=True))
+        if sample_weight is None:
+            self.parts = [(x, y, None) for x, y in self.parts]
+        looks = [client.submit(_parts.seen, *part, classifies, pure=False) for part in self.parts]
+        self.seen: list[Seen] = client.gather(looks)
+        for number, of_part in enumerate(self.seen):
+            if len(set(of_part.rows)) > 1:
+                raise ValueError(
+                    f"{' and '.join(names[: len(counts)])} must have as many rows in each partition, got "
+                    f"{' and '.join(map(str, of_part.rows))} in partition {number}"
+                )
+        if not any(of_part.rows[0] for of_part in self.seen):
+            raise ValueError(f"{names[0]} must have at least one row, got none")
+
+    def labels(self) -> list[tuple[Array, Array]]:
+        """For each column of y its labels, and how often each is there."""
+        found = []
+        for columns in zip(*(of_part.labels for of_part in self.seen if of_part.rows[0]), strict=True):
+            values = np.concatenate([values for values, _ in columns])
+            counts = np.concatenate([counts for _, counts in columns])
+            labels, places = np.unique(values, return_inverse=True)
+            found.append((labels, np.bincount(places.ravel(), weights=counts, minlength=len(labels))))
+        return found
+
+    def head(self) -> tuple[Any, Any]:
+        """One row of X and of y."""
+        return next(of_part.head for of_part in self.seen if of_part.head is not None)
+
+    def check_weights(self, dtype: np.dtype[Any]) -> None:
+        """Refuse weights that a worker could not tell from others without knowing all."""
+        least, most = (pick(of_part.weight[i] for of_part in self.seen) for i, pick in ((0, min), (1, max)))
+        if not most > 0 or abs(int(np.frexp(most)[1])) > EXPONENTS[dtype.itemsize]:
+            raise ValueError(
+                "sample_weight must be finite, not all zero, and of about 1, got numbers from "
+                f"{least} to {most}"
+            )
+
+
+class Rows:
+    """Checked rows on a cluster, in the place of an estimator's `Samples`: none of them are here.
+
+    Attributes
+    ----------
+    X, targets : ndarray
+        Without rows: their dtypes and columns.
+    """
+
+    y = sample_weight = None
+
+    def __init__(self, client: Client, parts: Sequence[Any], empty: Part) -> None:
+        self.client, self.parts, self.empty = client, list(parts), empty
+        self.X, self.targets = empty.x, empty.targets
+        sizes = client.gather([client.submit(_parts.size, part, pure=False) for part in self.parts])
+        self.lengths = [rows for rows, _ in sizes]
+        self.weight = float(sum(weight for _, weight in sizes))
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return sum(self.lengths)
+
+    @property
+    def starts(self) -> list[int]:
+        """The number of the first row of each partition, among all."""
+        return [int(start) for start in np.cumsum([0, *self.lengths[:-1]])]
+
+    @property
+    def identity(self) -> str:
+        """What tells them from other rows, however they are cut."""
+        columns = sum(each.shape[1] if each.ndim == 2 else 1 for each in self.empty[:2]) + 1
+        multipliers = np.random.Generator(np.random.PCG64(SEED)).integers(
+            2**63, size=2 * columns, dtype=np.uint64
+        ) * np.uint64(2) + np.uint64(1)
+        tasks = [
+            self.client.submit(_parts.checksum, part, first, multipliers, pure=False)
+            for part, first in zip(self.parts, self.starts, strict=True)
+        ]
+        return f"{self.n_rows} rows, {sum(self.client.gather(tasks)) % 2**64:016x}"
+
+    def for_core(self) -> tuple[Any, Any, None]:
+        """None of the rows: workers have them."""
+        return self.empty.x, self.empty.targets, None
+
+    @property
+    def some(self) -> tuple[Array, Array]:
+        """A few inputs and targets, from all partitions."""
+        most = max(SOME // len(self.parts), 1)
+        tasks = [self.client.submit(_parts.cut, part, 0, most, pure=False) for part in self.parts]
+        return _parts.joined(*self.client.gather(tasks))[:2]
+
+    def constant(self, objective: Objective) -> float:
+        """What belongs to the targets in the loss that is reported."""
+        if objective.name != "poisson":
+            return 0.0
+        tasks = [self.client.submit(_parts.constant, part, objective, pure=False) for part in self.parts]
+        return float(sum(self.client.gather(tasks))) / self.weight
+
+    def split(self, share: float, seed: int) -> tuple[Rows, Rows]:
+        """The rows that are not drawn, and those that are held out."""
+        both = []
+        for drawn in (False, True):
+            chosen = [
+                self.client.submit(_parts.chosen, part, first, share, seed, drawn, pure=False)
+                for part, first in zip(self.parts, self.starts, strict=True)
+            ]
+            both.append(Rows(self.client, chosen, self.empty))
+        return both[0], both[1]
+
+    def pieces(self, boundaries: Sequence[tuple[int, int]]) -> list[Any]:
+        """Consecutive rows, a future for each piece."""
+        return pieces(self.client, self.parts, self.lengths, boundaries)
+
+
+def is_collection(given: Any) -> bool:
+    """Whether it is a dask array, series or data frame."""
+    return isinstance(given, dask.array.Array) or (
+        dask.is_dask_collection(given) and hasattr(given, "npartitions") and hasattr(given, "_meta")
+    )
+
+
+def _alike(collections: Sequence[Any]) -> list[Any]:
+    """Arrays whose blocks have the rows of those of X, where that is known."""
+    X = collections[0]
+    if not isinstance(X, dask.array.Array) or np.isnan(X.chunks[0]).any():
+        return list(collections)
+    rows = X.chunks[0]
+    known = [isinstance(each, dask.array.Array) and each.shape[:1] == X.shape[:1] for each in collections]
+    return [
+        each.rechunk({0: rows}) if is_known else each
+        for each, is_known in zip(collections, known, strict=True)
+    ]
+
+
+def _blocks(name: str, given: Any) -> list[Any]:
+    """The partitions of a collection, with all columns."""
+    if not is_collection(given):
+        raise TypeError(f"{name} must be a dask array or data frame, got {shown(given)}")
+    if isinstance(given, dask.array.Array):
+        if given.ndim not in (1, 2):
+            raise ValueError(f"{name} must have one or two dimensions, got {given.ndim}")
+        given = given.rechunk({1: -1}) if given.ndim == 2 else given
+        return list(given.to_delayed().ravel())
+    return list(given.to_delayed())

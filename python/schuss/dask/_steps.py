@@ -1,0 +1,60 @@
+"""The steps of a training whose gradients are tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dask
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from .. import _data, _schuss
+from .._collector import Collector, Sums
+from ._cluster import groups_of, threads_of
+from ._parts import Part, aligned, for_core
+from ._rows import Rows
+
+Array = NDArray[Any]
+
+# Parameters go with every step: that they are many is no mistake.
+QUIET = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
+
+
+def shard_sums(options: dict[str, Any], piece: Part, *, structure: dict[str, Any], theta: Array) -> Sums:
+    """On a worker: the gradients of some shards of a step, from their rows."""
+    return _schuss.Network(**structure).shard_sums(aligned(theta), for_core(piece), options)
+
+
+def collector_of(
+    client: Client, structure: dict[str, Any], rows: Rows, settings: dict[str, Any]
+) -> Collector:
+    """Who makes the steps of a training on rows of a cluster, with what workers compute.
+
+    Parameters
+    ----------
+    client : Client
+        The cluster.
+    structure : dict
+        What the network is made of.
+    rows : Rows
+        To learn from.
+    settings : dict
+        Options of the core: batch_size, shards, shuffle and seed.
+    """
+    n_shards, n_rows = settings["shards"], rows.n_rows
+    groups = groups_of(n_shards, sum(threads_of(client).values()))
+    of_shards = _schuss.pieces(n_rows, settings["batch_size"], n_shards)
+    pieces = rows.pieces([(of_shards[first][0], of_shards[stop - 1][1]) for first, stop in groups])
+
+    def compute(theta: Array, options: dict[str, Any]) -> Callable[[], Sequence[Sums]]:
+        of_groups = [{**options, "part": group, "threads": 1} for group in groups]
+        with dask.config.set(QUIET):
+            tasks = client.map(shard_sums, of_groups, pieces, structure=structure, theta=theta, pure=False)
+        return lambda: client.gather(tasks)
+
+    collector = Collector(groups, compute, lambda: 0)
+    everywhere = _data.Rows(np.asarray(rows.X), rows.targets, everywhere=n_rows)
+    collector.check({**settings, "sharded": True}, everywhere, (), None)
+    return collector

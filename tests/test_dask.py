@@ -1,0 +1,271 @@
+"""`schuss.dask`: what a cluster trains is what one process trains, also where workers are killed."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import schuss as sc
+from test_distributed_estimators import sha
+
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("distributed")
+sd = pytest.importorskip("schuss.dask")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(900, 6))
+Y = np.tanh(X[:, :2])
+LABELS = np.digitize(X[:, 0] * X[:, 1], [-0.3, 0.3])
+WORDS = np.array(["no", "perhaps", "yes"], object)[LABELS]
+WEIGHTS = RNG.integers(0, 3, 900).astype(float)
+SERIES = "abcdef"
+
+
+def cluster(n_workers, **given):
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "threads_per_worker": 1}
+    local |= {"silence_logs": 50, "scheduler_kwargs": {"dashboard": False}, "protocol": "tcp://"}
+    return distributed.LocalCluster(n_workers=n_workers, **{**local, **given})
+
+
+@pytest.fixture(scope="module")
+def client():
+    with cluster(2) as two, distributed.Client(two) as client:
+        yield client
+
+
+def array(rows, size=170):
+    return da.from_array(rows, chunks=(size, *rows.shape[1:]))
+
+
+CASES = {
+    "plain": ({}, LABELS, None),
+    "words": ({"class_weight": "balanced"}, WORDS, None),
+    "two classes": ({"class_weight": {0: 1.0, 1: 0.0}}, (LABELS > 0).astype(int), WEIGHTS),
+    "several labels": ({"dropout": 0.3}, np.stack([LABELS > 0, LABELS > 1], axis=1).astype(int), None),
+    "numbers": ({"precision": "float32", "optimizer": sc.LAMB(lr=0.01)}, Y, WEIGHTS),
+    "poisson": ({"loss": "poisson", "clip_norm": 0.1}, LABELS.astype(float), None),
+    "early stopping": ({"early_stopping": True, "n_iter_no_change": 2, "max_iter": 8}, LABELS, None),
+    "loss of numbers": ({"early_stopping": True, "scoring": "loss", "shuffle": False}, Y[:, 0], None),
+    "score of numbers": ({"early_stopping": True, "n_iter_no_change": 2, "max_iter": 8}, Y, None),
+}
+KINDS = {False: (sc.MLPRegressor, sd.DaskMLPRegressor), True: (sc.MLPClassifier, sd.DaskMLPClassifier)}
+
+
+def models(case, **more):
+    """The estimator that trains alone, and the other one."""
+    made, y, _ = CASES[case]
+    start = {
+        "hidden_layer_sizes": (11, 7),
+        "activation": "tanh",
+        "batch_size": 400,
+        "learning_rate_init": 0.01,
+    }
+    given = {"max_iter": 3, "random_state": 3, **start, **made, **more}
+    alone, together = KINDS[y.dtype != np.float64]
+    return alone(n_shards=8, sharded=True, **given), together(n_shards=8, **given)
+
+
+def alone(case, **more):
+    _, y, weight = CASES[case]
+    return models(case, **more)[0].fit(X, y, weight)
+
+
+def together(case, size=170, **more):
+    _, y, weight = CASES[case]
+    model = models(case, **more)[1]
+    return model.fit(array(X, size), array(y, 300), None if weight is None else array(weight))
+
+
+def assert_alike(model, expected):
+    assert sha(model) == sha(expected)
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-12)
+    for curve in ("validation_scores_", "validation_loss_curve_"):
+        if getattr(expected, curve) is not None:
+            np.testing.assert_allclose(getattr(model, curve), getattr(expected, curve), rtol=1e-10)
+    names = ("n_iter_", "t_", "n_outputs_", "n_features_in_", "out_activation_", "n_layers_")
+    assert [getattr(model, name) for name in names] == [getattr(expected, name) for name in names]
+    assert model.history_.stopped == expected.history_.stopped
+    assert model.history_.best_epoch == expected.history_.best_epoch
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_cluster_ends_with_the_bits_of_one_process(client, case):
+    expected = alone(case)
+    model = together(case)
+    assert_alike(model, expected)
+    assert sha(together(case, size=1000)) == sha(expected)  # one partition
+    _, y, weight = CASES[case]
+    assert np.array_equal(model.predict(X), expected.predict(X))
+    lazy = model.predict(array(X, 50))
+    assert isinstance(lazy, da.Array)
+    assert lazy.dtype == expected.predict(X).dtype
+    assert np.array_equal(lazy.compute(), expected.predict(X))
+    score = model.score(array(X), array(y), None if weight is None else array(weight))
+    assert score == pytest.approx(expected.score(X, y, weight), rel=1e-6 if case == "numbers" else 1e-12)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bits_do_not_depend_on_threads(threads):
+    some = cluster(1, threads_per_worker=threads, processes=False)
+    with some, distributed.Client(some):
+        for case in ("early stopping", "numbers"):
+            assert_alike(together(case), alone(case))
+
+
+def test_data_frames_of_any_partitions(client):
+    dd = pytest.importorskip("dask.dataframe")
+    table = pd.DataFrame(X, columns=list(SERIES)).assign(y=WORDS, weight=WEIGHTS)
+    frame = dd.from_pandas(table, npartitions=7)
+    frame = frame[frame["a"] < 1.0]  # of unknown length
+    rows = table[table["a"] < 1.0]
+    _, model = models("words")
+    model.fit(frame[list(SERIES)], frame["y"], frame["weight"])
+    expected = models("words")[0].fit(rows[list(SERIES)], rows["y"], rows["weight"])
+    assert_alike(model, expected)
+    assert list(model.feature_names_in_) == list(SERIES)
+    chances = model.predict_proba(frame[list(SERIES)])
+    assert isinstance(chances, da.Array)
+    assert np.array_equal(chances.compute(), expected.predict_proba(rows[list(SERIES)]))
+    assert np.array_equal(model.predict(frame[list(SERIES)]).compute(), expected.predict(rows[list(SERIES)]))
+    logarithms = model.predict_log_proba(frame[list(SERIES)]).compute()
+    assert np.array_equal(logarithms, expected.predict_log_proba(rows[list(SERIES)]))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("bacdef")]).compute()
+    with pytest.raises(ValueError, match="as many rows in each partition, got"):
+        model.fit(frame[list(SERIES)], dd.from_pandas(table["y"], npartitions=7))
+
+
+def test_rows_to_watch_here_and_there(client):
+    watched = X[:200], LABELS[:200]
+    expected = models("plain", restore_best=True)[0].fit(X, LABELS, X_val=watched[0], y_val=watched[1])
+    for held_out in (watched, [array(each) for each in watched]):
+        model = models("plain", restore_best=True)[1]
+        model.fit(array(X), array(LABELS), X_val=held_out[0], y_val=held_out[1])
+        assert_alike(model, expected)
+
+
+def test_nothing_of_the_rows_comes_to_the_client(client, monkeypatch):
+    gathered = []
+    gather = client.gather
+    monkeypatch.setattr(client, "gather", lambda tasks: gathered.append(gather(tasks)) or gathered[-1])
+    together("early stopping", random_state=0)
+    assert len(gathered) > 20
+    few = 1000  # rows that are looked at before the training
+    assert max(np.size(each) for found in gathered for each in flat(found)) <= max(few, 11 * 6 + 7 * 11 + 99)
+
+
+def flat(found):
+    for each in found:
+        yield from flat(each) if isinstance(each, tuple | list) else [each]
+
+
+def test_workers_that_are_killed_cost_no_bit():
+    expected = alone("early stopping", max_iter=9, n_iter_no_change=20)
+    with cluster(4) as some, distributed.Client(some) as client:
+        assert_alike(together("early stopping", max_iter=9, n_iter_no_change=20), expected)
+        killed = client.run(os.getpid)
+
+        def listen(model):
+            if model.n_iter_ in (2, 5):  # between two steps, and amid one
+                pid = killed.popitem()[1]
+                seconds = 0.0 if model.n_iter_ == 2 else 0.03
+                threading.Timer(seconds, os.kill, (pid, signal.SIGKILL)).start()
+
+        model = together("early stopping", max_iter=9, n_iter_no_change=20, callbacks=listen)
+        assert len(killed) == 2
+    assert_alike(model, expected)
+
+
+def test_a_training_goes_on_from_its_checkpoint_with_other_workers(client, tmp_path):
+    expected = alone("early stopping", max_iter=6, n_iter_no_change=9)
+
+    def fit(epochs, size):
+        model = models("early stopping", max_iter=epochs, n_iter_no_change=9)[1]
+        saving = {"checkpoint": tmp_path / "run", "checkpoint_every": 1, "resume": True}
+        return model.fit(array(X, size), array(LABELS, size), **saving)
+
+    fit(3, 170)
+    with cluster(1, processes=False) as other, distributed.Client(other):
+        model = fit(6, 400)
+    assert_alike(model, expected)
+    with pytest.raises(ValueError, match="the checksum of the rows"):
+        models("early stopping", max_iter=9, n_iter_no_change=9)[1].fit(
+            array(X[::-1]), array(LABELS[::-1]), checkpoint=tmp_path / "run", resume=True
+        )
+
+
+def test_it_is_an_estimator(client):
+    model = sd.DaskMLPClassifier(32, client=client, max_iter=5)
+    assert "sharded" not in model.get_params()
+    assert model.get_params()["client"] is client
+    assert clone(model).client is client
+    assert clone(model).get_params() == model.get_params()
+    assert isinstance(model, sc.MLPClassifier)
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'hidden'"):
+        sd.DaskMLPClassifier(hidden=3)
+    fitted = together("plain", warm_start=True)
+    again = fitted.fit(array(X), array(LABELS))
+    twice = alone("plain", warm_start=True).fit(X, LABELS)
+    assert_alike(again, twice)
+
+
+def test_a_fitted_one_can_be_kept(client):
+    import pickle
+
+    model = together("plain").set_params(client=client)
+    kept = pickle.loads(pickle.dumps(model))
+    assert kept.client is None
+    assert np.array_equal(kept.predict(X), model.predict(X))
+
+
+def test_progress_and_callbacks_are_the_clients(client, capsys):
+    seen = []
+    together("plain", verbose=True, callbacks=lambda model: seen.append(model.n_iter_) or len(seen) == 2)
+    assert seen == [1, 2]
+    assert capsys.readouterr().out.count("Iteration ") == 2
+
+
+REFUSED = {
+    "X must be a dask array or data frame, got an array": {"X": X},
+    "y must be a dask array or data frame, got [1, 2]": {"y": [1, 2]},
+    "X and y must have the same partitions, got 6 and 5": {"y": array(LABELS[:800])},
+    "X must have one or two dimensions, got 3": {"X": da.zeros((900, 2, 2))},
+    "Input X contains NaN": {"X": array(np.where(np.arange(900)[:, None] == 777, np.nan, X))},
+    "sample_weight must be finite and not negative": {"sample_weight": -array(WEIGHTS)},
+    "sample_weight must be finite, not all zero": {"sample_weight": 0 * array(WEIGHTS)},
+    "Unknown label type": {"y": array(X[:, 0])},
+    "y must be labels of one kind, which can be sorted": {"y": array(np.array([1, "a"] * 450, object))},
+    'scoring must be None or "loss" on a cluster, got': {"scoring": "roc_auc"},
+    "solver and optimizer must not be L-BFGS on a cluster": {"solver": "lbfgs"},
+    "The 'n_shards' parameter of DaskMLPClassifier must be": {"n_shards": 1},
+    "The validation set is too small": {"early_stopping": True, "validation_fraction": 1e-6},
+    "client must be a distributed.Client or None, got 'here'": {"client": "here"},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_work_is_refused(client, words):
+    rows = {"X": array(X), "y": array(LABELS), "sample_weight": None}
+    given = {name: value for name, value in REFUSED[words].items() if name not in rows}
+    rows |= {name: value for name, value in REFUSED[words].items() if name in rows}
+    with pytest.raises((TypeError, ValueError)) as raised:
+        sd.DaskMLPClassifier(**given).fit(**rows)
+    assert str(raised.value).startswith(words), raised.value
+
+
+def test_without_a_client_it_says_where_to_get_one(monkeypatch):
+    def no_client():
+        raise ValueError("No global client found and no address provided")
+
+    monkeypatch.setattr("schuss.dask._cluster.get_client", no_client)
+    with pytest.raises(ValueError, match=r"client must be given .* distributed.Client\(\)"):
+        sd.DaskMLPClassifier().fit(array(X), array(LABELS))

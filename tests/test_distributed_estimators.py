@@ -1,0 +1,334 @@
+"""`fit(comm=...)` of the estimators: several processes end with what one process has."""
+
+import hashlib
+import pickle
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import schuss as sc
+from schuss._peers import peers_of
+from test_distributed import LABELS, WEIGHTS, X, Y, launched, of_rank, together
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+TARGETS = np.tanh(X[:, :2])
+WATCHED = {"X_val": X[:80], "y_val": Y[:80]}
+# Parameters of the estimator, y, and what else `fit` is given.
+CASES = {
+    "plain": ({}, Y, {}),
+    "float32": ({"precision": "float32", "dropout": 0.2}, LABELS, {}),
+    "two classes": ({"early_stopping": True}, LABELS > 0, {"sample_weight": WEIGHTS}),
+    "early stopping": (
+        {"early_stopping": True, "max_iter": 60, "n_iter_no_change": 2, "dropout": 0.3},
+        LABELS,
+        {},
+    ),
+    "class weights": ({"class_weight": "balanced", "optimizer": sc.LAMB(lr=0.01)}, LABELS, {}),
+    "rows to watch": ({"restore_best": True, "scoring": "r2", "shuffle": False}, Y, WATCHED),
+    "plateau": ({"optimizer": "sgd", "schedule": sc.schedules.plateau(0.3, patience=1)}, Y, WATCHED),
+    "adaptive": ({"solver": "sgd", "learning_rate": "adaptive", "tol": 0.1, "n_iter_no_change": 1}, Y, {}),
+    "invscaling": ({"solver": "sgd", "learning_rate": "invscaling", "batch_size": 20}, TARGETS, {}),
+    "converges": ({"n_iter_no_change": 2, "tol": 0.05, "max_iter": 50}, Y, {}),
+    "threads": ({"n_threads": 2, "callbacks": lambda model: model.n_iter_ == 3, "n_shards": 5}, Y, {}),
+}
+
+
+def fitted(case, comm=None, n_shards=8, X=X, **parameters):
+    made, y, given = CASES[case]
+    kind = sc.MLPRegressor if y.dtype == np.float64 else sc.MLPClassifier
+    start = {"hidden_layer_sizes": (11, 7), "activation": "tanh", "batch_size": 37, "max_iter": 5}
+    start |= {"learning_rate_init": 0.01, "random_state": 3}
+    model = kind(**{**start, "n_shards": n_shards, **made, **parameters})
+    return model.fit(X, y, comm=comm, **given)
+
+
+def sha(model):
+    return hashlib.sha256(b"".join(part.tobytes() for part in model.coefs_ + model.intercepts_)).hexdigest()
+
+
+def outcome(model):
+    """All that fitting has made of an estimator, but for the time that it took."""
+    history = {name: values for name, values in model.history_.items() if name != "seconds"}
+    own = {"coefs_", "intercepts_", "history_", "_random_state", "_split_state", "_optimizer", "_best_theta"}
+    own |= {"_label_binarizer", "classes_"} | set(model.get_params())
+    rest = {name: repr(value) for name, value in vars(model).items() if name not in own}
+    return sha(model), repr(history), model.history_.stopped, model.history_.best_epoch, rest
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ranks_end_with_what_one_process_has(case):
+    expected = outcome(fitted(case))
+    assert len(fitted(case).loss_curve_) > 1
+    for size in (1, 2, 3, 5):
+        results = together(size, lambda comm: outcome(fitted(case, comm)))
+        assert results == [expected] * size, size
+
+
+def test_shards_change_the_last_bits_only():
+    one, eight = (fitted("plain", n_shards=n_shards) for n_shards in (1, 8))
+    assert sha(one) != sha(eight)
+    assert sha(one) == sha(fitted("plain", n_shards=1, n_threads=2))
+    assert sha(eight) == sha(fitted("plain", n_shards=8, n_threads=2))
+    np.testing.assert_allclose(one.coefs_[0], eight.coefs_[0], rtol=1e-6)
+    part = {"hidden_layer_sizes": 11, "solver": "sgd", "learning_rate_init": 0.5}
+    one, eight = (sc.MLPRegressor(n_shards=n, random_state=0, **part).partial_fit(X, Y) for n in (1, 8))
+    assert sha(one) != sha(eight)
+    np.testing.assert_allclose(one.coefs_[0], eight.coefs_[0], rtol=1e-6)
+
+
+def test_a_fit_that_continues_goes_on_where_the_first_has_ended():
+    def twice(comm):
+        model = fitted("early stopping", comm, warm_start=True)
+        return outcome(model.fit(X, LABELS, comm=comm))
+
+    assert together(3, twice) == [twice(None)] * 3
+
+
+def test_without_a_random_state_all_take_the_first_ranks():
+    one, two, three = together(3, lambda comm: outcome(fitted("early stopping", comm, random_state=None)))
+    assert one == two == three
+    assert one[0] != together(1, lambda comm: sha(fitted("early stopping", comm, random_state=None)))[0]
+
+
+def test_the_first_rank_saves_and_any_number_of_ranks_goes_on(tmp_path):
+    def run(comm, epochs, path):
+        model = sc.MLPRegressor(
+            hidden_layer_sizes=11, early_stopping=True, dropout=0.2, n_shards=6, random_state=1
+        )
+        model.set_params(max_iter=epochs, batch_size=16)
+        model.fit(X, Y, comm=comm, checkpoint=tmp_path / path, checkpoint_every=1, resume=True)
+        return outcome(model)
+
+    whole = run(None, 5, "whole")
+    together(2, lambda comm: run(comm, 2, "run"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+    assert run(None, 3, "run") != whole
+    assert together(4, lambda comm: run(comm, 5, "run")) == [whole] * 4
+
+
+def test_what_the_first_rank_says_and_sees_counts():
+    def fit(comm):
+        rank, told = comm.Get_rank(), []
+
+        def stops(model):
+            told.append(model.n_iter_)
+            return model.n_iter_ == 4 - rank
+
+        def scorer(model, X, y):
+            return float(-rank * model.n_iter_)  # gets worse on all ranks but the first
+
+        given = {"early_stopping": True, "n_iter_no_change": 1, "scoring": "neg_root_mean_squared_error"}
+        own = fitted("plain", comm, **{**given, "callbacks": stops})
+        best = fitted("rows to watch", comm, scoring=Same(scorer), restore_best=True)
+        return told, own.history_.stopped, best.validation_scores_, sha(best)
+
+    results = together(3, fit)
+    assert results == [results[0]] * 3
+    assert results[0][:3] == ([1, 2, 3, 4], "callback", [0.0] * 5)
+
+
+class Same:
+    """A scorer that is called the same in every process."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *given):
+        return self.function(*given)
+
+    def __repr__(self):
+        return "a scorer"
+
+
+def test_the_first_ranks_time_counts():
+    def fit(comm):
+        limit = {"max_time": 0.3} if comm.Get_rank() == 0 else {}
+        endless = {"max_iter": 10**6, "n_iter_no_change": np.inf, "random_state": 0}
+        model = sc.MLPRegressor(hidden_layer_sizes=(200, 200), n_shards=4, **endless, **limit)
+        model.fit(X, Y, comm=comm, **WATCHED)
+        return outcome(model)
+
+    one, two = together(2, fit)
+    assert one == two
+    assert one[2] == "max_time"
+
+
+def test_only_the_first_rank_prints_and_warns(capsys):
+    def fit(comm):
+        fitted("plain", comm, verbose=True)
+
+    with pytest.warns(ConvergenceWarning) as told:
+        assert together(3, fit) == [None] * 3
+    assert len(told) == 1
+    assert capsys.readouterr().out.count("Iteration 1,") == 1
+
+
+def test_the_warning_names_the_line_of_the_user():
+    with pytest.warns(ConvergenceWarning) as told:
+        sc.MLPRegressor(hidden_layer_sizes=3, max_iter=2).fit(X, Y)
+    assert told[0].filename == __file__
+
+
+def test_searches_and_pipelines_hand_the_communicator_on():
+    def search(comm):
+        model = make_pipeline(
+            StandardScaler(), sc.MLPRegressor(hidden_layer_sizes=5, max_iter=3, random_state=0, n_shards=4)
+        )
+        grid = GridSearchCV(model, {"mlpregressor__alpha": [1e-4, 1.0]}, cv=2)
+        grid.fit(X, Y, mlpregressor__comm=comm)
+        return grid.best_score_, sha(grid.best_estimator_[-1]), repr(grid.cv_results_["mean_test_score"])
+
+    assert together(2, search) == [search(None)] * 2
+
+
+def test_nothing_of_the_communicator_is_kept():
+    def fit(comm):
+        model = fitted("plain", comm)
+        copied = pickle.loads(pickle.dumps(clone(model).set_params(n_shards=2)))
+        return sha(pickle.loads(pickle.dumps(model))) == sha(model), copied.get_params()["n_shards"]
+
+    assert together(2, fit) == [(True, 2)] * 2
+
+
+DIFFERENT = {
+    "alpha": lambda comm: {"alpha": of_rank(1e-3, 1e-4, comm)},
+    "n_shards": lambda comm: {"n_shards": of_rank(6, 8, comm)},
+    "max_iter": lambda comm: {"max_iter": of_rank(6, 8, comm)},
+    "random_state": lambda comm: {"random_state": of_rank(None, 1, comm)},
+    "the seed": lambda comm: {"random_state": np.random.RandomState(comm.Get_rank())},
+    "the checksum of the rows": lambda comm: {"X": X + of_rank(1e-3, 0, comm)},
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_ranks_that_were_told_different_things_are_refused(name):
+    def fit(comm):
+        with pytest.raises(ValueError, match=f"same arguments: {name} is .* on rank 1, and .* on rank 0"):
+            fitted("plain", comm, **DIFFERENT[name](comm))
+        return True
+
+    assert together(2, fit) == [True] * 2
+
+
+def refusal(comm, **parameters):
+    try:
+        fitted("plain", comm, **parameters)
+    except (TypeError, ValueError, RuntimeError) as error:
+        return str(error)
+
+
+REFUSED = {
+    "The 'alpha' parameter of MLPRegressor must be": {"alpha": -1},
+    "hidden_layer_sizes must be > 0": {"hidden_layer_sizes": (3, 0)},
+    "Found input variables with inconsistent numbers": {"X": X[:9]},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_one_rank_refuses_the_others_learn(words):
+    other, refused, third = together(3, lambda comm: refusal(comm, **of_rank(REFUSED[words], {}, comm)))
+    assert refused.startswith(words)
+    assert other == third
+    assert re.fullmatch(r"the training could not begin on rank 1: \w+Error: " + re.escape(refused), other)
+
+
+def test_a_refusal_of_any_length_and_script_reaches_the_others():
+    def begin(comm):
+        with peers_of(comm) as peers:
+            if comm.Get_rank() == 1:
+                raise ValueError("\N{SNOWBOARDER}" * 2000)
+            peers.begin({})
+
+    other, refused = together(2, begin)
+    assert len(str(refused)) == 2000
+    assert str(other).startswith("the training could not begin on rank 1: ValueError: \N{SNOWBOARDER}")
+
+
+def test_what_all_refuse_is_raised_by_all():
+    too_small = {"early_stopping": True, "validation_fraction": 0.001}
+    alone = refusal(None, **too_small)
+    assert alone.startswith("The validation set is too small")
+    assert together(3, lambda comm: refusal(comm, **too_small)) == [alone] * 3
+
+
+def test_what_cannot_work_is_refused():
+    for kind in (sc.MLPClassifier, sc.MLPRegressor):
+        for wrong in (0, 2**16 + 1, 1.5, True, None, "8"):
+            with pytest.raises(ValueError, match="'n_shards' parameter of MLP"):
+                kind(n_shards=wrong).fit(X, LABELS)
+    for given in ({"solver": "lbfgs"}, {"optimizer": sc.LBFGS()}):
+        with pytest.raises(ValueError, match="n_shards must be 1 with L-BFGS, got 8"):
+            fitted("plain", **given)
+        together_refused = together(2, lambda comm, given=given: refusal(comm, n_shards=1, **given))
+        assert together_refused == ["comm must be None with L-BFGS, got one of 2 processes"] * 2
+    with pytest.raises(TypeError, match="comm must be None or a communicator, such as mpi4py's"):
+        fitted("plain", comm="world")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'comm'"):
+        sc.MLPRegressor().partial_fit(X, Y, comm=None)
+    words = "n_shards must be at least the number of processes, 3, got 2"
+    assert together(3, lambda comm: refusal(comm, n_shards=2)) == [words] * 3
+
+
+def test_an_error_within_ends_all(capfd):
+    def fit(comm):
+        def fails(model):
+            if comm.Get_rank() == 1 and model.n_iter_ == 2:
+                raise KeyError("of the user's")
+
+        fitted("early stopping", comm, callbacks=fails)
+
+    results = together(3, fit)
+    assert all(isinstance(result, SystemExit) for result in results), results
+    assert "rank 1 of 3 ends the training of all:" in capfd.readouterr().err
+
+
+def test_numbers_that_are_not_finite_end_all_with_the_same_words():
+    def fit(comm):
+        with np.errstate(all="ignore"):
+            return refusal(comm, solver="sgd", learning_rate_init=1e300)
+
+    alone = fit(None)
+    assert alone.startswith("Solver produced non-finite parameter weights")
+    assert together(3, fit) == [alone] * 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_processes_of_mpi_end_with_the_bits_of_one(size):
+    script = """
+        import warnings
+        import test_distributed_estimators as mine
+
+        warnings.simplefilter("ignore")
+        for case in mine.CASES:
+            say(case, mine.sha(mine.fitted(case, comm)))
+    """
+    result, said = launched(size, script)
+    assert result.returncode == 0, result.stderr
+    assert said == [[[case, sha(fitted(case))] for case in CASES]] * size
+
+
+def test_ctrl_c_of_one_process_ends_all_after_the_same_step():
+    script = """
+        import test_distributed_estimators as mine
+
+        def interrupts(model):
+            if rank == 1 and model.n_iter_ == 1:
+                threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+        endless = dict(max_iter=10**7, n_iter_no_change=float("inf"), callbacks=interrupts)
+        model = mine.fitted("plain", comm, **endless)
+        say(model.history_.stopped, model.n_iter_, model._optimizer.saved["step_count"], mine.sha(model))
+    """
+    result, said = launched(2, script)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("Training interrupted by user.") == 1
+    assert len(said) == 2
+    assert said[0] == said[1]
+    assert said[0][0][0] == "interrupted"
