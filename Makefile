@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench scale products compare quality estimators tabular docs develop lecture stubs format wheel clean
+.PHONY: help demo test oldest soak asan lint bench scale processes products compare quality estimators tabular docs develop lecture stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -31,6 +31,7 @@ help:
 	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
 	@echo 'make bench    schuss beside scikit-learn, torch and jax (4 GB; ONLY="train/tab loop" ARGS=--quick)'
 	@echo 'make scale    how training scales with threads, beside torch and jax (ONLY="small tab" ARGS=--quick)'
+	@echo 'make processes  training over 2 to 4 processes beside threads and torch, and over slower networks (ONLY="steps memory" ARGS=--quick)'
 	@echo 'make products  matrix products on one thread, beside faer, gemm, MKL and OpenBLAS (ONLY=256x256x256)'
 	@echo 'make compare  this build beside that of another checkout (WITH=../other ONLY="train loop")'
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
@@ -93,6 +94,9 @@ bench: .venv-bench/.bench
 
 scale: .venv-bench/.bench
 	.venv-bench/bin/python benches/scale.py $(ONLY) $(ARGS)
+
+processes: .venv-bench/.bench
+	.venv-bench/bin/python benches/processes.py $(ONLY) $(ARGS)
 
 # The libraries that .venv-blas has; a name without a value stands for one that it has not.
 BLAS := $(CURDIR)/.venv-blas/lib

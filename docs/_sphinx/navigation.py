@@ -39,6 +39,7 @@ SHORT = {
     "from-keras": "Keras",
     "from-optax": "Optax",
     "performance": "Performance",
+    "scale": "Past one machine",
     "tabular": "Tables beside boosted trees",
     "kernels": "Elementwise kernels",
 }
@@ -50,7 +51,7 @@ TREES = {
         "By task": [f"guide/{name}" for name in GUIDE],
         "Coming from": FROM,
         "Understand": ["lecture", "optimizers", "network"],
-        "Look up": ["reference/index", "reproducibility", "reliability", "performance", "tabular"],
+        "Look up": ["reference/index", "reproducibility", "reliability", "performance", "scale", "tabular"],
         "Behind it": ["kernels", "architecture", *(f"project/{name}" for name in PROJECT)],
     },
     "lecture": {"": [f"notebooks/{name}" for name in NOTEBOOKS]},

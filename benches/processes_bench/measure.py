@@ -1,0 +1,152 @@
+"""The measurements, each part by itself; what belongs together takes turns."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+from . import launch
+from .cases import LINKS, OVER_NETWORKS, SHARDS, Link, all_cases, case, parameters, share
+
+SIZES = (2, 3, 4)
+PROBED = {"size": 2, "probe": True}
+TOO_LONG = 1.0  # seconds of a step that is left out
+
+
+def work(
+    name: str, batch: int, epoch: int, seconds: float, n_shards: int = SHARDS, n_threads: int = 1
+) -> dict:
+    facts = {"n_shards": n_shards, "n_threads": n_threads, "seconds": seconds}
+    return {"name": name, "batch": batch, "epoch": epoch, **facts}
+
+
+def in_turns(contenders: dict[str, Callable[[], list[float]]], rounds: int) -> tuple[dict, dict]:
+    """The medians of what contenders return, row by row; and why some could not take part."""
+    turns: dict[str, list[list[float]]] = {name: [] for name in contenders}
+    failures: dict[str, str] = {}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            if name in failures:
+                continue
+            try:
+                turns[name].append(contender())
+            except launch.Failed as failure:
+                failures[name] = str(failure)
+            print(".", end="", file=sys.stderr, flush=True)
+    medians = {name: [median(row) for row in zip(*of, strict=True)] for name, of in turns.items() if of}
+    return medians, failures
+
+
+def steps(rounds: int, seconds: float) -> dict:
+    """Threads, processes and torch on this machine."""
+    cases = all_cases()
+
+    def ours(size: int, n_threads: int = 1) -> list[float]:
+        works = [work(of.name, of.batch, of.steps, seconds, n_threads=n_threads) for of in cases]
+        return launch.run("of_schuss", size, {"size": size, "work": works})["seconds"]
+
+    def part(size: int) -> list[float]:
+        """What one of so many processes computes, by one that is alone."""
+        mine = share(SHARDS, size)
+        works = [work(of.name, of.batch * mine // SHARDS, of.steps, seconds, mine) for of in cases]
+        return launch.run("of_schuss", 1, {"size": 1, "work": works})["seconds"]
+
+    def torch() -> list[float]:
+        works = [work(of.name, of.batch, of.steps, seconds) for of in cases]
+        return launch.run("of_torch", 2, {"work": works})["seconds"]
+
+    contenders: dict[str, Callable[[], list[float]]] = {
+        "1 thread": lambda: ours(1),
+        "2 threads": lambda: ours(1, 2),
+        **{f"{size} processes": lambda size=size: ours(size) for size in SIZES},
+        "torch": torch,
+        **{f"part of {size}": lambda size=size: part(size) for size in SIZES},
+    }
+    medians, failures = in_turns(contenders, rounds)
+    rows = [
+        {
+            "name": of.name,
+            "layers": list(of.layers),
+            "batch": of.batch,
+            "seconds": {name: of_all[number] for name, of_all in medians.items()},
+        }
+        for number, of in enumerate(cases)
+    ]
+    return {"rows": rows, "failures": failures, **launch.run("of_schuss", 2, PROBED)}
+
+
+def shards(rounds: int, seconds: float) -> dict:
+    """What the number of shards costs."""
+    name, batch, epoch = "fmnist", 1024, 32
+
+    def of(size: int) -> list[float]:
+        counts = [count for count in (1, 2, 4, 8) if count >= size]
+        works = [work(name, batch, epoch, seconds, count) for count in counts]
+        return launch.run("of_schuss", size, {"size": size, "work": works})["seconds"]
+
+    medians, failures = in_turns({"1": lambda: of(1), "2": lambda: of(2)}, rounds)
+    return {"name": name, "batch": batch, "seconds": medians, "failures": failures}
+
+
+def networks(rounds: int, seconds: float) -> dict:
+    """The same steps where messages take longer."""
+    links, failures = [], {}
+    for link in LINKS:
+        facts = {"milliseconds": link.milliseconds, "gigabits": link.gigabits, "rows": []}
+        try:
+            facts |= launch.run("of_schuss", 2, PROBED, link)
+        except (launch.Failed, OSError) as failure:
+            failures[str(link)] = str(failure)
+            continue
+        for size in SIZES:
+            facts["rows"] += _over(link, size, rounds, seconds, failures)
+        links.append(facts)
+    return {"links": links, "failures": failures}
+
+
+def _over(link: Link, size: int, rounds: int, seconds: float, failures: dict[str, str]) -> list[dict]:
+    cases = [case(name, batch, 8) for name, batch in OVER_NETWORKS]
+    takes = [2 * share(size, 2) * 32e-9 * parameters(of.layers) / link.gigabits for of in cases]
+    cases = [of for of, bound in zip(cases, takes, strict=True) if bound < TOO_LONG]
+    works = [work(of.name, of.batch, of.steps, seconds) for of in cases]
+    contenders = {
+        "schuss": lambda: launch.run("of_schuss", size, {"size": size, "work": works}, link)["seconds"]
+    }
+    if size == 2:
+        contenders["torch"] = lambda: launch.run("of_torch", size, {"work": works}, link)["seconds"]
+    medians, failed = in_turns(contenders, rounds)
+    failures |= {f"{link}, {size} processes, {name}": why for name, why in failed.items()}
+    return [
+        {
+            "name": of.name,
+            "batch": of.batch,
+            "size": size,
+            "seconds": {name: of_all[number] for name, of_all in medians.items()},
+        }
+        for number, of in enumerate(cases)
+    ]
+
+
+def memory(rounds: int, seconds: float) -> dict:
+    """The peak of each process beside its rows, four times its parameters, and a batch."""
+    rows = []
+    for n_shards in (2, SHARDS):
+        request = {"name": "wide", "batch": 256, "epoch": 64, "n_shards": n_shards}
+        of = case(request["name"], request["batch"], request["epoch"])
+        size = 4 * parameters(of.layers)
+        data = of.batch * of.steps * (4 * of.layers[0] + 8)
+        # Inputs, and what each layer and its derivative leave.
+        batch = 4 * of.batch * (of.layers[0] + 2 * sum(of.layers[1:]))
+        for processes in (1, 2, 3, 4):
+            if processes > n_shards:
+                continue
+            found = launch.run("of_schuss", processes, {"size": processes, "memory": request})["memory"]
+            facts = {"n_shards": n_shards, "data": data, "gradient": size, "batch": batch}
+            rows.append({"processes": processes, "peak": found, **facts})
+    return {"name": "wide", "rows": rows}
+
+
+def started() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")

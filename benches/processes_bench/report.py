@@ -1,0 +1,235 @@
+"""The measurements as tables, which are those of docs/scale.md."""
+
+from __future__ import annotations
+
+from schuss_bench import machine
+
+from . import model
+from .cases import SHARDS, Link, parameters, share
+
+BEGIN, END = "<!-- {}: `make processes` writes what follows -->", "<!-- end -->"
+BUSY = 0.5  # a load average
+RANKS = (1, 8, 64, 1000)
+Table = list[list[str]]
+
+
+def tables(run: dict) -> dict[str, str]:
+    """Every table of a run, by its name, as Markdown."""
+    parts, cores = run["parts"], run["machine"]["usable_cpus"]
+    found: dict[str, Table] = {}
+    if "steps" in parts:
+        found["steps"] = _steps(parts["steps"])
+        found["overlap"] = _overlap(parts["steps"])
+    if "shards" in parts:
+        found["shards"] = _shards(parts["shards"])
+    if "networks" in parts and "steps" in parts:
+        found["links"] = _links(parts["networks"], parts["steps"])
+        found["networks"] = _networks(predicted(parts, cores))
+        found["ranks"] = _ranks(parts)
+        found["half"] = _half(parts)
+    if "memory" in parts:
+        found["memory"] = _memory(parts["memory"])
+    if "accuracy" in parts:
+        found["batches"] = _batches(parts["accuracy"])
+        found["averaging"] = _averaging(parts["accuracy"])
+    return {"when": when(run), **{name: markdown(of) for name, of in found.items()}}
+
+
+def when(run: dict) -> str:
+    """Where and when, and whether the machine was doing something else."""
+    lines = [f"{machine.short(run['machine'])}, {run['machine']['system']}."]
+    for name, part in run["parts"].items():
+        quick = "a quick run, " if part["quick"] else ""
+        load = part["load_average"]
+        busy = "" if load is None or load < BUSY else ", while other work ran on the machine: provisional"
+        lines.append(f"{name}: {quick}{part['started'][:10]}{busy}.")
+    return "\n".join(lines)
+
+
+def predicted(parts: dict, cores: int) -> list[dict]:
+    """Each step over a network, measured and by the model, whose constants are of other measurements."""
+    alone = {(row["name"], row["batch"]): row for row in parts["steps"]["rows"]}
+    found = []
+    for link in parts["networks"]["links"]:
+        wire = model.wire_of(link["messages"], link["adding"])
+        for row in link["rows"]:
+            of, size = alone[row["name"], row["batch"]], row["size"]
+            # Processes that share a core take turns.
+            computes = of["seconds"][f"part of {size}"] * max(1.0, size / cores)
+            tells = model.exchange(size, 4 * parameters(of["layers"]), wire)
+            link_of = Link(link["milliseconds"], link["gigabits"])
+            found.append({**row, "link": link_of, "computes": computes, "predicted": computes + tells})
+    return found
+
+
+def work(row_of: str, parts: dict) -> model.Work:
+    """The work of a process with a network, from all batches and parts of them."""
+    points = []
+    for row in parts["steps"]["rows"]:
+        if row["name"] == row_of:
+            seconds = row["seconds"]
+            points.append((row["batch"], seconds["1 thread"]))
+            for size in (2, 3, 4):
+                points.append((row["batch"] * share(SHARDS, size) // SHARDS, seconds[f"part of {size}"]))
+    return model.work_of(points)
+
+
+def _steps(part: dict) -> Table:
+    columns = ["1 thread", "2 threads", "2 processes", "3 processes", "4 processes", "torch"]
+    head = [
+        "network, batch",
+        *columns[:3],
+        "2 processes / 2 threads",
+        *columns[3:5],
+        "torch DDP, 2 processes",
+    ]
+    rows = [[*head, "2 processes / DDP"]]
+    for row in part["rows"]:
+        of = row["seconds"]
+        cells = [_us(of.get(name)) for name in columns]
+        ratios = [_ratio(of, "2 processes", name) for name in ("2 threads", "torch")]
+        rows.append([_case(row), *cells[:3], ratios[0], *cells[3:], ratios[1]])
+    return rows
+
+
+def _overlap(part: dict) -> Table:
+    rows = [["network, batch", "step of 2 processes", "of it exchange, %", "to gain by overlap, at most, %"]]
+    for row in part["rows"]:
+        step, computes = row["seconds"].get("2 processes"), row["seconds"]["part of 2"]
+        if step is None:
+            continue
+        tells = max(step - computes, 0.0)
+        # A layer's gradient is complete in the last shard only, two thirds of whose work is the way back.
+        while_computing = 2 / 3 * computes / share(SHARDS, 2)
+        gain = min(tells, while_computing)
+        rows.append([_case(row), _us(step), f"{100 * tells / step:.0f}", f"{100 * gain / step:.0f}"])
+    return rows
+
+
+def _shards(part: dict) -> Table:
+    counts = {"1": (1, 2, 4, 8), "2": (2, 4, 8)}
+    rows = [["processes", *(f"n_shards={count}" for count in counts["1"])]]
+    for size, seconds in part["seconds"].items():
+        of = dict(zip(counts[size], map(_us, seconds), strict=True))
+        rows.append([size, *(of.get(count, "-") for count in counts["1"])])
+    return rows
+
+
+def _links(part: dict, here: dict) -> Table:
+    rows = [["network", "8 bytes, ms", "4 MiB, ms", "model: a message, ms", "asking, ms", "Gbit/s"]]
+    for link in [*part["links"], here]:
+        wire = model.wire_of(link["messages"], link["adding"])
+        small, large = link["messages"]["8"], link["messages"][str(1 << 22)]
+        name = (
+            str(Link(link["milliseconds"], link["gigabits"])) if link is not here else "memory of one machine"
+        )
+        rows.append([name, *map(_ms, (small, large, wire.message, wire.asking)), f"{8e-9 / wire.byte:.3g}"])
+    return rows
+
+
+def _networks(found: list[dict]) -> Table:
+    """Measured beside the model: a line for each network and each network between processes."""
+    sizes = sorted({row["size"] for row in found})
+    head = [word for size in sizes for word in (f"{size} processes, ms", "model")]
+    rows = [["network, batch", "between them", *head, "torch DDP, 2 processes", "schuss / DDP"]]
+    of = {(_case(row), str(row["link"]), row["size"]): row for row in found if "schuss" in row["seconds"]}
+    for name, link in dict.fromkeys((name, link) for name, link, _ in of):
+        cells = []
+        for size in sizes:
+            row = of.get((name, link, size))
+            cells += [_ms(row["seconds"]["schuss"]), _ms(row["predicted"])] if row else ["-", "-"]
+        two = of[name, link, 2]["seconds"] if (name, link, 2) in of else {}
+        torch = _ms(two["torch"]) if "torch" in two else "-"
+        rows.append([name, link, *cells, torch, _ratio(two, "schuss", "torch")])
+    return rows
+
+
+def _ranks(parts: dict) -> Table:
+    """Steps of one batch on ever more processes, and of ever larger batches."""
+    rows = [["network", "between them", "rows", *(f"{ranks:,}" for ranks in RANKS)]]
+    for name, link, wire in _worlds(parts):
+        layers = next(row["layers"] for row in parts["steps"]["rows"] if row["name"] == name)
+        of, size = work(name, parts), 4 * parameters(layers)
+        for rows_of, text in ((lambda p: 8192 / p, "8,192 together"), (lambda p: 1024, "1,024 each")):
+            seconds = [of.seconds(rows_of(p)) + model.exchange(p, size, wire) for p in RANKS]
+            speeds = [rows_of(p) * p / s for p, s in zip(RANKS, seconds, strict=True)]
+            cells = [f"{_ms(s)} ms, {v / speeds[0]:.3g}x" for s, v in zip(seconds, speeds, strict=True)]
+            rows.append([name, link, text, *cells])
+    return rows
+
+
+def _half(parts: dict) -> Table:
+    rows = [["network", "between them", *(f"{ranks:,} processes" for ranks in RANKS[1:])]]
+    for name, link, wire in _worlds(parts):
+        layers = next(row["layers"] for row in parts["steps"]["rows"] if row["name"] == name)
+        of, size = work(name, parts), 4 * parameters(layers)
+        rows.append([name, link, *(f"{model.rows_for_half(p, wire, of, size):,.0f}" for p in RANKS[1:])])
+    return rows
+
+
+def _worlds(parts: dict) -> list[tuple[str, str, model.Wire]]:
+    """Networks to train, and networks between processes, of which there may be many."""
+    found = []
+    for name in ("small", "fmnist", "wide"):
+        for link in parts["networks"]["links"]:
+            if (link["milliseconds"], link["gigabits"]) in ((0.1, 10), (0.5, 1)):
+                text = str(Link(link["milliseconds"], link["gigabits"]))
+                found.append((name, text, model.wire_of(link["messages"], link["adding"])))
+    return found
+
+
+def _memory(part: dict) -> Table:
+    rows = [["processes", "n_shards", "its rows", "4 x parameters", "a batch", "together", "peak of each"]]
+    for row in part["rows"]:
+        parts = [row["data"], 4 * row["gradient"], row["batch"]]
+        peak = ", ".join(f"{value / 1e6:.0f}" for value in row["peak"])
+        cells = [f"{value / 1e6:.1f}" for value in (*parts, sum(parts))]
+        rows.append([str(row["processes"]), str(row["n_shards"]), *cells, peak])
+    return rows
+
+
+def _batches(part: dict) -> Table:
+    rows = [["optimizer", *(f"batch {batch}" for batch in part["batches"])]]
+    for name, scores in part["optimizers"].items():
+        rows.append([name, *(f"{of['score']:.4f} ± {of['error']:.4f} (lr {of['lr']:g})" for of in scores)])
+    return rows
+
+
+def _averaging(part: dict) -> Table:
+    rows = [["parameters averaged", *(f"{count} processes" for count in part["processes"])]]
+    for name, scores in part["averaging"].items():
+        rows.append([name, *(f"{of['score']:.4f} ± {of['error']:.4f}" for of in scores)])
+    return rows
+
+
+def markdown(rows: Table) -> str:
+    head, *others = rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *others])
+
+
+def filled(page: str, run: dict) -> str:
+    """The page with the tables, each between its marks."""
+    for name, table in tables(run).items():
+        mark = f"{BEGIN.format(name)}\n"
+        before, found, after = page.partition(mark)
+        _, ends, after = after.partition(END)
+        if not (found and ends):
+            raise ValueError(f"the page has no place for the table {name!r}, {mark}")
+        page = f"{before}{mark}\n{table}\n\n{END}{after}"
+    return page
+
+
+def _case(row: dict) -> str:
+    return f"{row['name']}, {row['batch']:,}"
+
+
+def _ratio(seconds: dict[str, float], one: str, other: str) -> str:
+    return f"{seconds[one] / seconds[other]:.2f}" if one in seconds and other in seconds else "-"
+
+
+def _us(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1e6 * seconds:,.0f}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:,.3g}"

@@ -1,0 +1,173 @@
+"""The measurements of several processes: the network that they simulate, the model, and the page of both."""
+
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import schuss as sc
+from test_distributed import X, Y, together
+
+ROOT = Path(__file__).parents[1]
+BENCHES = ROOT / "benches"
+LIMIT = 60  # seconds, to end a hang
+
+pytestmark = pytest.mark.skipif(not BENCHES.exists(), reason="reads the benchmarks")
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """A function that imports a module of the benchmarks."""
+    monkeypatch.syspath_prepend(BENCHES)
+    yield lambda name: importlib.import_module(f"processes_bench.{name}")
+    for name in [name for name in sys.modules if name.startswith(("processes_bench", "schuss_bench"))]:
+        del sys.modules[name]
+
+
+def test_packets_come_one_after_the_other_on_each_wire(bench):
+    def wires():
+        # A byte takes a second.
+        return bench("switch").Wires(3, seconds=10.0, bits_per_second=8.0)
+
+    alone = wires()
+    assert alone.arrival(100.0, 0, 1, 5) == 115.0
+    assert alone.arrival(101.0, 0, 1, 5) == 120.0  # when the first is on its way
+    assert alone.arrival(101.0, 1, 0, 5) == 116.0  # the other way there is room
+    shared = wires()
+    assert shared.arrival(100.0, 0, 2, 5) == 115.0
+    assert shared.arrival(100.0, 1, 2, 5) == 120.0  # two senders, one receiver
+    spread = wires()
+    assert spread.arrival(100.0, 0, 1, 5) == 115.0
+    assert spread.arrival(100.0, 0, 2, 5) == 120.0  # one sender, two receivers
+
+
+ECHO = """
+import os, socket, sys, time
+if os.environ["RANK"] == "1":
+    with socket.create_server(("10.77.0.2", 7000)) as server:
+        connection, _ = server.accept()
+        connection.sendall(connection.recv(100))
+        connection.recv(1)
+else:
+    for _ in range(500):
+        try:
+            connection = socket.create_connection(("10.77.0.2", 7000))
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    start = time.perf_counter()
+    connection.sendall(b"to whom it may concern")
+    echo = connection.recv(100)
+    print(time.perf_counter() - start, echo.decode())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has namespaces")
+def test_a_message_takes_the_delay_of_the_simulated_network_each_way(bench):
+    delay = 0.05
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/switch"
+        switch = subprocess.Popen(
+            [sys.executable, BENCHES / "processes_bench/switch.py", path, "2", str(delay), "1e9"]
+        )
+        hosts = []
+        try:
+            while not Path(path).exists():
+                time.sleep(0.01)
+            host = [sys.executable, "-m", "processes_bench.host", path, sys.executable, "-c", ECHO]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            hosts = [
+                subprocess.Popen(host, env={"PYTHONPATH": str(BENCHES), "RANK": str(rank)}, **pipes)
+                for rank in (0, 1)
+            ]
+            said = [of.communicate(timeout=LIMIT) for of in hosts]
+        finally:
+            for process in (*hosts, switch):
+                process.kill()
+                process.wait()
+    if "PermissionError" in said[0][1] or "no network namespace" in said[0][1]:
+        pytest.skip("this system gives no network namespaces")
+    assert hosts[0].returncode == 0, said
+    seconds, echo = said[0][0].split(maxsplit=1)
+    assert echo == "to whom it may concern\n"
+    assert float(seconds) >= 2 * delay
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_the_model_counts_what_a_training_sends(bench, size):
+    model, cases = bench("model"), bench("cases")
+    told = {"Recv": [], "Bcast": [], "Allgather": []}
+
+    def fit(comm):
+        if comm.Get_rank() == 0:
+            for name in told:
+                works = getattr(comm, name)
+
+                def counts(data, *others, name=name, works=works, **how):
+                    told[name].append(len(data))
+                    return works(data, *others, **how)
+
+                setattr(comm, name, counts)
+        net = sc.MLP([6, 11, 1], seed=1)
+        net.fit(X, Y, optimizer=sc.Adam(), n_shards=8, comm=comm, batch_size=100, epochs=1)
+
+    assert together(size, fit) == [None] * size
+    steps, gradient = 3, 4 * cases.parameters([6, 11, 1])
+    assert told["Recv"] == [gradient] * model.levels(size) * steps
+    assert told["Bcast"] == [gradient] * steps
+    losses = 8 * (1 + cases.share(8, size))
+    assert told["Allgather"].count(losses) >= steps
+
+    # Where only one thing costs something, the model is a count of it.
+    seconds = model.exchange(size, gradient, model.Wire(message=0.0, byte=0.0, adding=1.0))
+    assert seconds == sum(told["Recv"]) / steps
+    whole = model.Wire(message=0.0, byte=1.0)
+    assert model.exchange(size, gradient, whole) == sum(told["Recv"]) / steps + model.broadcast(
+        size, gradient, whole
+    )
+    assert model.broadcast(2, gradient, whole) == gradient
+    assert model.broadcast(64, gradient, whole) == pytest.approx(2 * gradient * 63 / 64)
+
+
+def test_constants_are_found_again(bench):
+    model = bench("model")
+    wire = model.Wire(message=1e-4, byte=1e-9, asking=3e-4)
+    messages = {str(size): wire.seconds(size) for size in bench("of_schuss").MESSAGES}
+    found = model.wire_of(messages, 0.0)
+    assert [found.message, found.byte, found.asking] == pytest.approx([1e-4, 1e-9, 3e-4])
+    work = model.work_of([(rows, 1e-3 + 2e-6 * rows) for rows in (32, 100, 1000)])
+    assert [work.step, work.row] == pytest.approx([1e-3, 2e-6])
+    # Nothing takes less than no time.
+    steep = model.work_of([(rows, 2e-6 * rows - 1e-5) for rows in (32, 100, 1000)])
+    assert steep.step == 0
+    assert steep.row > 0
+    assert model.rows_for_half(8, wire, work, 1e6) == pytest.approx(
+        (model.exchange(8, 1e6, wire) - 1e-3) / 2e-6
+    )
+
+
+def test_the_page_has_the_tables_of_its_numbers(bench):
+    report = bench("report")
+    page, run = (ROOT / "docs/scale.md").read_text(), json.loads((ROOT / "docs/_data/scale.json").read_text())
+    assert set(report.tables(run)) > {"steps", "networks", "ranks", "memory", "batches"}
+    assert report.filled(page, run) == page
+    with pytest.raises(ValueError, match="no place for the table 'when'"):
+        report.filled("another page", run)
+
+
+def test_what_cannot_take_part_is_told_and_the_others_are_measured(bench):
+    measure, launch = bench("measure"), bench("launch")
+
+    def fails():
+        raise launch.Failed("not here")
+
+    medians, failures = measure.in_turns(
+        {"one": iter([[1.0], [5.0], [2.0]]).__next__, "two": fails}, rounds=3
+    )
+    assert medians == {"one": [2.0]}
+    assert failures == {"two": "not here"}
