@@ -101,16 +101,17 @@ def test_a_message_takes_the_delay_of_the_simulated_network_each_way(bench):
 @pytest.mark.parametrize("size", [2, 4, 8])
 def test_the_model_counts_what_a_training_sends(bench, size):
     model, cases = bench("model"), bench("cases")
-    told = {"Recv": [], "Bcast": [], "Allgather": []}
+    told = {"Alltoallv": [], "Allgatherv": [], "Allgather": []}
 
     def fit(comm):
         if comm.Get_rank() == 0:
             for name in told:
                 works = getattr(comm, name)
 
-                def counts(data, *others, name=name, works=works, **how):
-                    told[name].append(len(data))
-                    return works(data, *others, **how)
+                def counts(mine, theirs, name=name, works=works):
+                    of = theirs[0] if isinstance(theirs, list) else mine
+                    told[name].append(memoryview(of).nbytes)
+                    return works(mine, theirs)
 
                 setattr(comm, name, counts)
         net = sc.MLP([6, 11, 1], seed=1)
@@ -118,20 +119,22 @@ def test_the_model_counts_what_a_training_sends(bench, size):
 
     assert together(size, fit) == [None] * size
     steps, gradient = 3, 4 * cases.parameters([6, 11, 1])
-    assert told["Recv"] == [gradient] * model.levels(size) * steps
-    assert told["Bcast"] == [gradient] * steps
-    losses = 8 * (1 + cases.share(8, size))
+    # A part of the gradient from each, itself included.
+    (of_all,) = set(told["Alltoallv"])
+    assert abs(of_all - gradient) <= 4 * size
+    assert len(told["Alltoallv"]) == steps
+    assert told["Allgatherv"] == [gradient] * steps
+    losses = 8 * (1 + 2 * cases.share(8, size))
     assert told["Allgather"].count(losses) >= steps
 
     # Where only one thing costs something, the model is a count of it.
-    seconds = model.exchange(size, gradient, model.Wire(message=0.0, byte=0.0, adding=1.0))
-    assert seconds == sum(told["Recv"]) / steps
-    whole = model.Wire(message=0.0, byte=1.0)
-    assert model.exchange(size, gradient, whole) == sum(told["Recv"]) / steps + model.broadcast(
-        size, gradient, whole
-    )
-    assert model.broadcast(2, gradient, whole) == gradient
-    assert model.broadcast(64, gradient, whole) == pytest.approx(2 * gradient * 63 / 64)
+    others = gradient * (size - 1) / size
+    assert model.exchange(size, gradient, model.Wire(message=0.0, byte=0.0, adding=1.0)) == others
+    assert model.exchange(size, gradient, model.Wire(message=0.0, byte=1.0)) == pytest.approx(2 * others)
+    latency = model.Wire(message=1.0, byte=0.0)
+    assert model.exchange(size, gradient, latency) == 2 * model.levels(size) + 1
+    assert model.exchange(size, 1e9, latency) == model.levels(size) + 1 + size - 1
+    assert model.exchange(65, 1e9, latency) == model.levels(65) + 2 + 64
 
 
 def test_constants_are_found_again(bench):

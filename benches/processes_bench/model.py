@@ -3,8 +3,8 @@
     step = work(rows of a process) + exchange(processes, bytes of a gradient)
 
 A process computes the gradient of its rows and makes the whole update. Between the two come, as
-`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather), the gradient up the tree (Send,
-Recv and an addition at each level), and the sum from the first process to all (Bcast).
+`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather); of the gradients of all, one part of
+the parameters for each process, which adds them (Alltoallv); and the sums of all parts to all (Allgatherv).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from math import ceil, log2
 import numpy as np
 
 LONG = 1 << 14  # bytes: who sends more asks first whether there is room for it
+# As MPICH does it: so many messages to and from others at a time, and what is longer goes round in a ring.
+AT_A_TIME, RING = 32, 80 << 10
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,17 @@ def exchange(processes: int, size: float, wire: Wire) -> float:
     """Seconds in which processes exchange a gradient of so many bytes."""
     if processes == 1:
         return 0.0
+    others, part = processes - 1, size / processes
     losses = levels(processes) * wire.message
-    tree = levels(processes) * (wire.seconds(size) + size * wire.adding)
-    return losses + tree + broadcast(processes, size, wire)
+    swap = ceil(others / AT_A_TIME) * (wire.seconds(part) - part * wire.byte) + others * part * wire.byte
+    return losses + swap + others * part * wire.adding + spread(processes, size, wire)
 
 
-def broadcast(processes: int, size: float, wire: Wire) -> float:
-    """The faster of two ways: whole messages along a tree, or parts that then go round."""
-    part = size / processes
-    parts = (levels(processes) + processes - 1) * (wire.seconds(part) - part * wire.byte)
-    return min(levels(processes) * wire.seconds(size), parts + 2 * (processes - 1) * part * wire.byte)
+def spread(processes: int, size: float, wire: Wire) -> float:
+    """Each has a part that all are to have: pairs that double what they have, or a ring."""
+    others, part = processes - 1, size / processes
+    rounds = levels(processes) if size < RING else others
+    return rounds * (wire.seconds(part) - part * wire.byte) + others * part * wire.byte
 
 
 def wire_of(messages: dict[str, float], adding: float) -> Wire:

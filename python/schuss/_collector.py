@@ -146,6 +146,3 @@ class Collector:
     def receive(self, data: memoryview, source: int) -> None:
         """Take the next node of a group."""
         data[:] = self._nodes[source - 1].pop(0).data.cast("B")
-
-    def broadcast(self, data: memoryview) -> None:
-        """Nobody else makes the step."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,15 +26,19 @@ from ._stop import Stop
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-METHODS = ("Get_rank", "Get_size", "Send", "Recv", "Bcast", "Allgather", "Abort")
-# What one call of MPI takes, whose counts may be of 31 bits.
-MOST_BYTES = 2**30
+METHODS = ("Get_rank", "Get_size", "Alltoallv", "Allgatherv", "Allgather", "Bcast", "Abort")
+# What MPI counts parameters in: of either dtype, and 31 bits may be all that counts have.
+WORD, WORD_BYTES = "I", 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
 # Seconds in which what was written last reaches the terminal.
 PASSED_ON = 0.5
 _STOPS: list[Stop] = list(Stop)
+
+
+Places: TypeAlias = "Sequence[tuple[int, int]]"
+"""For each process, where its bytes begin and end."""
 
 
 class Peers:
@@ -76,20 +80,15 @@ class Peers:
 
     # What the core calls, with views of its memory that are gone afterwards.
 
-    def send(self, data: memoryview, to: int) -> None:
-        """Send to a process."""
-        for part in _parts(data):
-            self.comm.Send(part, dest=to)
+    def swap(self, mine: memoryview, parts: Places, theirs: memoryview, places: Places) -> None:
+        """Send a part to each, and get one from each."""
+        with mine.cast(WORD) as sent, theirs.cast(WORD) as received:
+            self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
-    def receive(self, data: memoryview, source: int) -> None:
-        """Receive from a process."""
-        for part in _parts(data):
-            self.comm.Recv(part, source=source)
-
-    def broadcast(self, data: memoryview) -> None:
-        """Send from process 0 to all others."""
-        for part in _parts(data):
-            self.comm.Bcast(part, root=0)
+    def spread(self, mine: memoryview, all_of_them: memoryview, places: Places) -> None:
+        """Send all that is here to all."""
+        with mine.cast(WORD) as sent, all_of_them.cast(WORD) as received:
+            self.comm.Allgatherv(sent, [received, _words(places)])
 
     def gather(self, mine: memoryview, all_of_them: memoryview) -> None:
         """Send the same number of bytes from each to all."""
@@ -310,8 +309,9 @@ def expect_communicator(comm: Any, accepted: str = "a communicator") -> None:
         )
 
 
-def _parts(data: memoryview) -> Iterator[memoryview]:
-    """What one call of MPI takes at a time."""
-    for start in range(0, len(data), MOST_BYTES):
-        with data[start : start + MOST_BYTES] as part:
-            yield part
+def _words(places: Places) -> tuple[list[int], list[int]]:
+    """How many words there are at each place, and where it begins."""
+    return (
+        [(stop - start) // WORD_BYTES for start, stop in places],
+        [start // WORD_BYTES for start, _ in places],
+    )

@@ -6,9 +6,8 @@
 //!
 //! Who computes consecutive ones keeps a stack of nodes: a new leaf goes on top, and as long as the two on top are the two
 //! children of one node they are added. Of all shards that leaves the root at the bottom. Of several processes each has some nodes
-//! left: a right child whose left neighbour another one has is sent there, from the bottom of the stack, and what comes from a right
-//! neighbour is added to the top. All go through the tree level by level and from left to right, so that nobody waits for a process that
-//! waits for it. Where a process that has no shards collects the nodes of all others, it puts them on its stack in their order.
+//! left. Each adds up one part of the parameters: it gets that part of the nodes of all, puts them on its stack in their order, and gives
+//! the sum to all. Where one process that has no shards collects the nodes of all others, it does so with all parameters.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -24,6 +23,16 @@ pub struct Shards {
     depth: usize,
     rank: usize,
     moves: Vec<Move>,
+    swap: Swap,
+}
+
+/// What processes do that all have shards: they give each other the nodes that they have left, part by part.
+#[derive(Debug, Clone, Default)]
+pub struct Swap {
+    /// How many nodes each process has left.
+    pub left: Vec<usize>,
+    /// Which node is added to which, of those of all processes one after the other: the sum of all is then in the first one.
+    pub additions: Vec<(usize, usize)>,
 }
 
 /// One process of several.
@@ -35,7 +44,7 @@ pub struct Place {
     pub size: usize,
 }
 
-/// What a process does with the nodes of its stack, by their numbers from the bottom, once it has gone through its shards.
+/// What a process that collects nodes, or contributes some, does with those of its stack, by their numbers from the bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// To that process.
@@ -114,8 +123,8 @@ impl Shards {
         assert!(place.rank < place.size && place.size <= count, "at least one shard for each process");
         let first = |rank: usize| (rank as u128 * count as u128).div_ceil(place.size as u128) as usize;
         let shares = (0..place.size).map(|rank| first(rank)..first(rank + 1)).collect();
-        let (mut shards, stack) = Self::to_compute(count, shares, place.rank);
-        shards.meet_others(stack.0);
+        let mut shards = Self::to_compute(count, shares, place.rank).0;
+        shards.swap = shards.swap();
         shards
     }
 
@@ -149,45 +158,25 @@ impl Shards {
             depth = depth.max(stack.0.len() + 1);
             merges.push(stack.push(Node { first, level: 0 }.grown(count), count));
         }
-        (Shards { count, shares, merges, depth, rank, moves: vec![] }, stack)
+        (Shards { count, shares, merges, depth, rank, moves: vec![], swap: Swap::default() }, stack)
     }
 
-    /// Notes what becomes of the nodes that are left, going through all additions of the tree.
-    fn meet_others(&mut self, mut stack: VecDeque<Node>) {
-        let (rank, mut bottom) = (self.rank, 0);
-        let levels = (0..usize::BITS).take_while(|level| 1 << level < self.count);
-        let lefts =
-            levels.flat_map(|level| (0..self.count).step_by(2 << level).map(move |first| Node { first, level }));
-        for left in lefts {
-            let right = Node { first: left.first + (1 << left.level), ..left };
-            if right.first >= self.count {
-                continue;
-            }
-            let (of_left, of_right) = (self.owner(left.first), self.owner(right.first));
-            if of_right == rank && of_left != rank {
-                assert_eq!(stack.pop_front(), Some(right));
-                self.moves.push(Move::Send { node: bottom, to: of_left });
-                bottom += 1;
-                continue;
-            }
-            if of_right != rank && of_left == rank {
-                assert_eq!(stack.back(), Some(&left));
-                let node = bottom + stack.len();
-                self.depth = self.depth.max(node + 1);
-                self.moves.push(Move::Receive { node, from: of_right });
-                stack.push_back(right);
-            }
-            if of_left == rank && stack.back() == Some(&right) {
-                stack.pop_back();
-                let sum = stack.pop_back().map(|left| Node { level: left.level + 1, ..left }.grown(self.count));
-                self.moves.push(Move::Add { node: bottom + stack.len() });
-                stack.extend(sum);
+    /// What becomes of the nodes that all processes have left.
+    fn swap(&self) -> Swap {
+        let (mut swap, mut stack, mut places, mut next) = (Swap::default(), Stack::default(), vec![], 0);
+        for rank in 0..self.shares.len() {
+            let nodes = Self::to_compute(self.count, self.shares.clone(), rank).1.0;
+            swap.left.push(nodes.len());
+            for node in nodes {
+                places.push(next);
+                next += 1;
+                for _ in 0..stack.push(node, self.count) {
+                    let right = places.pop().expect("the node on top");
+                    swap.additions.push((places[places.len() - 1], right));
+                }
             }
         }
-    }
-
-    fn owner(&self, shard: usize) -> usize {
-        self.shares.iter().position(|share| share.contains(&shard)).expect("somebody has it")
+        swap
     }
 
     /// Whether other processes have some of them.
@@ -205,7 +194,17 @@ impl Shards {
         &self.shares
     }
 
-    /// What is to be done with the nodes that are left, until the first process has the sum of all shards in its first node.
+    /// The number of this process.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// What processes that all have shards do with the nodes that are left.
+    pub fn swapped(&self) -> &Swap {
+        &self.swap
+    }
+
+    /// What is to be done with the nodes that are left, where one process collects those of all others.
     pub fn moves(&self) -> &[Move] {
         &self.moves
     }
@@ -329,42 +328,20 @@ mod tests {
         }
     }
 
-    /// Lets processes go through their moves, where who sends waits for who receives; what the first one comes to.
+    /// What each of several processes makes of its part of the nodes that all have left.
     fn met(count: usize, size: usize) -> String {
         let all: Vec<_> = (0..size).map(|rank| Shards::of(count, Place { rank, size })).collect();
         assert!(all.iter().flat_map(|shards| shards.mine()).eq(0..count));
         assert!(all.iter().enumerate().all(|(rank, shards)| shards.of_processes()[rank] == shards.mine()));
-        let mut nodes: Vec<Vec<String>> = all.iter().map(|shards| vec![String::new(); shards.depth()]).collect();
-        for (nodes, shards) in nodes.iter_mut().zip(&all) {
-            stacked(shards).into_iter().zip(nodes).for_each(|(from, to)| *to = from);
+        let left: Vec<_> = all.iter().map(stacked).collect();
+        let Swap { left: lengths, additions } = all[0].swapped();
+        assert!(left.iter().map(Vec::len).eq(lengths.iter().copied()));
+        assert!(all.iter().all(|shards| shards.swapped().additions == *additions));
+        let mut nodes: Vec<_> = left.into_iter().flatten().collect();
+        for &(sum, term) in additions {
+            nodes[sum] = format!("({}+{})", nodes[sum], nodes[term]);
         }
-        let mut next = vec![0; size];
-        loop {
-            let before = next.clone();
-            for rank in 0..size {
-                match all[rank].moves().get(next[rank]) {
-                    Some(&Move::Add { node }) => {
-                        nodes[rank][node] = format!("({}+{})", nodes[rank][node], nodes[rank][node + 1])
-                    }
-                    Some(&Move::Send { node, to }) => match all[to].moves().get(next[to]) {
-                        Some(&Move::Receive { node: place, from }) if from == rank => {
-                            nodes[to][place] = nodes[rank][node].clone();
-                            next[to] += 1;
-                        }
-                        _ => continue,
-                    },
-                    _ => continue,
-                }
-                next[rank] += 1;
-            }
-            if next == before {
-                assert!(
-                    next.iter().zip(&all).all(|(next, shards)| *next == shards.moves().len()),
-                    "they wait for ever"
-                );
-                return nodes[0][0].clone();
-            }
-        }
+        nodes.remove(0)
     }
 
     /// What one process that collects the nodes of groups comes to.
@@ -402,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_make_the_same_tree_and_nobody_waits_for_ever() {
+    fn processes_make_the_same_tree() {
         for count in 1..34 {
             for size in 1..=count {
                 assert_eq!(met(count, size), tree(count), "{count} shards of {size} processes");

@@ -1,10 +1,12 @@
 //! What processes that train together tell each other in each step.
 
-use super::super::peers::StepToCome;
-use super::super::shards::Move;
+use std::ops::Range;
+
+use super::super::peers::{Peers, StepToCome};
+use super::super::shards::{Move, Swap};
 use super::leader::Leader;
 use super::shards::Add;
-use super::told::number_of;
+use super::told::{Told, number_of, parts};
 use super::training::{Training, TrainingStep};
 use crate::buffer::{bytes, bytes_mut};
 use crate::error::Result;
@@ -50,7 +52,10 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 
     /// Leader, while the other workers wait: completes the sum over all shards with the other processes, if there are any.
     pub fn meet_others(&self, worker: &Worker, leader: &mut Leader<'l, T>) -> Result<()> {
-        let Some((_, peers)) = leader.others() else { return Ok(()) };
+        let Some((told, peers)) = leader.others() else { return Ok(()) };
+        if !self.shards.swapped().left.is_empty() {
+            return self.swap_nodes(worker, told, peers);
+        }
         // SAFETY: the other workers wait; of each node one borrow at a time.
         let nodes = |node| unsafe { self.parameters.nodes_mut(worker, node) };
         for step in self.shards.moves() {
@@ -63,6 +68,36 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 }
             }
         }
-        peers.broadcast(bytes_mut(nodes(0).0))
+        Ok(())
+    }
+
+    /// The same where all have shards: each process adds up a part of the parameters, so that a gradient crosses the network once each
+    /// way, however many there are.
+    fn swap_nodes(&self, worker: &Worker, told: &mut Told<T>, peers: &mut dyn Peers) -> Result<()> {
+        let (rank, Swap { left, additions }) = (self.shards.rank(), self.shards.swapped());
+        // SAFETY: the other workers wait; of each node one borrow at a time.
+        let nodes = |node| unsafe { self.parameters.nodes_mut(worker, node).0 };
+        let in_bytes = |range: Range<usize>| range.start * size_of::<T>()..range.end * size_of::<T>();
+        let parts = parts(self.network.tensors.len(), left.len());
+        let width = parts[rank].len();
+        for index in 0..left.iter().copied().max().unwrap_or(0) {
+            let has = |of: usize| index < left[of];
+            let mine = if has(rank) { bytes(nodes(index)) } else { &[] };
+            let sent: Vec<_> = parts.iter().map(|part| if has(rank) { in_bytes(part.clone()) } else { 0..0 }).collect();
+            let mut first = 0;
+            let place = |of: usize| {
+                let place = first + index;
+                first += left[of];
+                if has(of) { in_bytes(place * width..(place + 1) * width) } else { 0..0 }
+            };
+            let places: Vec<_> = (0..left.len()).map(place).collect();
+            peers.swap(mine, &sent, bytes_mut(&mut told.received), &places)?;
+        }
+        for &(sum, term) in additions {
+            let (sums, terms) = told.received.split_at_mut(term * width);
+            dispatch(Add { sums: &mut sums[sum * width..][..width], terms: &terms[..width] });
+        }
+        let places: Vec<_> = parts.into_iter().map(in_bytes).collect();
+        peers.spread(bytes(&told.received[..width]), bytes_mut(nodes(0)), &places)
     }
 }

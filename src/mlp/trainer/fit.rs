@@ -15,6 +15,7 @@ use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
 use super::sequence::Sequence;
+use super::told::Told;
 use super::training::{Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
@@ -62,6 +63,7 @@ struct Prepared<'a, T> {
     grads: Buffer<T>,
     /// What is added to it, one node after the other.
     nodes: Buffer<T>,
+    told: Option<Told<T>>,
     shard_losses: Figures,
     shard_weights: Figures,
     row_norms: Figures,
@@ -106,6 +108,7 @@ impl<'a, T: Scalar> Prepared<'a, T> {
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
             nodes: Buffer::zeroed((shards.depth() - 1).saturating_mul(tensors.len()), "the gradients of shards")?,
+            told: shards.are_shared().then(|| Told::new(shards, tensors.len())).transpose()?,
             shard_losses: Figures::zeros(shards.count())?,
             shard_weights: Figures::zeros(shards.count())?,
             row_norms: Figures::zeros(tensors.rows())?,
@@ -176,7 +179,7 @@ fn run<'d, T: Scalar>(
             splits: flops >= workers as f64 * LONG_PER_WORKER,
             validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
         },
-        leader: Mutex::new(Leader::new((optimizer, monitor), best, options, state)),
+        leader: Mutex::new(Leader::new((optimizer, monitor), best, options, (prepared.told, state))),
     };
     let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -38,7 +38,7 @@ pub struct Leader<'l, T: Scalar> {
     monitor: &'l mut dyn Monitor,
     best: Option<Best<'l, T>>,
     /// What the processes tell each other, where there are several.
-    told: Option<Told>,
+    told: Option<Told<T>>,
     outcome: Option<Result<Stop>>,
     /// The number of the epoch, from 1.
     epoch: u64,
@@ -67,14 +67,14 @@ impl<'l, T: Scalar> Leader<'l, T> {
         (optimizer, monitor): (&'l mut Optimizer<T>, &'l mut dyn Monitor),
         best: Option<Best<'l, T>>,
         options: &Options,
-        state: f64,
+        (told, state): (Option<Told<T>>, f64),
     ) -> Self {
         Leader {
             interrupt: monitor.interrupt(),
             optimizer,
             monitor,
             best,
-            told: options.shards.are_shared().then(|| Told::new(&options.shards)),
+            told,
             outcome: None,
             epoch: 0,
             largest: Largest::Bound(0.0),
@@ -276,7 +276,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
     }
 
     /// The other processes, if there are any, and what is told.
-    pub fn others(&mut self) -> Option<(&mut Told, &mut dyn Peers)> {
+    pub fn others(&mut self) -> Option<(&mut Told<T>, &mut dyn Peers)> {
         self.told.as_mut().zip(self.monitor.peers())
     }
 

@@ -1,5 +1,7 @@
 //! The shards of one step, for another process that makes it.
 
+use std::ops::Range;
+
 use super::super::data::Data;
 use super::super::network::Network;
 use super::super::peers::Peers;
@@ -64,8 +66,12 @@ impl Peers for Contribution<'_> {
         unreachable!("who contributes shards gets none")
     }
 
-    fn broadcast(&mut self, _bytes: &mut [u8]) -> Result<()> {
-        Ok(())
+    fn swap(&mut self, _: &[u8], _: &[Range<usize>], _: &mut [u8], _: &[Range<usize>]) -> Result<()> {
+        unreachable!("who contributes shards sends them")
+    }
+
+    fn spread(&mut self, _: &[u8], _: &mut [u8], _: &[Range<usize>]) -> Result<()> {
+        unreachable!("who contributes shards sends them")
     }
 
     fn gather(&mut self, mine: &[u8], all: &mut [u8]) -> Result<()> {

@@ -3,25 +3,39 @@
 use std::ops::Range;
 
 use super::super::shards::Shards;
+use crate::buffer::Buffer;
+use crate::error::Result;
+use crate::scalar::Scalar;
 use crate::stop::Stop;
 
 /// Why each process would end the training, if it would, and losses and weights of its shards.
-pub struct Told {
+pub struct Told<T> {
     /// Of this process: a number for the reason, then loss and weight of each shard.
     pub mine: Vec<f64>,
     /// Of all of them, one after the other.
     pub all: Vec<f64>,
     /// Why the training is to end: as the first process says that would.
     pub stop: Option<Stop>,
+    /// A part of the parameters, of the nodes that all have left.
+    pub received: Buffer<T>,
 }
 
-impl Told {
-    /// Nothing yet.
-    pub fn new(shards: &Shards) -> Self {
+impl<T: Scalar> Told<T> {
+    /// Nothing yet, for a network with so many parameters.
+    pub fn new(shards: &Shards, len: usize) -> Result<Self> {
+        let left = &shards.swapped().left;
+        let part = parts(len, left.len()).get(shards.rank()).map_or(0, Range::len);
+        let received = Buffer::zeroed(left.iter().sum::<usize>() * part, "the gradients of shards")?;
         let (size, most) = (shards.of_processes().len(), shards.of_processes().iter().map(Range::len).max());
         let width = 1 + 2 * most.unwrap_or(0);
-        Told { mine: vec![0.0; width], all: vec![0.0; width * size], stop: None }
+        Ok(Told { mine: vec![0.0; width], all: vec![0.0; width * size], stop: None, received })
     }
+}
+
+/// The part of so many parameters that each of some processes adds up.
+pub fn parts(len: usize, processes: usize) -> Vec<Range<usize>> {
+    let cut = |rank: usize| (len as u128 * rank as u128 / processes as u128) as usize;
+    (0..processes).map(|rank| cut(rank)..cut(rank + 1)).collect()
 }
 
 /// A reason as a number, from 1.

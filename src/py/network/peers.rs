@@ -1,5 +1,7 @@
 //! Processes that train together, as Python has them: an object whose methods take views of memory.
 
+use std::ops::Range;
+
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
@@ -9,7 +11,7 @@ use crate::py::arrays::lent::{lend, lend_mut};
 use crate::py::errors::foreign;
 use crate::simd::FlushDenormals;
 
-/// The object, with `send`, `receive`, `broadcast` and `gather`; and `rank` and `size`, or `groups` of shards and `begin_step`.
+/// The object, with `gather`; and `rank`, `size`, `swap` and `spread`, or `groups` of shards, `begin_step` and `receive`.
 pub struct PyPeers(Py<PyAny>);
 
 impl PyPeers {
@@ -35,6 +37,11 @@ impl PyPeers {
     }
 }
 
+/// Ranges as Python has them: where each begins and ends.
+fn pairs(ranges: &[Range<usize>]) -> Vec<(usize, usize)> {
+    ranges.iter().map(|range| (range.start, range.end)).collect()
+}
+
 /// Work in Python, whose numbers are not flushed.
 fn in_python(work: impl FnOnce(Python<'_>) -> PyResult<()>) -> Result<()> {
     FlushDenormals::pause(|| Python::attach(work)).map_err(foreign)
@@ -56,8 +63,22 @@ impl Peers for PyPeers {
         in_python(|py| lend_mut(py, bytes, |view| self.0.call_method1(py, "receive", (view, from)).map(drop)))
     }
 
-    fn broadcast(&mut self, bytes: &mut [u8]) -> Result<()> {
-        in_python(|py| lend_mut(py, bytes, |view| self.0.call_method1(py, "broadcast", (view,)).map(drop)))
+    fn swap(&mut self, mine: &[u8], parts: &[Range<usize>], theirs: &mut [u8], places: &[Range<usize>]) -> Result<()> {
+        let (parts, places) = (pairs(parts), pairs(places));
+        in_python(|py| {
+            lend(py, mine, |mine| {
+                lend_mut(py, theirs, |theirs| self.0.call_method1(py, "swap", (mine, parts, theirs, places)).map(drop))
+            })
+        })
+    }
+
+    fn spread(&mut self, mine: &[u8], all: &mut [u8], places: &[Range<usize>]) -> Result<()> {
+        let places = pairs(places);
+        in_python(|py| {
+            lend(py, mine, |mine| {
+                lend_mut(py, all, |all| self.0.call_method1(py, "spread", (mine, all, places)).map(drop))
+            })
+        })
     }
 
     fn gather(&mut self, mine: &[u8], all: &mut [u8]) -> Result<()> {
