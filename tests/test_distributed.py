@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from schuss import _peers
 
 LIMIT = 60  # seconds, to end a hang
 

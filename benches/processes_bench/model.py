@@ -3,8 +3,8 @@
     step = work(rows of a process) + exchange(processes, bytes of a gradient)
 
 A process computes the gradient of its rows and makes the whole update. Between the two come, as
-`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather); of the gradients of all, one part of
-the parameters for each process, which adds them (Alltoallv); and the sums of all parts to all (Allgatherv).
+`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather); of the gradients of all one part
+of the parameters for each process, which adds them (Alltoallv); and the sums of all to all (Allgatherv).
 """
 
 from __future__ import annotations

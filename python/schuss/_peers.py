@@ -8,11 +8,11 @@ import sys
 import threading
 import traceback
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 METHODS = ("Get_rank", "Get_size", "Alltoallv", "Allgatherv", "Allgather", "Bcast", "Abort")
 # What MPI counts parameters in: of either dtype, and 31 bits may be all that counts have.
-WORD, WORD_BYTES = "I", 4
+WORD: Literal["I"] = "I"
+WORD_BYTES = 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
