@@ -49,6 +49,7 @@ CASES = {
     "plain": ({}, LABELS, None),
     "words": ({"class_weight": "balanced"}, WORDS, None),
     "two classes": ({"class_weight": {0: 1.0, 1: 0.0}}, (LABELS > 0).astype(int), WEIGHTS),
+    "many parameters": ({"hidden_layer_sizes": (200, 150), "max_iter": 1}, LABELS, None),
     "several labels": ({"dropout": 0.3}, np.stack([LABELS > 0, LABELS > 1], axis=1).astype(int), None),
     "numbers": ({"precision": "float32", "optimizer": sc.LAMB(lr=0.01)}, Y, WEIGHTS),
     "poisson": ({"loss": "poisson", "clip_norm": 0.1}, LABELS.astype(float), None),

@@ -4,12 +4,15 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from importlib.util import find_spec
 
 import pytest
 
 import schuss
 
 MODULES = ["schuss", *(f"schuss.{m.name}" for m in pkgutil.iter_modules(schuss.__path__) if m.name[0] != "_")]
+if not find_spec("distributed"):
+    MODULES.remove("schuss.dask")
 
 
 def public_names():

@@ -63,8 +63,18 @@ def test_an_estimator_without_scikit_learn_says_what_to_install(code, missing):
     assert 'needs scikit-learn 1.6 or newer: pip install "schuss[sklearn]"' in said
 
 
+@pytest.mark.parametrize("missing", ["dask", "distributed", "sklearn"])
+def test_a_cluster_without_dask_says_what_to_install(missing):
+    caught = "try:\n    import schuss.dask\nexcept ImportError as error:\n    print(error)"
+    said = run(caught, without=[missing])
+    assert (
+        'schuss.dask needs dask, distributed and scikit-learn: pip install "schuss[distributed,sklearn]"'
+        in said
+    )
+
+
 def test_importing_the_package_imports_no_optional_one():
-    optional = {"sklearn", "scipy", "pandas", "matplotlib", "tqdm", "onnx", "safetensors", "torch"}
+    optional = {"sklearn", "scipy", "pandas", "matplotlib", "tqdm", "onnx", "safetensors", "torch", "dask"}
     assert run(f"import schuss; dir(schuss); print({optional} & {{*sys.modules}})") == "set()\n"
 
 

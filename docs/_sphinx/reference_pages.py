@@ -6,6 +6,7 @@ import pkgutil
 import re
 from enum import Enum
 from functools import cache
+from importlib.util import find_spec
 
 from project_pages import DOCS, write_page
 
@@ -15,6 +16,7 @@ TITLES = {
     "network": "Networks",
     "estimators": "Estimators",
     "tables": "Estimators for tables",
+    "dask": "Estimators on a Dask cluster",
     "embeddings": "Embeddings of columns",
     "blocks": "Blocks of rows larger than memory",
     "optimizers": "Optimizers",
@@ -43,6 +45,8 @@ listed here may change without notice.
 def pages():
     """The public modules by the name of their page: those of the titles first, then what is new."""
     found = [module.name for module in pkgutil.iter_modules(schuss.__path__) if module.name[0] != "_"]
+    if not find_spec("distributed"):
+        found.remove("dask")  # cannot be imported
     return {name: f"schuss.{name}" for name in sorted(found, key=lambda name: [*TITLES, name].index(name))}
 
 

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from itertools import cycle, islice, pairwise
 from typing import Any
 
+import dask
 import numpy as np
 from distributed import Client, get_client
 
 from .._checks import shown
 from ._parts import cut, joined
+
+# Parameters go with every step: that they are many is no mistake.
+QUIET = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
+# Seconds that a cluster without workers has until the first one is there.
+PATIENCE = 60
 
 
 def client_of(given: Any) -> Client:
@@ -39,10 +45,6 @@ def threads_of(client: Client) -> dict[str, int]:
     return dict(threads)
 
 
-# Seconds that a cluster without workers has until the first one is there.
-PATIENCE = 60
-
-
 def groups_of(n_shards: int, threads: int) -> list[tuple[int, int]]:
     """Consecutive shards that are computed together: a group for each thread, or each shard."""
     count = min(n_shards, threads)
@@ -56,6 +58,18 @@ def places(client: Client, count: int) -> list[str]:
     if count <= len(slots):  # spread
         return [slots[number * len(slots) // count] for number in range(count)]
     return sorted(islice(cycle(slots), count))
+
+
+def on_each(client: Client, function: Any, pieces: Sequence[Any], *given: Any) -> list[Any]:
+    """Begin to compute a function of each piece, and of what else is given: a list has one for each of them.
+
+    All of it goes into each task by position: large keywords of `Client.map` become tasks that have the
+    keyword for a name, in all calls the same.
+    """
+    columns = [each if isinstance(each, list) else [each] * len(pieces) for each in given]
+    with dask.config.set(QUIET):
+        tasks: list[Any] = client.map(function, pieces, *columns, pure=False)
+    return tasks
 
 
 def pieces(

@@ -134,9 +134,7 @@ def constant(part: Part, objective: _losses.Objective) -> float:
     return _losses.constant(objective, part.targets, part.weights) * weight if weight else 0.0
 
 
-def looked(
-    part: Part, *, structure: dict[str, Any], theta: Array, classifies: bool
-) -> tuple[float, float, Any]:
+def looked(part: Part, structure: dict[str, Any], theta: Array, classifies: bool) -> tuple[float, float, Any]:
     """The weight of rows, their mean loss, and the mean of what a score is made of."""
     _, weight = size(part)
     if not weight:
@@ -149,7 +147,7 @@ def looked(
     return weight, loss, np.average(figures, axis=0, weights=part.weights)
 
 
-def moments(part: Part, *, centre: Any) -> tuple[float, Any, Any]:
+def moments(part: Part, centre: Any) -> tuple[float, Any, Any]:
     """The weight of rows, and the means of their targets about a centre and of the squares of that."""
     _, weight = size(part)
     if not weight:

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import dask
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
 from .. import _data, _schuss
 from .._collector import Collector, Sums
-from ._cluster import groups_of, threads_of
+from ._cluster import groups_of, on_each, threads_of
 from ._parts import Part, aligned, for_core
 from ._rows import Rows
 
 Array = NDArray[Any]
 
-# Parameters go with every step: that they are many is no mistake.
-QUIET = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
 
-
-def shard_sums(options: dict[str, Any], piece: Part, *, structure: dict[str, Any], theta: Array) -> Sums:
+def shard_sums(piece: Part, options: dict[str, Any], structure: dict[str, Any], theta: Array) -> Sums:
     """On a worker: the gradients of some shards of a step, from their rows."""
     return _schuss.Network(**structure).shard_sums(aligned(theta), for_core(piece), options)
 
@@ -50,8 +46,7 @@ def collector_of(
 
     def compute(theta: Array, options: dict[str, Any]) -> Callable[[], Sequence[Sums]]:
         of_groups = [{**options, "part": group, "threads": 1} for group in groups]
-        with dask.config.set(QUIET):
-            tasks = client.map(shard_sums, of_groups, pieces, structure=structure, theta=theta, pure=False)
+        tasks = on_each(client, shard_sums, pieces, of_groups, structure, theta)
         return lambda: client.gather(tasks)
 
     collector = Collector(groups, compute, lambda: 0)

@@ -13,6 +13,7 @@ from .. import _schuss
 from ..estimators import _parameters
 from ..estimators._scores import r2
 from . import _parts
+from ._cluster import on_each
 from ._rows import Rows
 
 Array = NDArray[Any]
@@ -42,17 +43,13 @@ class Watched:
         """The loss and the score with these parameters."""
         if seconds_left() <= 0:
             raise _schuss.OutOfTime
-        loss, figure = self._mean(
-            _parts.looked, structure=self._structure, theta=theta, classifies=self._classifies
-        )
+        loss, figure = self._mean(_parts.looked, self._structure, theta, self._classifies)
         loss = self._objective.report(float(loss), 0.0, self._constant)
         return loss, -loss if self._by_loss else self._score(figure)
 
     def score(self, theta: Array) -> float:
         """The score alone."""
-        _, figure = self._mean(
-            _parts.looked, structure=self._structure, theta=theta, classifies=self._classifies
-        )
+        _, figure = self._mean(_parts.looked, self._structure, theta, self._classifies)
         return self._score(figure)
 
     def _score(self, figure: Array) -> float:
@@ -64,19 +61,19 @@ class Watched:
 
     def _spread_of_targets(self) -> Array:
         """The mean square of the targets about their mean, in each column."""
-        mean, _ = self._mean(_parts.moments, centre=0.0)
-        _, spread = self._mean(_parts.moments, centre=mean)
+        mean, _ = self._mean(_parts.moments, 0.0)
+        _, spread = self._mean(_parts.moments, mean)
         return np.asarray(spread)
 
     def _differ(self) -> bool:
         """Whether the targets that count are not all the same."""
-        extents = self._client.gather(self._client.map(_parts.extent, self._pieces, pure=False))
+        extents = self._client.gather(on_each(self._client, _parts.extent, self._pieces))
         low, high = zip(*(extent for extent in extents if extent is not None), strict=True)
         return bool((np.min(low, axis=0) < np.max(high, axis=0)).any())
 
-    def _mean(self, function: Any, **given: Any) -> list[Any]:
+    def _mean(self, function: Any, *given: Any) -> list[Any]:
         """The weighted means over all rows of what a function finds in each piece."""
-        found = self._client.gather(self._client.map(function, self._pieces, pure=False, **given))
+        found = self._client.gather(on_each(self._client, function, self._pieces, *given))
         weight = sum(weight for weight, *_ in found)
         weighted = [[figure * weight for figure in figures] for weight, *figures in found]
         return [sum(column) / weight for column in zip(*weighted, strict=True)]
