@@ -1,6 +1,7 @@
 """Tables that cannot be read are refused, and the error names the column."""
 
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -61,10 +62,21 @@ BAD = {
     "a dict in a cell": (
         np.array([[{}, 1]], object),
         TypeError,
-        "column 0 .*argument must be a string.* or a number",
+        "column 0 .*argument must be a string.* or a real number",
     ),
     "complex": (np.ones((3, 2), complex), ValueError, "Complex data not supported"),
     "records": (np.zeros(3, [("a", "f8")]).reshape(3, 1), TypeError, "must hold single values"),
+    "a record array": (
+        np.zeros(3, [("a", "f8")]),
+        TypeError,
+        r"must hold single values.*pandas.DataFrame\(X\)",
+    ),
+    "a number beyond floats": (
+        {"a": [1, -(10**400)]},
+        ValueError,
+        r"column 'a' of X contains a number too large to compute with \(-1.79769e\+308\)",
+    ),
+    "complex objects": ({"a": [1j, 2j]}, TypeError, "argument must be .*a real number; convert it"),
     "one dimension": (np.ones(3), ValueError, "Reshape your data"),
     "three dimensions": (np.ones((3, 2, 1)), ValueError, "must have 2 dimensions, .*got 3"),
     "a list of numbers": ([1, 2, 3], ValueError, "Reshape your data"),
@@ -175,6 +187,22 @@ def test_mixed_columns_are_read_where_the_user_says_how():
     assert encoder.transform({"a": ["1", "two", 3]})[:, 0].tolist() == [1, 2, 0]
     prose = TableEncoder({"a": "drop"}).fit({"a": PROSE, "b": list(range(20))})
     assert prose.output_names == ["b"]
+
+
+def test_numbers_of_other_libraries_are_read():
+    values = [Decimal("sNaN"), Decimal(1), Decimal("2.5"), Decimal("NaN")]
+    assert TableEncoder().fit({"a": values}).output_names == ["a", "a is missing"]
+    pl = pytest.importorskip("polars")
+    wide = pl.DataFrame({"a": pl.Series([1, 2, None], dtype=pl.Int128)})
+    assert TableEncoder().fit(wide).output_names == ["a", "a is missing"]
+
+
+def test_a_batch_of_arrow_is_a_table():
+    pa = pytest.importorskip("pyarrow")
+    batch = pa.record_batch({"a": pa.array([1.0, None, 3.0]), "b": pa.array(["x", "y", "x"])})
+    table = pa.Table.from_batches([batch])
+    encoder = TableEncoder().fit(table)
+    np.testing.assert_array_equal(encoder.transform(batch), encoder.transform(table))
 
 
 # At predict

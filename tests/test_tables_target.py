@@ -182,7 +182,7 @@ def test_classes_of_frames():
         (["a", None, "b"], "Input y contains NaN: in 1 of 3 rows"),
         ([1.0, np.nan, 0.0], "Input y contains NaN: in 1 of 3 rows"),
         ([0.5, 1.2, 3.4], "Unknown label type: continuous"),
-        ([0.0, np.inf], "Unknown label type: continuous"),
+        ([0.0, np.inf], "Input y contains infinity"),
     ],
 )
 def test_bad_classes(y, match):

@@ -22,6 +22,14 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 LITTLE = {"preset": "quick", "n_members": 2, "n_folds": 2, "random_state": 0}
 FRAME, NEW = table(300, 0), table(200, 1)
+LEVELS = {
+    "float32": np.array([0.1, 0.2, 0.3], np.float32),
+    "float64": np.array([0.1, 1 / 3, 1e300]),
+    "durations": np.array([1, 90, 86_400], "m8[s]"),
+    "durations of nanoseconds": np.array([1, 90, 86_400], "m8[s]").astype("m8[ns]"),
+    "dates": np.array(["2024-01-01", "2024-02-01"], "M8[s]"),
+    "large integers": np.array([2**60 + 1, 2**60 + 2]),
+}
 
 
 def run(made, feeds):
@@ -175,6 +183,21 @@ class TestInputs:
         out = run(to_onnx(model), onnx_inputs(model, NEW[["town", "kind"]]))
         np.testing.assert_allclose(
             out["probabilities"], model.predict_proba(NEW[["town", "kind"]]), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("values", LEVELS.values(), ids=LEVELS)
+    def test_categories_that_are_no_text(self, values):
+        def given(frame):
+            return frame[["size"]].assign(level=np.resize(values, len(frame)))
+
+        signal = FRAME["size"].fillna(0) + (given(FRAME)["level"] == values[1])
+        options = {"columns": {"level": "category"}}
+        model = sc.TabularClassifier(**LITTLE, **options).fit(given(FRAME), signal > 0.5)
+        assert model.encoder_.category_sizes == [len(values) + 1]
+        check(model, given(NEW))
+        rows = given(NEW).to_dict("records")
+        np.testing.assert_array_equal(
+            [model.predict_proba_one(row) for row in rows], model.predict_proba(given(NEW))
         )
 
     def test_a_level_without_letters_is_not_what_is_missing(self):

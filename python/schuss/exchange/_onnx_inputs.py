@@ -47,6 +47,7 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, NDArray[Any]]:
 
 
 def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
+    from ..tables._categories import plain
     from ..tables._dates import moments_of
     from ..tables._numbers import numbers_of
     from ..tables._values import key_of
@@ -54,7 +55,7 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
 
     values = column.read(0, n_rows)
     if feature.kind == "category":
-        texts = [key_of(value) for value in values.tolist()]
+        texts = [key_of(value) for value in plain(values)]
         missing = text_of_missing(feature)
         return np.array([missing if text is None else text for text in texts], dtype=object)
     if feature.kind == "number":

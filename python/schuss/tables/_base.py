@@ -30,7 +30,7 @@ from ._inputs import Inputs
 from ._leaderboard import Leaderboard, line_of
 from ._member import Rows, Trained
 from ._metrics import Metric
-from ._names import check_names
+from ._names import argument, check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._race import raced, trials_of
@@ -175,7 +175,10 @@ class BaseTabular(Saved, BaseEstimator):
 
     def _given(self, X_val: Any, y_val: Any, factors: Array | None) -> Rows:
         """The rows that are given to choose."""
-        x, y = self._encoded(read_table(X_val)), self._as_target(y_val)
+        with argument("X_val"):
+            x = self._encoded(read_table(X_val))
+        with argument("y_val"):
+            y = self._as_target(y_val)
         if len(x) != len(y):
             raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
         return Rows(x, y, _weights(None, factors, y))

@@ -23,7 +23,7 @@ def counts_of(blocks: Iterable[np.ndarray[Any, Any]], name: str) -> Counter[Any]
     counts: Counter[Any] = Counter()
     try:
         for block in blocks:
-            counts.update(_plain(block))
+            counts.update(plain(block))
     except TypeError:
         raise TypeError(f"{name} must have values that can be told apart, got a list or the like") from None
     return counts
@@ -42,9 +42,9 @@ def tally_of(counts: Mapping[Any, int]) -> tuple[Counter[str], int]:
     return tally, missing
 
 
-def _plain(values: np.ndarray[Any, Any]) -> list[Any]:
-    """A block as values of which equal ones have one hash; numbers keep their dtype's shortest form."""
-    if values.dtype == np.float32 or values.dtype.kind in "mM":
+def plain(values: np.ndarray[Any, Any]) -> list[Any]:
+    """A block as values of which equal ones have one hash, each of what it is."""
+    if values.dtype.kind in "mM":  # some would be numbers
         return list(values)
     return list(values.tolist())
 

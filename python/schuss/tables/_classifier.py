@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 
+from .._checks import check_number, shown
 from ..estimators._docs import document
 from ..estimators._hyperparameters import keep
 from ..typing import ClassificationMetricName, ColumnKind, PresetName
@@ -234,7 +234,23 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         if self.class_weight == "balanced":
             counts = np.bincount(targets, weights)
             return np.asarray(counts.sum() / (len(counts) * counts))
-        return np.asarray(compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_))
+        return self._factors_of(self.class_weight)
+
+    def _factors_of(self, given: Mapping[Any, float]) -> Array:
+        classes = self.classes_.tolist()
+        unknown = [label for label in given if label not in classes]
+        # Rows of a part of the table may have fewer classes, as in scikit-learn.
+        if unknown and not all(label in given for label in classes):
+            raise ValueError(
+                f"class_weight must have classes of y, {shown(classes)}, got {shown(unknown[0])}"
+            )
+        factors = [
+            check_number(f"class_weight[{shown(label)}]", given.get(label, 1.0), least=0) for label in classes
+        ]
+        if not 0 < max(factors) < np.inf:
+            expected = "be finite, and positive for some class of y"
+            raise ValueError(f"class_weight must {expected}, got {shown(given)}")
+        return np.array(factors)
 
     def _finish(self, predictions: Array, y: Array, weights: Array | None) -> None:
         def score(probabilities: Array) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight
+
+from .._checks import shown
 
 Array = NDArray[Any]
 # Up to so many rows, a row whose weight is 3 is three rows, and rows are in an order of their own.
@@ -21,16 +24,28 @@ def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None
     """
     if sample_weight is None:
         return None, None
-    weights = _check_sample_weight(
-        sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
-    )
+    weights = _numbers(sample_weight, n_rows)
     if not weights.any():
         raise ValueError("sample_weight must be positive for some rows, got only zeros")
     rows = np.flatnonzero(weights)
     kept = weights[rows]
-    if kept.sum() <= COUNTED and (kept == np.trunc(kept)).all():
+    if kept.max() <= COUNTED and kept.sum() <= COUNTED and (kept == np.trunc(kept)).all():
         return np.repeat(rows, kept.astype(np.intp)), None
     return None if len(rows) == n_rows else rows, scaled(kept)
+
+
+def _numbers(sample_weight: Any, n_rows: int) -> Array:
+    try:
+        weights: Array = _check_sample_weight(
+            sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
+        )
+    except (TypeError, ValueError) as error:
+        if re.search("sample.weight", str(error), re.IGNORECASE):
+            raise
+        raise ValueError(
+            f"sample_weight must have a number for each row, got {shown(sample_weight)}"
+        ) from error
+    return weights
 
 
 def scaled(weights: Array) -> Array | None:

@@ -160,7 +160,8 @@ def _refused(column: Column, n_rows: int) -> TypeError:
     bad = next(value for value in values if None in families([value]))
     return TypeError(
         f"{column.name} has {shown(bad)}, of {type(bad).__name__}: "
-        "each entry of this argument must be a string, a date or a number"
+        "each entry of this argument must be a string, a date or a real number; "
+        "convert it, or say columns={...: 'drop'}"
     )
 
 

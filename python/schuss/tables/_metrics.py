@@ -45,7 +45,11 @@ def one_minus_auc(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> 
 
 def rmse(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:
     """The root of the mean squared error."""
-    return float(_mean((y - p) ** 2, weights) ** 0.5)
+    apart = y - p
+    largest = float(np.abs(apart).max(initial=0.0))
+    # Squares of numbers that are further from 1 leave float64.
+    unit = largest if 0 < largest < 1e-100 or largest > 1e100 else 1.0
+    return float(_mean((apart / unit) ** 2, weights) ** 0.5) * unit
 
 
 def mae(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> float:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+@contextmanager
+def argument(name: str) -> Iterator[None]:
+    """Errors of what is read within say of which argument it is."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise
+        raise type(error)(f"{name}: {error}") from error
 
 
 def check_names(estimator: str, fitted: Sequence[str] | None, given: Sequence[str] | None) -> None:

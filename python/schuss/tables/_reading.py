@@ -96,6 +96,10 @@ def _table(columns: list[Column], names: list[str] | None, n_rows: int) -> Table
 def _of_array(X: np.ndarray[Any, Any]) -> Table:
     if not isinstance(X, np.ma.MaskedArray):
         X = np.asarray(X)  # rows of a matrix are matrices
+    if X.dtype.names is not None:
+        raise TypeError(
+            f"X must hold single values, got records of {X.dtype}: pandas.DataFrame(X) is a table"
+        )
     if X.ndim != 2:
         reshape = f". {RESHAPE}" if X.ndim < 2 else ""
         raise ValueError(f"X must have 2 dimensions, rows and columns, got {X.ndim}{reshape}")
@@ -146,6 +150,8 @@ def _of_frame(X: Any) -> Table:
         series = [nw.from_native(X.iloc[:, place], series_only=True) for place in range(len(labels))]
         n_rows = len(X)
     else:
+        if type(X).__name__ == "RecordBatch" and hasattr(X, "__arrow_c_stream__"):
+            X = nw.from_arrow(X, backend="pyarrow")
         try:
             frame = nw.from_native(X, eager_only=True)
         except TypeError as error:
@@ -193,7 +199,7 @@ def _frame_column(series: Any, name: str) -> Column:
         return Column(name, "category", lambda start, stop: series[start:stop].to_numpy())
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         series = series.dt.replace_time_zone(None)
-    if isinstance(dtype, nw.Decimal):
+    if isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128):
         series = series.cast(nw.Float64)
     hint = DTYPES.get(np.asarray(series[:1].to_numpy()).dtype.kind)
     if isinstance(dtype, nw.Boolean):

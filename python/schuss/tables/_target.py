@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,24 @@ from .._checks import check_name, shown
 from .._extras import needed
 from ._numbers import Floats
 from ._scaling import Quantiles
-from ._values import LARGEST, MISSING, NUMERIC, families, key_of, number_of
+from ._values import (
+    FLAG,
+    LARGEST,
+    MISSING,
+    NUMERIC,
+    families,
+    family,
+    key_of,
+    number_of,
+    reads_as_number,
+    text_of,
+)
 
 TRANSFORMS = ("log", "quantile", "auto")
 # A target is skewed where the third moment says so, and its logarithm is better where it halves that.
 SKEWED, BETTER = 1.0, 0.5
+# What objects may be that are numbers to predict.
+KNOWN = {NUMERIC, MISSING, FLAG}
 
 
 def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
@@ -26,13 +39,21 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
         raise ValueError(
             f"{name} must be given: this estimator requires y to be passed, but the target y is None"
         )
+    if hasattr(y, "tocsr") or hasattr(y, "tocoo"):
+        raise TypeError(f"{name} must be dense, got a sparse {type(y).__name__}: y.toarray().ravel() is")
+    if isinstance(y, str | bytes | Mapping | Set) or not (_has_array(y) or isinstance(y, Iterable)):
+        raise TypeError(f"{name} must be an array, a list or a column of a data frame, got {shown(y)}")
+    if isinstance(y, np.ma.MaskedArray):
+        _refuse_missing(int(np.ma.getmaskarray(y).sum()), len(y))
     if isinstance(y, np.ndarray | list | tuple):
         values = y
-    elif hasattr(y, "__array__") or hasattr(y, "to_numpy"):
-        values = _of_series(y, name)
     else:
-        values = list(y)
-    array = np.asarray(values)
+        values = _of_series(y, name) if _has_array(y) else list(y)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        bad = next((each for each in values if np.ndim(each)), values)
+        raise ValueError(f"{name} must have single values, got {shown(bad)}") from None
     if isinstance(values, list | tuple) and array.dtype.kind in "USO":
         # A list of text and None would else become text.
         array = np.fromiter(values, dtype=object, count=len(values)) if array.ndim == 1 else array
@@ -41,10 +62,17 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
         warnings.warn(said, DataConversionWarning, stacklevel=2)
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+        hint = ": for several targets, fit an estimator for each" if array.ndim == 2 else ""
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has {array.dtype}")
     if not len(array):
         raise ValueError(f"{name} must have at least 1 value, got none")
     return array
+
+
+def _has_array(y: Any) -> bool:
+    return hasattr(y, "__array__") or hasattr(y, "to_numpy")
 
 
 def _of_series(y: Any, name: str) -> np.ndarray[Any, Any]:
@@ -95,7 +123,7 @@ class RegressionTarget:
         self.chosen = self._choice(numbers)
         self.quantiles: Quantiles | None = None
         if self.chosen == "log" and self.low <= 0:
-            raise ValueError(f'transform="log" needs a target above 0, got {self.low:g}')
+            raise ValueError(f'target_transform="log" needs a target above 0, got {self.low:g}')
         if self.chosen == "quantile":
             self.quantiles = Quantiles().fit(numbers.reshape(-1, 1))
         self.mean, self.std = _moments(self._bent(numbers))
@@ -171,21 +199,33 @@ def target_numbers(y: Any) -> Floats:
     values = vector(y)
     if values.dtype.kind in "fiub":
         numbers = values.astype(np.float64)
-    elif values.dtype.kind == "O" and families(values.tolist()) <= {NUMERIC, MISSING}:
+    elif values.dtype.kind == "O" and families(values.tolist()) <= KNOWN:
         numbers = np.array([number_of(value) for value in values.tolist()])
     else:
-        raise ValueError(f"y must have numbers for a regression, got {shown(values[0])}")
+        raise _no_numbers(values)
     _refuse_missing(int(np.isnan(numbers).sum()), len(numbers))
-    if bad := int((np.abs(numbers) > LARGEST).sum()):
-        raise ValueError(
-            f"Input y contains infinity or a value too large for dtype('float64'), in {bad} rows"
-        )
+    _refuse_infinite(int((np.abs(numbers) > LARGEST).sum()))
     return numbers
+
+
+def _no_numbers(values: np.ndarray[Any, Any]) -> ValueError:
+    listed = values.tolist() if values.dtype.kind in "OUS" else list(values[:1])
+    bad = next((value for value in listed if family(type(value)) not in KNOWN), listed[0])
+    is_text = isinstance(bad, str | bytes) and reads_as_number(text_of(bad))
+    hint = ", which is text: y.astype(float) makes numbers of it" if is_text else ""
+    return ValueError(f"y must have numbers for a regression, got {shown(bad)}{hint}")
 
 
 def _refuse_missing(missing: int, count: int) -> None:
     if missing:
         raise ValueError(f"Input y contains NaN: in {missing} of {count} rows the target is missing")
+
+
+def _refuse_infinite(count: int) -> None:
+    if count:
+        raise ValueError(
+            f"Input y contains infinity or a value too large for dtype('float64'), in {count} rows"
+        )
 
 
 def _moments(numbers: Floats) -> tuple[float, float]:
@@ -226,6 +266,10 @@ class ClassTarget:
             raise ValueError(
                 f"y must have at least 2 classes, got only one class, {shown(self.classes.tolist()[0])}"
             )
+        # As scikit-learn does.
+        if len(values) > 20 and len(self.classes) > len(values) / 2:
+            said = f"y has {len(self.classes)} classes in {len(values)} rows: a regressor predicts numbers"
+            warnings.warn(said, UserWarning, stacklevel=2)
         return codes.reshape(-1)
 
     def transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -257,9 +301,12 @@ class ClassTarget:
 def _labels(y: Any) -> np.ndarray[Any, Any]:
     values = vector(y)
     kind = values.dtype.kind
-    if kind in "fc":
+    if kind in "mM":
+        _refuse_missing(int(np.isnat(values).sum()), len(values))
+    elif kind == "f":
         _refuse_missing(int(np.isnan(values).sum()), len(values))
-        if kind == "c" or (values != np.trunc(values)).any() or np.isinf(values).any():
+        _refuse_infinite(int(np.isinf(values).sum()))
+        if (values != np.trunc(values)).any():
             raise ValueError(
                 "Unknown label type: continuous. y must have classes, got numbers with fractions: "
                 "a regressor predicts them"
@@ -267,6 +314,8 @@ def _labels(y: Any) -> np.ndarray[Any, Any]:
     elif kind == "O":
         listed = values.tolist()
         _refuse_missing(sum(key_of(value) is None for value in listed), len(listed))
+        if (bad := next((value for value in listed if value.__hash__ is None), None)) is not None:
+            raise TypeError(f"y must have classes that can be told apart, got {shown(bad)}")
         # One type for what is one: a nullable column of integers has objects.
         if families(listed) == {NUMERIC}:
             return _labels(np.array([number_of(value) for value in listed]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache
@@ -66,9 +67,17 @@ def families(values: Iterable[Any]) -> set[str | None]:
     found = {family(kind) for kind in kinds}
     if NUMERIC in found:
         numeric = {kind for kind in kinds if family(kind) is NUMERIC}
-        if all(value != value for value in values if type(value) in numeric):
+        if all(is_nan(value) for value in values if type(value) in numeric):
             found = found - {NUMERIC} | {MISSING}
     return found
+
+
+def is_nan(value: Any) -> bool:
+    """Whether it is a number or a date that is none."""
+    try:
+        return bool(value != value)
+    except ArithmeticError:  # of a signalling NaN
+        return True
 
 
 def key_of(value: Any) -> str | None:
@@ -77,7 +86,7 @@ def key_of(value: Any) -> str | None:
     if kind is str:
         return str(value)
     of = family(kind)
-    if of is MISSING or (of in (NUMERIC, DATED, DURATION) and value != value):
+    if of is MISSING or (of in (NUMERIC, DATED, DURATION) and is_nan(value)):
         return None
     if of is FLAG:
         return str(bool(value))
@@ -86,9 +95,14 @@ def key_of(value: Any) -> str | None:
         most = LARGEST if isinstance(value, int | np.integer) else WHOLE
         if number.is_integer() and abs(number) <= most:
             return str(int(value))
-        return str(value) if isinstance(value, np.floating) else repr(number)
+        # What float32 holds is called as there, in float64 as well: a row or a file may have widened it.
+        narrow = np.float32(number) if abs(number) < 1e38 else None
+        return repr(number) if narrow is None or float(narrow) != number else str(narrow)
     if of is DATED:
         return str(moment(value))
+    if of is DURATION:
+        microseconds = int(np.timedelta64(value, "us").astype(np.int64))
+        return str(datetime.timedelta(microseconds=microseconds))
     return text_of(value) if of is TEXT else str(value)
 
 
@@ -125,7 +139,10 @@ def number_of(value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            return np.inf
+            # Not infinity, but too large all the same.
+            return sys.float_info.max if value > 0 else -sys.float_info.max
+        except ValueError:  # a signalling NaN of decimal
+            return np.nan
     elif of is DURATION:
         return float(np.timedelta64(value, "us") / np.timedelta64(1, "D")) if value == value else np.nan
     elif of is TIME:
@@ -150,7 +167,7 @@ def day_comes_first(texts: Iterable[str]) -> bool | None:
 def moment(value: Any, day_first: bool | None = None) -> np.datetime64:
     """`value` as a date with its time on the clock there; ValueError where it is none."""
     of = family(type(value))
-    if of is MISSING or (of is NUMERIC and value != value):
+    if of is MISSING or (of is NUMERIC and is_nan(value)):
         return np.datetime64("NaT", "us")
     if of is TEXT:
         text = text_of(value)
