@@ -347,6 +347,17 @@ def test_callbacks_that_do_not_do_the_same_are_found_out():
     assert together(2, fit) == [2, 2]
 
 
+def test_many_parameters_are_added_up_in_several_parts():
+    def wide(comm=None):
+        net = sc.MLP([6, 1100, 1100, 1], seed=1)
+        net.fit(X[:8], Y[:8], optimizer=sc.SGD(lr=0.01), n_shards=5, batch_size=4, epochs=1, comm=comm)
+        return net.theta.tobytes()
+
+    one = wide()
+    assert len(one) > 4 << 20
+    assert together(3, wide) == [one] * 3
+
+
 def test_what_cannot_work_is_refused():
     net = sc.MLP([6, 11, 1], seed=1)
     for wrong in (1, "world", object()):

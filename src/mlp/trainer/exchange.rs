@@ -6,7 +6,7 @@ use super::super::peers::{Peers, StepToCome};
 use super::super::shards::{Move, Swap};
 use super::leader::Leader;
 use super::shards::Add;
-use super::told::{Told, number_of, parts};
+use super::told::{Told, at_a_time, number_of, parts};
 use super::training::{Training, TrainingStep};
 use crate::buffer::{bytes, bytes_mut};
 use crate::error::Result;
@@ -74,23 +74,39 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// The same where all have shards: each process adds up a part of the parameters, so that a gradient crosses the network once each
     /// way, however many there are.
     fn swap_nodes(&self, worker: &Worker, told: &mut Told<T>, peers: &mut dyn Peers) -> Result<()> {
+        let len = self.network.tensors.len();
+        for start in (0..len).step_by(at_a_time::<T>()) {
+            let range = start..len.min(start + at_a_time::<T>());
+            self.swap_some(worker, (told, peers), &range)?;
+        }
+        Ok(())
+    }
+
+    /// The same for some of the parameters.
+    fn swap_some(
+        &self,
+        worker: &Worker,
+        (told, peers): (&mut Told<T>, &mut dyn Peers),
+        range: &Range<usize>,
+    ) -> Result<()> {
         let (rank, Swap { left, additions }) = (self.shards.rank(), self.shards.swapped());
         // SAFETY: the other workers wait; of each node one borrow at a time.
         let nodes = |node| unsafe { self.parameters.nodes_mut(worker, node).0 };
         let in_bytes = |range: Range<usize>| range.start * size_of::<T>()..range.end * size_of::<T>();
-        let parts = parts(self.network.tensors.len(), left.len());
+        let parts = parts(range.len(), left.len());
         let width = parts[rank].len();
         for index in 0..left.iter().copied().max().unwrap_or(0) {
             let has = |of: usize| index < left[of];
-            let mine = if has(rank) { bytes(nodes(index)) } else { &[] };
-            let sent: Vec<_> = parts.iter().map(|part| if has(rank) { in_bytes(part.clone()) } else { 0..0 }).collect();
+            let mine = if has(rank) { bytes(&nodes(index)[range.clone()]) } else { &[] };
+            let part = |part: &Range<usize>| if has(rank) { in_bytes(part.clone()) } else { 0..0 };
             let mut first = 0;
             let place = |of: usize| {
                 let place = first + index;
                 first += left[of];
                 if has(of) { in_bytes(place * width..(place + 1) * width) } else { 0..0 }
             };
-            let places: Vec<_> = (0..left.len()).map(place).collect();
+            let (sent, places): (Vec<_>, Vec<_>) =
+                (parts.iter().map(part).collect(), (0..left.len()).map(place).collect());
             peers.swap(mine, &sent, bytes_mut(&mut told.received), &places)?;
         }
         for &(sum, term) in additions {
@@ -98,6 +114,6 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
             dispatch(Add { sums: &mut sums[sum * width..][..width], terms: &terms[..width] });
         }
         let places: Vec<_> = parts.into_iter().map(in_bytes).collect();
-        peers.spread(bytes(&told.received[..width]), bytes_mut(nodes(0)), &places)
+        peers.spread(bytes(&told.received[..width]), bytes_mut(&mut nodes(0)[range.clone()]), &places)
     }
 }

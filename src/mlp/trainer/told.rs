@@ -8,6 +8,10 @@ use crate::error::Result;
 use crate::scalar::Scalar;
 use crate::stop::Stop;
 
+/// Bytes of the parameters that are added up together: few enough that those of all processes stay small beside a large network,
+/// and enough that a message takes longer than its latency.
+const BYTES_AT_A_TIME: usize = 4 << 20;
+
 /// Why each process would end the training, if it would, and losses and weights of its shards.
 pub struct Told<T> {
     /// Of this process: a number for the reason, then loss and weight of each shard.
@@ -24,7 +28,7 @@ impl<T: Scalar> Told<T> {
     /// Nothing yet, for a network with so many parameters.
     pub fn new(shards: &Shards, len: usize) -> Result<Self> {
         let left = &shards.swapped().left;
-        let part = parts(len, left.len()).get(shards.rank()).map_or(0, Range::len);
+        let part = len.min(at_a_time::<T>()).div_ceil(left.len().max(1));
         let received = Buffer::zeroed(left.iter().sum::<usize>() * part, "the gradients of shards")?;
         let (size, most) = (shards.of_processes().len(), shards.of_processes().iter().map(Range::len).max());
         let width = 1 + 2 * most.unwrap_or(0);
@@ -32,9 +36,14 @@ impl<T: Scalar> Told<T> {
     }
 }
 
+/// How many parameters are added up together.
+pub fn at_a_time<T>() -> usize {
+    BYTES_AT_A_TIME / size_of::<T>()
+}
+
 /// The part of so many parameters that each of some processes adds up.
 pub fn parts(len: usize, processes: usize) -> Vec<Range<usize>> {
-    let cut = |rank: usize| (len as u128 * rank as u128 / processes as u128) as usize;
+    let cut = |rank: usize| len * rank / processes;
     (0..processes).map(|rank| cut(rank)..cut(rank + 1)).collect()
 }
 
