@@ -49,6 +49,12 @@ def test_what_needs_other_packages_runs_where_they_are(script, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"race.gif", "net.safetensors"}
 
 
+def test_what_needs_dask_runs_where_it_is(script, capsys):
+    pytest.importorskip("distributed")
+    script.on_a_cluster()
+    assert "n_shards=4" in capsys.readouterr().out
+
+
 def test_every_public_name_is_in_the_script():
     words = set(re.findall(r"\w+", SCRIPT.read_text()))
     for module in (sc, sc.schedules, sc.embeddings, sc.blocks, sc.plots, sc.exchange, typing):

@@ -260,6 +260,16 @@ def estimators() -> None:
     MLPRegressor(optimizer="lamb", schedule=sc.schedules.cosine(0.1, total_steps=9), max_iter=3).fit(X, Y)
 
 
+def on_a_cluster() -> None:
+    from schuss.dask import DaskMLPClassifier, DaskMLPRegressor
+
+    classifier = DaskMLPClassifier(client=None, n_shards=4, hidden_layer_sizes=(8, 4))
+    regressor = DaskMLPRegressor("huber", n_shards=4, max_iter=3)
+    assert_type(classifier, DaskMLPClassifier)
+    assert_type(regressor.get_params()["n_shards"], Any)
+    print(classifier, regressor)
+
+
 def estimators_for_tables() -> None:
     preset: PresetName = "quick"
     kind: ColumnKind = "number"

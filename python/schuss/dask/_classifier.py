@@ -13,7 +13,6 @@ from ._estimator import OnDask, with_client
 Array = NDArray[Any]
 
 
-@with_client
 class DaskMLPClassifier(OnDask, MLPClassifier):  # type: ignore[misc]  # fit knows no comm
     """`schuss.MLPClassifier` for dask arrays and data frames, trained on a Dask cluster.
 
@@ -52,6 +51,11 @@ class DaskMLPClassifier(OnDask, MLPClassifier):  # type: ignore[misc]  # fit kno
         **MLPClassifier._parameter_constraints,
         **OnDask._parameter_constraints,
     }
+
+    @with_client(MLPClassifier)
+    def __init__(self, *given: Any, client: Any = None, n_shards: int = 8, **named: Any) -> None:
+        super().__init__(*given, n_shards=n_shards, sharded=True, **named)
+        self.client = client
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
@@ -29,7 +30,7 @@ from ._steps import collector_of
 from ._watched import Watched
 
 Array = NDArray[Any]
-Estimator = TypeVar("Estimator", bound="type[OnDask]")
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 # Fitted attributes that a copy needs to check rows and to predict.
 FITTED = (
@@ -230,19 +231,16 @@ def _balanced(columns: list[tuple[Array, Array]]) -> Any:
     return weights[0] if len(weights) == 1 else weights
 
 
-def with_client(estimator: Estimator) -> Estimator:
-    """Give a class the constructor of the one that trains alone, with `client` and other defaults besides."""
-    alone: Any = estimator._alone
-
-    def __init__(self: Any, *given: Any, client: Any = None, n_shards: int = 8, **named: Any) -> None:
-        alone.__init__(self, *given, n_shards=n_shards, sharded=True, **named)
-        self.client = client
-
+def with_client(alone: type[BaseMLP]) -> Callable[[Constructor], Constructor]:
+    """Give a constructor the parameters of an estimator that trains alone, with `client` besides."""
     parameters = dict(inspect.signature(alone.__init__).parameters)
     del parameters["sharded"]
     parameters["n_shards"] = parameters["n_shards"].replace(default=8)
     client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
-    # What scikit-learn takes the parameters from.
-    vars(__init__)["__signature__"] = inspect.Signature([*parameters.values(), client])
-    setattr(estimator, "__init__", __init__)  # noqa: B010  mypy would have subclasses in mind
-    return estimator
+
+    def named(constructor: Constructor) -> Constructor:
+        # What scikit-learn takes the parameters from.
+        vars(constructor)["__signature__"] = inspect.Signature([*parameters.values(), client])
+        return constructor
+
+    return named

@@ -8,7 +8,6 @@ from ..estimators import MLPRegressor
 from ._estimator import OnDask, with_client
 
 
-@with_client
 class DaskMLPRegressor(OnDask, MLPRegressor):  # type: ignore[misc]  # fit knows no comm
     """`schuss.MLPRegressor` for dask arrays and data frames, trained on a Dask cluster.
 
@@ -47,6 +46,11 @@ class DaskMLPRegressor(OnDask, MLPRegressor):  # type: ignore[misc]  # fit knows
         **MLPRegressor._parameter_constraints,
         **OnDask._parameter_constraints,
     }
+
+    @with_client(MLPRegressor)
+    def __init__(self, *given: Any, client: Any = None, n_shards: int = 8, **named: Any) -> None:
+        super().__init__(*given, n_shards=n_shards, sharded=True, **named)
+        self.client = client
 
     def predict(self, X: Any) -> Any:
         """The prediction for each row.

@@ -38,7 +38,7 @@ from ..typing import SolverName
 from . import _losses, _parameters, _threads
 from ._drawn import are_drawn, seed_of_rows
 from ._facts import facts_of
-from ._full_batch import FullBatch
+from ._full_batch import UNFINISHED, FullBatch
 from ._given import check_given, check_parameter, naming, naming_rows, weights_of
 from ._held_out import HeldOut
 from ._hyperparameters import Hyperparameters
@@ -51,7 +51,7 @@ from ._samples import Samples
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
 from ._together import check_peers, random_state_of
-from ._training import NOT_FINITE, Setup
+from ._training import DIVERGED, NOT_FINITE, Setup
 
 Array: TypeAlias = NDArray[Any]
 
@@ -59,17 +59,6 @@ Array: TypeAlias = NDArray[Any]
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 # The user's line, seen from `_train` and `_descend`: above `_fit`, `fit`, and two wrappers of that.
 USER = 6
-# What a fit says that ends with the best of its epochs, since a later one was of no use.
-DIVERGED = (
-    "Training diverged after {} epoch(s): the loss is not finite any more. The parameters of the best epoch "
-    "are kept; scale X, or lower the learning rate."
-)
-# Why L-BFGS may stop before it has converged.
-UNFINISHED = {
-    Stop.EPOCHS: "max_iter is reached",
-    Stop.EVALUATIONS: "max_fun is reached",
-    Stop.NO_DESCENT: "no lower point was found along the negative gradient",
-}
 
 
 class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):

@@ -16,6 +16,13 @@ from ._training import Setup, Training
 
 Array = NDArray[Any]
 
+# Why L-BFGS may stop before it has converged.
+UNFINISHED = {
+    Stop.EPOCHS: "max_iter is reached",
+    Stop.EVALUATIONS: "max_fun is reached",
+    Stop.NO_DESCENT: "no lower point was found along the negative gradient",
+}
+
 
 class FullBatch(Training):
     """Training with L-BFGS, in which a step is an epoch.

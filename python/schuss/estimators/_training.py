@@ -31,6 +31,12 @@ NOT_FINITE = (
     " preprocessed."
 )
 
+# What a fit says that ends with the best of its epochs, since a later one was of no use.
+DIVERGED = (
+    "Training diverged after {} epoch(s): the loss is not finite any more. The parameters of the best epoch "
+    "are kept; scale X, or lower the learning rate."
+)
+
 
 class Setup(NamedTuple):
     """All that a training works with.
