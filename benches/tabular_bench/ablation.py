@@ -16,5 +16,5 @@ VARIANTS: dict[str, dict] = {
     "clipped alone": {"recipe": {"scaling": "clip"}},
     "quantiles alone": {"recipe": {"scaling": "quantile"}},
     "ReLU alone": {"recipe": {"activation": "relu"}},
-    "128 units alone": {"recipe": {"width": 128}},
+    "256 units alone": {"recipe": {"width": 256}},
 }
