@@ -4,6 +4,7 @@
     python benches/blocks.py --gb 8           a set of 8 GB, for which --folder must have room
     python benches/blocks.py --threads 1      as many threads for the training
     python benches/blocks.py --widths 32 32   another network
+    python benches/blocks.py --processes 2 --batch-size 1024   over MPI, each with rows of its own
 
 The set has 100 columns of float32 and a target, in files of 2^20 rows and row groups of 2^16, with
 pyarrow's default compression, with checksums, and without dictionaries unless --dictionary is given:
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +42,8 @@ def main() -> None:
     parser.add_argument("--memory-gb", type=float, default=1.0, help="of it in memory (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns (%(default)s)")
     parser.add_argument("--threads", type=int, help="of the training; all that pay where not given")
+    parser.add_argument("--processes", type=int, default=1, help="that train together (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=128, help="rows of a step (%(default)s)")
     parser.add_argument("--widths", type=int, nargs="*", default=[256, 256], help="hidden layers (256 256)")
     parser.add_argument(
         "--window", type=int, help="row groups of a window; what from_parquet takes by itself"
@@ -50,7 +54,9 @@ def main() -> None:
     parser.add_argument("--files", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(WORKERS[options.worker](options)))
+        found = together(WORKERS[options.worker](options), options)
+        if found:
+            print(json.dumps(found))
         return
     with tempfile.TemporaryDirectory(prefix="schuss-blocks-", dir=options.folder) as folder:
         compare(options, Path(folder))
@@ -93,13 +99,39 @@ def told(found: dict) -> str:
 def run(worker: str, files: list[str], options: argparse.Namespace) -> dict:
     """What a process of its own has found, whose memory is its own as well."""
     command = [sys.executable, __file__, "--worker", worker]
-    for name in ("threads", "window"):
+    if options.processes > 1 and worker != "generate":
+        from processes_bench.launch import mpiexec
+
+        command = [*mpiexec(), "-n", str(options.processes), *command, "--processes", str(options.processes)]
+    for name in ("threads", "window", "batch_size"):
         value = getattr(options, name)
-        command += [] if value is None else [f"--{name}", str(value)]
+        command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
     command += ["--dictionary"] if options.dictionary else []
     command += ["--widths", *map(str, options.widths), "--files", *files]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def communicator(options: argparse.Namespace) -> Any:
+    if options.processes == 1 or options.worker == "generate":
+        return None
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
+def together(found: dict, options: argparse.Namespace) -> dict | None:
+    """What all processes have found, for the first one to tell: the slowest one, the one with most memory."""
+    comm = communicator(options)
+    if comm is None:
+        return found
+    everybody = comm.gather(found)
+    if comm.Get_rank() > 0:
+        return None
+    most = {name: max(each[name] for each in everybody) for name in ("seconds", "peak_gb")}
+    rows = everybody[0]["rows_per_second"] * everybody[0]["seconds"]
+    cpu = sum(each["cpu"] for each in everybody)
+    return {**most, "cpu": cpu, "rows_per_second": rows / most["seconds"]}
 
 
 def generate(options: argparse.Namespace) -> dict:
@@ -127,10 +159,19 @@ def generate(options: argparse.Namespace) -> dict:
 def in_memory(options: argparse.Namespace) -> dict:
     import schuss as sc
 
-    parts = list(sc.blocks.from_parquet(options.files, target="y"))
+    blocks, comm = sc.blocks.from_parquet(options.files, target="y"), communicator(options)
+    part, first = range(blocks.n_rows), 0
+    if comm is not None:
+        own = {"n_shards": options.processes, "batch_size": options.batch_size}
+        part = part[sc.distributed.rows(blocks.n_rows, comm, **own)]
+    parts = []
+    for rows in blocks:
+        low, high = (min(max(edge - first, 0), len(rows[0])) for edge in (part.start, part.stop))
+        parts.append([column[low:high].copy() for column in rows])
+        first += len(rows[0])
     X, y = (np.concatenate(column) for column in zip(*parts, strict=True))
     del parts
-    return trained(options, X, y, rows=len(X))
+    return trained(options, X, y, rows=blocks.n_rows)
 
 
 def in_blocks(options: argparse.Namespace) -> dict:
@@ -143,9 +184,11 @@ def in_blocks(options: argparse.Namespace) -> dict:
 def trained(options: argparse.Namespace, *source: object, rows: int) -> dict:
     import schuss as sc
 
-    net = sc.MLP([COLUMNS, *options.widths, 1], seed=0)
+    net, comm = sc.MLP([COLUMNS, *options.widths, 1], seed=0), communicator(options)
+    how = {} if comm is None else {"comm": comm, "n_shards": options.processes, "sharded": True}
+    how |= {"batch_size": options.batch_size, "n_threads": options.threads}
     start, before = time.perf_counter(), time.process_time()
-    net.fit(*source, optimizer="adam", epochs=1, n_threads=options.threads)
+    net.fit(*source, optimizer="adam", epochs=1, **how)
     seconds, cpu = time.perf_counter() - start, time.process_time() - before
     return {"seconds": seconds, "cpu": cpu, "rows_per_second": rows / seconds, "peak_gb": peak_gb()}
 
