@@ -1,6 +1,7 @@
 """Tables of every library, and of none, give the same bits; columns are of the kind that they say."""
 
 import datetime
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -236,6 +237,7 @@ def kind(values, **options):
         ([datetime.date(2024, 1, 5)] * 4, "dropped"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*text that may be:UserWarning")
 def test_kinds_that_values_say(values, expected):
     assert kind(values) == expected
 
@@ -248,12 +250,31 @@ def test_kinds_that_values_say(values, expected):
             "text that may be dates, but nothing tells the day from the month; 2 levels",
         ),
         (["1,5", "2,25"], "text that may be numbers, but a comma can be two things; 2 levels"),
+        (["$1.50", "$2"], "text that may be numbers, such as '$1.50', which is not read as one; 2 levels"),
+        (["7", "15 %"], "text that may be numbers, such as '15 %', which is not read as one; 2 levels"),
+        (
+            ["1,250.5", "900"],
+            "text that may be numbers, such as '1,250.5', which is not read as one; 2 levels",
+        ),
+        (["-€3", "4 €"], "text that may be numbers, such as '-€3', which is not read as one; 2 levels"),
     ],
 )
-def test_the_report_has_what_could_not_be_told(values, done):
-    report = TableEncoder().fit({"x": values * 2, "other": [1, 2, 3, 4]}).report
+def test_what_could_not_be_told_is_warned_of_and_in_the_report(values, done):
+    table = {"x": values * 2, "other": [1, 2, 3, 4]}
+    why = re.escape(done.removesuffix("; 2 levels"))
+    with pytest.warns(UserWarning, match=f"^column 'x' of X has {why}, and is a category: convert it, or"):
+        report = TableEncoder().fit(table).report
     assert report[0].kind == "category"
     assert report[0].done == done
+    # Who says it means it.
+    assert TableEncoder({"x": "category"}).fit(table).report[0].kind == "category"
+    with pytest.warns(UserWarning, match=", and is dropped: convert it"):
+        TableEncoder().fit({"x": [f"{place} %" for place in range(4)], "other": [1, 2, 3, 4]})
+
+
+@pytest.mark.parametrize("values", [["75001", "01234"], ["a", "1.5"], ["10-20", "20-30"], ["5 kg", "6 kg"]])
+def test_texts_that_are_codes_or_words_are_not_warned_of(values):
+    assert TableEncoder().fit({"x": values * 2, "other": [1, 2, 3, 4]}).report[0].kind == "category"
 
 
 def test_columns_of_nothing_are_dropped_in_every_dtype():

@@ -143,3 +143,20 @@ def test_parts_of_one_date_are_the_bits_of_those_of_many():
     moments = np.concatenate([anywhere, hours]).astype("M8[us]")
     many = np.array([PARTS[part](moments) for part in PARTS]).T
     assert np.array([parts_of_one(moment, PARTS) for moment in moments]).tobytes() == many.tobytes()
+
+
+@pytest.mark.parametrize(
+    "row", [5, None, "x" * len(FRAME.columns), set(FRAME.columns), b"x" * len(FRAME.columns)]
+)
+def test_what_is_no_row_is_refused(one, row):
+    with pytest.raises(
+        ValueError, match=f"a row must have {len(FRAME.columns)} values by name or in order, got"
+    ):
+        one.predict_one(row)
+
+
+def test_a_table_is_no_row(one):
+    with pytest.raises(ValueError, match=r"got a DataFrame of shape \(1, \d+\); predict takes tables"):
+        one.predict_one(NEW.iloc[:1])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        sc.TabularClassifier().predict_one(NEW.iloc[0])

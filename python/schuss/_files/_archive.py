@@ -70,14 +70,14 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
         beginning = stream.read(4)
         stream.seek(start)
         if beginning != b"PK\x03\x04":
-            raise ValueError(f"{name} is no file of schuss: an {kind!r} file is needed")
+            raise ValueError(f"{name} is no file of schuss: a file of the kind {kind!r} is needed")
         with _naming_damage(name):
             members = _members(stream, start)
     marks = {mark: members.pop(mark, None) for mark in (_KIND, _VERSION, _CHECKSUM)}
     if all(mark is None for mark in marks.values()):
         if unmarked:
             return members
-        raise ValueError(f"{name} is no file of schuss: an {kind!r} file is needed")
+        raise ValueError(f"{name} is no file of schuss: a file of the kind {kind!r} is needed")
     if any(mark is None or mark.ndim for mark in marks.values()):
         raise ValueError(f"{name} is damaged: it does not say what it is")
     found, version, noted = (mark.item() for mark in marks.values() if mark is not None)

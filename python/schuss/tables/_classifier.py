@@ -175,7 +175,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         ------
         %(bad_row)s
         """
-        return self.classes_[self._said_of_row(row)[0].argmax()]
+        said = self._said_of_row(row)
+        return self.classes_[said[0].argmax()]
 
     def predict_proba_one(self, row: Any) -> Array:
         """Probabilities of the classes for a single row: the bits of `predict_proba`, but sooner.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +19,8 @@ from ._report import ColumnReport, Report
 Feature: TypeAlias = NumberFeature | DateFeature | CategoryFeature
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
+# What has a length and no values in an order.
+NO_ROWS = (str, bytes, set, frozenset)
 FEATURES: dict[str, Any] = {"number": NumberFeature, "date": DateFeature, "category": CategoryFeature}
 
 
@@ -39,7 +42,8 @@ class TableEncoder:
 
     The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
     numbers need a decimal point somewhere, a mark for what is missing ("?", "NA"), or a table of nothing but
-    text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is refused.
+    text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is refused,
+    and text that may be numbers or dates (amounts of money, percent, a comma, 01/02/2024) is warned of.
 
     Parameters
     ----------
@@ -113,6 +117,11 @@ class TableEncoder:
         label = table.names[place] if table.names is not None else f"x{place}"
         finding = kind_of_column(column, n_rows, wish)
         feature, missing, done = self._feature(finding, column, n_rows, (label, place))
+        dropped = feature is None or not feature.outputs
+        if finding.doubtful:
+            said = f"{column.name} has {finding.why}, and is {'dropped' if dropped else 'a category'}: "
+            said += "convert it, or say columns={...: 'category'} or 'drop' where that is meant"
+            warnings.warn(said, UserWarning, stacklevel=2)
         if feature is None or not feature.outputs:
             return None, ColumnReport(label, "dropped", 0, missing / n_rows, f"dropped: {done}")
         done = f"{finding.why}; {done}" if finding.why else done
@@ -208,7 +217,11 @@ class TableEncoder:
         """Write one row, by name or in order, to `out`: the numbers of `transform`, in microseconds."""
         values: list[float] = []
         named = _has_names(row)
-        if len(row) != self.n_features_in:
+        try:
+            count = len(row)
+        except TypeError:
+            count = -1
+        if count != self.n_features_in or isinstance(row, NO_ROWS):
             self._refuse_row(row)
         try:
             for feature, name in self._called:
@@ -225,6 +238,7 @@ class TableEncoder:
         raise ValueError(
             f"a row must have {self.n_features_in} values"
             f"{'' if names is None else ' by name or in order'}, got {shown(row)}"
+            f"{'; predict takes tables' if getattr(row, 'ndim', 1) == 2 else ''}"
         )
 
     # Files

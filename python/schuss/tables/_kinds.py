@@ -13,6 +13,7 @@ from .._checks import check_name, check_sequence, shown
 from .._meant import did_you_mean
 from ._reading import Column, Table
 from ._values import (
+    AMOUNT,
     COMMAS,
     DATED,
     DAY_MONTH_YEAR,
@@ -113,6 +114,8 @@ class Finding:
     kind: str
     why: str = ""
     counts: Counter[Any] | None = None
+    # Whether `why` says what it might be instead.
+    doubtful: bool = False
 
 
 def kind_of_column(column: Column, n_rows: int, wish: str | None) -> Finding:
@@ -182,7 +185,8 @@ def _finding_of_text(column: Column, counts: Counter[Any]) -> Finding:
             f"{column.name} is free text, which is not read ({shown(known[0])}): leave it out, "
             "say columns={...: 'drop'}, or make numbers of it; columns={...: 'category'} takes it as it is"
         )
-    return Finding("category", _doubt(known), counts)
+    doubt = _doubt(known)
+    return Finding("category", doubt, counts, bool(doubt))
 
 
 def _doubt(known: Sequence[str]) -> str:
@@ -191,6 +195,9 @@ def _doubt(known: Sequence[str]) -> str:
         return "text that may be dates, but nothing tells the day from the month"
     if known and all(map(COMMAS.fullmatch, known)):
         return "text that may be numbers, but a comma can be two things"
+    if known and all(map(AMOUNT.fullmatch, known)) and not all(map(reads_as_number, known)):
+        odd = next(text for text in known if not reads_as_number(text))
+        return f"text that may be numbers, such as {shown(odd)}, which is not read as one"
     return ""
 
 

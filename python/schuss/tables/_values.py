@@ -23,6 +23,8 @@ WHOLE = 2.0**53  # floats up to it that have no fraction are written as integers
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 COMMAS = re.compile(r"[+-]?\d+,\d+")
+# Of money, in percent, or with marks between thousands.
+AMOUNT = re.compile(r"\s*[+-]?[$€£¥]?\s?[+-]?(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d+)?\s?[$€£¥%]?\s*")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(?:Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
