@@ -3,8 +3,8 @@
     step = work(rows of a process) + exchange(processes, bytes of a gradient)
 
 A process computes the gradient of its rows and makes the whole update. Between the two come, as
-`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather), the gradient up the tree (Send,
-Recv and an addition at each level), and the sum from the first process to all (Bcast).
+`src/mlp/trainer/exchange.rs` has it, losses and weights of all shards (Allgather), the gradient up the tree
+(Send, Recv and an addition at each level), and the sum from the first process to all (Bcast).
 """
 
 from __future__ import annotations
