@@ -124,8 +124,8 @@ def test_the_model_counts_what_a_training_sends(bench, size):
     assert abs(of_all - gradient) <= 4 * size
     assert len(told["Alltoallv"]) == steps
     assert told["Allgatherv"] == [gradient] * steps
-    losses = 8 * (1 + 2 * cases.share(8, size))
-    assert told["Allgather"].count(losses) >= steps
+    losses_and_weights = 8 * (1 + 2 * cases.share(8, size))
+    assert told["Allgather"].count(losses_and_weights) >= steps
 
     # Where only one thing costs something, the model is a count of it.
     others = gradient * (size - 1) / size

@@ -3,7 +3,7 @@
     step = work(rows of a process) + exchange(processes, bytes of a gradient)
 
 A process computes the gradient of its rows and makes the whole update. Between the two come, as
-`src/mlp/trainer/exchange.rs` has it, the losses of all shards (Allgather); of the gradients of all one part
+`src/mlp/trainer/exchange.rs` has it, losses and weights of all shards (Allgather); of the gradients one part
 of the parameters for each process, which adds them (Alltoallv); and the sums of all to all (Allgatherv).
 """
 
