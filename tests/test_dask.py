@@ -168,6 +168,7 @@ def flat(found):
         yield from flat(each) if isinstance(each, tuple | list) else [each]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="kills the POSIX way")
 def test_workers_that_are_killed_cost_no_bit():
     expected = alone("early stopping", max_iter=9, n_iter_no_change=20)
     with cluster(4) as some, distributed.Client(some) as client:

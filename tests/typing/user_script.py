@@ -391,5 +391,6 @@ def mistakes() -> None:
     TabularRegressor(members=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     MLPRegressor(learning_rate=0.1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sc.exchange.to_onxn(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    sc.distributed.row(9, None)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     sc.plots.draw(net)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     sc.plots.activations(["rleu"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
