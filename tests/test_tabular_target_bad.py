@@ -130,6 +130,8 @@ def test_a_class_that_the_rows_do_not_have_may_have_a_weight():
     one = classifier(class_weight={"yes": 3, "no": 1, "perhaps": 9}).fit(X, y)
     other = classifier(class_weight={"yes": 3}).fit(X, y)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    dates = classifier(class_weight={np.datetime64("2024-02-01"): 3}).fit(X, DATES)
+    np.testing.assert_array_equal(dates.predict_proba(X), other.predict_proba(X))
 
 
 @pytest.mark.parametrize("make", BOTH)

@@ -238,15 +238,17 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         return self._factors_of(self.class_weight)
 
     def _factors_of(self, given: Mapping[Any, float]) -> Array:
-        classes = self.classes_.tolist()
+        classes = list(self.classes_)
         unknown = [label for label in given if label not in classes]
         # Rows of a part of the table may have fewer classes, as in scikit-learn.
         if unknown and not all(label in given for label in classes):
+            got = f"{shown(unknown[0])}, and not all of them"
             raise ValueError(
-                f"class_weight must have classes of y, {shown(classes)}, got {shown(unknown[0])}"
+                f"class_weight must have classes of y, {shown(self.classes_.tolist())}, got {got}"
             )
         factors = [
-            check_number(f"class_weight[{shown(label)}]", given.get(label, 1.0), least=0) for label in classes
+            check_number(f"class_weight[{shown(called)}]", given.get(label, 1.0), least=0)
+            for label, called in zip(classes, self.classes_.tolist(), strict=True)
         ]
         if not 0 < max(factors) < np.inf:
             expected = "be finite, and positive for some class of y"
