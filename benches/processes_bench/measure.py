@@ -39,6 +39,15 @@ def in_turns(contenders: dict[str, Callable[[], list[float]]], rounds: int) -> t
     return medians, failures
 
 
+def found_in(failures: dict[str, str], name: str, size: int, request: dict, link: Link | None = None) -> dict:
+    """What so many processes found; nothing, and why, where they cannot take part."""
+    try:
+        return launch.run("of_schuss", size, request, link)
+    except launch.Failed as failure:
+        failures[name] = str(failure)
+        return {}
+
+
 def steps(rounds: int, seconds: float) -> dict:
     """Threads, processes and torch on this machine."""
     cases = all_cases()
@@ -74,7 +83,7 @@ def steps(rounds: int, seconds: float) -> dict:
         }
         for number, of in enumerate(cases)
     ]
-    return {"rows": rows, "failures": failures, **launch.run("of_schuss", 2, PROBED)}
+    return {"rows": rows, **found_in(failures, "messages", 2, PROBED), "failures": failures}
 
 
 def shards(rounds: int, seconds: float) -> dict:
@@ -95,10 +104,8 @@ def networks(rounds: int, seconds: float) -> dict:
     links, failures = [], {}
     for link in LINKS:
         facts = {"milliseconds": link.milliseconds, "gigabits": link.gigabits, "rows": []}
-        try:
-            facts |= launch.run("of_schuss", 2, PROBED, link)
-        except (launch.Failed, OSError) as failure:
-            failures[str(link)] = str(failure)
+        facts |= found_in(failures, str(link), 2, PROBED, link)
+        if str(link) in failures:
             continue
         for size in SIZES:
             facts["rows"] += _over(link, size, rounds, seconds, failures)
@@ -131,21 +138,20 @@ def _over(link: Link, size: int, rounds: int, seconds: float, failures: dict[str
 
 def memory(rounds: int, seconds: float) -> dict:
     """The peak of each process beside its rows, four times its parameters, and a batch."""
-    rows = []
+    request = {"name": "wide", "batch": 256, "epoch": 64}
+    of = case(request["name"], request["batch"], request["epoch"])
+    rows, failures = [], {}
     for n_shards in (2, SHARDS):
-        request = {"name": "wide", "batch": 256, "epoch": 64, "n_shards": n_shards}
-        of = case(request["name"], request["batch"], request["epoch"])
-        size = 4 * parameters(of.layers)
-        data = of.batch * of.steps * (4 * of.layers[0] + 8)
-        # Inputs, and what each layer and its derivative leave.
-        batch = 4 * of.batch * (of.layers[0] + 2 * sum(of.layers[1:]))
-        for processes in (1, 2, 3, 4):
-            if processes > n_shards:
-                continue
-            found = launch.run("of_schuss", processes, {"size": processes, "memory": request})["memory"]
-            facts = {"n_shards": n_shards, "data": data, "gradient": size, "batch": batch}
-            rows.append({"processes": processes, "peak": found, **facts})
-    return {"name": "wide", "rows": rows}
+        for processes in (1, *SIZES):
+            if processes <= n_shards:
+                asked = {"size": processes, "memory": {**request, "n_shards": n_shards}}
+                found = found_in(failures, f"{processes} processes", processes, asked)
+                facts = {"processes": processes, "n_shards": n_shards}
+                rows += [{**facts, "held": found["memory"]}] if found else []
+    # Inputs, and what each layer and its derivative leave.
+    batch = 4 * of.batch * (of.layers[0] + 2 * sum(of.layers[1:]))
+    sizes = {"gradient": 4 * parameters(of.layers), "batch": batch}
+    return {"name": of.name, **sizes, "rows": rows, "failures": failures}
 
 
 def started() -> str:

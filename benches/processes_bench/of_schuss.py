@@ -17,6 +17,8 @@ from schuss_bench import data
 from schuss_bench.contenders.schuss import ADAM, network
 from tabular_bench import memory
 
+import schuss as sc
+
 from .cases import case
 
 MESSAGES = (8, 1 << 14, 1 << 15, 1 << 17, 1 << 20, 1 << 22)  # bytes
@@ -87,16 +89,20 @@ def adding(count: int = 1 << 20, times: int = 9) -> float:
     return median(taken) / a.nbytes
 
 
-def held(comm: Any, name: str, batch: int, epoch: int, n_shards: int) -> list[int]:
-    """Bytes of each process at its peak above what it had before it had rows and a network."""
+def held(comm: Any, name: str, batch: int, epoch: int, n_shards: int) -> list[tuple[int, int]]:
+    """Bytes of the rows of each process, and of its peak above what it had before rows and a network."""
     # What only the first training brings into memory is not a training's own.
     steps(comm, "small", 8 * n_shards, 2, n_shards, 1, 0)
+    of, part = case(name, batch, epoch), slice(0, batch * epoch)
+    if comm is not None:
+        part = sc.distributed.rows(batch * epoch, comm, n_shards=n_shards, batch_size=batch)
     before = memory.resident()
     memory.forget_peak()
-    X, y = data.rows(case(name, batch, epoch))
-    net = network(case(name, batch, epoch))
-    net.fit(X, y, optimizer=ADAM, batch_size=batch, n_shards=n_shards, epochs=2, comm=comm, n_threads=1)
-    mine = memory.peak() - before
+    X = np.random.default_rng(0).standard_normal((part.stop - part.start, of.layers[0]), np.float32)
+    y = np.arange(len(X)) % of.layers[-1]
+    settings = {"batch_size": batch, "n_shards": n_shards, "sharded": True, "comm": comm, "n_threads": 1}
+    network(of).fit(X, y, optimizer=ADAM, epochs=1, **settings)
+    mine = X.nbytes + y.nbytes, memory.peak() - before
     return [mine] if comm is None else comm.allgather(mine)
 
 

@@ -9,6 +9,7 @@ from .cases import SHARDS, Link, parameters, share
 
 BEGIN, END = "<!-- {}: `make processes` writes what follows -->", "<!-- end -->"
 BUSY = 0.5  # a load average
+TIMED = ("steps", "shards", "networks")
 RANKS = (1, 8, 64, 1000)
 Table = list[list[str]]
 
@@ -22,7 +23,7 @@ def tables(run: dict) -> dict[str, str]:
         found["overlap"] = _overlap(parts["steps"])
     if "shards" in parts:
         found["shards"] = _shards(parts["shards"])
-    if "networks" in parts and "steps" in parts:
+    if parts.get("networks", {}).get("links") and "messages" in parts.get("steps", {}):
         found["links"] = _links(parts["networks"], parts["steps"])
         found["networks"] = _networks(predicted(parts, cores))
         found["ranks"] = _ranks(parts)
@@ -37,12 +38,13 @@ def tables(run: dict) -> dict[str, str]:
 
 def when(run: dict) -> str:
     """Where and when, and whether the machine was doing something else."""
-    lines = [f"{machine.short(run['machine'])}, {run['machine']['system']}."]
+    lines = [f"Measured on {machine.short(run['machine'])}, {run['machine']['system']}:", ""]
     for name, part in run["parts"].items():
         quick = "a quick run, " if part["quick"] else ""
         load = part["load_average"]
-        busy = "" if load is None or load < BUSY else ", while other work ran on the machine: provisional"
-        lines.append(f"{name}: {quick}{part['started'][:10]}{busy}.")
+        is_busy = name in TIMED and load is not None and load >= BUSY
+        busy = ", while other work ran on the machine: provisional" if is_busy else ""
+        lines.append(f"- {name}: {quick}{part['started'][:10]}{busy}")
     return "\n".join(lines)
 
 
@@ -95,8 +97,8 @@ def _steps(part: dict) -> Table:
 def _overlap(part: dict) -> Table:
     rows = [["network, batch", "step of 2 processes", "of it exchange, %", "to gain by overlap, at most, %"]]
     for row in part["rows"]:
-        step, computes = row["seconds"].get("2 processes"), row["seconds"]["part of 2"]
-        if step is None:
+        step, computes = row["seconds"].get("2 processes"), row["seconds"].get("part of 2")
+        if step is None or computes is None:
             continue
         tells = max(step - computes, 0.0)
         # A layer's gradient is complete in the last shard only, two thirds of whose work is the way back.
@@ -181,9 +183,10 @@ def _worlds(parts: dict) -> list[tuple[str, str, model.Wire]]:
 def _memory(part: dict) -> Table:
     rows = [["processes", "n_shards", "its rows", "4 x parameters", "a batch", "together", "peak of each"]]
     for row in part["rows"]:
-        parts = [row["data"], 4 * row["gradient"], row["batch"]]
-        peak = ", ".join(f"{value / 1e6:.0f}" for value in row["peak"])
-        cells = [f"{value / 1e6:.1f}" for value in (*parts, sum(parts))]
+        # A batch is shared as the rows are.
+        parts = [max(of for of, _ in row["held"]), 4 * part["gradient"], part["batch"] / row["processes"]]
+        peak = ", ".join(f"{value / 1e6:.0f}" for _, value in row["held"])
+        cells = [f"{value / 1e6:.0f}" for value in (*parts, sum(parts))]
         rows.append([str(row["processes"]), str(row["n_shards"]), *cells, peak])
     return rows
 
@@ -232,4 +235,5 @@ def _us(seconds: float | None) -> str:
 
 
 def _ms(seconds: float) -> str:
-    return f"{1e3 * seconds:,.3g}"
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
