@@ -133,8 +133,9 @@ def test_the_model_counts_what_a_training_sends(bench, size):
     assert model.exchange(size, gradient, model.Wire(message=0.0, byte=1.0)) == pytest.approx(2 * others)
     latency = model.Wire(message=1.0, byte=0.0)
     assert model.exchange(size, gradient, latency) == 2 * model.levels(size) + 1
-    assert model.exchange(size, 1e9, latency) == model.levels(size) + 1 + size - 1
-    assert model.exchange(65, 1e9, latency) == model.levels(65) + 2 + 64
+    long = 2 * model.PIECE
+    assert model.exchange(size, long, latency) == model.levels(size) + 2 * (1 + size - 1)
+    assert model.exchange(65, long, latency) == model.levels(65) + 2 * (2 + 64)
 
 
 def test_constants_are_found_again(bench):

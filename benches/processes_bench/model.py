@@ -16,6 +16,7 @@ from math import ceil, log2
 import numpy as np
 
 LONG = 1 << 14  # bytes: who sends more asks first whether there is room for it
+PIECE = 4 << 20  # bytes of a gradient that are added up together
 # As MPICH does it: so many messages to and from others at a time, and what is longer goes round in a ring.
 AT_A_TIME, RING = 32, 80 << 10
 
@@ -52,13 +53,15 @@ def exchange(processes: int, size: float, wire: Wire) -> float:
     """Seconds in which processes exchange a gradient of so many bytes."""
     if processes == 1:
         return 0.0
-    others, part = processes - 1, size / processes
+    pieces = ceil(size / PIECE)
+    others, part = processes - 1, size / pieces / processes
     losses = levels(processes) * wire.message
     swap = ceil(others / AT_A_TIME) * (wire.seconds(part) - part * wire.byte) + others * part * wire.byte
-    return losses + swap + others * part * wire.adding + spread(processes, size, wire)
+    adding = others * part * wire.adding
+    return losses + pieces * (swap + adding + _spread(processes, size / pieces, wire))
 
 
-def spread(processes: int, size: float, wire: Wire) -> float:
+def _spread(processes: int, size: float, wire: Wire) -> float:
     """Each has a part that all are to have: pairs that double what they have, or a ring."""
     others, part = processes - 1, size / processes
     rounds = levels(processes) if size < RING else others
