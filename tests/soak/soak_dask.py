@@ -14,12 +14,12 @@ import schuss as sc
 distributed = pytest.importorskip("distributed")
 
 # Kills that are made, whatever the time.
-LEAST = 20
+LEAST = 6
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills the POSIX way")
 def test_workers_are_killed(soak):
-    """In each training workers are killed one after the other, at any stage of it."""
+    """In each training most of the workers are killed, at any stage of it."""
     import dask.array as da
 
     from schuss.dask import DaskMLPClassifier
@@ -39,14 +39,12 @@ def test_workers_are_killed(soak):
     warnings.simplefilter("ignore")
     expected = sc.MLPClassifier(n_shards=8, sharded=True, **given).fit(X, y)
     local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
-    local["threads_per_worker"] = 1
-    with (
-        distributed.LocalCluster(n_workers=3, **local) as some,
-        distributed.Client(some) as client,
-    ):
-        while soak.goes_on() or soak.counts.get("kills", 0) < LEAST:
+    while soak.goes_on() or soak.counts.get("kills", 0) < LEAST:
+        some = distributed.LocalCluster(n_workers=4, threads_per_worker=1, **local)
+        with some, distributed.Client(some) as client:
             done = threading.Event()
-            killer = threading.Thread(target=_kill, args=(client, dice, done, soak))
+            pids = sorted(client.run(os.getpid).values())
+            killer = threading.Thread(target=_kill, args=(dice.sample(pids, 3), dice, done, soak))
             killer.start()
             try:
                 rows = da.from_array(X, chunks=(dice.choice([700, 6000]), 10))
@@ -54,15 +52,15 @@ def test_workers_are_killed(soak):
             finally:
                 done.set()
                 killer.join()
-            soak.count("trainings")
-            assert all(map(np.array_equal, model.coefs_, expected.coefs_)), "the bits differ"
-            assert model.validation_scores_ == expected.validation_scores_
+        soak.count("trainings")
+        assert all(map(np.array_equal, model.coefs_, expected.coefs_)), "the bits differ"
+        assert model.validation_scores_ == expected.validation_scores_
 
 
-def _kill(client, dice, done, soak):
-    """Kill one worker after the other, while there are others."""
-    while not done.wait(dice.uniform(0.1, 3.0)):
-        pids = client.run(os.getpid, on_error="ignore")
-        if len(pids) > 1:
-            os.kill(dice.choice(sorted(pids.values())), signal.SIGKILL)
-            soak.count("kills")
+def _kill(pids, dice, done, soak):
+    """Kill all but one of the workers, one after the other; others may or may not come in their place."""
+    for pid in pids:
+        if done.wait(dice.uniform(0.1, 1.5)):
+            break
+        os.kill(pid, signal.SIGKILL)
+        soak.count("kills")
