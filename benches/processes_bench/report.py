@@ -44,7 +44,8 @@ def when(run: dict) -> str:
         load = part["load_average"]
         is_busy = name in TIMED and load is not None and load >= BUSY
         busy = ", while other work ran on the machine: provisional" if is_busy else ""
-        lines.append(f"- {name}: {quick}{part['started'][:10]}{busy}")
+        note = f"; {part['note']}" if "note" in part else ""  # by hand, until the part is measured anew
+        lines.append(f"- {name}: {quick}{part['started'][:10]}{busy}{note}")
     return "\n".join(lines)
 
 
