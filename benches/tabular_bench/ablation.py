@@ -11,7 +11,7 @@ VARIANTS: dict[str, dict] = {
     "nothing tried first": {"tries": False},
     "no waves of numbers": {"recipe": {"sigma": 0.0}},
     "waves of one length": {"recipe": {"sigma": 0.1}},
-    "no dropout": {"recipe": {"dropout": 0.0}},
+    "dropout": {"recipe": {"dropout": 0.2}},
     "no decay": {"recipe": {"weight_decay": 0.0}},
     "clipped alone": {"recipe": {"scaling": "clip"}},
     "quantiles alone": {"recipe": {"scaling": "quantile"}},

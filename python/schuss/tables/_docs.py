@@ -3,7 +3,7 @@
 TEXTS = {
     "members": """\
 Columns may be numbers, categories or dates, with missing values; see `report_` for what became of them.
-    Members differ on purpose: width, depth, dropout, rates and the waves of their numbers are drawn for
+    Members differ on purpose: width, depth, rates, decay and the waves of their numbers are drawn for
     each. They are trained side by side, each on a thread of its own and to its best epoch.""",
     "first": """\
 preset : {"quick", "balanced", "best"}, default "balanced"

@@ -11,7 +11,7 @@ import numpy as np
 SPREAD = 0.6180339887498949
 # Units of hidden layers; of a large table some members have twice as many.
 WIDTH = 128
-# Below so many rows, dropout is for all members.
+# Below so many rows, functions are to be smooth.
 FEW = 6000
 # From so many rows on, a table is large, and numbers are scaled in one way.
 MANY = 200_000
@@ -64,18 +64,17 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
 
     The ranges are wide on purpose: members that differ are worth more than ones that are all good (TabPack,
     arXiv:2607.05380), and greedy selection leaves out those that do not suit the table. What keeps networks
-    from learning rows by heart, decay and dropout, is for few rows.
+    from learning rows by heart is decay, more of it for few rows; dropout cost more than it brought.
     """
     rng = np.random.default_rng([seed, number])
     # Evenly over the members: with few of them, chance would leave out whole parts of a range.
     start = np.random.default_rng([seed, 1 << 32]).random(2)
     sigma, decay = (start + np.array([1, 2]) * SPREAD * number) % 1
-    rates = (0.1, 0.2, 0.3) if n_rows < FEW else (0.0, 0.0, 0.1, 0.3)
     return Recipe(
         width=int(rng.choice([WIDTH, 2 * WIDTH])) if n_rows >= MANY else WIDTH,
         depth=int(rng.choice([1, 2, 2])),
         activation=str(rng.choice(["relu", "relu", "silu"])),
-        dropout=float(rng.choice(rates)),
+        dropout=0.0,
         # Irregular functions of a number are learnt from many rows only.
         sigma=_between(*((0.03, 10.0) if n_rows < FEW else (0.05, 20.0)), sigma),
         # Of a large table one copy is enough.
