@@ -4,7 +4,7 @@
 
 A process computes the gradient of its rows and makes the whole update. Between the two come, as
 `src/mlp/trainer/exchange.rs` has it, losses and weights of all shards (Allgather); of the gradients one part
-of the parameters for each process, which adds them (Alltoallv); and the sums of all to all (Allgatherv).
+of the parameters for each process, which adds them (Alltoallv); and the sums of all to all (Alltoallv).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import numpy as np
 
 LONG = 1 << 14  # bytes: who sends more asks first whether there is room for it
 PIECE = 4 << 20  # bytes of a gradient that are added up together
-# As MPICH does it: so many messages to and from others at a time, and what is longer goes round in a ring.
-AT_A_TIME, RING = 32, 80 << 10
+AT_A_TIME = 32  # messages to and from others, as MPICH does it
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,7 @@ def exchange(processes: int, size: float, wire: Wire) -> float:
     others, part = processes - 1, size / pieces / processes
     losses = levels(processes) * wire.message
     swap = ceil(others / AT_A_TIME) * (wire.seconds(part) - part * wire.byte) + others * part * wire.byte
-    adding = others * part * wire.adding
-    return losses + pieces * (swap + adding + _spread(processes, size / pieces, wire))
-
-
-def _spread(processes: int, size: float, wire: Wire) -> float:
-    """Each has a part that all are to have: pairs that double what they have, or a ring."""
-    others, part = processes - 1, size / processes
-    rounds = levels(processes) if size < RING else others
-    return rounds * (wire.seconds(part) - part * wire.byte) + others * part * wire.byte
+    return losses + pieces * (2 * swap + others * part * wire.adding)
 
 
 def wire_of(messages: dict[str, float], adding: float) -> Wire:
