@@ -25,7 +25,7 @@ def draw(run: dict, path: Path) -> bool:
     parts = run["parts"]
     if not {"steps", "networks"} <= set(parts) or not parts["networks"]["links"]:
         return False
-    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12.5, 4.8), layout="constrained")
     _measured(left, report.predicted(parts, run["machine"]["usable_cpus"]))
     _many(right, parts)
     for axes in (left, right):
@@ -45,10 +45,8 @@ def _measured(axes: Axes, found: list[dict]) -> None:
         colour = COLOURS[links.index(str(row["link"]))]
         point = 1e3 * row["seconds"]["schuss"], 1e3 * row["predicted"]
         axes.plot(*point, MARKERS[row["size"]], color=colour, ms=6, alpha=0.85)
-    ends = [
-        0.7 * 1e3 * min(row["predicted"] for row in found),
-        1.5e3 * max(row["predicted"] for row in found),
-    ]
+    of_all = [1e3 * each for row in found for each in (row["predicted"], row["seconds"]["schuss"])]
+    ends = [0.7 * min(of_all), 1.5 * max(of_all)]
     axes.plot(ends, ends, color="#888888", lw=1, zorder=0)
     for number, link in enumerate(links):
         axes.plot([], [], "o", color=COLOURS[number], label=link)
@@ -74,4 +72,4 @@ def _many(axes: Axes, parts: dict) -> None:
     axes.set_xticks([1, 4, 16, 64, 256, 1000], ["1", "4", "16", "64", "256", "1,000"])
     axes.xaxis.minorticks_off()
     axes.set_title("By the model, 1,024 rows for each process", loc="left", fontsize=11, fontweight="bold")
-    axes.legend(fontsize=8.5, frameon=False)
+    axes.legend(fontsize=8.5, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
