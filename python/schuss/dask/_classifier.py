@@ -41,7 +41,7 @@ class DaskMLPClassifier(OnDask, MLPClassifier):  # type: ignore[misc]  # fit kno
     >>> from distributed import Client
     >>> X = da.random.default_rng(0).normal(size=(600, 4), chunks=(100, 4))
     >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
-    ...     model = DaskMLPClassifier(client=client, max_iter=30, random_state=0)
+    ...     model = DaskMLPClassifier(client=client, early_stopping=True, random_state=0)
     ...     model.fit(X, X[:, 0] > 0).score(X, X[:, 0] > 0) > 0.8
     True
     """

@@ -36,7 +36,7 @@ class DaskMLPRegressor(OnDask, MLPRegressor):  # type: ignore[misc]  # fit knows
     >>> from distributed import Client
     >>> X = da.random.default_rng(0).normal(size=(600, 4), chunks=(100, 4))
     >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
-    ...     model = DaskMLPRegressor(client=client, max_iter=30, learning_rate_init=0.01, random_state=0)
+    ...     model = DaskMLPRegressor(client=client, early_stopping=True, random_state=0)
     ...     model.fit(X, X[:, 0]).score(X, X[:, 0]) > 0.8
     True
     """
