@@ -11,8 +11,7 @@ use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
-use schuss::mlp::shards::Shards;
-use schuss::mlp::trainer::{Epoch, Monitor, Options, Position, fit};
+use schuss::mlp::trainer::{Epoch, Monitor, Options, fit};
 use schuss::mlp::{Architecture, Network, random};
 use schuss::optim::options::Convention;
 use schuss::optim::{Config, Optimizer};
@@ -95,20 +94,11 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
     let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).expect("Adam's state");
     let options = Options {
         batch_size: Some(batch),
-        shards: Shards::all(1),
-        sharded: false,
-        all_rows: None,
         epochs: std::env::var("EPOCHS").map_or(12, |n| n.parse().expect("a number")),
-        first_epoch: 0,
-        epochs_before: 0,
-        start: Position::default(),
-        shuffle: true,
-        seed: 0,
         threads: how.threads,
         cuts: how.cuts,
-        target_loss: None,
-        rest: None,
         tells: false,
+        ..Options::default()
     };
     let mut clock = Clock(vec![]);
     fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut clock, None).0.expect("a finite loss");

@@ -8,11 +8,10 @@ use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
 use schuss::kernels::matmul::Factors;
 use schuss::kernels::sparse::{Csr, Indices};
-use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
 use schuss::mlp::shards::Shards;
 use schuss::mlp::stages::NormKind;
-use schuss::mlp::trainer::{Best, Criterion, Epoch, Found, Monitor, Options, Position, Selection, fit};
+use schuss::mlp::trainer::{Best, Criterion, Epoch, Found, Monitor, Options, Selection, fit};
 use schuss::mlp::{Architecture, Network};
 use schuss::optim::options::{Convention, Value};
 use schuss::optim::{Config, Optimizer};
@@ -70,19 +69,9 @@ fn allocations(epochs: usize, (threads, shards): (usize, usize), sparse: bool, f
     let options = Options {
         batch_size: Some(64),
         shards: Shards::all(shards),
-        sharded: false,
-        all_rows: None,
         epochs,
-        first_epoch: 0,
-        epochs_before: 0,
-        start: Position::default(),
-        shuffle: true,
-        seed: 0,
         threads: Some(threads),
-        cuts: Cuts::default(),
-        target_loss: None,
-        rest: None,
-        tells: true,
+        ..Options::default()
     };
     let selection = Selection { criterion: Criterion::ErrorRate, latest: true, patience: None };
     let (mut found, mut kept) = (Found::default(), params.clone());

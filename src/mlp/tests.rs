@@ -7,9 +7,8 @@ use super::cuts::Cuts;
 use super::data::{Data, Inputs, Weights};
 use super::memory::{MAX_ROWS, Workspace};
 use super::objective::{self, GradientOptions, value_and_grads};
-use super::shards::Shards;
 use super::stages::NormKind;
-use super::trainer::{Epoch, Monitor, Options, Position, fit};
+use super::trainer::{Epoch, Monitor, Options, fit};
 use super::{Architecture, Network, layers, predict, random};
 use crate::interrupt::Interrupt;
 use crate::kernels::activation::Activation;
@@ -434,23 +433,7 @@ fn a_step_that_is_skipped_leaves_no_trace_in_the_books_and_the_next_is_made() {
 }
 
 fn brief_options() -> Options {
-    Options {
-        batch_size: Some(4),
-        shards: Shards::all(1),
-        sharded: false,
-        all_rows: None,
-        epochs: 2,
-        first_epoch: 0,
-        epochs_before: 0,
-        start: Position::default(),
-        shuffle: true,
-        seed: 0,
-        threads: Some(3),
-        cuts: Cuts::default(),
-        target_loss: None,
-        rest: None,
-        tells: true,
-    }
+    Options { batch_size: Some(4), epochs: 2, threads: Some(3), ..Options::default() }
 }
 
 #[test]

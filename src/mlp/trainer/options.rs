@@ -46,6 +46,29 @@ pub struct Options {
     pub tells: bool,
 }
 
+impl Default for Options {
+    /// One epoch in one process, all rows in each step, in a new order.
+    fn default() -> Self {
+        Options {
+            batch_size: None,
+            shards: Shards::all(1),
+            sharded: false,
+            all_rows: None,
+            epochs: 1,
+            first_epoch: 0,
+            epochs_before: 0,
+            start: Position::default(),
+            shuffle: true,
+            seed: 0,
+            threads: None,
+            cuts: Cuts::default(),
+            target_loss: None,
+            rest: None,
+            tells: true,
+        }
+    }
+}
+
 /// Where in an epoch a training is, between two of its steps, and what the steps up to there have come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {

@@ -113,7 +113,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
         if worker.index == 0 {
             self.shard_losses.set(shard, loss);
-            self.shard_weights.set(shard, self.data.weight_of(&order[..rows.len()]));
+            if self.sequence.lacks_rows() {
+                self.shard_weights.set(shard, self.data.weight_of(&order[..rows.len()]));
+            }
         }
         true
     }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Epoch, Monitor, Options, Position, StepRecord, fit};
+use super::{Epoch, Monitor, Options, StepRecord, fit};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
@@ -30,23 +30,7 @@ impl Monitor for Full {
 
 /// Two epochs.
 fn brief() -> Options {
-    Options {
-        batch_size: None,
-        shards: Shards::all(1),
-        sharded: false,
-        all_rows: None,
-        epochs: 2,
-        first_epoch: 0,
-        epochs_before: 0,
-        start: Position::default(),
-        shuffle: true,
-        seed: 0,
-        threads: None,
-        cuts: Cuts::default(),
-        target_loss: None,
-        rest: None,
-        tells: true,
-    }
+    Options { epochs: 2, ..Options::default() }
 }
 
 #[test]
