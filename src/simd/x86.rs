@@ -156,9 +156,12 @@ impl Isa for Avx512 {
     type F64 = Zmm64;
     const FMA: bool = true;
     const TILE_ROWS: usize = 12;
+    // Said here, not of what it calls: of a function for some instruction set the compiler heeds it in callers of the same
+    // set alone.
+    #[inline(never)]
     unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: the caller's promise.
-        unsafe { avx512_apart(kernel) }
+        unsafe { run_avx512(kernel) }
     }
 }
 
@@ -168,9 +171,12 @@ impl Isa for Avx2 {
     type F64 = Ymm64;
     const FMA: bool = true;
     const TILE_ROWS: usize = 6;
+    // Said here, not of what it calls: of a function for some instruction set the compiler heeds it in callers of the same
+    // set alone.
+    #[inline(never)]
     unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: the caller's promise.
-        unsafe { avx2_apart(kernel) }
+        unsafe { run_avx2(kernel) }
     }
 }
 
@@ -184,14 +190,3 @@ pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
 
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn avx512_apart<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx512>()
-}
-
-#[inline(never)]
-#[target_feature(enable = "avx2,fma")]
-fn avx2_apart<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx2>()
-}

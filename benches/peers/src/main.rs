@@ -9,7 +9,7 @@ mod blas;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use schuss::kernels::matmul::{Init, Scratch, Sizes, matmul};
 
 /// Rows, inner, columns; which operand is a transposed view: forward n, input gradient b, weight gradient a.
@@ -42,13 +42,58 @@ const TURN: Duration = Duration::from_millis(4);
 /// Who computes, and how.
 type Contender<'a> = (&'a str, Box<dyn FnMut() + 'a>);
 
-fn view(form: char, name: char, at: &Array2<f32>) -> ArrayView2<'_, f32> {
-    if form == name { at.t() } else { at.view() }
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line {
+    _numbers: [f32; 16],
 }
 
-fn array(rows: usize, cols: usize, transposed: bool) -> Array2<f32> {
-    let shape = if transposed { (cols, rows) } else { (rows, cols) };
-    Array2::from_shape_fn(shape, |(i, j)| ((i * 7 + j * 13) % 17) as f32 / 17.0 - 0.5)
+/// A matrix by rows that begins with a cache line, as all of a training do.
+struct Matrix {
+    lines: Vec<Line>,
+    rows: usize,
+    cols: usize,
+}
+
+impl Matrix {
+    fn zeros(rows: usize, cols: usize) -> Self {
+        Matrix { lines: vec![Line { _numbers: [0.0; 16] }; (rows * cols).div_ceil(16)], rows, cols }
+    }
+
+    fn numbers(rows: usize, cols: usize) -> Self {
+        let mut matrix = Self::zeros(rows, cols);
+        for (place, x) in matrix.slice_mut().iter_mut().enumerate() {
+            let (i, j) = (place / cols, place % cols);
+            *x = ((i * 7 + j * 13) % 17) as f32 / 17.0 - 0.5;
+        }
+        matrix
+    }
+
+    fn slice(&self) -> &[f32] {
+        // SAFETY: lines are numbers without gaps, and as many are there.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.rows * self.cols) }
+    }
+
+    fn slice_mut(&mut self) -> &mut [f32] {
+        let count = self.rows * self.cols;
+        // SAFETY: lines are numbers without gaps, and as many are there.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), count) }
+    }
+
+    fn view(&self, transposed: bool) -> ArrayView2<'_, f32> {
+        let view = ArrayView2::from_shape((self.rows, self.cols), self.slice()).expect("as many numbers");
+        if transposed { view.reversed_axes() } else { view }
+    }
+
+    fn view_mut(&mut self) -> ArrayViewMut2<'_, f32> {
+        ArrayViewMut2::from_shape((self.rows, self.cols), self.slice_mut()).expect("as many numbers")
+    }
+}
+
+/// The operand of these sizes: its transpose is what is stored, or itself.
+fn operand(rows: usize, cols: usize, transposed: bool) -> Matrix {
+    if transposed { Matrix::numbers(cols, rows) } else { Matrix::numbers(rows, cols) }
 }
 
 /// Seconds of one call, the best of some turns in which all contenders alternate.
@@ -81,10 +126,10 @@ fn main() {
         if !only.is_empty() && !only.contains(&format!("{m}x{k}x{n}")) {
             continue;
         }
-        let (stored_a, stored_b) = (array(m, k, form == 'a'), array(k, n, form == 'b'));
-        let (a, b) = (view(form, 'a', &stored_a), view(form, 'b', &stored_b));
-        let (a_slice, b_slice) = (stored_a.as_slice().unwrap(), stored_b.as_slice().unwrap());
-        let output = || Array2::<f32>::zeros((m, n));
+        let (stored_a, stored_b) = (operand(m, k, form == 'a'), operand(k, n, form == 'b'));
+        let (a, b) = (stored_a.view(form == 'a'), stored_b.view(form == 'b'));
+        let (a_slice, b_slice) = (stored_a.slice(), stored_b.slice());
+        let output = || Matrix::zeros(m, n);
         let mut contenders: Vec<Contender<'_>> = vec![];
         let (mut c, mut scratch) = (output(), Scratch::new(Sizes { rows: m, depth: k, cols: n, ..Sizes::default() }).expect("memory"));
         contenders.push((
@@ -94,7 +139,7 @@ fn main() {
         for library in &libraries {
             let mut c = output();
             let run = move || {
-                library.product((m, k, n), form, black_box(a_slice), black_box(b_slice), c.as_slice_mut().unwrap());
+                library.product((m, k, n), form, black_box(a_slice), black_box(b_slice), c.slice_mut());
             };
             contenders.push((library.name, Box::new(run)));
         }
@@ -122,7 +167,7 @@ fn gemm<'a>(
     (m, k, n, _): (usize, usize, usize, char),
     a: ArrayView2<'a, f32>,
     b: ArrayView2<'a, f32>,
-    mut c: Array2<f32>,
+    mut c: Matrix,
 ) -> impl FnMut() + 'a {
     let ((ar, ac), (br, bc)) = (strides(&a), strides(&b));
     // SAFETY: pointers and strides describe the arrays.
@@ -131,7 +176,7 @@ fn gemm<'a>(
             m,
             n,
             k,
-            c.as_mut_ptr(),
+            c.slice_mut().as_mut_ptr(),
             1,
             n as isize,
             false,
@@ -155,13 +200,13 @@ fn faer<'a>(
     (m, k, n, _): (usize, usize, usize, char),
     a: ArrayView2<'a, f32>,
     b: ArrayView2<'a, f32>,
-    mut c: Array2<f32>,
+    mut c: Matrix,
 ) -> impl FnMut() + 'a {
     let ((ar, ac), (br, bc)) = (strides(&a), strides(&b));
     // SAFETY: pointers and strides describe the arrays.
     move || unsafe {
         faer::linalg::matmul::matmul(
-            faer::MatMut::from_raw_parts_mut(c.as_mut_ptr(), m, n, n as isize, 1),
+            faer::MatMut::from_raw_parts_mut(c.slice_mut().as_mut_ptr(), m, n, n as isize, 1),
             faer::Accum::Replace,
             faer::MatRef::from_raw_parts(a.as_ptr(), m, k, ar, ac),
             faer::MatRef::from_raw_parts(b.as_ptr(), k, n, br, bc),

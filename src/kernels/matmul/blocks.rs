@@ -44,22 +44,27 @@ pub struct Blocks {
 impl Blocks {
     /// For a product of these sizes, whose first operand has its rows side by side or not.
     pub fn of<T: Scalar, I: Isa>((rows, depth, cols): (usize, usize, usize), a_by_rows: bool) -> Self {
-        let panel = WIDE * T::Vector::<I>::LANES;
-        // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second. Where a
-        // panel of some depth does not fit, it comes from the second, too, and the fewer visits to the output the better.
-        let fits = Caches::here().first * 7 / 8 / (panel * size_of::<T>()) / 8 * 8;
-        let deep = if fits < MIN_DEPTH { MAX_DEPTH } else { fits.min(MAX_DEPTH) };
         // The rows of a transposed one are pages apart; others are read where they are, unless they are many and used often.
         let packs_a = rows >= MAX_TILE_ROWS
             && match a_by_rows {
                 true => cols >= 4 * PACKED_A_COLS && rows * depth * size_of::<T>() >= Caches::here().second / 8,
                 false => cols >= PACKED_A_COLS,
             };
+        // A small one is never far: half of the first cache holds it, and its rows do not drive each other out.
+        let packs_b = rows >= PACKED_B_ROWS && depth * cols * size_of::<T>() > Caches::here().first / 2;
+        if depth <= MIN_DEPTH && !packs_a {
+            return Blocks { rows: rows.max(1), depth: depth.max(1), packs_a, packs_b };
+        }
+        let panel = WIDE * T::Vector::<I>::LANES;
+        // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second. Where a
+        // panel of some depth does not fit, it comes from the second, too, and the fewer visits to the output the better.
+        let fits = Caches::here().first * 7 / 8 / (panel * size_of::<T>()) / 8 * 8;
+        let deep = if fits < MIN_DEPTH { MAX_DEPTH } else { fits.min(MAX_DEPTH) };
         Blocks {
             rows: if packs_a { even(rows, most_rows::<T>(deep)).next_multiple_of(MAX_TILE_ROWS) } else { rows.max(1) },
             depth: even(depth, deep),
             packs_a,
-            packs_b: rows >= PACKED_B_ROWS,
+            packs_b,
         }
     }
 }

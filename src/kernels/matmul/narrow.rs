@@ -6,15 +6,15 @@ use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, Vector};
 
 /// The product with at most [`NARROW`](super::NARROW) columns: dot products of rows of `a` with the columns of `b`.
-pub struct Dots<'a, T>(pub Task<'a, T>);
+pub struct Dots<'a, 'b, T>(pub &'b mut Task<'a, T>);
 
-impl<T: Scalar> Kernel for Dots<'_, T> {
+impl<T: Scalar> Kernel for Dots<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Task { out, init, a, b, rows, cols, depth, scratch, .. } = self.0;
-        let scratch = &mut scratch.panels;
+        let Task { out, init, a, b, rows, cols, depth, .. } = *self.0;
+        let scratch = &mut self.0.scratch.panels;
         // SAFETY: `matmul` has checked that all positions below `rows`, `cols` and `depth` lie in their matrices.
         unsafe {
             // The columns of `b`, each contiguous: as they are where they already lie so.
@@ -30,46 +30,97 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
             };
             for j in 0..cols {
                 let column = std::slice::from_raw_parts(columns.add(j * apart), depth);
-                let mut i = 0;
-                while i < rows {
-                    let count = if rows - i >= TOGETHER { TOGETHER } else { 1 };
-                    let sums = match count {
-                        TOGETHER => dots::<T, I, TOGETHER>(a.at(i, 0), a.row, column),
-                        _ => [dots::<T, I, 1>(a.at(i, 0), a.row, column)[0]; TOGETHER],
-                    };
-                    for (r, &sum) in sums[..count].iter().enumerate() {
-                        let to = out.ptr.add((i + r) * out.row + j * out.col);
-                        let begin = match init {
-                            Start::Zero => T::ZERO,
-                            Start::Row(bias) => *bias.add(j),
-                            Start::Keep => *to,
-                        };
-                        *to = begin + sum;
+                let mut sums = [[T::ZERO; CHAINS]; TOGETHER];
+                let mut totals = [T::ZERO; TOGETHER];
+                for i in (0..rows).step_by(TOGETHER) {
+                    let count = TOGETHER.min(rows - i);
+                    if count == TOGETHER {
+                        chains_of_all::<T, I>(a.at(i, 0), a.row, column, &mut sums);
+                        add_all_in_pairs::<T::Vector<I>>(&mut sums, &mut totals);
+                    } else {
+                        for r in 0..count {
+                            chains_of::<T, I, 1>(a.at(i + r, 0), a.row, column, &mut sums[r..]);
+                            totals[r] = add_in_pairs(sums[r]);
+                        }
                     }
-                    i += count;
+                    let to = out.ptr.add(i * out.row + j * out.col);
+                    match init {
+                        Start::Zero => put(&totals[..count], T::ZERO, to, out.row),
+                        Start::Row(bias) => put(&totals[..count], *bias.add(j), to, out.row),
+                        Start::Keep => (0..count).for_each(|r| *to.add(r * out.row) += totals[r]),
+                    }
                 }
             }
         }
     }
 }
 
-/// Rows whose chains are computed side by side.
-const TOGETHER: usize = 4;
+/// Writes `begin` + each total, `stride` apart.
+///
+/// # Safety
+/// All places must be writable.
+#[inline(always)]
+unsafe fn put<T: Scalar>(totals: &[T], begin: T, to: *mut T, stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if totals.len() == TOGETHER && stride == 1 {
+            let to = std::slice::from_raw_parts_mut(to, TOGETHER);
+            for r in 0..TOGETHER {
+                to[r] = begin + totals[r];
+            }
+        } else {
+            for (r, &total) in totals.iter().enumerate() {
+                *to.add(r * stride) = begin + total;
+            }
+        }
+    }
+}
 
-/// The products of R rows, `stride` apart, with a column: for each the sum of [`CHAINS`] interleaved chains, added up in pairs.
+/// Rows whose chains are added up side by side.
+const TOGETHER: usize = 8;
+
+/// The chains of [`TOGETHER`] rows, as many of them at a time as registers hold.
+///
+/// # Safety
+/// As for [`chains_of`].
+#[inline(always)]
+unsafe fn chains_of_all<T: Scalar, I: Isa>(
+    rows: *const T,
+    stride: usize,
+    column: &[T],
+    sums: &mut [[T; CHAINS]; TOGETHER],
+) {
+    const HALF: usize = TOGETHER / 2;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if T::Vector::<I>::LANES == CHAINS {
+            chains_of::<T, I, TOGETHER>(rows, stride, column, sums);
+        } else {
+            chains_of::<T, I, HALF>(rows, stride, column, &mut sums[..HALF]);
+            chains_of::<T, I, HALF>(rows.add(HALF * stride), stride, column, &mut sums[HALF..]);
+        }
+    }
+}
+
+/// The interleaved chains of the products of R rows, `stride` apart, with a column.
 ///
 /// # Safety
 /// The rows must be as long as the column.
 #[inline(always)]
-unsafe fn dots<T: Scalar, I: Isa, const R: usize>(rows: *const T, stride: usize, column: &[T]) -> [T; R] {
+unsafe fn chains_of<T: Scalar, I: Isa, const R: usize>(
+    rows: *const T,
+    stride: usize,
+    column: &[T],
+    sums: &mut [[T; CHAINS]],
+) {
     // SAFETY: the caller's promise.
     unsafe {
         match T::Vector::<I>::LANES {
-            16 => chains::<T::Vector<I>, R, 1>(rows, stride, column),
-            8 => chains::<T::Vector<I>, R, 2>(rows, stride, column),
-            4 => chains::<T::Vector<I>, R, 4>(rows, stride, column),
-            2 => chains::<T::Vector<I>, R, 8>(rows, stride, column),
-            _ => chains::<T::Vector<I>, R, 16>(rows, stride, column),
+            16 => chains::<<T::Vector<I> as Vector>::Half, R, 2>(rows, stride, column, sums),
+            8 => chains::<T::Vector<I>, R, 2>(rows, stride, column, sums),
+            4 => chains::<T::Vector<I>, R, 4>(rows, stride, column, sums),
+            2 => chains::<T::Vector<I>, R, 8>(rows, stride, column, sums),
+            _ => chains::<T::Vector<I>, R, 16>(rows, stride, column, sums),
         }
     }
 }
@@ -77,13 +128,14 @@ unsafe fn dots<T: Scalar, I: Isa, const R: usize>(rows: *const T, stride: usize,
 /// The same with the chains in N registers.
 ///
 /// # Safety
-/// As for [`dots`].
+/// As for [`chains_of`].
 #[inline(always)]
 unsafe fn chains<V: Vector, const R: usize, const N: usize>(
     rows: *const V::Elem,
     stride: usize,
     column: &[V::Elem],
-) -> [V::Elem; R] {
+    to: &mut [[V::Elem; CHAINS]],
+) {
     let depth = column.len();
     let mut sums = [[V::splat(V::Elem::default()); N]; R];
     // SAFETY: the caller vouches for the rows.
@@ -110,15 +162,46 @@ unsafe fn chains<V: Vector, const R: usize, const N: usize>(
             }
         }
     }
-    let mut totals = [V::Elem::default(); R];
-    for (total, sums) in totals.iter_mut().zip(&sums) {
-        let mut all = [V::Elem::default(); CHAINS];
-        for (sum, to) in sums.iter().zip(all.chunks_exact_mut(V::LANES)) {
+    for (to, sums) in to[..R].iter_mut().zip(&sums) {
+        for (sum, to) in sums.iter().zip(to.chunks_exact_mut(V::LANES)) {
             sum.put(to);
         }
-        *total = add_in_pairs(all);
     }
-    totals
+}
+
+/// The sums of the chains of rows, each as by [`add_in_pairs`]: turned, so that the rows lie side by side.
+#[inline(always)]
+fn add_all_in_pairs<V: Vector>(sums: &mut [[V::Elem; CHAINS]; TOGETHER], totals: &mut [V::Elem; TOGETHER]) {
+    const HALF: usize = CHAINS / 2;
+    let mut turned = [[V::Elem::default(); TOGETHER]; HALF];
+    for sums in sums.iter_mut() {
+        let (low, high) = sums.split_at_mut(HALF);
+        add::<V>(low, high);
+    }
+    for q in (0..HALF).step_by(V::SQUARE) {
+        for r in (0..TOGETHER).step_by(V::SQUARE) {
+            // SAFETY: the sides of squares divide both lengths.
+            unsafe { V::transpose(&raw const sums[r][q], CHAINS, &raw mut turned[q][r], TOGETHER) };
+        }
+    }
+    let mut half = HALF / 2;
+    while half > 0 {
+        let (low, high) = turned.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            add::<V>(low, high);
+        }
+        half /= 2;
+    }
+    *totals = turned[0];
+}
+
+/// `to += from`.
+#[inline(always)]
+fn add<V: Vector>(to: &mut [V::Elem], from: &[V::Elem]) {
+    let lanes = V::Half::LANES;
+    for (to, from) in to.chunks_exact_mut(lanes).zip(from.chunks_exact(lanes)) {
+        (V::Half::full(to) + V::Half::full(from)).put(to);
+    }
 }
 
 /// The sum of the chains of a narrow product.

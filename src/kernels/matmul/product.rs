@@ -69,15 +69,15 @@ pub fn matmul_unless<T: Scalar>(
     // A weight gradient with few columns: its transpose fills the lanes, with the same chains.
     let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
     let lookout = (rows as f64 * depth as f64 * cols as f64 >= LONG).then_some(lookout);
-    let task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
+    let mut task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
     if task.scratch.packs.is_some() {
         bfloat16::multiply(task.of_singles());
     } else if cols <= NARROW && a.by_rows() {
         assert!(task.scratch.panels.len() >= cols * depth, "the scratch of a product is too small");
-        dispatch(Dots(task));
+        dispatch(Dots(&mut task));
     } else if transposed {
-        dispatch(Tiled(task.t()));
+        dispatch(Tiled(&mut task.t()));
     } else {
-        dispatch(Tiled(task));
+        dispatch(Tiled(&mut task));
     }
 }

@@ -6,9 +6,9 @@
 use std::mem::MaybeUninit;
 
 use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
-use super::operand::{Start, Task};
+use super::operand::{Operand, Start, Task};
 use super::pack::{pack_panel, pack_strips};
-use super::tiles::{Panel, Rows, Strip, tile};
+use super::tiles::{BY_ROWS, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
@@ -18,8 +18,11 @@ const MAX_TILE_COLS: usize = 8 * MOST_LANES;
 /// Zeros of any type of numbers.
 static ZEROS: [u64; MAX_TILE_COLS] = [0; MAX_TILE_COLS];
 
+/// Tiles that take the way by a spare one; others go straight into the output, in a form of their rows of `a`.
+const SPARE: u8 = 2;
+
 /// The product, tile by tile.
-pub struct Tiled<'a, T>(pub Task<'a, T>);
+pub struct Tiled<'a, 'b, T>(pub &'b mut Task<'a, T>);
 
 /// Some columns of one block of inner indices.
 #[derive(Clone, Copy)]
@@ -58,12 +61,12 @@ impl<T: Scalar> Space<T> {
     }
 }
 
-impl<T: Scalar> Kernel for Tiled<'_, T> {
+impl<T: Scalar> Kernel for Tiled<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Task { rows, cols, depth, a, .. } = self.0;
+        let Task { rows, cols, depth, a, .. } = *self.0;
         let panels = Space::of(&mut self.0.scratch.panels);
         let block = Space::of(&mut self.0.scratch.block);
         let blocks = Blocks::of::<T, I>((rows, depth, cols), a.by_rows());
@@ -78,7 +81,7 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
                 if blocks.packs_a {
                     let to = block.at(0, (end - row) * count);
                     // SAFETY: the rows lie in `a`, and the block holds them.
-                    unsafe { pack_strips::<T, I>(to, a, (first, count), Strips::of::<I>(row, end)) };
+                    unsafe { I::apart(PackStrips { to, a, inner: (first, count), rows: (row, end) }) };
                     packed = Some(to.cast_const());
                 }
                 if !self.across::<I>(&blocks, Block { first: row, end, packed }, (first, count), panels) {
@@ -93,7 +96,7 @@ impl<T: Scalar> Kernel for Tiled<'_, T> {
     }
 }
 
-impl<T: Scalar> Tiled<'_, T> {
+impl<T: Scalar> Tiled<'_, '_, T> {
     /// All columns of some rows. False where it is to break off.
     #[inline(always)]
     fn across<I: Isa>(
@@ -104,7 +107,7 @@ impl<T: Scalar> Tiled<'_, T> {
         panels: Space<T>,
     ) -> bool {
         let lanes = T::Vector::<I>::LANES;
-        let Task { cols, b, .. } = self.0;
+        let Task { cols, b, .. } = *self.0;
         // What is packed stays for the blocks of rows to come.
         let several = blocks.rows < self.0.rows;
         let mut col = 0;
@@ -122,27 +125,61 @@ impl<T: Scalar> Tiled<'_, T> {
                     let at = if several { col * count } else { 0 };
                     let to = panels.at(at, padded * count + lanes);
                     if rows.first == 0 || !several {
-                        pack_panel::<T, I>(to, b, (first, count), (col, width), padded);
+                        I::apart(PackPanel { to, b, inner: (first, count), columns: (col, width), padded });
                     }
                     Panel { ptr: to.cast_const(), stride: padded, count }
                 } else {
                     Panel { ptr: b.at(first, col), stride: b.row, count }
                 }
             };
-            let tiles = Tiles { task: &self.0, rows, columns: Columns { first, col, width, panel } };
-            // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
-            unsafe {
-                match padded / lanes {
-                    8 => I::apart(Across::<T, 8>(tiles)),
-                    4 => I::apart(Across::<T, 4>(tiles)),
-                    2 => I::apart(Across::<T, 2>(tiles)),
-                    1 => I::apart(Across::<T, 1>(tiles)),
-                    _ => I::apart(HalfAcross(tiles)),
-                }
+            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel } };
+            match padded / lanes {
+                8 => tiles.down::<I, 8, false>(),
+                4 => tiles.down::<I, 4, false>(),
+                2 => tiles.down::<I, 2, false>(),
+                1 => tiles.down::<I, 1, false>(),
+                _ => tiles.down::<I, 1, true>(),
             }
             col += width;
         }
         true
+    }
+}
+
+// Apart, since the compiler would compute what they need at the beginning of every product.
+
+/// Packs some rows of `a`: the first and the end.
+struct PackStrips<T> {
+    to: *mut T,
+    a: Operand<T>,
+    inner: (usize, usize),
+    rows: (usize, usize),
+}
+
+impl<T: Scalar> Kernel for PackStrips<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: `Tiled` vouches for both blocks.
+        unsafe { pack_strips::<T, I>(self.to, self.a, self.inner, Strips::of::<I>(self.rows.0, self.rows.1)) };
+    }
+}
+
+/// Packs some columns of `b`.
+struct PackPanel<T> {
+    to: *mut T,
+    b: Operand<T>,
+    inner: (usize, usize),
+    columns: (usize, usize),
+    padded: usize,
+}
+
+impl<T: Scalar> Kernel for PackPanel<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: as above.
+        unsafe { pack_panel::<T, I>(self.to, self.b, self.inner, self.columns, self.padded) };
     }
 }
 
@@ -153,82 +190,101 @@ struct Tiles<'a, T> {
     columns: Columns<T>,
 }
 
-/// Tiles of N registers across.
-struct Across<'a, T, const N: usize>(Tiles<'a, T>);
-
-impl<T: Scalar, const N: usize> Kernel for Across<'_, T, N> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.0.down::<I, T::Vector<I>, N>();
-    }
-}
-
-/// Tiles of a register of half the size.
-struct HalfAcross<'a, T>(Tiles<'a, T>);
-
-impl<T: Scalar> Kernel for HalfAcross<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.0.down::<I, <T::Vector<I> as Vector>::Half, 1>();
-    }
-}
-
 impl<T: Scalar> Tiles<'_, T> {
+    /// N registers across, or one of half the size.
     #[inline(always)]
-    fn down<I: Isa, V: Vector<Elem = T>, const N: usize>(&self) {
-        for (row, height) in Strips::of::<I>(self.rows.first, self.rows.end) {
+    fn down<I: Isa, const N: usize, const HALF: bool>(&self) {
+        let lanes = if HALF { <T::Vector<I> as Vector>::Half::LANES } else { T::Vector::<I>::LANES };
+        let direct = self.columns.width == N * lanes && self.task.out.col == 1;
+        match (direct, self.rows.packed.is_some() || self.task.a.row == 1) {
+            (true, true) => self.each::<I, N, HALF, SIDE_BY_SIDE>(),
+            (true, false) => self.each::<I, N, HALF, BY_ROWS>(),
+            _ => self.each::<I, N, HALF, SPARE>(),
+        }
+    }
+
+    /// A function for each height of tiles.
+    #[inline(always)]
+    fn each<I: Isa, const N: usize, const HALF: bool, const FORM: u8>(&self) {
+        let mut strips = Strips::of::<I>(self.rows.first, self.rows.end);
+        while let Some((row, height)) = strips.next() {
+            let end = strips.past(height);
             // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
             unsafe {
                 match height {
-                    12 if N <= 2 && I::TILE_ROWS >= 12 => self.place::<V, 12, N>(row),
-                    8 if N <= 2 && I::TILE_ROWS >= 8 => self.place::<V, 8, N>(row),
-                    6 if N <= 2 && I::TILE_ROWS >= 6 => self.place::<V, 6, N>(row),
-                    4 if N <= 2 && I::TILE_ROWS >= 4 => self.place::<V, 4, N>(row),
-                    2 if N <= 4 && I::TILE_ROWS >= 2 => self.place::<V, 2, N>(row),
-                    1 => self.place::<V, 1, N>(row),
+                    12 if N <= 2 && I::TILE_ROWS >= 12 => I::apart(Down::<T, 12, N, HALF, FORM>(self, row, end)),
+                    8 if N <= 2 && I::TILE_ROWS >= 8 => I::apart(Down::<T, 8, N, HALF, FORM>(self, row, end)),
+                    6 if N <= 2 && I::TILE_ROWS >= 6 => I::apart(Down::<T, 6, N, HALF, FORM>(self, row, end)),
+                    4 if N <= 2 && I::TILE_ROWS >= 4 => I::apart(Down::<T, 4, N, HALF, FORM>(self, row, end)),
+                    2 if N <= 4 && I::TILE_ROWS >= 2 => I::apart(Down::<T, 2, N, HALF, FORM>(self, row, end)),
+                    1 => I::apart(Down::<T, 1, N, HALF, FORM>(self, row, end)),
                     _ => unreachable!("a height of strips"),
                 }
             }
         }
     }
 
-    /// One tile, straight into the output where whole registers of its rows lie, else by way of a spare one.
+    /// The rows of `a` of a tile.
     #[inline(always)]
-    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize>(&self, row: usize) {
+    unsafe fn strip<const R: usize>(&self, row: usize) -> Strip<T> {
+        let Columns { first, panel, .. } = self.columns;
+        let a = self.task.a;
+        // SAFETY: the rows lie in `a`, packed or not.
+        unsafe {
+            match self.rows.packed {
+                Some(ptr) => Strip { ptr: ptr.add((row - self.rows.first) * panel.count), row: 1, col: R },
+                None => Strip { ptr: a.at(row, first), row: a.row, col: a.col },
+            }
+        }
+    }
+
+    /// One tile of whole registers, straight into the output.
+    #[inline(always)]
+    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize, const FORM: u8>(&self, row: usize) {
+        let Columns { first, col, panel, .. } = self.columns;
+        let Task { out, depth, .. } = self.task;
+        // SAFETY: the tile lies in `a`, the panel and the output.
+        unsafe {
+            let to = Rows { ptr: out.ptr.add(row * out.row + col), stride: out.row };
+            let begin = match self.task.init {
+                Start::Zero if first == 0 => Rows { ptr: ZEROS.as_ptr().cast::<T>(), stride: 0 },
+                Start::Row(bias) if first == 0 => Rows { ptr: bias.add(col), stride: 0 },
+                _ => Rows { ptr: to.ptr.cast_const(), stride: to.stride },
+            };
+            // A deep product comes back to its output, which is no longer in the caches by then.
+            let next = (*depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
+            tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, next);
+        }
+    }
+
+    /// One tile by way of a spare one: of fewer columns than registers have, or of an output whose rows are apart.
+    #[inline(always)]
+    unsafe fn place_by_spare<V: Vector<Elem = T>, const R: usize, const N: usize>(&self, row: usize) {
         let Columns { first, col, width, panel } = self.columns;
-        let Task { out, a, depth, .. } = self.task;
+        let out = self.task.out;
         let init = if first == 0 { self.task.init } else { Start::Keep };
-        let direct = width == N * V::LANES && out.col == 1;
         let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * WIDE * MOST_LANES]>::uninit();
         // SAFETY: the tile lies in `a`, the panel and the output; `spare` holds the largest tile.
         unsafe {
-            let strip = match self.rows.packed {
-                Some(ptr) => Strip { ptr: ptr.add((row - self.rows.first) * panel.count), row: 1, col: R },
-                None => Strip { ptr: a.at(row, first), row: a.row, col: a.col },
-            };
             let corner = out.ptr.add(row * out.row + col * out.col);
-            let to = match direct {
-                true => Rows { ptr: corner, stride: out.row },
-                false => Rows { ptr: spare.as_mut_ptr().cast::<T>(), stride: N * V::LANES },
-            };
+            let to = Rows { ptr: spare.as_mut_ptr().cast::<T>(), stride: N * V::LANES };
             let held = Rows { ptr: to.ptr.cast_const(), stride: to.stride };
             let begin = match init {
                 Start::Zero => Rows { ptr: ZEROS.as_ptr().cast::<T>(), stride: 0 },
-                Start::Row(bias) if direct => Rows { ptr: bias.add(col), stride: 0 },
-                Start::Keep if direct => held,
                 _ => {
                     self.fill::<V, R, N>(row, init, to);
                     held
                 }
             };
-            // A deep product comes back to its output, which is no longer in the caches by then.
-            let next = (direct && *depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
-            tile::<V, R, N>(strip, panel, begin, to, next);
-            if !direct && out.col == 1 {
+            let strip = self.strip::<R>(row);
+            if strip.row == 1 {
+                tile::<V, R, N, SIDE_BY_SIDE>(strip, panel, begin, to, None);
+            } else {
+                tile::<V, R, N, BY_ROWS>(strip, panel, begin, to, None);
+            }
+            if out.col == 1 {
                 copy_rows::<V, R>(held, width, Rows { ptr: corner, stride: out.row });
-            } else if !direct {
+            } else {
                 for i in 0..R {
                     for j in 0..width {
                         *corner.add(i * out.row + j * out.col) = *to.ptr.add(i * to.stride + j);
@@ -250,20 +306,19 @@ impl<T: Scalar> Tiles<'_, T> {
         let out = self.task.out;
         // SAFETY: as for `place`.
         unsafe {
-            for n in 0..R * N {
-                V::splat(T::ZERO).store(to.ptr.add(n * V::LANES));
-            }
             let corner = out.ptr.add(row * out.row + col * out.col).cast_const();
             match init {
-                Start::Zero => {}
                 Start::Row(bias) if out.col == 1 => {
-                    copy_rows::<V, R>(Rows { ptr: bias.add(col), stride: 0 }, width, to);
+                    pad_rows::<V, R, N>(Rows { ptr: bias.add(col), stride: 0 }, width, to);
                 }
                 Start::Keep if out.col == 1 => {
-                    copy_rows::<V, R>(Rows { ptr: corner, stride: out.row }, width, to);
+                    pad_rows::<V, R, N>(Rows { ptr: corner, stride: out.row }, width, to);
                 }
                 // Of a transposed product, whose columns are the rows of this one.
                 _ => {
+                    for n in 0..R * N {
+                        V::splat(T::ZERO).store(to.ptr.add(n * V::LANES));
+                    }
                     for i in 0..R {
                         for j in 0..width {
                             *to.ptr.add(i * to.stride + j) = match init {
@@ -273,6 +328,60 @@ impl<T: Scalar> Tiles<'_, T> {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The tiles of R rows from some row up to the end of such: a function for each shape, since the compiler would compute
+/// what all of them need at the beginning of every product.
+struct Down<'a, T, const R: usize, const N: usize, const HALF: bool, const FORM: u8>(&'a Tiles<'a, T>, usize, usize);
+
+impl<T: Scalar, const R: usize, const N: usize, const HALF: bool, const FORM: u8> Kernel for Down<'_, T, R, N, HALF, FORM> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        match HALF {
+            true => self.all::<<T::Vector<I> as Vector>::Half>(),
+            false => self.all::<T::Vector<I>>(),
+        }
+    }
+}
+
+impl<T: Scalar, const R: usize, const N: usize, const HALF: bool, const FORM: u8> Down<'_, T, R, N, HALF, FORM> {
+    #[inline(always)]
+    fn all<V: Vector<Elem = T>>(&self) {
+        for row in (self.1..self.2).step_by(R) {
+            // SAFETY: `Tiles` vouches for all positions.
+            unsafe {
+                match FORM {
+                    SPARE => self.0.place_by_spare::<V, R, N>(row),
+                    _ => self.0.place::<V, R, N, FORM>(row),
+                }
+            }
+        }
+    }
+}
+
+/// Copies R rows of so many numbers to N whole registers each, zeros behind them. What is read again is written at once:
+/// a register that two stores wrote would have to wait for the cache.
+///
+/// # Safety
+/// They must be readable, and whole registers writable.
+#[inline(always)]
+unsafe fn pad_rows<V: Vector, const R: usize, const N: usize>(
+    from: Rows<*const V::Elem>,
+    width: usize,
+    to: Rows<*mut V::Elem>,
+) {
+    for r in 0..R {
+        for n in 0..N {
+            let first = (n * V::LANES).min(width);
+            let count = V::LANES.min(width - first);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let row = std::slice::from_raw_parts(from.ptr.add(r * from.stride + first), count);
+                V::read(row).store(to.ptr.add(r * to.stride + n * V::LANES));
             }
         }
     }
@@ -332,14 +441,32 @@ impl Strips {
     }
 }
 
+impl Strips {
+    /// Leaves out the next ones of that height: where they end.
+    #[inline(always)]
+    fn past(&mut self, height: usize) -> usize {
+        loop {
+            let before = self.row;
+            if self.next().is_none_or(|(_, next)| next != height) {
+                self.row = before;
+                return before;
+            }
+        }
+    }
+}
+
 impl Iterator for Strips {
     type Item = (usize, usize);
 
     #[inline(always)]
     fn next(&mut self) -> Option<(usize, usize)> {
         let row = self.row;
-        let height = match self.tallest.min(self.end - row) {
+        let left = self.end - row;
+        let height = match self.tallest.min(left) {
             0 => return None,
+            // A low tile keeps the processor waiting for its own sums: two of the same height are better.
+            12.. if left == 14 || left == 16 => 8,
+            6 if left == 8 => 4,
             12.. => 12,
             8.. => 8,
             6.. => 6,

@@ -25,42 +25,24 @@ pub struct Rows<P> {
     pub stride: usize,
 }
 
+/// The numbers of a strip of one inner index lie side by side: what that spares the loop is to compute addresses.
+pub const SIDE_BY_SIDE: u8 = 0;
+/// Those of a row do.
+pub const BY_ROWS: u8 = 1;
+
 /// R rows by N registers; `next` is where the next tile goes, if it is to be called to the caches meanwhile.
 ///
 /// # Safety
-/// The strip, the panel and what the sums begin with must be readable, `to` writable, for the whole tile.
+/// The strip, of that form, the panel and what the sums begin with must be readable, `to` writable, for the whole tile.
 #[inline(always)]
-pub unsafe fn tile<V: Vector, const R: usize, const N: usize>(
+pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
     strip: Strip<V::Elem>,
     panel: Panel<V::Elem>,
     begin: Rows<*const V::Elem>,
     to: Rows<*mut V::Elem>,
     next: Option<*const V::Elem>,
 ) {
-    // What a stride of 1 spares the loop is to compute addresses.
-    // SAFETY: the caller's promise.
-    unsafe {
-        if strip.row == 1 {
-            sums_of::<V, R, N, true>(strip, panel, begin, to, next);
-        } else {
-            sums_of::<V, R, N, false>(strip, panel, begin, to, next);
-        }
-    }
-}
-
-/// The same for rows whose numbers of one inner index lie side by side, or do not.
-///
-/// # Safety
-/// As for [`tile`].
-#[inline(always)]
-unsafe fn sums_of<V: Vector, const R: usize, const N: usize, const SIDE_BY_SIDE: bool>(
-    strip: Strip<V::Elem>,
-    panel: Panel<V::Elem>,
-    begin: Rows<*const V::Elem>,
-    to: Rows<*mut V::Elem>,
-    next: Option<*const V::Elem>,
-) {
-    let (row, col) = if SIDE_BY_SIDE { (1, strip.col) } else { (strip.row, 1) };
+    let (row, col) = if FORM == SIDE_BY_SIDE { (1, strip.col) } else { (strip.row, 1) };
     // SAFETY: the caller vouches for the memory.
     unsafe {
         // Loops, since a closure is not sure to be compiled for the instruction set.
