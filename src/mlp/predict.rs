@@ -8,7 +8,9 @@ use super::data::{Data, Inputs};
 use super::memory::{Batch, Workspace};
 use super::network::Network;
 use super::stages::Pass;
+use super::tensors::Kind;
 use crate::buffer::filled;
+use crate::caches::Caches;
 use crate::cores::{cores, most_threads};
 use crate::error::Result;
 use crate::interrupt::{Interrupt, Lookout};
@@ -19,7 +21,7 @@ use crate::scalar::Scalar;
 use crate::share::share;
 
 /// The fewest and the most rows that pass through the layers together.
-const BLOCK_ROWS: Range<usize> = 96..384;
+const BLOCK_ROWS: Range<usize> = 96..504;
 /// Numbers of the widest inputs or activations of a block: they stay in the second-level cache.
 const BLOCK_NUMBERS: usize = 128 * 1024;
 /// Rows that go to one worker together.
@@ -165,7 +167,13 @@ impl<'a, T: Scalar> Predictor<'a, T> {
 }
 
 /// Rows that pass through the layers together: enough to pay for going through all weights, as far as activations stay in cache.
+/// Weights that do not stay there themselves come from memory and are packed for each block: the more rows, the fewer times.
 fn block_rows(network: &Network) -> usize {
+    let weights = network.tensors.iter().filter(|tensor| tensor.kind == Kind::Weight);
+    let largest = weights.map(|tensor| tensor.rows * tensor.cols).max().unwrap_or(0);
+    if largest * size_of::<f32>() > Caches::here().second / 2 {
+        return BLOCK_ROWS.end;
+    }
     let widest = network.prediction.matrices.all.iter().map(|matrix| matrix.cols).max().unwrap_or(1);
     let rows = BLOCK_NUMBERS / widest;
     rows.clamp(BLOCK_ROWS.start, BLOCK_ROWS.end) / MAX_TILE_ROWS * MAX_TILE_ROWS

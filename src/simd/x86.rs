@@ -189,4 +189,3 @@ pub fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 pub fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
-

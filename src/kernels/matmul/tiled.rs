@@ -337,7 +337,9 @@ impl<T: Scalar> Tiles<'_, T> {
 /// what all of them need at the beginning of every product.
 struct Down<'a, T, const R: usize, const N: usize, const HALF: bool, const FORM: u8>(&'a Tiles<'a, T>, usize, usize);
 
-impl<T: Scalar, const R: usize, const N: usize, const HALF: bool, const FORM: u8> Kernel for Down<'_, T, R, N, HALF, FORM> {
+impl<T: Scalar, const R: usize, const N: usize, const HALF: bool, const FORM: u8> Kernel
+    for Down<'_, T, R, N, HALF, FORM>
+{
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
