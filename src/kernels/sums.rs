@@ -17,32 +17,20 @@ pub struct AddRows<'a, T> {
 impl<T: Scalar> Kernel for AddRows<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) {
-        /// Sums that stay in registers while all rows pass.
-        const ACROSS: usize = 4;
+    fn run<I: Isa>(mut self) {
         let lanes = T::Vector::<I>::LANES;
-        let one = T::Vector::<I>::splat(T::ONE);
-        let (count, stride) = (self.rows.nrows(), self.rows.strides()[0]);
         assert!(self.rows.ncols() == self.sums.len() && (self.rows.strides()[1] == 1 || self.sums.len() <= 1));
         let mut col = 0;
         while col + lanes <= self.sums.len() {
-            let across = ((self.sums.len() - col) / lanes).min(ACROSS);
-            let to = self.sums[col..].as_mut_ptr();
-            // SAFETY: columns `col .. col + across * lanes` of every row lie in the matrix, and as many in `sums`.
-            unsafe {
-                let mut sums: [T::Vector<I>; ACROSS] =
-                    std::array::from_fn(|n| T::Vector::<I>::load(to.add(n.min(across - 1) * lanes)));
-                for row in 0..count as isize {
-                    let from = self.rows.as_ptr().offset(row * stride).add(col);
-                    for (n, sum) in sums.iter_mut().enumerate() {
-                        *sum = T::Vector::<I>::load(from.add(n.min(across - 1) * lanes)).fma(one, *sum);
+            // SAFETY: as many columns lie in every row, and in `sums`.
+            col += lanes
+                * unsafe {
+                    match (self.sums.len() - col) / lanes {
+                        4.. => self.columns::<I, 4>(col),
+                        2.. => self.columns::<I, 2>(col),
+                        _ => self.columns::<I, 1>(col),
                     }
-                }
-                for (n, sum) in sums.iter().take(across).enumerate() {
-                    sum.store(to.add(n * lanes));
-                }
-            }
-            col += across * lanes;
+                };
         }
         if col < self.sums.len() {
             for row in self.rows.rows() {
@@ -50,6 +38,36 @@ impl<T: Scalar> Kernel for AddRows<'_, T> {
                 self.sums[col..].iter_mut().zip(&row[col..]).for_each(|(sum, &x)| *sum += x);
             }
         }
+    }
+}
+
+impl<T: Scalar> AddRows<'_, T> {
+    /// Adds N registers of columns from `col` on, which stay in registers while all rows pass: how many registers.
+    ///
+    /// # Safety
+    /// So many columns must lie in every row, and in `sums`.
+    #[inline(always)]
+    unsafe fn columns<I: Isa, const N: usize>(&mut self, col: usize) -> usize {
+        let (count, stride) = (self.rows.nrows(), self.rows.strides()[0]);
+        let (mut from, to) = (self.rows.as_ptr().wrapping_add(col), self.sums[col..].as_mut_ptr());
+        let lanes = T::Vector::<I>::LANES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [T::Vector::<I>::splat(T::ZERO); N];
+            for (n, sum) in sums.iter_mut().enumerate() {
+                *sum = T::Vector::<I>::load(to.add(n * lanes));
+            }
+            for _ in 0..count {
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    *sum = *sum + T::Vector::<I>::load(from.add(n * lanes));
+                }
+                from = from.wrapping_offset(stride);
+            }
+            for (n, sum) in sums.iter().enumerate() {
+                sum.store(to.add(n * lanes));
+            }
+        }
+        N
     }
 }
 
