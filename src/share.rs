@@ -5,6 +5,10 @@ use std::ops::Range;
 /// The share of number `index` when `0..len` is cut into `count` shares of about the same length, at multiples of `grain`.
 #[inline]
 pub fn share(index: usize, count: usize, len: usize, grain: usize) -> Range<usize> {
+    // Of one, which divisions would take as long to find out as a small product does.
+    if count == 1 {
+        return 0..len;
+    }
     let grains = len.div_ceil(grain);
     let cut = |i: usize| (grains * i / count * grain).min(len);
     cut(index)..cut(index + 1)

@@ -544,6 +544,40 @@ def test_two_fits_at_once_give_what_they_give_alone() -> None:
         assert net.theta.tobytes() == alone.theta.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loop_may_keep_the_vector_of_the_gradient(dtype: str) -> None:
+    X, y = RNG.normal(size=(30, 3)).astype(dtype), RNG.normal(size=30).astype(dtype)
+    net = sc.MLP([3, 8, 1], dtype=dtype)
+    loss, grads = net.loss_and_grads(X, y)
+    out = np.full(net.theta.size, np.nan, dtype)
+    for _ in range(2):
+        again, views = net.loss_and_grads(X, y, out=out)
+        assert again == loss
+        assert out.tobytes() == grads[0].base.tobytes()
+        assert [view.shape for view in views] == [param.shape for param in net.params]
+        assert all(view.base is out for view in views)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "says"),
+    [
+        (lambda net: np.zeros(net.theta.size - 1, net.dtype), ValueError, "out must"),
+        (lambda net: np.zeros(net.theta.size), TypeError, "out must"),
+        (lambda net: [0.0] * net.theta.size, TypeError, "out must"),
+        (lambda net: np.zeros((net.theta.size, 2), net.dtype)[:, 0], ValueError, "out must"),
+        (lambda net: np.broadcast_to(np.float32(0), net.theta.shape), ValueError, "out must"),
+        (lambda net: net.theta, (ValueError, RuntimeError), "out"),
+    ],
+    ids=["shorter", "float64", "list", "strided", "read-only", "theta"],
+)
+def test_what_cannot_hold_the_gradient_is_refused(out: Any, error: Any, says: str) -> None:
+    net = sc.MLP([3, 8, 1])
+    before = net.theta.tobytes()
+    with pytest.raises(error, match=says):
+        net.loss_and_grads(np.ones((5, 3), np.float32), np.ones(5), out=out(net))
+    assert net.theta.tobytes() == before
+
+
 def test_many_threads_may_ask_one_network_at_once() -> None:
     net = sc.MLP([20, 200, 200, 1])
     X, y = RNG.normal(size=(3000, 20)).astype(np.float32), RNG.normal(size=3000).astype(np.float32)

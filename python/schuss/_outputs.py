@@ -190,6 +190,7 @@ class Outputs(Attributes):
         *,
         sample_weight: ArrayLike | None = None,
         dropout_seed: int | None = None,
+        out: NDArray[Any] | None = None,
         n_threads: int | None = None,
     ) -> tuple[float, list[NDArray[Any]]]:
         """The objective on some rows and its gradient, for loops of one's own.
@@ -200,6 +201,10 @@ class Outputs(Attributes):
             As for `fit`.
         dropout_seed : int, optional
             Seed of the dropout masks, the same for the same seed; None for no dropout.
+        out : ndarray of shape (theta.size,), optional
+            Where the gradient goes: contiguous, of the network's dtype. A loop over a network of millions of
+            parameters is faster with one vector than with a new one in each step, whose pages the system has
+            to clear first. None for a new one.
         n_threads : int, optional
             Workers; None for as many as the rows deserve.
 
@@ -207,10 +212,17 @@ class Outputs(Attributes):
         -------
         loss : float
         grads : list of ndarray
-            In the structure of `params`; views of one new contiguous vector, ``grads[0].base``.
+            In the structure of `params`; views of one contiguous vector, ``grads[0].base``: `out`, or a new
+            one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For rows as for `fit`; if `out` is not such a vector, cannot be written to, or shares memory with
+            the parameters or the rows.
         """
         rows = self._to_measure(X, y, sample_weight)
-        grads = np.empty(self.theta.size, self.dtype)
+        grads = np.empty(self.theta.size, self.dtype) if out is None else out
         seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
         threads = None if n_threads is None else check_threads(n_threads)
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)

@@ -33,13 +33,18 @@ impl Cut {
 
     /// The groups of rows and of columns of a worker; None where there is nothing for it.
     pub fn place(self, worker: usize) -> Option<(usize, usize)> {
-        (worker < self.rows * self.cols).then(|| (worker / self.cols, worker % self.cols))
+        // Without divisions where columns stay together: small networks have no time for them.
+        let place = || if self.keeps_columns() { (worker, 0) } else { (worker / self.cols, worker % self.cols) };
+        (worker < self.rows * self.cols).then(place)
     }
 }
 
 /// One of some groups of columns. None has so few that its product would be a narrow one, whose bits are others, where that of
 /// all columns is not: what is left of a last panel goes with the one before it.
 pub fn group_of_columns(group: usize, groups: usize, cols: usize) -> Range<usize> {
+    if groups == 1 {
+        return 0..cols;
+    }
     let panels = (cols / COLUMNS).max(1);
     let cut = |group: usize| if group == groups { cols } else { panels * group / groups * COLUMNS };
     cut(group)..cut(group + 1)

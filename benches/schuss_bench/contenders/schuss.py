@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 import schuss as sc
 
 from .. import data
@@ -60,10 +62,11 @@ def predict(case: Case) -> Run:
 def loop(case: Case) -> Run:
     net, batches = network(case), data.batches(case)
     optimizer = sc.Adam(net.params, lr=1e-3, convention="torch")
+    out = np.empty_like(net.theta)
 
     def epoch() -> None:
         for X, y in batches:
-            _, grads = net.loss_and_grads(X, y)
+            _, grads = net.loss_and_grads(X, y, out=out)
             optimizer.step(grads)
 
     return repeat(epoch)

@@ -289,7 +289,7 @@ impl PyNetwork {
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
-        let mut grads = writing::<T>("grads", grads, self.network.tensors.len())?;
+        let mut grads = writing::<T>("out", grads, self.network.tensors.len())?;
         let grads = grads.as_slice_mut()?;
         let noise = dropout_seed.filter(|_| self.network.is_noisy());
         if noise.is_some() && self.network.dropout_curves.iter().any(Option::is_some) {
