@@ -85,12 +85,11 @@ def together(case, size=170, **more):
     return model.fit(array(X, size), array(y, 300), None if weight is None else array(weight))
 
 
-def assert_alike(model, expected):
+def assert_alike(model, expected, rtol=0.0):
     assert sha(model) == sha(expected)
-    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-12)
-    for curve in ("validation_scores_", "validation_loss_curve_"):
+    for curve in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
         if getattr(expected, curve) is not None:
-            np.testing.assert_allclose(getattr(model, curve), getattr(expected, curve), rtol=1e-10)
+            np.testing.assert_allclose(getattr(model, curve), getattr(expected, curve), rtol=rtol)
     names = ("n_iter_", "t_", "n_outputs_", "n_features_in_", "out_activation_", "n_layers_")
     assert [getattr(model, name) for name in names] == [getattr(expected, name) for name in names]
     assert model.history_.stopped == expected.history_.stopped
@@ -150,7 +149,8 @@ def test_rows_to_watch_here_and_there(client):
     for held_out in (watched, [array(each) for each in watched]):
         model = models("plain", restore_best=True)[1]
         model.fit(array(X), array(LABELS), X_val=held_out[0], y_val=held_out[1])
-        assert_alike(model, expected)
+        # Sums over the pieces of a collection round otherwise.
+        assert_alike(model, expected, rtol=0.0 if held_out is watched else 1e-10)
 
 
 def test_nothing_of_the_rows_comes_to_the_client(client, monkeypatch):
@@ -249,7 +249,7 @@ REFUSED = {
     'scoring must be None or "loss" on a cluster, got': {"scoring": "roc_auc"},
     "solver and optimizer must not be L-BFGS on a cluster": {"solver": "lbfgs"},
     "The 'n_shards' parameter of DaskMLPClassifier must be": {"n_shards": 1},
-    "The validation set is too small": {"early_stopping": True, "validation_fraction": 1e-6},
+    "The validation set is too small": {"early_stopping": True, "validation_fraction": 0.0},
     "client must be a distributed.Client or None, got 'here'": {"client": "here"},
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _schuss
 from ._data import Blocks, Rows, Takes, steps_of
+from ._sparse import Sparse
 from ._stop import Stop
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Collector:
         assert self.groups[-1][1] == settings["shards"] > 1
         assert not metrics
         assert share is None
-        self._rows, self._settings, self._dtype = source, settings, np.asarray(source.x).dtype
+        x = source.x.data if isinstance(source.x, Sparse) else source.x
+        self._rows, self._settings, self._dtype = source, settings, x.dtype
         return source
 
     def checksum(self, rows: Rows) -> int:

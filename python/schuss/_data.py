@@ -104,6 +104,16 @@ class Rows(NamedTuple):
             weights = weights[start:stop]
         return self._replace(x=x, targets=self.targets[start:stop], weights=weights)
 
+    def take(self, chosen: NDArray[Any]) -> Rows:
+        """Some of the rows, copied."""
+        x = self.x.take(chosen) if isinstance(self.x, Sparse) else self.x[chosen]
+        weights = self.weights
+        if isinstance(weights, tuple):
+            weights = weights[0][chosen], weights[1]
+        elif weights is not None:
+            weights = weights[chosen]
+        return self._replace(x=x, targets=self.targets[chosen], weights=weights)
+
     def explain(self, error: BaseException) -> None:
         """Add to an error of the arithmetic what is wrong with the rows, or what may be."""
         if not isinstance(error, ArithmeticError):

@@ -10,7 +10,6 @@ import numpy as np
 from . import _schuss
 from ._checks import check_count, check_flag, check_number, shown
 from ._data import Blocks, Rows, Takes, check_finite, rows_of_parts
-from ._sparse import Sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,18 +110,8 @@ def split(rows: Rows | Blocks, share: object, seed: int) -> tuple[Rows, Rows]:
     if held >= count:
         raise ValueError(f"validation_split must leave rows to learn from, got {shown(share)} of {count}")
     order = np.random.default_rng([seed, 0x5EED]).permutation(count)
-    learnt, validated = _take(rows, np.sort(order[held:])), _take(rows, np.sort(order[:held]))
+    learnt, validated = rows.take(np.sort(order[held:])), rows.take(np.sort(order[:held]))
     for name, part_of in (("learn from", learnt), ("validate with", validated)):
         if part_of.total_weight == 0:
             raise ValueError(f"validation_split leaves no weight in the rows to {name}")
     return learnt, validated
-
-
-def _take(rows: Rows, chosen: NDArray[np.intp]) -> Rows:
-    x = rows.x.take(chosen) if isinstance(rows.x, Sparse) else rows.x[chosen]
-    weights = rows.weights
-    if isinstance(weights, tuple):
-        weights = weights[0][chosen], weights[1]
-    elif weights is not None:
-        weights = weights[chosen]
-    return rows._replace(x=x, targets=rows.targets[chosen], weights=weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import sys
 import threading
@@ -121,9 +122,9 @@ class Peers:
                     "got blocks"
                 )
             return source
-        self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
         if isinstance(source, Rows):
-            return self._own(source, metrics, share)
+            return self._own(settings, source, metrics, share)
+        self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
         source.part = self.share.rows
         return source
 
@@ -133,9 +134,8 @@ class Peers:
         mine = self.share.checksum(rows, rows.n_rows)
         return sum(words["checksum"] for words in self._hear({"checksum": mine}))
 
-    def _own(self, rows: Rows, metrics: object, share: float | None) -> Rows:
+    def _own(self, settings: dict[str, Any], rows: Rows, metrics: object, share: float | None) -> Rows:
         """Rows that other processes do not have, who have others."""
-        assert self.share is not None
         if metrics:
             raise ValueError(
                 "metrics must be () where each process has its own rows, with sharded=True and comm"
@@ -145,20 +145,29 @@ class Peers:
                 "validation_split must be None where each process has its own rows: give validation_data, "
                 "the same in every process"
             )
-        if isinstance(rows.weights, tuple):
-            got = f"numbers of about {rows.weights[1]:.0e}"
-            raise ValueError(
-                f"sample_weight must be of about 1 where each process has its own rows, got {got}"
-            )
-        here = rows.n_rows
-        everywhere = sum(words["rows"] for words in self._hear({"rows": here}))
+        check_unit("sample_weight", rows.weights)
+        told = self.tell_all((rows.n_rows, rows.weights is not None))
+        everywhere = sum(count for count, _ in told)
+        self.take_share(rows.n_rows, everywhere, settings["shards"], settings["batch_size"])
+        self.expect_same("sample_weight", ["given" if has else "not given" for _, has in told])
+        return rows._replace(everywhere=everywhere)
+
+    def take_share(self, here: int, everywhere: int, n_shards: int, batch_size: int | None) -> Share:
+        """The shards of this process; refuses other rows than theirs."""
+        self.share = share_of(self.rank, self.size, n_shards, batch_size)
         first, end = self.share.rows(everywhere)
         if here != end - first:
             raise ValueError(
                 f"X must have {end - first} rows on rank {self.rank}, those from {first} to {end} of "
                 f"{everywhere}, as schuss.distributed.rows says, got {here}"
             )
-        return rows._replace(everywhere=everywhere)
+        return self.share
+
+    def expect_same(self, name: str, told: Sequence[object]) -> None:
+        """Refuse what is not the same everywhere."""
+        for rank, theirs in enumerate(told):
+            if theirs != told[0]:
+                raise _differ(name, theirs, rank, told[0])
 
     def check_shards(self, n_shards: int) -> None:
         """Refuse fewer shards than processes."""
@@ -187,13 +196,10 @@ class Peers:
         everybody = self._hear({"facts": told, "word": word})
         self.agreed = True  # whatever is raised here is raised everywhere
         for rank, words in enumerate(everybody):
-            for name, (_, theirs) in words["facts"].items():
+            for name, theirs in words["facts"].items():
                 here = everybody[0]["facts"][name]
-                if words["facts"][name] != here:
-                    raise ValueError(
-                        f"every process must call fit with the same arguments: {name} is {theirs} on rank "
-                        f"{rank}, and {here[1]} on rank 0"
-                    )
+                if theirs != here:
+                    raise _differ(name, theirs[1], rank, here[1])
         self.agreed = False
         return everybody[0]["word"]
 
@@ -275,6 +281,17 @@ class Peers:
         signal.signal(signal.SIGINT, note)
         self._handler = handler
 
+    def tell_all(self, thing: Any) -> list[Any]:
+        """What each process says, anything that can be pickled; not more than once an epoch."""
+        mine = pickle.dumps(thing)
+        lengths = [words["length"] for words in self._hear({"length": len(mine)})]
+        padded, everybody = np.zeros(max(lengths), np.uint8), np.empty((self.size, max(lengths)), np.uint8)
+        padded[: len(mine)] = np.frombuffer(mine, np.uint8)
+        self.comm.Allgather(padded, everybody)
+        return [
+            pickle.loads(said[:length].tobytes()) for said, length in zip(everybody, lengths, strict=True)
+        ]
+
     def _hear(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What all say, while nobody has an error."""
         everybody = self._greet(words)
@@ -313,6 +330,20 @@ def expect_communicator(comm: Any, accepted: str = "a communicator") -> None:
             f"comm must be {accepted}, such as mpi4py's MPI.COMM_WORLD, got {shown(comm)}, "
             f"without {missing[0]}"
         )
+
+
+def check_unit(name: str, weights: Any) -> None:
+    """Refuse weights in a unit of their own: others would have another one."""
+    if isinstance(weights, tuple):
+        got = f"numbers of about {weights[1]:.0e}"
+        raise ValueError(f"{name} must be of about 1 where each process has its own rows, got {got}")
+
+
+def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
+    return ValueError(
+        f"every process must call fit with the same arguments: {name} is {theirs} on rank {rank}, and {here} "
+        "on rank 0"
+    )
 
 
 def _words(places: Places) -> tuple[list[int], list[int]]:

@@ -28,6 +28,11 @@ class Share:
     count: int
     batch_size: int | None
 
+    @property
+    def of_all(self) -> Share:
+        """All shards."""
+        return Share(0, self.count, self.count, self.batch_size)
+
     def pieces(self, n_rows: int) -> list[tuple[int, int]]:
         """Where the rows of each of these shards begin and end, among so many."""
         return _schuss.pieces(n_rows, self.batch_size or n_rows, self.count)[self.start : self.stop]

@@ -15,6 +15,7 @@ from ._held_out import HeldOut
 from ._optimizer_state import OptimizerState
 from ._record import Epoch
 from ._training import Setup, Training
+from ._watched import Watched
 
 # Of the learning rate that adaptation has reached: what a checkpoint has beside the optimizer's state.
 RATES = ("given", "learning_rate", "of_groups")
@@ -119,8 +120,8 @@ class MiniBatches(Training):
         goes_on = stop is Stop.EPOCHS and len(self.record.epochs) < epochs
         self.stopped = None if goes_on else stop
 
-    def _look(self, held_out: HeldOut) -> tuple[float, float]:
-        if self.peers is None or not self._looks:
+    def _look(self, held_out: HeldOut | Watched) -> tuple[float, float]:
+        if self.peers is None or held_out.by_all or not self._looks:
             return super()._look(held_out)
         # What decides is one process's: a scorer of the user's need not be the same everywhere.
         seen = super()._look(held_out) if self.peers.rank == 0 else (np.nan, np.nan)

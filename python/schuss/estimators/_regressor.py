@@ -31,6 +31,7 @@ from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
 from ._samples import Samples
 from ._scores import r2, squares
+from ._together import Others
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -225,7 +226,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss)
         return _losses.regression(self.loss, parameter, weights)
 
-    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
+    def _weights(
+        self, y: Any, sample_weight: Array | None, incremental: bool, others: Others | None = None
+    ) -> Array | None:
         return sample_weight
 
 

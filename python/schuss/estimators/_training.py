@@ -21,8 +21,9 @@ from ..history import progress_bar
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._record import Best, Epoch, Record
-from ._samples import Samples
+from ._samples import Samples, ShardedSamples
 from ._settings import Settings
+from ._watched import Watched
 
 Array = NDArray[Any]
 
@@ -57,8 +58,8 @@ class Setup(NamedTuple):
 
     core: _schuss.Network
     theta: Array
-    samples: Samples
-    held_out: HeldOut | None
+    samples: Samples | ShardedSamples
+    held_out: HeldOut | Watched | None
     settings: Settings
     record: Record
     listeners: Listeners
@@ -212,7 +213,7 @@ class Training(ABC):
         self.record.epochs.append(epoch)
         return epoch
 
-    def _look(self, held_out: HeldOut) -> tuple[float, float]:
+    def _look(self, held_out: HeldOut | Watched) -> tuple[float, float]:
         """The loss and the score of held-out rows; NaN where there is no time for them."""
         if self._looks:
             try:

@@ -1,0 +1,72 @@
+"""Using an estimator that was fitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .. import _schuss
+from .._busy import TRAINING, refuse_elsewhere
+from .._checks import MOST
+from .._collector import Collector
+from .._peers import Peers
+from .._registry import ACTIVATION_ALIASES
+from .._sparse import compressed, is_sparse
+from .._tensors import per_layer
+from . import _losses, _parameters, _threads
+from ._given import check_given, naming_rows
+from ._hyperparameters import Hyperparameters
+
+Array = NDArray[Any]
+
+
+class Fitted(Hyperparameters):
+    """A network that was fitted, and what comes out of it."""
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    out_activation_: str
+
+    def _hidden_activations(self, hidden: int) -> list[str]:
+        names = per_layer("activation", self.activation, hidden, str)
+        return [ACTIVATION_ALIASES.get(name, name) for name in names]
+
+    def _fitted_activations(self) -> list[str]:
+        """Of the hidden layers, as they were fitted; as they are set, where `coefs_` came from elsewhere."""
+        hidden = len(self.coefs_) - 1
+        fitted: list[str] | None = getattr(self, "_activations", None)
+        return fitted if fitted and len(fitted) == hidden else self._hidden_activations(hidden)
+
+    def _most_threads(self, peers: Peers | Collector | None = None) -> int:
+        # Of several processes, each has one.
+        return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs for rows that may be anything that scikit-learn accepts."""
+        if TRAINING:
+            refuse_elsewhere(self)
+        check_is_fitted(self)
+        check_given(X=X)
+        with naming_rows(X):
+            X = validate_data(
+                self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
+            )
+        return self._forward(X)
+
+    def _forward(self, X: Any) -> Array:
+        """The network's outputs for checked rows, as many columns as there are outputs."""
+        theta = _parameters.flat(self.coefs_, self.intercepts_)
+        layers = _parameters.layers(self.coefs_)
+        # Of what was fitted: parameters that were set since are for the next fit.
+        core = _schuss.Network(
+            widths=layers,
+            activations=self._fitted_activations(),
+            loss=_losses.WITH_LINK[self.out_activation_],
+            precision=self.precision,
+        )
+        threads = self._most_threads()
+        x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)
+        return core.predict(theta, x, False, threads)
