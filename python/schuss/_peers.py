@@ -21,6 +21,7 @@ from . import _schuss
 from ._checks import shown
 from ._collector import Collector
 from ._data import Blocks, Rows
+from ._metrics import Metric
 from ._sharded import Share, share_of
 from ._stop import Stop
 
@@ -34,6 +35,8 @@ WORD_BYTES = 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
+# Rows whose predictions all processes tell each other after an epoch, for metrics that are functions.
+MOST_TOLD = 2**20
 # Seconds in which what was written last reaches the terminal.
 PASSED_ON = 0.5
 _STOPS: list[Stop] = list(Stop)
@@ -104,7 +107,7 @@ class Peers:
     # What a training says.
 
     def check(
-        self, settings: dict[str, Any], source: Rows | Blocks, metrics: object, share: float | None
+        self, settings: dict[str, Any], source: Rows | Blocks, metrics: Sequence[Metric]
     ) -> Rows | Blocks:
         """Refuse what several processes cannot do; one thread for each of them, unless more are asked for.
 
@@ -123,7 +126,7 @@ class Peers:
                 )
             return source
         if isinstance(source, Rows):
-            return self._own(settings, source, metrics, share)
+            return self._own(settings, source, metrics)
         self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
         source.part = self.share.rows
         return source
@@ -134,22 +137,19 @@ class Peers:
         mine = self.share.checksum(rows, rows.n_rows)
         return sum(words["checksum"] for words in self._hear({"checksum": mine}))
 
-    def _own(self, settings: dict[str, Any], rows: Rows, metrics: object, share: float | None) -> Rows:
+    def _own(self, settings: dict[str, Any], rows: Rows, metrics: Sequence[Metric]) -> Rows:
         """Rows that other processes do not have, who have others."""
-        if metrics:
-            raise ValueError(
-                "metrics must be () where each process has its own rows, with sharded=True and comm"
-            )
-        if share is not None:
-            raise ValueError(
-                "validation_split must be None where each process has its own rows: give validation_data, "
-                "the same in every process"
-            )
         check_unit("sample_weight", rows.weights)
         told = self.tell_all((rows.n_rows, rows.weights is not None))
         everywhere = sum(count for count, _ in told)
         self.take_share(rows.n_rows, everywhere, settings["shards"], settings["batch_size"])
         self.expect_same("sample_weight", ["given" if has else "not given" for _, has in told])
+        functions = [metric.name for metric in metrics if metric.needs_all]
+        if functions and everywhere > MOST_TOLD:
+            raise ValueError(
+                f"metrics must be names where processes have more than {MOST_TOLD:,} rows of their own: a "
+                f"function is told all predictions, got {functions[0]} for {everywhere:,} rows"
+            )
         return rows._replace(everywhere=everywhere)
 
     def take_share(self, here: int, everywhere: int, n_shards: int, batch_size: int | None) -> Share:

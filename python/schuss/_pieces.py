@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from . import _schuss
+from ._data import Rows
 
 if TYPE_CHECKING:
-    from ._peers import Peers
+    from ._dialogue import Dialogue
+
+
+SecondsLeft: TypeAlias = "Callable[[], float | None]"
+"""Says how many seconds are left; None where there is no limit."""
+
+
+def pieces_of(rows: Rows, sizes: Sequence[int], peers: Dialogue | None) -> Pieces:
+    """Rows as a piece for each shard, of which these are the sizes."""
+    ends = np.cumsum(sizes).tolist()
+    return Pieces([rows.cut(end - size, end) for end, size in zip(ends, sizes, strict=True)], peers)
 
 
 class Pieces:
@@ -19,15 +32,18 @@ class Pieces:
     ----------
     own : sequence
         The pieces of this process.
-    peers : Peers or None
+    peers : Dialogue or None
         The other processes, each of which looks at its own.
     """
 
-    def __init__(self, own: Sequence[Any], peers: Peers | None) -> None:
+    def __init__(self, own: Sequence[Any], peers: Dialogue | None) -> None:
         self._own, self._peers = own, peers
 
     def each(
-        self, function: Callable[..., Any], *given: Any, seconds_left: Callable[[], float] | None = None
+        self,
+        function: Callable[..., Any],
+        *given: Any,
+        seconds_left: SecondsLeft | None = None,
     ) -> list[Any]:
         """What a function finds in each piece, in their order, whoever has them.
 
@@ -50,7 +66,10 @@ class Pieces:
         return everything
 
     def mean(
-        self, function: Callable[..., Any], *given: Any, seconds_left: Callable[[], float] | None = None
+        self,
+        function: Callable[..., Any],
+        *given: Any,
+        seconds_left: SecondsLeft | None = None,
     ) -> list[Any]:
         """The weighted means of what a function finds in each piece, which begins with its weight."""
         found = self.each(function, *given, seconds_left=seconds_left)

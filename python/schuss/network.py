@@ -284,7 +284,7 @@ class MLP(Outputs, DataInit, Saved):
             The objective on these is recorded after each epoch as ``"val_loss"``.
         validation_split : float, optional
             In place of `validation_data`, the share of the rows, drawn at random by the seed, that is held
-            out as such. Both parts are copies.
+            out as such; with `sharded`, of each shard's. Both parts are copies.
         early_stopping : bool, default False
             Whether to stop where the validation loss has not fallen below its lowest for `patience` epochs;
             the history's `stopped` is then ``"converged"``.
@@ -376,12 +376,13 @@ class MLP(Outputs, DataInit, Saved):
             listeners = as_list(callbacks)
             order = settings["seed"] if settings["shuffle"] else None
             source = source_of(self._takes, X, y, sample_weight, order)
+            chosen_metrics = metrics_of(metrics, self.objective)
             if peers is not None:
-                source = peers.check(settings, source, metrics, validation_split)
+                source = peers.check(settings, source, chosen_metrics)
             given = validation_data, validation_split
-            source, validation = held_out(self._takes, source, given, settings["seed"])
+            source, validation = held_out(self._takes, source, given, settings, peers)
             early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
-            watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
+            watch = Watch.of(early, chosen_metrics, (source, validation), settings, peers)
             leads = peers is None or peers.rank == 0
             if (
                 leads and self.history is None and isinstance(source, Rows) and source.x.shape[0]

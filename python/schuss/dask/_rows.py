@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import _data, _schuss
 from .._checks import shown
 from .._draw import draw_of
-from .._pieces import Pieces
+from .._pieces import Pieces, SecondsLeft
 from .._sharded import Share
 from .._sparse import Sparse
 from ..estimators import _looks
@@ -213,10 +213,10 @@ class OnWorkers(Pieces):
         self._client = client
 
     def each(
-        self, function: Callable[..., Any], *given: Any, seconds_left: Callable[[], float] | None = None
+        self, function: Callable[..., Any], *given: Any, seconds_left: SecondsLeft | None = None
     ) -> list[Any]:
         """What a function finds in each piece, in their order."""
-        if seconds_left is not None and seconds_left() <= 0:
+        if seconds_left is not None and seconds_left() == 0.0:
             raise _schuss.OutOfTime
         found: list[Any] = self._client.gather(on_each(self._client, function, self._own, *given))
         return found

@@ -50,5 +50,5 @@ def collector_of(
 
     collector = Collector(groups, compute, lambda: 0)
     everywhere = rows.empty._replace(everywhere=n_rows)
-    collector.check({**settings, "sharded": True}, everywhere, (), None)
+    collector.check({**settings, "sharded": True}, everywhere, ())
     return collector

@@ -24,7 +24,7 @@ from .._busy import in_training
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of
 from .._checks import MOST, check_count, check_sequence
-from .._collector import Collector
+from .._dialogue import Dialogue
 from .._peers import Peers
 from .._registry import LOSSES
 from .._scale import warn_of_scale
@@ -467,6 +467,6 @@ class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
         """Of a batch, however many there are in all."""
         return 200 if self.batch_size == "auto" else int(self.batch_size)
 
-    def _threads(self, core: Any, batch_size: int, peers: Peers | Collector | None = None) -> int:
+    def _threads(self, core: Any, batch_size: int, peers: Dialogue | None = None) -> int:
         most = self._most_threads(peers)
         return most if self.n_threads is not None else min(core.workers(batch_size), most)

@@ -11,8 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import _schuss
 from .._busy import TRAINING, refuse_elsewhere
 from .._checks import MOST
-from .._collector import Collector
-from .._peers import Peers
+from .._dialogue import Dialogue
 from .._registry import ACTIVATION_ALIASES
 from .._sparse import compressed, is_sparse
 from .._tensors import per_layer
@@ -40,7 +39,7 @@ class Fitted(Hyperparameters):
         fitted: list[str] | None = getattr(self, "_activations", None)
         return fitted if fitted and len(fitted) == hidden else self._hidden_activations(hidden)
 
-    def _most_threads(self, peers: Peers | Collector | None = None) -> int:
+    def _most_threads(self, peers: Dialogue | None = None) -> int:
         # Of several processes, each has one.
         return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._collector import Collector
-from .._peers import Peers
+from .._dialogue import Dialogue
 from .._schuss import EpochRecord
 from .._stop import Stop
 from ._held_out import HeldOut
@@ -111,7 +110,7 @@ class MiniBatches(Training):
         if self.stopped is None:
             self._save_if_due(within_epoch=not self._core_records)
 
-    def _agree(self, peers: Peers | Collector, epochs: int) -> None:
+    def _agree(self, peers: Dialogue, epochs: int) -> None:
         """Stop or go on as the first process does."""
         stop = peers.after_call(self.stopped or Stop.EPOCHS, self.theta)
         if stop is Stop.INTERRUPTED:

@@ -15,7 +15,7 @@ from .._checkpoint import fingerprint
 from .._data import Weights, in_unit
 from .._draw import draw_of
 from .._peers import Peers
-from .._pieces import Pieces
+from .._pieces import Pieces, pieces_of
 from .._sharded import Share
 from .._sparse import compressed, is_sparse
 from . import _looks
@@ -130,9 +130,7 @@ class ShardedSamples:
     @property
     def pieces(self) -> Pieces:
         """The rows of all shards, each by itself."""
-        rows, ends = _data.Rows(*self.for_core()), np.cumsum(self.sizes).tolist()
-        cuts = zip(ends, self.sizes, strict=True)
-        return Pieces([rows.cut(end - size, end) for end, size in cuts], self.peers)
+        return pieces_of(_data.Rows(*self.for_core()), self.sizes, self.peers)
 
     def counts(self) -> bool:
         """Whether any row has weight."""
@@ -147,19 +145,15 @@ class ShardedSamples:
         self, share: float, random: np.random.RandomState, *, stratifies: bool
     ) -> tuple[ShardedSamples, ShardedSamples]:
         """The rows to learn from, and a random share of each shard's that is held out."""
-        draw = draw_of(
-            "validation_fraction", share, self.n_rows, self.share.of_all.pieces, seed_of_rows(random)
-        )
+        of_all = self.share.of_all.pieces
+        draw = draw_of("validation_fraction", share, self.n_rows, of_all, seed_of_rows(random))
         marks = draw.marks(*self.share.rows(self.n_rows))
-        held = draw.held[self.share.start : self.share.stop]
-        left = [size - count for size, count in zip(self.sizes, held, strict=True)]
-        n_held = sum(draw.held)
-        parts = ((~marks, left, self.n_rows - n_held), (marks, held, n_held))
-        learnt, watched = (
-            ShardedSamples(self.here.take(np.flatnonzero(which)), sizes, n_rows, self.share, self.peers)
-            for which, sizes, n_rows in parts
+        held, n_held = draw.held[self.share.start : self.share.stop], sum(draw.held)
+        learnt, watched = (self.here.take(np.flatnonzero(marks == which)) for which in (False, True))
+        return (
+            in_shards(learnt, self.n_rows - n_held, self.share, self.peers),
+            ShardedSamples(watched, held, n_held, self.share, self.peers),
         )
-        return learnt, watched
 
     def for_core(self) -> tuple[Any, Array, Array | Weights | None]:
         """Inputs, targets and weights of this process as the core wants them."""

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _schuss
 from .._checkpoint import Checkpoint
-from .._collector import Collector
-from .._peers import Peers
+from .._dialogue import Dialogue
 from .._stop import FINAL, Stop
 from ..history import progress_bar
 from ._held_out import HeldOut
@@ -50,7 +49,7 @@ class Setup(NamedTuple):
         What it goes on from.
     randomness : mapping
         The estimator's seeds, for the checkpoint.
-    peers : Peers or None
+    peers : Dialogue or None
         The other processes that train with this one.
     all_rows : int or None
         How many rows there are, where other processes have them.
@@ -66,7 +65,7 @@ class Setup(NamedTuple):
     checkpoint: Checkpoint | None = None
     saved: Mapping[str, Any] | None = None
     randomness: Mapping[str, Any] = MappingProxyType({})
-    peers: Peers | Collector | None = None
+    peers: Dialogue | None = None
     all_rows: int | None = None
 
 
