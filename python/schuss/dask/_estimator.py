@@ -95,7 +95,8 @@ class OnDask(BaseMLP):
         Parameters
         ----------
         X : dask array or data frame of shape (n_samples, n_features)
-            The inputs. float32 is trained in float32, all else in float64, unless `precision` says otherwise.
+            The inputs; blocks may be sparse matrices of SciPy's, and stay so. float32 is trained in float32,
+            all else in float64, unless `precision` says otherwise.
         y : dask array, series or data frame of shape (n_samples,) or (n_samples, n_outputs)
             The targets, in partitions like those of X.
         sample_weight : dask array or series of shape (n_samples,), optional
