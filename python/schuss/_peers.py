@@ -87,7 +87,7 @@ class Peers:
 
     def swap(self, mine: memoryview, parts: Places, theirs: memoryview, places: Places) -> None:
         """Send a part to each, and get one from each."""
-        with mine.cast(WORD) as sent, theirs.cast(WORD) as received:
+        with _in_words(mine) as sent, _in_words(theirs) as received:
             self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def spread(self, mine: memoryview, all_of_them: memoryview, places: Places) -> None:
@@ -95,10 +95,9 @@ class Peers:
 
         Not by Allgatherv, which MPICH pipelines in pieces of 32 KiB: each of them pays a latency.
         """
-        with mine.cast(WORD) as sent, all_of_them.cast(WORD) as received:
-            self.comm.Alltoallv(
-                [sent, ([len(sent)] * self.size, [0] * self.size)], [received, _words(places)]
-            )
+        parts = [(0, len(mine))] * self.size
+        with _in_words(mine) as sent, _in_words(all_of_them) as received:
+            self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def gather(self, mine: memoryview, all_of_them: memoryview) -> None:
         """Send the same number of bytes from each to all."""
@@ -344,6 +343,11 @@ def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
         f"every process must call fit with the same arguments: {name} is {theirs} on rank {rank}, and {here} "
         "on rank 0"
     )
+
+
+def _in_words(lent: memoryview) -> memoryview:
+    """Memory as MPI takes it. No bytes of Rust's lie at address 1, which is Open MPI's `MPI_IN_PLACE`."""
+    return (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(WORD)
 
 
 def _words(places: Places) -> tuple[list[int], list[int]]:
