@@ -1,9 +1,5 @@
 """`MLP.fit(sharded=True)`: shards with rows of their own, in one process, in several, and elsewhere."""
 
-import gzip
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse
@@ -14,7 +10,7 @@ from schuss._attributes import core_of
 from schuss._collector import Collector, rows_elsewhere
 from schuss._draw import draw_of
 from schuss._sharded import Share
-from test_distributed import CASES, LABELS, WEIGHTS, Communicator, World, X, Y, launched, together
+from test_distributed import CASES, LABELS, WEIGHTS, Communicator, World, X, Y, together
 
 ROWS = len(X)
 NEED_ALL_ROWS = {"metrics", "validation_split"}
@@ -476,65 +472,3 @@ def test_losses_that_are_not_finite_end_it():
             net.fit(here, comm=comm, optimizer=optimizer, **settings)
             assert net.optimizer.skipped_steps == 1
         assert np.isfinite(net.theta).all()
-
-
-# With MPI, on pictures of clothes.
-
-PICTURES = Path(__file__).parents[1] / "examples/data/fashion_mnist"
-TASKS = {
-    "plain": ({}, {}),
-    "dropout": ({"dropout": 0.2}, {}),
-    "weights": ({}, {"sample_weight": True}),
-    "l2": ({"l2": 1e-3}, {}),
-    "lamb": ({}, {"optimizer": sc.LAMB(lr=0.01)}),
-    "clip_norm": ({}, {"optimizer": sc.Adam(lr=1e-3, clip_norm=0.1)}),
-    "blocks": ({"dropout": 0.2}, {"blocks": True}),
-}
-
-
-def pictures():
-    def read(name, header):
-        with gzip.open(PICTURES / f"train-{name}-ubyte.gz") as file:
-            return np.frombuffer(file.read(), np.uint8, offset=header)[: 784 * 1500]
-
-    x = read("images-idx3", 16).reshape(-1, 784) / np.float32(255)
-    return x, read("labels-idx1", 8)[: len(x)]
-
-
-def learnt(task, folder, comm=None, sharded=True, n_threads=1):
-    """The checksum of the parameters, learnt from files that all processes can read."""
-    made, fit = TASKS[task]
-    net = sc.MLP([784, 32, 10], loss="cross_entropy", seed=3, **made)
-    how = {"optimizer": sc.Adam(lr=1e-3), "batch_size": 100, "epochs": 2, "n_shards": 8, **fit}
-    how |= {"sharded": sharded, "comm": comm, "n_threads": n_threads}
-    weighted = how.pop("sample_weight", False)
-    files = [f"{folder}/{name}.npy" for name in ("x", "y", "weight")]
-    if how.pop("blocks", False):
-        net.fit(sc.blocks.from_arrays(*files[:2], block_rows=130, window=4), **how)
-    else:
-        part = slice(None)
-        x, y, weight = (np.load(file, mmap_mode="r") for file in files)
-        if comm is not None and sharded:
-            part = sc.distributed.rows(len(x), comm, n_shards=8, batch_size=100)
-        net.fit(x[part], y[part], sample_weight=weight[part] if weighted else None, **how)
-    return hashlib.sha256(net.theta.tobytes()).hexdigest()
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
-def test_processes_of_mpi_learn_pictures_from_their_own_rows(size, tmp_path):
-    if not PICTURES.exists():
-        pytest.skip("reads the pictures of the examples")
-    x, y = pictures()
-    for name, array in (("x", x), ("y", y), ("weight", np.linspace(0.5, 2, len(x)))):
-        np.save(tmp_path / f"{name}.npy", array)
-    script = """
-        import test_sharded
-        for n_threads in (1, 2):
-            for task in test_sharded.TASKS:
-                say(task, test_sharded.learnt(task, os.environ["ROWS"], comm, n_threads=n_threads))
-    """
-    result, said = launched(size, script, ROWS=str(tmp_path))
-    assert result.returncode == 0, result.stderr
-    alone = [[task, learnt(task, tmp_path)] for task in TASKS]
-    assert len({checksum for _, checksum in alone}) == len(TASKS)
-    assert said == [alone * 2] * size
