@@ -205,7 +205,7 @@ def refusal_of_own(comm, rows=slice(None), y=LABELS, **given):
 OWN_REFUSED = {
     "X must have 110 rows on rank 1, those from 102 to 212 of 290": {"rows": slice(10, None)},
     "sample_weight must be of about 1": {"sample_weight": WEIGHTS * 1e300},
-    "hidden_layer_sizes must be > 0": {"hidden_layer_sizes": (3, 0)},
+    "Input X contains NaN": {"X": np.where(X > 2, np.nan, X)},
     "y must be labels of one kind": {"y": np.array([1, "a"] * 150, object)},
 }
 
@@ -227,6 +227,8 @@ OWN_DIFFERENT = {
     "n_shards": {"n_shards": 9},
     "batch_size": {"batch_size": 64},
     "alpha": {"alpha": 0.1},
+    "class_weight": {"class_weight": "balanced"},
+    "early_stopping": {"early_stopping": True},
 }
 
 
@@ -237,6 +239,12 @@ def test_own_rows_that_do_not_go_together_are_refused(name):
     assert results == [results[0]] * 3
     assert results[0].startswith(words)
     assert "on rank 1, and" in results[0]
+
+
+def test_ranks_of_which_some_have_all_rows_are_refused():
+    results = together(3, lambda comm: refusal_of_own(comm, **of_rank({"sharded": False}, {}, comm)))
+    assert results == [results[0]] * 3
+    assert results[0].startswith("every process must call fit with the same arguments: what rank 1 is about")
 
 
 OWN_REFUSED_BY_ALL = {

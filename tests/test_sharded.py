@@ -273,6 +273,35 @@ def test_what_cannot_work_is_refused(monkeypatch):
         net.fit(X, Y, sharded=1)
 
 
+def test_processes_that_are_about_to_do_different_things_are_refused():
+    words = "every process must call fit with the same arguments: "
+    for other in ({"sharded": False}, {"validation_split": 0.1}, {"metrics": "r2"}, {"batch_size": 64}):
+
+        def fit(comm, other=other):
+            net = sc.MLP([6, 11, 1], seed=1)
+            own = other if comm.Get_rank() == 1 else {}
+            net.fit(X[:75], Y[:75], comm=comm, **{"n_shards": 4, "sharded": True, "epochs": 2, **own})
+
+        results = together(2, fit)
+        assert [type(error) for error in results] == [ValueError] * 2, results
+        assert str(results[0]) == str(results[1])
+        assert str(results[0]).startswith(words)
+
+
+def test_a_metric_that_fails_in_one_process_ends_all(capfd):
+    def work(comm):
+        def fails(targets, predictions):
+            if comm.Get_rank() == 1:
+                raise KeyError("of the user's")
+            return 0.0
+
+        trained("plain", comm, metrics=fails)
+
+    results = together(3, work)
+    assert all(isinstance(result, SystemExit) for result in results), results
+    assert "rank 1 of 3 ends the training of all:" in capfd.readouterr().err
+
+
 def test_which_rows_a_process_needs():
     comms = [Communicator(World(3), rank) for rank in range(3)]
     own, _ = pieces(1000, 64, 8)

@@ -13,7 +13,7 @@ from ._checks import shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Pieces = Callable[[int], list[tuple[int, int]]]
+PiecesOf = Callable[[int], list[tuple[int, int]]]
 """Of so many rows in all, where the rows of each shard begin and end."""
 
 
@@ -51,7 +51,7 @@ class Draw:
         return cuts[:-1] + (drawn % np.diff(cuts).astype(np.uint64)).astype(np.int64)
 
 
-def draw_of(name: str, share: float, n_rows: int, pieces: Pieces, seed: int) -> Draw:
+def draw_of(name: str, share: float, n_rows: int, pieces: PiecesOf, seed: int) -> Draw:
     """Hold out a share of all rows, so that each shard is left with the rows that it has of the others.
 
     Parameters
@@ -62,7 +62,7 @@ def draw_of(name: str, share: float, n_rows: int, pieces: Pieces, seed: int) -> 
         Below 1; at least one row if it is above 0.
     n_rows : int
         How many rows there are.
-    pieces : Pieces
+    pieces : PiecesOf
         The shards.
     seed : int
         Of what is drawn.

@@ -194,9 +194,10 @@ class Peers:
         told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
         everybody = self._hear({"facts": told, "word": word})
         self.agreed = True  # whatever is raised here is raised everywhere
+        first, nothing = everybody[0]["facts"], [0, "not given"]
         for rank, words in enumerate(everybody):
-            for name, theirs in words["facts"].items():
-                here = everybody[0]["facts"][name]
+            for name in {**first, **words["facts"]}:
+                theirs, here = words["facts"].get(name, nothing), first.get(name, nothing)
                 if theirs != here:
                     raise _differ(name, theirs[1], rank, here[1])
         self.agreed = False
@@ -298,6 +299,13 @@ class Peers:
             if "error" in said:
                 self.begun = self.agreed = True  # raised everywhere
                 raise RuntimeError(f"the training could not begin on rank {rank}: {said['error']}")
+        for rank, said in enumerate(everybody):
+            if said.keys() != everybody[0].keys():
+                self.begun = self.agreed = True  # raised everywhere
+                raise ValueError(
+                    "every process must call fit with the same arguments: what rank "
+                    f"{rank} is about to do, rank 0 is not; sharded, or which rows are to be held out, differ"
+                )
         return everybody
 
     def _greet(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:

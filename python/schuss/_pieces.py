@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._dialogue import Dialogue
 
 
-SecondsLeft: TypeAlias = "Callable[[], float | None]"
+SecondsLeft: TypeAlias = Callable[[], float | None]
 """Says how many seconds are left; None where there is no limit."""
 
 

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from .._checks import kind_of, shown
 from .._peers import Peers, check_unit
 from .._schuss import LBFGS
+from ._facts import parameters_of
 from ._labels import Labels, labels_of, merged, with_all, without_column
 from ._samples import Samples, ShardedSamples, in_shards
 
@@ -83,8 +84,7 @@ def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers:
         "the shape of y": f"(..., {values.shape[1]})" if values.ndim == 2 else "(...)",
         "the kind of y": kind_of(values) if is_classifier(estimator) else "number",
         "sample_weight": "not given" if given[2] is None else "given",
-        "n_shards": estimator.n_shards,
-        "batch_size": estimator.batch_size,
+        **parameters_of(estimator),
     }
     labels = labels_of(values) if is_classifier(estimator) else []
     told = [Told(*words) for words in peers.tell_all(Told(X.shape[0], labels, facts))]
