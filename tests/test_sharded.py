@@ -273,6 +273,18 @@ def test_what_cannot_work_is_refused(monkeypatch):
         net.fit(X, Y, sharded=1)
 
 
+def test_a_process_may_be_left_without_rows():
+    def work(comm):
+        part = slice(None) if comm is None else sc.distributed.rows(3, comm, n_shards=3, batch_size=16)
+        net = sc.MLP([6, 5, 1], seed=1)
+        how = {"n_shards": 3, "sharded": True, "batch_size": 16, "validation_split": 0.3, "metrics": "r2"}
+        history = net.fit(X[:3][part], Y[:3][part], sample_weight=1 + WEIGHTS[:3][part], comm=comm, **how)
+        return net.theta.tobytes(), history["val_loss"], history["r2"]
+
+    assert sum(end > start for start, end in Share(0, 3, 3, 16).pieces(2)) == 2
+    assert together(3, work) == [work(None)] * 3
+
+
 def test_processes_that_are_about_to_do_different_things_are_refused():
     words = "every process must call fit with the same arguments: "
     for other in ({"sharded": False}, {"validation_split": 0.1}, {"metrics": "r2"}, {"batch_size": 64}):

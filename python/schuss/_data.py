@@ -45,7 +45,7 @@ Weights: TypeAlias = "tuple[NDArray[Any], float]"
 
 def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
     """Weights in a dtype, in a unit of their own where it might not hold them."""
-    exponent = int(np.frexp(weights.max())[1])
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
     if abs(exponent) <= (60 if dtype == np.float32 else 900):
         return np.ascontiguousarray(weights, dtype=dtype)
     # A power of two: nothing is rounded but what is far below the largest weight.
