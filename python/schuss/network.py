@@ -303,7 +303,8 @@ class MLP(Outputs, DataInit, Saved):
             What else to record after each epoch, of the rows learnt from and, with ``"val_"`` before the
             name, of the validation data: ``"accuracy"`` where the loss is a cross entropy, ``"r2"``
             elsewhere, ``"mse"``, ``"rmse"`` and ``"mae"`` of numbers, or functions ``f(y, predictions)`` that
-            return a number. Each epoch then predicts all these rows once more.
+            return a number. Each epoch then predicts all these rows once more. Where processes have rows of
+            their own, functions are told the predictions for up to a million of them all.
         record : {"epoch", "step"}, default "epoch"
             What the history has a record of: each epoch, or besides that each step, as its `steps`: loss of
             the step's batch before it, learning rate, time. That takes 40 bytes a step and hardly any time.

@@ -77,7 +77,7 @@ class OnDask(BaseMLP):
         raise AttributeError(f"{type(self).__name__} has no partial_fit: fit takes all rows")
 
     @checked
-    def fit(
+    def fit(  # type: ignore[override]  # knows no comm
         self,
         X: Any,
         y: Any,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Real
-from typing import Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from .._attributes import zeros_for
 from .._busy import in_training
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of
-from .._checks import MOST, check_count, check_sequence
+from .._checks import MOST
 from .._dialogue import Dialogue
 from .._peers import Peers
 from .._registry import LOSSES
@@ -31,17 +30,18 @@ from .._scale import warn_of_scale
 from .._schuss import LBFGS
 from .._sharded import Share
 from .._stop import Stop
-from .._tensors import per_layer
 from ..history import History, plain, rebuilt
 from ..typing import SolverName
-from . import _losses, _parameters
+from . import _parameters
+from ._decorators import checked
+from ._docs import TEXTS, document
 from ._facts import facts_of
-from ._fitted import Fitted
 from ._full_batch import UNFINISHED, FullBatch
 from ._given import check_given, check_parameter, naming, naming_rows, weights_of
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._mini_batches import MiniBatches
+from ._network import Network
 from ._optimizer_state import OptimizerState
 from ._recipes import lbfgs_of, optimizer_of
 from ._record import Record, fresh_attributes
@@ -52,6 +52,9 @@ from ._together import Others, check_peers, expect_all_rows, own_samples, random
 from ._training import DIVERGED, NOT_FINITE, Setup
 from ._watched import Watched
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 Array: TypeAlias = NDArray[Any]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
@@ -60,7 +63,7 @@ SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 USER = 6
 
 
-class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
     """A multilayer perceptron in scikit-learn's manner."""
 
     # What fitting makes; most of it comes from `Record.publish`.
@@ -113,10 +116,6 @@ class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
         """The targets as scores want them, and as the core does; remembers what they are."""
 
     @abstractmethod
-    def _objective(self) -> _losses.Objective:
-        """What is minimised."""
-
-    @abstractmethod
     def _weights(
         self, y: Any, sample_weight: Array | None, incremental: bool, others: Others | None = None
     ) -> Array | None:
@@ -131,6 +130,36 @@ class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
         return True
 
     # Fitting.
+
+    @checked
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: float | None = None,
+        resume: bool = False,
+        comm: Any = None,
+    ) -> Self:
+        """Fit the model, from the start or where it is (`warm_start`).
+
+        Parameters
+        ----------
+        %(fit)s
+        %(held_out)s
+        %(checkpoint)s
+
+        Returns
+        -------
+        self
+        """
+        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     def _fit(
         self,
@@ -320,41 +349,6 @@ class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
             sample_weight = weights_of("sample_weight_val", sample_weight, X)
         return Samples(X, targets, y, sample_weight)
 
-    def _n_outputs(self, targets: Array) -> int:
-        return len(self.classes_) if targets.dtype == np.uint32 else targets.shape[1]
-
-    def _layers(self, inputs: int) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if hasattr(sizes, "__iter__"):
-            hidden = check_sequence("hidden_layer_sizes", sizes, "integers, the widths of the hidden layers")
-        else:
-            hidden = [sizes]
-        hidden = [check_count("hidden_layer_sizes", width, least=-MOST) for width in hidden]
-        if min(hidden, default=1) <= 0:
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(inputs), *hidden, int(self.n_outputs_)]
-
-    def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
-        """The network that is trained, or one that only looks: without penalty and dropout."""
-        return _schuss.Network(**self._structure(layers, plain))
-
-    def _structure(self, layers: list[int], plain: bool) -> dict[str, Any]:
-        """All that a network is made of."""
-        objective = self._objective()
-        hidden = len(layers) - 2
-        rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
-        return {
-            "widths": layers,
-            "activations": self._hidden_activations(hidden),
-            "loss": objective.name,
-            "l2": 0.0 if plain else float(self.alpha),
-            "l2_per_weight": True,
-            "dropout": [float(rate) for rate in rates],
-            "loss_parameter": objective.parameter,
-            "output_weights": objective.output_weights,
-            "precision": self.precision,
-        }
-
     def _start(
         self,
         first: bool,
@@ -470,3 +464,6 @@ class BaseMLP(Fitted, CallbackSupportMixin, BaseEstimator, ABC):
     def _threads(self, core: Any, batch_size: int, peers: Dialogue | None = None) -> int:
         most = self._most_threads(peers)
         return most if self.n_threads is not None else min(core.workers(batch_size), most)
+
+
+document(BaseMLP, TEXTS, "fit")

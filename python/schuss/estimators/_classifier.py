@@ -126,36 +126,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @checked
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        checkpoint: Any = None,
-        checkpoint_every: float | None = None,
-        resume: bool = False,
-        comm: Any = None,
-    ) -> Self:
-        """Fit the model, from the start or where it is (`warm_start`).
-
-        Parameters
-        ----------
-        %(fit)s
-        %(held_out)s
-        %(checkpoint)s
-
-        Returns
-        -------
-        self
-        """
-        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
-
     @stochastic_only
     @checked
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -311,4 +281,4 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weights
 
 
-document(MLPClassifier, TEXTS, "fit")
+document(MLPClassifier, TEXTS)
