@@ -77,6 +77,7 @@ def test_ranks_end_with_what_one_process_has(case):
 
 
 SORTED = np.sort(LABELS)
+TOGETHER = np.stack([SORTED > 1, LABELS > 0], axis=1).astype(int)
 WORDS = np.array(["no", "perhaps", "yes"], object)[SORTED]
 STOPS = {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 30}
 # Of these every process needs to know something of the rows of others.
@@ -85,7 +86,7 @@ OWN_CASES = {
     "labels that end": ({"class_weight": {0: 0.0, 2: 3.0}, **STOPS}, SORTED, {}),
     "several labels": (
         {"class_weight": "balanced", **STOPS},
-        np.stack([SORTED > 1, LABELS > 0], axis=1).astype(int),
+        TOGETHER,
         {},
     ),
     "two classes in order": (STOPS, np.where(SORTED > 0, "b", "a"), {}),
@@ -154,7 +155,7 @@ def test_scores_of_rows_held_out_by_shards_are_those_of_the_rows(case):
     assert loss == pytest.approx(model.validation_loss_curve_[best], rel=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["frame", "sparse"])
+@pytest.mark.parametrize("kind", ["frame", "sparse", "sparse labels"])
 def test_own_rows_of_other_kinds(kind):
     def fit(comm):
         part = own_part(comm, 300, 50)
@@ -162,8 +163,9 @@ def test_own_rows_of_other_kinds(kind):
             inputs = pd.DataFrame(X, columns=list("abcdef")).iloc[part]
         else:
             inputs = scipy.sparse.csr_array(np.where(np.abs(X) > 1, X, 0))[part]
+        targets = scipy.sparse.csr_matrix(TOGETHER)[part] if kind == "sparse labels" else WORDS[part]
         model = sc.MLPClassifier(9, n_shards=8, sharded=True, batch_size=50, random_state=0, **STOPS)
-        model.fit(inputs, WORDS[part], comm=comm)
+        model.fit(inputs, targets, comm=comm)
         return outcome(model)
 
     assert together(3, fit) == [fit(None)] * 3

@@ -58,10 +58,9 @@ class Watch:
     ) -> Watch:
         """What is looked at of rows that are learnt from, and of others."""
         learnt: Rows | Pieces | Blocks = rows[0]
-        if isinstance(learnt, Rows) and settings["sharded"]:
-            shards = share_in(settings, peers)
-            sizes = [end - start for start, end in shards.pieces(learnt.n_rows)]
-            learnt = pieces_of(learnt, sizes, peers) if metrics else learnt
+        if metrics and settings["sharded"] and isinstance(learnt, Rows):
+            shards = share_in(settings, peers).pieces(learnt.n_rows)
+            learnt = pieces_of(learnt, [end - start for start, end in shards], peers)
         return cls(early, metrics, learnt, rows[1])
 
     @property

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from .._checks import kind_of, shown
 from .._peers import Peers, check_unit
 from .._schuss import LBFGS
+from .._sparse import is_sparse
 from ._facts import parameters_of
 from ._labels import Labels, labels_of, merged, with_all, without_column
 from ._samples import Samples, ShardedSamples, in_shards
@@ -75,6 +76,7 @@ class Told(NamedTuple):
 def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers: Peers) -> ShardedSamples:
     """Rows of which each process has those of its own shards: what must be known of all is told."""
     X, y = estimator._validated(given[0], given[1], first)
+    y = y.toarray() if is_sparse(y) else y
     values = without_column(y)
     columns = list(getattr(estimator, "feature_names_in_", ()))
     facts = {
