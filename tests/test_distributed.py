@@ -51,6 +51,7 @@ class Communicator:
 
     def Alltoallv(self, mine, theirs):
         sent, parts = mine
+        assert len(sent)  # no bytes may lie at an address that means something to MPI
         for other, (count, start) in enumerate(zip(*parts, strict=True)):
             self.world.channels[self.rank, other].put(bytes(sent[start : start + count]))
         received, places = theirs

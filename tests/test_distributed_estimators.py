@@ -5,15 +5,20 @@ import pickle
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss, mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import schuss as sc
+from schuss._draw import draw_of
 from schuss._peers import peers_of
+from schuss._sharded import Share
 from test_distributed import LABELS, WEIGHTS, X, Y, launched, of_rank, together
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -69,6 +74,197 @@ def test_ranks_end_with_what_one_process_has(case):
     for size in (1, 2, 3, 5):
         results = together(size, lambda comm: outcome(fitted(case, comm)))
         assert results == [expected] * size, size
+
+
+SORTED = np.sort(LABELS)
+TOGETHER = np.stack([SORTED > 1, LABELS > 0], axis=1).astype(int)
+WORDS = np.array(["no", "perhaps", "yes"], object)[SORTED]
+STOPS = {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 30}
+# Of these every process needs to know something of the rows of others.
+OWN_CASES = {
+    "labels that others lack": ({"class_weight": "balanced"}, WORDS, {"sample_weight": WEIGHTS}),
+    "labels that end": ({"class_weight": {0: 0.0, 2: 3.0}, **STOPS}, SORTED, {}),
+    "several labels": (
+        {"class_weight": "balanced", **STOPS},
+        TOGETHER,
+        {},
+    ),
+    "two classes in order": (STOPS, np.where(SORTED > 0, "b", "a"), {}),
+    "rows of no weight": ({"alpha": 0.1, **STOPS}, LABELS, {"sample_weight": np.repeat([0.0, 1.0], 150)}),
+    "all rows": ({"batch_size": "auto", **STOPS}, Y, {}),
+    "large batches": ({"batch_size": 200, "validation_fraction": 0.3, **STOPS}, Y, {}),
+    "r2 of several": ({"solver": "sgd", **STOPS}, TARGETS, {"sample_weight": WEIGHTS}),
+    "loss of few": ({"validation_fraction": 0.02, "scoring": "loss", **STOPS}, TARGETS, {}),
+    "counts": ({"loss": "poisson", **STOPS}, LABELS.astype(float), {"sample_weight": WEIGHTS}),
+    "one target": (STOPS, np.ones(300), {}),
+}
+CASES_AND_OWN = CASES | OWN_CASES
+
+
+def own_part(comm, n_rows, batch_size, n_shards=8):
+    """The rows of a process; all of them where it is alone."""
+    if comm is None:
+        return slice(None)
+    return sc.distributed.rows(n_rows, comm, n_shards=n_shards, batch_size=batch_size)
+
+
+def fitted_from_own(case, comm=None, n_shards=8, X=X, **parameters):
+    """Fitted with shards that have rows of their own."""
+    made, y, given = CASES_AND_OWN[case]
+    batch_size = {"auto": 200}.get(size := made.get("batch_size", 37), size)
+    part = own_part(comm, len(y), batch_size, made.get("n_shards", n_shards))
+    given = {name: value[part] if name == "sample_weight" else value for name, value in given.items()}
+    kind = sc.MLPRegressor if y.dtype == np.float64 else sc.MLPClassifier
+    start = {"hidden_layer_sizes": (11, 7), "activation": "tanh", "batch_size": 37, "max_iter": 5}
+    start |= {"learning_rate_init": 0.01, "random_state": 3, "n_shards": n_shards, "sharded": True}
+    return kind(**{**start, **made, **parameters}).fit(X[part], y[part], comm=comm, **given)
+
+
+@pytest.mark.parametrize("case", CASES_AND_OWN)
+def test_ranks_with_their_own_rows_end_with_what_one_process_has(case):
+    expected = outcome(fitted_from_own(case))
+    for size in (2, 3, 5):
+        assert together(size, lambda comm: outcome(fitted_from_own(case, comm))) == [expected] * size, size
+
+
+def test_how_many_rows_shards_hold_out():
+    # Of 6 rows one shard would have to give one that it has not.
+    for case, held in {"all rows": 30, "large batches": 90, "r2 of several": 30, "loss of few": 7}.items():
+        model = fitted_from_own(case)
+        assert model.t_ == model.n_iter_ * (300 - held)
+
+
+@pytest.mark.parametrize("case", ["two classes in order", "counts"])
+def test_scores_of_rows_held_out_by_shards_are_those_of_the_rows(case):
+    _, y, given = OWN_CASES[case]
+    model = fitted_from_own(case)
+    # The draw once more, by its definition.
+    share = Share(0, 8, 8, 37)
+    whole, left = share.pieces(300), share.pieces(270)
+    held = [stop - start - (end - begin) for (start, stop), (begin, end) in zip(whole, left, strict=True)]
+    random = model._split_state
+    marks = draw_of("", 0.1, 300, share.pieces, int(random.randint(2**63, dtype=np.uint64))).marks(0, 300)
+    assert [marks[start:stop].sum() for start, stop in whole] == held
+    own = {name: weights[marks] for name, weights in given.items()}
+    best = model.history_.best_epoch - 1
+    assert model.score(X[marks], y[marks], **own) == pytest.approx(model.validation_scores_[best], rel=1e-12)
+    if case == "counts":
+        loss = mean_poisson_deviance(y[marks], model.predict(X[marks]), **own) / 2
+    else:
+        loss = log_loss(y[marks], model.predict_proba(X[marks]))
+    assert loss == pytest.approx(model.validation_loss_curve_[best], rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["frame", "sparse", "sparse labels"])
+def test_own_rows_of_other_kinds(kind):
+    def fit(comm):
+        part = own_part(comm, 300, 50)
+        if kind == "frame":
+            inputs = pd.DataFrame(X, columns=list("abcdef")).iloc[part]
+        else:
+            inputs = scipy.sparse.csr_array(np.where(np.abs(X) > 1, X, 0))[part]
+        targets = scipy.sparse.csr_matrix(TOGETHER)[part] if kind == "sparse labels" else WORDS[part]
+        model = sc.MLPClassifier(9, n_shards=8, sharded=True, batch_size=50, random_state=0, **STOPS)
+        model.fit(inputs, targets, comm=comm)
+        return outcome(model)
+
+    assert together(3, fit) == [fit(None)] * 3
+
+
+def test_own_rows_and_a_fit_that_continues(tmp_path):
+    def twice(comm):
+        part = own_part(comm, 300, 37)
+        model = fitted_from_own("early stopping", comm, warm_start=True)
+        return outcome(model.fit(X[part], LABELS[part], comm=comm))
+
+    assert together(3, twice) == [twice(None)] * 3
+
+    def run(comm, epochs, path):
+        part = own_part(comm, 300, 16)
+        model = sc.MLPRegressor("mse", 11, early_stopping=True, dropout=0.2, n_shards=8, random_state=1)
+        model.set_params(max_iter=epochs, batch_size=16, sharded=True)
+        saving = {"checkpoint": tmp_path / path, "checkpoint_every": 1, "resume": True}
+        return outcome(model.fit(X[part], Y[part], comm=comm, **saving))
+
+    whole = run(None, 5, "whole")
+    together(2, lambda comm: run(comm, 2, "run"))
+    assert run(None, 3, "run") != whole
+    assert together(4, lambda comm: run(comm, 5, "run")) == [whole] * 4
+
+
+def refusal_of_own(comm, rows=slice(None), y=LABELS, **given):
+    part = own_part(comm, 300, 37)
+    weight = given.pop("sample_weight", WEIGHTS)
+    fit = {"sample_weight": None if weight is None else weight[part][rows]}
+    x = given.pop("X", X)
+    model = sc.MLPClassifier(**{"batch_size": 37, "n_shards": 8, "sharded": True, "max_iter": 2, **given})
+    try:
+        model.fit(x[part][rows], y[part][rows], comm=comm, **fit)
+    except (TypeError, ValueError, RuntimeError) as error:
+        return str(error)
+
+
+OWN_REFUSED = {
+    "X must have 110 rows on rank 1, those from 102 to 212 of 290": {"rows": slice(10, None)},
+    "sample_weight must be of about 1": {"sample_weight": WEIGHTS * 1e300},
+    "Input X contains NaN": {"X": np.where(X > 2, np.nan, X)},
+    "y must be labels of one kind": {"y": np.array([1, "a"] * 150, object)},
+}
+
+
+@pytest.mark.parametrize("words", OWN_REFUSED)
+def test_what_one_rank_refuses_of_its_own_rows_the_others_learn(words):
+    results = together(3, lambda comm: refusal_of_own(comm, **of_rank(OWN_REFUSED[words], {}, comm)))
+    assert results[1].startswith(words), results
+    assert all("rank" in results[rank] for rank in (0, 2)), results
+
+
+OWN_DIFFERENT = {
+    "the shape of X": {"X": X[:, :5]},
+    "the dtype of X": {"X": X.astype("f")},
+    "the names of its columns": {"X": pd.DataFrame(X, columns=list("abcdef"))},
+    "the shape of y": {"y": np.stack([LABELS > 0, LABELS > 1], axis=1).astype(int)},
+    "the kind of y": {"y": LABELS.astype("U1")},
+    "sample_weight": {"sample_weight": None},
+    "n_shards": {"n_shards": 9},
+    "batch_size": {"batch_size": 64},
+    "alpha": {"alpha": 0.1},
+    "class_weight": {"class_weight": "balanced"},
+    "early_stopping": {"early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("name", OWN_DIFFERENT)
+def test_own_rows_that_do_not_go_together_are_refused(name):
+    results = together(3, lambda comm: refusal_of_own(comm, **of_rank(OWN_DIFFERENT[name], {}, comm)))
+    words = f"every process must call fit with the same arguments: {name} is "
+    assert results == [results[0]] * 3
+    assert results[0].startswith(words)
+    assert "on rank 1, and" in results[0]
+
+
+def test_ranks_of_which_some_have_all_rows_are_refused():
+    results = together(3, lambda comm: refusal_of_own(comm, **of_rank({"sharded": False}, {}, comm)))
+    assert results == [results[0]] * 3
+    assert results[0].startswith("every process must call fit with the same arguments: what rank 1 is about")
+
+
+OWN_REFUSED_BY_ALL = {
+    'scoring must be None or "loss" where each': {"scoring": "roc_auc", "early_stopping": True},
+    "The validation set is too small": {"early_stopping": True, "validation_fraction": 0.0},
+    "validation_fraction must leave rows": {"early_stopping": True, "validation_fraction": 0.999},
+    "sample_weight and class_weight must leave": {"class_weight": {0: 0, 1: 0, 2: 0}},
+    "Unknown label type": {"y": X[:, 0]},
+    "comm must be None with L-BFGS": {"solver": "lbfgs", "n_shards": 1, "sharded": False},
+    "sharded must be False with L-BFGS": {"solver": "lbfgs", "n_shards": 1},
+}
+
+
+@pytest.mark.parametrize("words", OWN_REFUSED_BY_ALL)
+def test_what_all_refuse_of_own_rows(words):
+    results = together(3, lambda comm: refusal_of_own(comm, **OWN_REFUSED_BY_ALL[words]))
+    assert results == [results[0]] * 3
+    assert results[0].startswith(words), results
 
 
 def test_shards_change_the_last_bits_only():

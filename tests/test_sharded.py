@@ -1,9 +1,5 @@
 """`MLP.fit(sharded=True)`: shards with rows of their own, in one process, in several, and elsewhere."""
 
-import gzip
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse
@@ -12,12 +8,13 @@ import schuss as sc
 from schuss import _schuss
 from schuss._attributes import core_of
 from schuss._collector import Collector, rows_elsewhere
+from schuss._draw import draw_of
 from schuss._sharded import Share
-from test_distributed import CASES, WEIGHTS, Communicator, World, X, Y, launched, together
+from test_distributed import CASES, LABELS, WEIGHTS, Communicator, World, X, Y, together
 
 ROWS = len(X)
 NEED_ALL_ROWS = {"metrics", "validation_split"}
-OWN = [case for case, (_, fit) in CASES.items() if not NEED_ALL_ROWS & fit.keys()]
+COLLECTED = [case for case, (_, fit) in CASES.items() if not NEED_ALL_ROWS & fit.keys()]
 
 
 def pieces(rows, batch_size, n_shards):
@@ -80,24 +77,117 @@ def test_each_epoch_has_a_new_order_within_the_shards():
 
 def trained(case, comm=None, n_shards=8, **how):
     made, fit = CASES[case]
-    net = sc.MLP([6, 11, 7, 1], seed=1, activation="tanh", **made)
+    outputs = 3 if made.get("loss") == "cross_entropy" else 1
+    net = sc.MLP([6, 11, 7, outputs], seed=1, activation="tanh", **made)
     settings = {"batch_size": 37, "epochs": 3, "n_shards": n_shards, "sharded": True, **fit, **how}
     part = slice(None)
     if comm is not None:
         part = sc.distributed.rows(ROWS, comm, n_shards=n_shards, batch_size=settings["batch_size"])
     weights = settings.pop("sample_weight", None)
     weights = None if weights is None else weights[part]
-    inputs = settings.pop("X", X)
-    history = net.fit(inputs[part], Y[part], sample_weight=weights, comm=comm, **settings)
-    return net.theta.tobytes(), net.optimizer.step_count, history["loss"], history["lr"], history.stopped
+    inputs, targets = settings.pop("X", X), settings.pop("y", LABELS if outputs == 3 else Y)
+    history = net.fit(inputs[part], targets[part], sample_weight=weights, comm=comm, **settings)
+    columns = {name: values for name, values in history.items() if name != "seconds"}
+    return net.theta.tobytes(), net.optimizer.step_count, columns, history.stopped, history.best_epoch
 
 
-@pytest.mark.parametrize("case", OWN)
+@pytest.mark.parametrize("case", CASES)
 def test_processes_with_their_own_rows_have_the_bits_of_one(case):
     one = trained(case)
     for size in (2, 3, 4):
         assert together(size, lambda comm: trained(case, comm)) == [one] * size
     assert together(5, lambda comm: trained(case, comm, n_shards=5)) == [trained(case, n_shards=5)] * 5
+
+
+def largest(targets, predictions):
+    """A metric that is no mean."""
+    return float(np.abs(targets - predictions).max())
+
+
+NUMBERS = ["r2", "mse", "rmse", "mae", largest]
+# What is looked at of rows that are held out, or learnt from.
+LOOKED_AT = {
+    "numbers": ({}, {"metrics": NUMBERS, "validation_split": 0.2, "sample_weight": WEIGHTS}),
+    "sums": (
+        {"loss": "sse", "l2": 0.1},
+        {"metrics": "mse", "validation_split": 0.2, "sample_weight": WEIGHTS},
+    ),
+    "penalty": ({"l2": 0.1, "norm": "layer"}, {"validation_split": 0.2, "restore_best": True}),
+    "per weight": ({"l2": 0.1, "_l2_per_weight": True}, {"validation_split": 0.2}),
+    "classes": (
+        {"loss": "cross_entropy", "label_smoothing": 0.1},
+        {"metrics": "accuracy", "validation_split": 0.2},
+    ),
+    "all rows": ({}, {"batch_size": None, "metrics": "r2", "validation_split": 0.2}),
+    "averaged": ({}, {"validation_split": 0.2, "averaged": True, "metrics": NUMBERS}),
+    "column": ({}, {"y": Y[:, None], "metrics": [largest, "mae"], "validation_split": 0.1}),
+    "given": ({}, {"validation_data": (X[:50], Y[:50]), "metrics": NUMBERS}),
+}
+
+
+@pytest.mark.parametrize("case", LOOKED_AT)
+def test_what_is_looked_at_does_not_depend_on_the_processes(case, monkeypatch):
+    made, fit = LOOKED_AT[case]
+    monkeypatch.setitem(CASES, case, (made, {"optimizer": sc.AdamW(lr=0.01, ema=0.9), **fit}))
+    one = trained(case)
+    assert "val_loss" in one[2]
+    for size in (2, 3, 8):
+        assert together(size, lambda comm: trained(case, comm)) == [one] * size
+
+
+@pytest.mark.parametrize("case", [case for case in LOOKED_AT if case not in ("averaged", "given")])
+def test_what_is_found_shard_by_shard_is_what_all_rows_have(case):
+    made, fit = LOOKED_AT[case]
+    fit = {"batch_size": 37, **fit}
+    weights, y = fit.pop("sample_weight", None), fit.pop("y", None)
+    outputs = 3 if made.get("loss") == "cross_entropy" else 1
+    y = y if y is not None else LABELS if outputs == 3 else Y
+    net = sc.MLP([6, 11, outputs], seed=1, dtype="float64", **made)
+    history = net.fit(X, y, sample_weight=weights, epochs=1, n_shards=8, sharded=True, **fit)
+    share = Share(0, 8, 8, fit["batch_size"])
+    marks = draw_of("", fit["validation_split"], ROWS, share.pieces, 1).marks(0, ROWS)
+    assert 0 < marks.sum() < ROWS / 3
+    for prefix, which in (("val_", marks), ("", ~marks)):
+        own = {} if weights is None else {"sample_weight": weights[which]}
+        expected = net.evaluate(X[which], y[which], metrics=fit.get("metrics", ()), **own)
+        loss = expected.pop("loss")
+        if prefix:
+            assert history["val_loss"][0] == pytest.approx(loss, rel=1e-12)
+        assert {name: history[prefix + name][0] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_checkpoint_goes_on_with_rows_held_out_by_any_number_of_processes(tmp_path):
+    how = {"epochs": 6, "validation_split": 0.2, "early_stopping": True, "metrics": "r2", "patience": 5}
+    whole = trained("dropout", **how)
+    saves = {"checkpoint": tmp_path / "run", "checkpoint_every": 1, "resume": True}
+    trained("dropout", **{**how, "epochs": 2}, **saves)
+    together(2, lambda comm: trained("dropout", comm, **{**how, "epochs": 4}, **saves))
+    assert together(3, lambda comm: trained("dropout", comm, **how, **saves)) == [whole] * 3
+    with pytest.raises(ValueError, match="the rows"):
+        trained("dropout", **{**how, "validation_split": 0.3}, **saves)
+
+
+def test_rows_that_are_held_out_are_not_learnt_from():
+    learnt = []
+    for spoilt in (False, True):
+        share = Share(0, 8, 8, 37)
+        marks = draw_of("", 0.2, ROWS, share.pieces, 1).marks(0, ROWS)
+        y = np.where(marks & spoilt, 1e3, Y)
+        learnt.append(trained("plain", validation_split=0.2, y=y))
+    assert learnt[0][0] == learnt[1][0]
+    assert learnt[0][2]["loss"] == learnt[1][2]["loss"]
+    assert learnt[0][2]["val_loss"] != learnt[1][2]["val_loss"]
+
+
+def test_the_first_ranks_time_ends_what_all_look_at():
+    def work(comm):
+        limit = {"max_time": 0.3} if comm.Get_rank() == 0 else {}
+        how = {"epochs": 10**6, "validation_split": 0.9, "metrics": "r2", **limit}
+        return [each for each in trained("plain", comm, **how) if not isinstance(each, dict)]
+
+    one, other = together(2, work)
+    assert one == other
+    assert one[2] == "max_time"
 
 
 def test_sparse_rows_of_each_process():
@@ -110,7 +200,7 @@ def test_validation_data_and_early_stopping():
     validation = X[:50], np.random.default_rng(1).normal(size=50)
     how = {"validation_data": validation, "early_stopping": True, "patience": 2, "epochs": 60}
     one = trained("plain", **how)
-    assert one[-1] is sc.Stop.CONVERGED
+    assert one[3] is sc.Stop.CONVERGED
     assert together(3, lambda comm: trained("plain", comm, **how)) == [one] * 3
 
 
@@ -137,7 +227,7 @@ def test_a_checkpoint_goes_on_with_any_number_of_processes(tmp_path):
         trained("dropout", epochs=6, resume=True, checkpoint=file, X=X + 1)
 
 
-def test_what_cannot_work_is_refused():
+def test_what_cannot_work_is_refused(monkeypatch):
     net = sc.MLP([6, 11, 1], seed=1)
 
     def refused(comm, rows=75, **how):
@@ -150,10 +240,25 @@ def test_what_cannot_work_is_refused():
     def errors(work, size=2):
         return {f"{type(error).__name__}: {error}" for error in together(size, work)}
 
-    (said,) = errors(lambda comm: refused(comm, metrics="r2"))
-    assert said.startswith("ValueError: metrics must be ()")
-    (said,) = errors(lambda comm: refused(comm, validation_split=0.1))
-    assert said.startswith("ValueError: validation_split must be None")
+    (said,) = errors(lambda comm: refused(comm, validation_split=0.999))
+    assert said == "ValueError: validation_split must leave rows to learn from, got 0.999 of 150"
+    (said,) = errors(lambda comm: refused(comm, validation_split=2))
+    assert said.startswith("ValueError: validation_split must be a share of the rows below 1")
+    none = {
+        "sample_weight": np.where(draw_of("", 0.1, 150, Share(0, 4, 4, 128).pieces, 1).marks(0, 150), 0, 1)
+    }
+    (said,) = errors(
+        lambda comm: refused(
+            comm, validation_split=0.1, **{n: w[75 * comm.Get_rank() :][:75] for n, w in none.items()}
+        )
+    )
+    assert said == "ValueError: validation_split leaves no weight in the rows to validate with"
+    monkeypatch.setattr("schuss._peers.MOST_TOLD", 100)
+    (said,) = errors(lambda comm: refused(comm, metrics=["r2", largest]))
+    assert "more than 100 rows of their own: a function is told all predictions, got largest for 150" in said
+    told = errors(lambda comm: refused(comm, **({"sample_weight": WEIGHTS[:75]} if comm.Get_rank() else {})))
+    (said,) = told
+    assert "sample_weight is given on rank 1, and not given on rank 0" in said
     (said,) = errors(lambda comm: refused(comm, sample_weight=WEIGHTS[:75] * 1e-200))
     assert "sample_weight must be of about 1" in said
     said = errors(lambda comm: refused(comm, rows=76 - comm.Get_rank()))
@@ -166,6 +271,47 @@ def test_what_cannot_work_is_refused():
     assert "unless sharded is True" in said
     with pytest.raises(TypeError, match="sharded must be True or False"):
         net.fit(X, Y, sharded=1)
+
+
+def test_a_process_may_be_left_without_rows():
+    def work(comm):
+        part = slice(None) if comm is None else sc.distributed.rows(3, comm, n_shards=3, batch_size=16)
+        net = sc.MLP([6, 5, 1], seed=1)
+        how = {"n_shards": 3, "sharded": True, "batch_size": 16, "validation_split": 0.3, "metrics": "r2"}
+        history = net.fit(X[:3][part], Y[:3][part], sample_weight=1 + WEIGHTS[:3][part], comm=comm, **how)
+        return net.theta.tobytes(), history["val_loss"], history["r2"]
+
+    assert sum(end > start for start, end in Share(0, 3, 3, 16).pieces(2)) == 2
+    assert together(3, work) == [work(None)] * 3
+
+
+def test_processes_that_are_about_to_do_different_things_are_refused():
+    words = "every process must call fit with the same arguments: "
+    for other in ({"sharded": False}, {"validation_split": 0.1}, {"metrics": "r2"}, {"batch_size": 64}):
+
+        def fit(comm, other=other):
+            net = sc.MLP([6, 11, 1], seed=1)
+            own = other if comm.Get_rank() == 1 else {}
+            net.fit(X[:75], Y[:75], comm=comm, **{"n_shards": 4, "sharded": True, "epochs": 2, **own})
+
+        results = together(2, fit)
+        assert [type(error) for error in results] == [ValueError] * 2, results
+        assert str(results[0]) == str(results[1])
+        assert str(results[0]).startswith(words)
+
+
+def test_a_metric_that_fails_in_one_process_ends_all(capfd):
+    def work(comm):
+        def fails(targets, predictions):
+            if comm.Get_rank() == 1:
+                raise KeyError("of the user's")
+            return 0.0
+
+        trained("plain", comm, metrics=fails)
+
+    results = together(3, work)
+    assert all(isinstance(result, SystemExit) for result in results), results
+    assert "rank 1 of 3 ends the training of all:" in capfd.readouterr().err
 
 
 def test_which_rows_a_process_needs():
@@ -299,7 +445,7 @@ def collector_of(net, groups, rows, settings, again=False):
     return Collector(groups, compute, checksum)
 
 
-@pytest.mark.parametrize("case", [*OWN, "scheduled dropout"])
+@pytest.mark.parametrize("case", [*COLLECTED, "scheduled dropout"])
 def test_what_is_collected_has_the_bits_of_one_process(case, tmp_path):
     made, fit = CASES.get(case, ({"dropout": sc.schedules.flat_cos(0.4)}, {}))
     settings = {"batch_size": 37, "epochs": 3, "n_shards": 8, "sharded": True, **fit}
@@ -367,65 +513,3 @@ def test_losses_that_are_not_finite_end_it():
             net.fit(here, comm=comm, optimizer=optimizer, **settings)
             assert net.optimizer.skipped_steps == 1
         assert np.isfinite(net.theta).all()
-
-
-# With MPI, on pictures of clothes.
-
-PICTURES = Path(__file__).parents[1] / "examples/data/fashion_mnist"
-TASKS = {
-    "plain": ({}, {}),
-    "dropout": ({"dropout": 0.2}, {}),
-    "weights": ({}, {"sample_weight": True}),
-    "l2": ({"l2": 1e-3}, {}),
-    "lamb": ({}, {"optimizer": sc.LAMB(lr=0.01)}),
-    "clip_norm": ({}, {"optimizer": sc.Adam(lr=1e-3, clip_norm=0.1)}),
-    "blocks": ({"dropout": 0.2}, {"blocks": True}),
-}
-
-
-def pictures():
-    def read(name, header):
-        with gzip.open(PICTURES / f"train-{name}-ubyte.gz") as file:
-            return np.frombuffer(file.read(), np.uint8, offset=header)[: 784 * 1500]
-
-    x = read("images-idx3", 16).reshape(-1, 784) / np.float32(255)
-    return x, read("labels-idx1", 8)[: len(x)]
-
-
-def learnt(task, folder, comm=None, sharded=True, n_threads=1):
-    """The checksum of the parameters, learnt from files that all processes can read."""
-    made, fit = TASKS[task]
-    net = sc.MLP([784, 32, 10], loss="cross_entropy", seed=3, **made)
-    how = {"optimizer": sc.Adam(lr=1e-3), "batch_size": 100, "epochs": 2, "n_shards": 8, **fit}
-    how |= {"sharded": sharded, "comm": comm, "n_threads": n_threads}
-    weighted = how.pop("sample_weight", False)
-    files = [f"{folder}/{name}.npy" for name in ("x", "y", "weight")]
-    if how.pop("blocks", False):
-        net.fit(sc.blocks.from_arrays(*files[:2], block_rows=130, window=4), **how)
-    else:
-        part = slice(None)
-        x, y, weight = (np.load(file, mmap_mode="r") for file in files)
-        if comm is not None and sharded:
-            part = sc.distributed.rows(len(x), comm, n_shards=8, batch_size=100)
-        net.fit(x[part], y[part], sample_weight=weight[part] if weighted else None, **how)
-    return hashlib.sha256(net.theta.tobytes()).hexdigest()
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
-def test_processes_of_mpi_learn_pictures_from_their_own_rows(size, tmp_path):
-    if not PICTURES.exists():
-        pytest.skip("reads the pictures of the examples")
-    x, y = pictures()
-    for name, array in (("x", x), ("y", y), ("weight", np.linspace(0.5, 2, len(x)))):
-        np.save(tmp_path / f"{name}.npy", array)
-    script = """
-        import test_sharded
-        for n_threads in (1, 2):
-            for task in test_sharded.TASKS:
-                say(task, test_sharded.learnt(task, os.environ["ROWS"], comm, n_threads=n_threads))
-    """
-    result, said = launched(size, script, ROWS=str(tmp_path))
-    assert result.returncode == 0, result.stderr
-    alone = [[task, learnt(task, tmp_path)] for task in TASKS]
-    assert len({checksum for _, checksum in alone}) == len(TASKS)
-    assert said == [alone * 2] * size

@@ -10,6 +10,9 @@ import numpy as np
 
 from . import _schuss
 from ._data import Blocks, Rows, Takes, steps_of
+from ._metrics import Metric
+from ._sharded import Share
+from ._sparse import Sparse
 from ._stop import Stop
 
 if TYPE_CHECKING:
@@ -48,13 +51,14 @@ class Collector:
 
     Attributes
     ----------
-    rank, size : int
+    rank, size, share : int, int, None
         As those of a process that is alone.
     stop_flag : StopFlag
         Never set: Ctrl-C is heard by the core.
     """
 
     rank, size = 0, 1
+    share: Share | None = None
 
     def __init__(
         self, groups: Sequence[tuple[int, int]], compute: Compute, checksum: Callable[[], int]
@@ -68,10 +72,10 @@ class Collector:
         self._wait: Callable[[], Sequence[Sums]] | None = None
         self._nodes: list[list[NDArray[Any]]] = []
 
-    # What a training says: see `Peers`.
+    # What a training says: see `Dialogue`.
 
     def check(
-        self, settings: dict[str, Any], source: Rows | Blocks, metrics: object, share: float | None
+        self, settings: dict[str, Any], source: Rows | Blocks, metrics: Sequence[Metric]
     ) -> Rows | Blocks:
         """Note what is common to all steps; who makes a collector has seen to the arguments."""
         assert isinstance(source, Rows)
@@ -79,8 +83,8 @@ class Collector:
         assert settings["sharded"]
         assert self.groups[-1][1] == settings["shards"] > 1
         assert not metrics
-        assert share is None
-        self._rows, self._settings, self._dtype = source, settings, np.asarray(source.x).dtype
+        x = source.x.data if isinstance(source.x, Sparse) else source.x
+        self._rows, self._settings, self._dtype = source, settings, x.dtype
         return source
 
     def checksum(self, rows: Rows) -> int:
@@ -104,6 +108,10 @@ class Collector:
     def as_first(self, numbers: Sequence[float]) -> list[float]:
         """The numbers that the first process has: this one."""
         return list(numbers)
+
+    def tell_all(self, thing: Any) -> list[Any]:
+        """What each process says: this one."""
+        return [thing]
 
     def meet(self) -> None:
         """Nobody waits."""

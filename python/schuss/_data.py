@@ -45,7 +45,7 @@ Weights: TypeAlias = "tuple[NDArray[Any], float]"
 
 def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
     """Weights in a dtype, in a unit of their own where it might not hold them."""
-    exponent = int(np.frexp(weights.max())[1])
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
     if abs(exponent) <= (60 if dtype == np.float32 else 900):
         return np.ascontiguousarray(weights, dtype=dtype)
     # A power of two: nothing is rounded but what is far below the largest weight.
@@ -103,6 +103,16 @@ class Rows(NamedTuple):
         elif weights is not None:
             weights = weights[start:stop]
         return self._replace(x=x, targets=self.targets[start:stop], weights=weights)
+
+    def take(self, chosen: NDArray[Any]) -> Rows:
+        """Some of the rows, copied."""
+        x = self.x.take(chosen) if isinstance(self.x, Sparse) else self.x[chosen]
+        weights = self.weights
+        if isinstance(weights, tuple):
+            weights = weights[0][chosen], weights[1]
+        elif weights is not None:
+            weights = weights[chosen]
+        return self._replace(x=x, targets=self.targets[chosen], weights=weights)
 
     def explain(self, error: BaseException) -> None:
         """Add to an error of the arithmetic what is wrong with the rows, or what may be."""

@@ -10,7 +10,10 @@ import numpy as np
 from . import _schuss
 from ._checks import check_count, check_flag, check_number, shown
 from ._data import Blocks, Rows, Takes, check_finite, rows_of_parts
-from ._sparse import Sparse
+from ._dialogue import Dialogue
+from ._draw import draw_of
+from ._pieces import Pieces, pieces_of
+from ._sharded import share_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,46 +86,63 @@ def early_stopping_of(
 
 
 def held_out(
-    takes: Takes, source: Rows | Blocks, given: tuple[Any, Any], seed: int
-) -> tuple[Rows | Blocks, Rows | None]:
+    takes: Takes,
+    source: Rows | Blocks,
+    given: tuple[Any, Any],
+    settings: dict[str, Any],
+    peers: Dialogue | None,
+) -> tuple[Rows | Blocks, Rows | Pieces | None]:
     """Rows to learn from, and rows to validate with: the validation data, or a share of the rows."""
     validation_data, share = given
-    validation = None
-    if validation_data is not None:
-        if share is not None:
-            raise ValueError("validation_data and validation_split exclude each other, got both")
+    if share is None:
+        if validation_data is None:
+            return source, None
         validation = rows_of_parts(takes, "validation_data", validation_data)
-    elif share is not None:
-        source, validation = split(source, share, seed)
-    if validation is not None:
-        check_finite(validation, "validation_data" if validation_data is not None else "validation_split")
-    return source, validation
-
-
-def split(rows: Rows | Blocks, share: object, seed: int) -> tuple[Rows, Rows]:
-    """Rows to learn from and to validate with, drawn at random; both keep their order."""
+        check_finite(validation, "validation_data")
+        return source, validation
+    if validation_data is not None:
+        raise ValueError("validation_data and validation_split exclude each other, got both")
     part = check_number("validation_split", share, above=0)
     if part >= 1:
         raise ValueError(f"validation_split must be a share of the rows below 1, got {shown(share)}")
-    if isinstance(rows, Blocks):
+    if isinstance(source, Blocks):
         raise ValueError("validation_split needs rows in memory; give blocks validation_data")
+    if settings["sharded"]:
+        return split_shards(source, part, settings, peers)
+    return split(source, part, settings["seed"])
+
+
+def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Rows to learn from and to validate with, drawn at random; both keep their order."""
     count = rows.x.shape[0]
-    held = max(round(part * count), 1)
+    held = max(round(share * count), 1)
     if held >= count:
         raise ValueError(f"validation_split must leave rows to learn from, got {shown(share)} of {count}")
     order = np.random.default_rng([seed, 0x5EED]).permutation(count)
-    learnt, validated = _take(rows, np.sort(order[held:])), _take(rows, np.sort(order[:held]))
-    for name, part_of in (("learn from", learnt), ("validate with", validated)):
-        if part_of.total_weight == 0:
-            raise ValueError(f"validation_split leaves no weight in the rows to {name}")
+    learnt, validated = rows.take(np.sort(order[held:])), rows.take(np.sort(order[:held]))
+    _check_split((learnt, validated), None)
     return learnt, validated
 
 
-def _take(rows: Rows, chosen: NDArray[np.intp]) -> Rows:
-    x = rows.x.take(chosen) if isinstance(rows.x, Sparse) else rows.x[chosen]
-    weights = rows.weights
-    if isinstance(weights, tuple):
-        weights = weights[0][chosen], weights[1]
-    elif weights is not None:
-        weights = weights[chosen]
-    return rows._replace(x=x, targets=rows.targets[chosen], weights=weights)
+def split_shards(
+    rows: Rows, share: float, settings: dict[str, Any], peers: Dialogue | None
+) -> tuple[Rows, Pieces]:
+    """The same of each shard, whoever has it."""
+    shards = share_in(settings, peers)
+    draw = draw_of("validation_split", share, rows.n_rows, shards.of_all.pieces, settings["seed"])
+    marks = draw.marks(*shards.rows(rows.n_rows))
+    learnt, validated = (rows.take(np.flatnonzero(marks == which)) for which in (False, True))
+    if rows.everywhere is not None:
+        learnt = learnt._replace(everywhere=rows.everywhere - sum(draw.held))
+    _check_split((learnt, validated), peers)
+    return learnt, pieces_of(validated, draw.held[shards.start : shards.stop], peers)
+
+
+def _check_split(parts: tuple[Rows, Rows], peers: Dialogue | None) -> None:
+    """Refuse parts of no weight, and rows whose loss is never finite."""
+    check_finite(parts[1], "validation_split")
+    weights = [part.total_weight for part in parts]
+    everybodys = [weights] if peers is None else peers.tell_all(weights)
+    for name, of_part in zip(("learn from", "validate with"), zip(*everybodys, strict=True), strict=True):
+        if sum(of_part) == 0:
+            raise ValueError(f"validation_split leaves no weight in the rows to {name}")

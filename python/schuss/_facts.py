@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._checkpoint import fingerprint, without_addresses
-from ._collector import Collector
 from ._data import Blocks, Rows
-from ._peers import Peers
+from ._dialogue import Dialogue
 from ._sharded import identity_of
 from ._watch import Watch
 from .embeddings import edges
@@ -22,7 +21,7 @@ def facts_of(
     source: Rows | Blocks,
     watch: Watch,
     optimizer: object,
-    peers: Peers | Collector | None,
+    peers: Dialogue | None,
 ) -> dict[str, Any]:
     """Of a network, the options of its training, its rows, what is looked at, and its optimizer as given."""
     rows = identity_of(source, settings, peers) if isinstance(source, Rows) else source.identity
@@ -35,7 +34,6 @@ def facts_of(
         "seed": settings["seed"],
         "n_shards": settings["shards"],
         "the checksum of the rows": rows,
-        "the checksum of validation_data": fingerprint(*watch.rows.arrays) if watch.rows else "none",
         # Not in the text of the network, which has a few of them only.
         **({"the checksum of the edges": fingerprint(*bins)} if bins else {}),
         **({"sharded": True} if settings["sharded"] else {}),

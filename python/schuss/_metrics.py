@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,21 +16,28 @@ if TYPE_CHECKING:
 
 
 class Metric(NamedTuple):
-    """A number that says how good predictions are.
+    """A number that says how good predictions are, made of what pieces of the rows say.
 
     Attributes
     ----------
     name : str
         What its column in a history is called.
-    measure : callable
-        ``measure(targets, predictions, weights)``, with weights that may be None.
+    of_piece : callable
+        ``of_piece(targets, predictions, weights)``, with weights that may be None: what it takes from some
+        rows.
+    of_all : callable
+        ``of_all(weights, parts)`` is the number, with the weight of each piece and what was taken from it.
     for_classes : bool or None
         Whether it is of classes, of numbers, or of either.
+    needs_all : bool
+        Whether what it takes are all predictions.
     """
 
     name: str
-    measure: Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
+    of_piece: Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], Any]
+    of_all: Callable[[NDArray[Any], list[Any]], float]
     for_classes: bool | None
+    needs_all: bool = False
 
 
 def is_of_classes(objective: str) -> bool:
@@ -53,7 +61,7 @@ def _alike(targets: NDArray[Any], predictions: NDArray[Any]) -> tuple[NDArray[An
     return wide, predictions.astype(np.float64).reshape(wide.shape)
 
 
-def accuracy(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
+def _are_right(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None) -> float:
     """The share of rows whose class is right; with several labels a row, of rows that are right in all."""
     if targets.ndim == 2 and targets.shape[1] > 1:
         right = (labels_of(targets) == labels_of(predictions)).all(axis=1)
@@ -64,41 +72,52 @@ def accuracy(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[
     return _mean(right, weights)
 
 
-def r2(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
-    """The coefficient of determination, the mean over the outputs; NaN where all targets are the same."""
-    y, p = _alike(targets, predictions)
-    mean = np.average(y, axis=0, weights=weights)
-    errors = np.average((y - p) ** 2, axis=0, weights=weights)
-    spread = np.average((y - mean) ** 2, axis=0, weights=weights)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.mean(np.where(spread > 0, 1 - errors / spread, np.nan)))
-
-
-def mse(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
-    """The mean squared error."""
+def _squares(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None) -> float:
     y, p = _alike(targets, predictions)
     return _mean((y - p) ** 2, weights)
 
 
-def rmse(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
-    """The root of the mean squared error."""
-    return float(np.sqrt(mse(targets, predictions, weights)))
-
-
-def mae(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
-    """The mean absolute error."""
+def _distances(targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None) -> float:
     y, p = _alike(targets, predictions)
     return _mean(np.abs(y - p), weights)
+
+
+def _moments(
+    targets: NDArray[Any], predictions: NDArray[Any], weights: NDArray[Any] | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Of each output the mean squared error, and mean and variance of the targets."""
+    y, p = _alike(targets, predictions)
+    mean = np.average(y, axis=0, weights=weights)
+    errors = np.average((y - p) ** 2, axis=0, weights=weights)
+    return errors, mean, np.average((y - mean) ** 2, axis=0, weights=weights)
+
+
+def _mean_of(weights: NDArray[Any], parts: list[Any]) -> float:
+    return float(np.average(parts, weights=weights))
+
+
+def _root_of(weights: NDArray[Any], parts: list[Any]) -> float:
+    return float(np.sqrt(_mean_of(weights, parts)))
+
+
+def _r2_of(weights: NDArray[Any], parts: list[Any]) -> float:
+    """The coefficient of determination, the mean over the outputs; NaN where all targets are the same."""
+    errors, means, spreads = (np.stack(column) for column in zip(*parts, strict=True))
+    mean = np.average(means, axis=0, weights=weights)
+    left = np.average(errors, axis=0, weights=weights)
+    spread = np.average(spreads + (means - mean) ** 2, axis=0, weights=weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.mean(np.where(spread > 0, 1 - left / spread, np.nan)))
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", accuracy, True),
-        Metric("r2", r2, False),
-        Metric("mse", mse, None),
-        Metric("rmse", rmse, None),
-        Metric("mae", mae, None),
+        Metric("accuracy", _are_right, _mean_of, True),
+        Metric("r2", _moments, _r2_of, False),
+        Metric("mse", _squares, _mean_of, None),
+        Metric("rmse", _squares, _root_of, None),
+        Metric("mae", _distances, _mean_of, None),
     )
 }
 
@@ -127,7 +146,7 @@ def _metric_of(metric: Any, objective: str) -> Metric:
         name = getattr(metric, "__name__", "")
         if not name.isidentifier():
             raise ValueError(f"metrics must be functions with a name, got {shown(metric)}: give it by def")
-        return Metric(name, lambda targets, predictions, weights: _call(metric, targets, predictions), None)
+        return Metric(name, _rows_of, partial(_call, metric), None, needs_all=True)
     if not isinstance(metric, str):
         raise TypeError(f"metrics must be names or functions, got {shown(metric)}")
     if metric not in METRICS:
@@ -143,7 +162,14 @@ def _metric_of(metric: Any, objective: str) -> Metric:
     return found
 
 
-def _call(function: Callable[[Any, Any], Any], targets: NDArray[Any], predictions: NDArray[Any]) -> float:
+def _rows_of(targets: NDArray[Any], predictions: NDArray[Any], _: Any) -> list[NDArray[Any]]:
+    return [targets, predictions]
+
+
+def _call(function: Callable[[Any, Any], Any], _: Any, parts: list[Any]) -> float:
+    targets, predictions = (
+        column[0] if len(parts) == 1 else np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     value = function(targets, predictions)
     try:
         return float(value)

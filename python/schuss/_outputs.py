@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._attributes import Attributes
 from ._busy import TRAINING, refuse_elsewhere
 from ._checks import check_seed, check_threads
 from ._data import Rows, inputs_of, rows_of
-from ._metrics import Metric, is_of_classes, labels_of, metrics_of, score_of
+from ._looks import Looks
+from ._metrics import is_of_classes, labels_of, metrics_of, score_of
 from ._tensors import views
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Outputs(Attributes):
+class Outputs(Looks):
     """What predicts, and measures what it predicts: see `schuss.MLP`."""
 
     def predict(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
@@ -116,7 +115,7 @@ class Outputs(Attributes):
             perfect, 0 no better than the mean of `y`; NaN where all of `y` is the same.
         """
         rows = self._to_measure(X, y, sample_weight)
-        return self._measure([score_of(self.objective)], rows, n_threads)[0]
+        return self._measure([score_of(self.objective)], rows, check_threads(n_threads))[0]
 
     def evaluate(
         self,
@@ -157,7 +156,8 @@ class Outputs(Attributes):
         rows = self._to_measure(X, y, sample_weight)
         loss = self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
         names = [metric.name for metric in chosen]
-        return {"loss": loss, **dict(zip(names, self._measure(chosen, rows, n_threads), strict=True))}
+        measured = self._measure(chosen, rows, check_threads(n_threads))
+        return {"loss": loss, **dict(zip(names, measured, strict=True))}
 
     def loss(
         self,
@@ -240,17 +240,6 @@ class Outputs(Attributes):
         if TRAINING:
             refuse_elsewhere(self)
         return rows_of(self._takes, X, y, sample_weight)
-
-    def _measure(
-        self, metrics: Iterable[Metric], rows: Rows, n_threads: int | None, seconds: float | None = None
-    ) -> list[float]:
-        """What each metric says of the predictions for some rows."""
-        out = self._core.predict(self.theta, rows.x, False, check_threads(n_threads), seconds)
-        weights = rows.weights[0] if isinstance(rows.weights, tuple) else rows.weights
-        targets = rows.targets.astype(np.int64) if rows.targets.dtype == np.uint32 else rows.targets
-        if rows.flat and targets.ndim == 2 and targets.shape[1] == 1:
-            targets, out = targets[:, 0], out[:, 0]
-        return [metric.measure(targets, out, weights) for metric in metrics]
 
     def _expect_classes(self, method: str) -> None:
         if not is_of_classes(self.objective):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from . import _schuss
 from ._checks import shown
 from ._collector import Collector
 from ._data import Blocks, Rows
+from ._metrics import Metric
 from ._sharded import Share, share_of
 from ._stop import Stop
 
@@ -33,6 +35,8 @@ WORD_BYTES = 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
+# Rows whose predictions all processes tell each other after an epoch, for metrics that are functions.
+MOST_TOLD = 2**20
 # Seconds in which what was written last reaches the terminal.
 PASSED_ON = 0.5
 _STOPS: list[Stop] = list(Stop)
@@ -83,7 +87,7 @@ class Peers:
 
     def swap(self, mine: memoryview, parts: Places, theirs: memoryview, places: Places) -> None:
         """Send a part to each, and get one from each."""
-        with mine.cast(WORD) as sent, theirs.cast(WORD) as received:
+        with _in_words(mine) as sent, _in_words(theirs) as received:
             self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def spread(self, mine: memoryview, all_of_them: memoryview, places: Places) -> None:
@@ -91,10 +95,9 @@ class Peers:
 
         Not by Allgatherv, which MPICH pipelines in pieces of 32 KiB: each of them pays a latency.
         """
-        with mine.cast(WORD) as sent, all_of_them.cast(WORD) as received:
-            self.comm.Alltoallv(
-                [sent, ([len(sent)] * self.size, [0] * self.size)], [received, _words(places)]
-            )
+        parts = [(0, len(mine))] * self.size
+        with _in_words(mine) as sent, _in_words(all_of_them) as received:
+            self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def gather(self, mine: memoryview, all_of_them: memoryview) -> None:
         """Send the same number of bytes from each to all."""
@@ -103,7 +106,7 @@ class Peers:
     # What a training says.
 
     def check(
-        self, settings: dict[str, Any], source: Rows | Blocks, metrics: object, share: float | None
+        self, settings: dict[str, Any], source: Rows | Blocks, metrics: Sequence[Metric]
     ) -> Rows | Blocks:
         """Refuse what several processes cannot do; one thread for each of them, unless more are asked for.
 
@@ -121,9 +124,9 @@ class Peers:
                     "got blocks"
                 )
             return source
-        self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
         if isinstance(source, Rows):
-            return self._own(source, metrics, share)
+            return self._own(settings, source, metrics)
+        self.share = share_of(self.rank, self.size, settings["shards"], settings["batch_size"])
         source.part = self.share.rows
         return source
 
@@ -133,32 +136,37 @@ class Peers:
         mine = self.share.checksum(rows, rows.n_rows)
         return sum(words["checksum"] for words in self._hear({"checksum": mine}))
 
-    def _own(self, rows: Rows, metrics: object, share: float | None) -> Rows:
+    def _own(self, settings: dict[str, Any], rows: Rows, metrics: Sequence[Metric]) -> Rows:
         """Rows that other processes do not have, who have others."""
-        assert self.share is not None
-        if metrics:
+        check_unit("sample_weight", rows.weights)
+        told = self.tell_all((rows.n_rows, rows.weights is not None))
+        everywhere = sum(count for count, _ in told)
+        self.take_share(rows.n_rows, everywhere, settings["shards"], settings["batch_size"])
+        self.expect_same("sample_weight", ["given" if has else "not given" for _, has in told])
+        functions = [metric.name for metric in metrics if metric.needs_all]
+        if functions and everywhere > MOST_TOLD:
             raise ValueError(
-                "metrics must be () where each process has its own rows, with sharded=True and comm"
+                f"metrics must be names where processes have more than {MOST_TOLD:,} rows of their own: a "
+                f"function is told all predictions, got {functions[0]} for {everywhere:,} rows"
             )
-        if share is not None:
-            raise ValueError(
-                "validation_split must be None where each process has its own rows: give validation_data, "
-                "the same in every process"
-            )
-        if isinstance(rows.weights, tuple):
-            got = f"numbers of about {rows.weights[1]:.0e}"
-            raise ValueError(
-                f"sample_weight must be of about 1 where each process has its own rows, got {got}"
-            )
-        here = rows.n_rows
-        everywhere = sum(words["rows"] for words in self._hear({"rows": here}))
+        return rows._replace(everywhere=everywhere)
+
+    def take_share(self, here: int, everywhere: int, n_shards: int, batch_size: int | None) -> Share:
+        """The shards of this process; refuses other rows than theirs."""
+        self.share = share_of(self.rank, self.size, n_shards, batch_size)
         first, end = self.share.rows(everywhere)
         if here != end - first:
             raise ValueError(
                 f"X must have {end - first} rows on rank {self.rank}, those from {first} to {end} of "
                 f"{everywhere}, as schuss.distributed.rows says, got {here}"
             )
-        return rows._replace(everywhere=everywhere)
+        return self.share
+
+    def expect_same(self, name: str, told: Sequence[object]) -> None:
+        """Refuse what is not the same everywhere."""
+        for rank, theirs in enumerate(told):
+            if theirs != told[0]:
+                raise _differ(name, theirs, rank, told[0])
 
     def check_shards(self, n_shards: int) -> None:
         """Refuse fewer shards than processes."""
@@ -186,14 +194,12 @@ class Peers:
         told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
         everybody = self._hear({"facts": told, "word": word})
         self.agreed = True  # whatever is raised here is raised everywhere
+        first, nothing = everybody[0]["facts"], [0, "not given"]
         for rank, words in enumerate(everybody):
-            for name, (_, theirs) in words["facts"].items():
-                here = everybody[0]["facts"][name]
-                if words["facts"][name] != here:
-                    raise ValueError(
-                        f"every process must call fit with the same arguments: {name} is {theirs} on rank "
-                        f"{rank}, and {here[1]} on rank 0"
-                    )
+            for name in {**first, **words["facts"]}:
+                theirs, here = words["facts"].get(name, nothing), first.get(name, nothing)
+                if theirs != here:
+                    raise _differ(name, theirs[1], rank, here[1])
         self.agreed = False
         return everybody[0]["word"]
 
@@ -275,6 +281,17 @@ class Peers:
         signal.signal(signal.SIGINT, note)
         self._handler = handler
 
+    def tell_all(self, thing: Any) -> list[Any]:
+        """What each process says, anything that can be pickled; not more than once an epoch."""
+        mine = pickle.dumps(thing)
+        lengths = [words["length"] for words in self._hear({"length": len(mine)})]
+        padded, everybody = np.zeros(max(lengths), np.uint8), np.empty((self.size, max(lengths)), np.uint8)
+        padded[: len(mine)] = np.frombuffer(mine, np.uint8)
+        self.comm.Allgather(padded, everybody)
+        return [
+            pickle.loads(said[:length].tobytes()) for said, length in zip(everybody, lengths, strict=True)
+        ]
+
     def _hear(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What all say, while nobody has an error."""
         everybody = self._greet(words)
@@ -282,6 +299,13 @@ class Peers:
             if "error" in said:
                 self.begun = self.agreed = True  # raised everywhere
                 raise RuntimeError(f"the training could not begin on rank {rank}: {said['error']}")
+        for rank, said in enumerate(everybody):
+            if said.keys() != everybody[0].keys():
+                self.begun = self.agreed = True  # raised everywhere
+                raise ValueError(
+                    "every process must call fit with the same arguments: what rank "
+                    f"{rank} is about to do, rank 0 is not; sharded, or which rows are to be held out, differ"
+                )
         return everybody
 
     def _greet(self, words: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -313,6 +337,25 @@ def expect_communicator(comm: Any, accepted: str = "a communicator") -> None:
             f"comm must be {accepted}, such as mpi4py's MPI.COMM_WORLD, got {shown(comm)}, "
             f"without {missing[0]}"
         )
+
+
+def check_unit(name: str, weights: Any) -> None:
+    """Refuse weights in a unit of their own: others would have another one."""
+    if isinstance(weights, tuple):
+        got = f"numbers of about {weights[1]:.0e}"
+        raise ValueError(f"{name} must be of about 1 where each process has its own rows, got {got}")
+
+
+def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
+    return ValueError(
+        f"every process must call fit with the same arguments: {name} is {theirs} on rank {rank}, and {here} "
+        "on rank 0"
+    )
+
+
+def _in_words(lent: memoryview) -> memoryview:
+    """Memory as MPI takes it. No bytes of Rust's lie at address 1, which is Open MPI's `MPI_IN_PLACE`."""
+    return (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(WORD)
 
 
 def _words(places: Places) -> tuple[list[int], list[int]]:

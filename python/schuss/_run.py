@@ -3,56 +3,33 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _schuss
 from ._averages import average_of, in_place
 from ._checkpoint import Checkpoint
-from ._collector import Collector
 from ._data import Rows, steps_of
 from ._descent import Descent, QuasiNewton, descend
+from ._dialogue import Dialogue
 from ._metrics import Metric
-from ._peers import Peers
+from ._pieces import Pieces
 from ._progress import Progress
 from ._recipe_data import data_of_rates, rates_of_data
 from ._registry import LOSSES
 from ._schuss import LBFGS, EpochRecord
 from ._stop import FINAL, Stop
+from ._trainee import Trainee
 from ._watch import Watch
 from .history import History, Update
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-class Trainee(Protocol):
-    """What is trained, a `schuss.MLP`: between epochs, callbacks may look at all of it and change it."""
-
-    theta: NDArray[Any]
-    objective: str
-    l2: float
-    dropout: list[float | _schuss.Schedule]
-    label_smoothing: float
-    precision: str
-    _core: _schuss.Network
-    _epochs_done: int
-    _flat_targets: bool
-    _stop_flag: _schuss.StopFlag | None
-
-    @property
-    def optimizer(self) -> _schuss.Optimizer | LBFGS | None: ...
-
-    def _check_lbfgs(self, source: object, batch_size: int | str | None) -> None: ...
-
-    def _measure(
-        self, metrics: Iterable[Metric], rows: Rows, n_threads: int | None, seconds: float | None = None
-    ) -> list[float]: ...
 
 
 @dataclass
@@ -86,7 +63,7 @@ class Run:
         How far it has come.
     descent : QuasiNewton or None
         L-BFGS at work.
-    peers : Peers or None
+    peers : Dialogue or None
         The other processes that train with this one.
     start, entered : float
         When it began, and how many seconds later the core was last called.
@@ -108,9 +85,9 @@ class Run:
     entered: float = 0.0
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None
-    peers: Peers | Collector | None = None
+    peers: Dialogue | None = None
 
-    def join(self, peers: Peers | Collector, facts: Mapping[str, Any]) -> None:
+    def join(self, peers: Dialogue, facts: Mapping[str, Any]) -> None:
         """Train together with other processes; the first one shows, saves, and looks at the clock."""
         done = {"the epochs that are done": self.progress, "the parameters": zlib.crc32(self.net.theta.data)}
         peers.begin({**facts, "target_loss": self.target_loss, **done})
@@ -120,15 +97,16 @@ class Run:
 
     def on_rows(self, rows: Rows, epochs: int) -> Stop:
         """Train on rows in memory."""
-        if self.averaged and self.watch.rows is not None:
-            return self._epoch_by_epoch(rows, epochs)
         progress, early, stop = self.progress, self.watch.early, Stop.EPOCHS
+        watched = self.watch.rows
+        if isinstance(watched, Pieces) or (self.averaged and watched is not None):
+            return self._epoch_by_epoch(rows, epochs)
         while progress.epochs < epochs and stop is Stop.EPOCHS:
             done = progress.epochs
             records, stop, error = self._train(
                 rows,
                 self._show_after(done),
-                validation=self.watch.rows,
+                validation=watched,
                 epochs=self._at_once(epochs - done),
                 first_epoch=self.net._epochs_done,
                 target_loss=self.target_loss,
@@ -154,7 +132,7 @@ class Run:
         return stop
 
     def _epoch_by_epoch(self, rows: Rows, epochs: int) -> Stop:
-        """The same, where the validation is of parameters that the core does not train."""
+        """The same, where the core does not look at what is validated with, or not with its parameters."""
         total_steps = steps_of(rows, self.settings["batch_size"], epochs)
         while self.progress.epochs < epochs:
             first = self.net._epochs_done
@@ -427,12 +405,11 @@ class Run:
             return Stop.CONVERGED
         return Stop.MAX_TIME if late else None
 
-    def _val_loss(self, rows: Rows) -> float:
+    def _val_loss(self, rows: Rows | Pieces) -> float:
         """The objective on rows that are not learnt from; NaN where the time is over before it is known."""
-        net = self.net
         try:
             with self._looked_at():
-                return net._core.loss(net.theta, rows.arrays, self.settings["threads"], self._seconds_left())
+                return self.net._look(rows, self.settings["threads"], self._seconds_left)
         except _schuss.OutOfTime:
             return float("nan")
 
@@ -446,11 +423,11 @@ class Run:
             seconds += self.seconds_before
             self.history.append(loss=loss, **extra, lr=lr, seconds=seconds, **measured)
 
-    def _measure(self, metrics: Sequence[Metric], rows: Rows) -> list[float]:
+    def _measure(self, metrics: Sequence[Metric], rows: Rows | Pieces) -> list[float]:
         """What metrics say of rows; NaN where the time is over before it is known."""
         try:
             with self._looked_at():
-                return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left())
+                return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left)
         except _schuss.OutOfTime:
             return [float("nan")] * len(metrics)
 

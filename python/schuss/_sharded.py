@@ -28,6 +28,11 @@ class Share:
     count: int
     batch_size: int | None
 
+    @property
+    def of_all(self) -> Share:
+        """All shards."""
+        return Share(0, self.count, self.count, self.batch_size)
+
     def pieces(self, n_rows: int) -> list[tuple[int, int]]:
         """Where the rows of each of these shards begin and end, among so many."""
         return _schuss.pieces(n_rows, self.batch_size or n_rows, self.count)[self.start : self.stop]
@@ -54,11 +59,18 @@ def share_of(rank: int, size: int, count: int, batch_size: int | None) -> Share:
     return Share(first, end, count, batch_size)
 
 
+def share_in(settings: dict[str, Any], peers: Any) -> Share:
+    """The shards of this process in a training with these options: all of them where it is alone."""
+    if peers is not None and peers.share is not None:
+        share: Share = peers.share
+        return share
+    return Share(0, settings["shards"], settings["shards"], settings["batch_size"])
+
+
 def identity_of(rows: Rows, settings: dict[str, Any], peers: Any) -> str:
     """What tells the rows of a training from others, whoever has which of them."""
     if not settings["sharded"]:
         return fingerprint(*rows.arrays)
     if peers is None:
-        every = Share(0, settings["shards"], settings["shards"], settings["batch_size"])
-        return f"{rows.n_rows} rows, {every.checksum(rows, rows.n_rows)}"
+        return f"{rows.n_rows} rows, {share_in(settings, None).checksum(rows, rows.n_rows)}"
     return f"{rows.n_rows} rows, {peers.checksum(rows)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,17 @@ class Sparse(NamedTuple):
         first, end = self.indptr[start], self.indptr[stop]
         indptr = self.indptr[start : stop + 1] - first
         return Sparse(self.data[first:end], self.indices[first:end], indptr, self.columns)
+
+
+def stacked(parts: Sequence[Sparse]) -> Sparse | None:
+    """Rows one after the other; None of none."""
+    if not parts:
+        return None
+    ends = np.cumsum([len(part.data) for part in parts])
+    starts = [part.indptr[:-1] + (end - len(part.data)) for part, end in zip(parts, ends, strict=True)]
+    indptr = np.concatenate([*starts, ends[-1:]]).astype(np.int64)
+    data, indices = (np.concatenate([part[column] for part in parts]) for column in (0, 1))
+    return Sparse(data, indices, indptr, parts[0].columns)
 
 
 def is_sparse(X: Any) -> bool:

@@ -1,6 +1,6 @@
 """Several processes that train one network: which rows each of them needs.
 
-`schuss.MLP.fit` does the rest, with `comm`, `n_shards` and ``sharded=True``.
+`schuss.MLP.fit`, and `fit` of the estimators, do the rest, with `comm`, `n_shards` and ``sharded=True``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ def rows(n_rows: int, comm: Any, *, n_shards: int, batch_size: int | None = 128)
     comm : communicator
         The processes, such as mpi4py's ``MPI.COMM_WORLD``. They need not meet for this.
     n_shards : int
-        As `schuss.MLP.fit` is given it: at least as many as there are processes.
+        As the training is given it: at least as many as there are processes.
     batch_size : int or None, default 128
-        The same; None for all rows.
+        The same; None for all rows. Where it is "auto", that is 128 for `schuss.MLP`, and 200 for the
+        estimators.
 
     Returns
     -------

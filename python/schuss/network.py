@@ -284,7 +284,7 @@ class MLP(Outputs, DataInit, Saved):
             The objective on these is recorded after each epoch as ``"val_loss"``.
         validation_split : float, optional
             In place of `validation_data`, the share of the rows, drawn at random by the seed, that is held
-            out as such. Both parts are copies.
+            out as such; with `sharded`, of each shard's. Both parts are copies.
         early_stopping : bool, default False
             Whether to stop where the validation loss has not fallen below its lowest for `patience` epochs;
             the history's `stopped` is then ``"converged"``.
@@ -303,7 +303,8 @@ class MLP(Outputs, DataInit, Saved):
             What else to record after each epoch, of the rows learnt from and, with ``"val_"`` before the
             name, of the validation data: ``"accuracy"`` where the loss is a cross entropy, ``"r2"``
             elsewhere, ``"mse"``, ``"rmse"`` and ``"mae"`` of numbers, or functions ``f(y, predictions)`` that
-            return a number. Each epoch then predicts all these rows once more.
+            return a number. Each epoch then predicts all these rows once more. Where processes have rows of
+            their own, functions are told the predictions for up to a million of them all.
         record : {"epoch", "step"}, default "epoch"
             What the history has a record of: each epoch, or besides that each step, as its `steps`: loss of
             the step's batch before it, learning rate, time. That takes 40 bytes a step and hardly any time.
@@ -376,12 +377,13 @@ class MLP(Outputs, DataInit, Saved):
             listeners = as_list(callbacks)
             order = settings["seed"] if settings["shuffle"] else None
             source = source_of(self._takes, X, y, sample_weight, order)
+            chosen_metrics = metrics_of(metrics, self.objective)
             if peers is not None:
-                source = peers.check(settings, source, metrics, validation_split)
+                source = peers.check(settings, source, chosen_metrics)
             given = validation_data, validation_split
-            source, validation = held_out(self._takes, source, given, settings["seed"])
+            source, validation = held_out(self._takes, source, given, settings, peers)
             early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
-            watch = Watch(early, metrics_of(metrics, self.objective), source, validation)
+            watch = Watch.of(early, chosen_metrics, (source, validation), settings, peers)
             leads = peers is None or peers.rank == 0
             if (
                 leads and self.history is None and isinstance(source, Rows) and source.x.shape[0]

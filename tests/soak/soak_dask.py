@@ -14,7 +14,7 @@ import schuss as sc
 distributed = pytest.importorskip("distributed")
 
 # Kills that are made, whatever the time.
-LEAST = 6
+LEAST = 20
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills the POSIX way")

@@ -13,7 +13,7 @@ from ._estimator import OnDask, with_client
 Array = NDArray[Any]
 
 
-class DaskMLPClassifier(OnDask, MLPClassifier):  # type: ignore[misc]  # fit knows no comm
+class DaskMLPClassifier(OnDask, MLPClassifier):
     """`schuss.MLPClassifier` for dask arrays and data frames, trained on a Dask cluster.
 
     The parameters stay with the client, which makes the steps; workers compute the gradients of shards, each

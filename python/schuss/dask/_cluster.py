@@ -85,7 +85,7 @@ def pieces(
     client : Client
         The cluster.
     parts : sequence of Future
-        Partitions, each a `Part`.
+        Partitions, each checked `Rows`.
     lengths : sequence of int
         Their rows.
     boundaries : sequence of (int, int)
@@ -94,7 +94,7 @@ def pieces(
     Returns
     -------
     list of Future
-        A `Part` for each piece.
+        `Rows` for each piece.
     """
     ends = np.cumsum(lengths)
     starts = ends - lengths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable
 from numbers import Integral
@@ -14,20 +13,23 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .. import _data
 from .._checks import shown
 from .._settings import MOST_SHARDS
+from .._sharded import Share
+from .._sparse import compressed, is_sparse
 from ..estimators import _parameters
 from ..estimators._base import BaseMLP
 from ..estimators._decorators import checked
-from ..estimators._drawn import seed_of_rows
+from ..estimators._labels import balanced, with_all
 from ..estimators._recipes import asked_for_lbfgs
 from ..estimators._training import Setup
+from ..estimators._watched import Watched
 from ._cluster import client_of
-from ._parts import Part, prepared
+from ._parts import prepared
 from ._predictions import lazily
 from ._rows import Given, Rows, is_collection
 from ._steps import collector_of
-from ._watched import Watched
 
 Array = NDArray[Any]
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
@@ -75,7 +77,7 @@ class OnDask(BaseMLP):
         raise AttributeError(f"{type(self).__name__} has no partial_fit: fit takes all rows")
 
     @checked
-    def fit(
+    def fit(  # type: ignore[override]  # knows no comm
         self,
         X: Any,
         y: Any,
@@ -93,7 +95,8 @@ class OnDask(BaseMLP):
         Parameters
         ----------
         X : dask array or data frame of shape (n_samples, n_features)
-            The inputs. float32 is trained in float32, all else in float64, unless `precision` says otherwise.
+            The inputs; blocks may be sparse matrices of SciPy's, and stay so. float32 is trained in float32,
+            all else in float64, unless `precision` says otherwise.
         y : dask array, series or data frame of shape (n_samples,) or (n_samples, n_outputs)
             The targets, in partitions like those of X.
         sample_weight : dask array or series of shape (n_samples,), optional
@@ -107,6 +110,8 @@ class OnDask(BaseMLP):
         -------
         self
         """
+        if asked_for_lbfgs(self) is not None:
+            raise ValueError("solver and optimizer must not be L-BFGS on a cluster")
         validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
         return self._fit(X, y, sample_weight, validation=validation, saving=saving)
 
@@ -128,13 +133,13 @@ class OnDask(BaseMLP):
         check_is_fitted(self)
         theta = _parameters.flat(self.coefs_, self.intercepts_)
         rows = self._rows((X, y, sample_weight), dtype=theta.dtype)
-        return Watched(self, rows, decides=False).score(theta)
+        return Watched(self, rows.looked_at, decides=False).score(theta)
 
     # Where `BaseMLP` asks for rows, and for who looks at them.
 
-    def _take(self, given: Any, validation: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
-        if asked_for_lbfgs(self) is not None:
-            raise ValueError("solver and optimizer must not be L-BFGS on a cluster")
+    def _take(
+        self, given: Any, validation: Any, incremental: bool, first: bool, peers: Any
+    ) -> tuple[Any, Any]:
         samples = self._rows(given, incremental=False, first=first)
         if is_collection(validation[0]):
             watched = self._rows(validation, dtype=samples.X.dtype, prefix="X_val, y_val: ")
@@ -146,17 +151,9 @@ class OnDask(BaseMLP):
             raise ValueError(f'scoring must be None or "loss" on a cluster, got {shown(self.scoring)}')
         super()._check_watchers()
 
-    def _split(self, data: Any) -> tuple[Any, Any]:
-        parts = data.split(self.validation_fraction, seed_of_rows(copy.deepcopy(self._split_state)))
-        if parts[1].n_rows < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
-        return parts
-
     def _watch(self, held_out: Any, decides: bool, threads: int) -> Any:
         if isinstance(held_out, Rows):
-            return Watched(self, held_out, decides)
+            return Watched(self, held_out.looked_at, decides)
         return super()._watch(held_out, decides, threads)
 
     def _set_up(self, *given: Any) -> Setup:
@@ -180,18 +177,21 @@ class OnDask(BaseMLP):
         known = Given(client, given, is_classifier(self), prefix)
         X, _, targets = self._check_rows(*self._sample(known), incremental, first, dtype)
         self.n_outputs_ = self._n_outputs(targets)
-        empty = Part(X[:0], targets[:0], None)
+        none = compressed("X", X[:0], X.dtype) if is_sparse(X) else X[:0]
+        empty = _data.Rows(none, targets[:0])
         if given[2] is not None:
             known.check_weights(X.dtype)
         model = self._copy()
         if is_classifier(self) and not incremental:  # what is learnt from
-            balanced = self.class_weight == "balanced"
-            model.class_weight = _balanced(known.labels()) if balanced else self.class_weight
+            model.class_weight = self.class_weight
+            if self.class_weight == "balanced":
+                model.class_weight = balanced(known.labels())
         if given[2] is not None or getattr(model, "class_weight", None) is not None:
             empty = empty._replace(weights=np.empty(0, X.dtype))
         parts = [client.submit(prepared, model, empty, *part, pure=False) for part in known.parts]
-        rows = Rows(client, parts, empty)
-        if not rows.weight > 0:
+        every = Share(0, self.n_shards, self.n_shards, self._most_rows())
+        rows = Rows(client, parts, empty, every)
+        if not rows.counts():
             raise ValueError("sample_weight and class_weight must leave some weight to the rows, got none")
         return rows
 
@@ -199,12 +199,11 @@ class OnDask(BaseMLP):
         """A few rows that have all labels: real inputs, one and the same, with made-up targets."""
         X, y = known.head()
         if is_classifier(self):
-            labels = [values for values, _ in known.labels()]
-            most = max(len(values) for values in labels)
-            columns = [np.resize(np.repeat(values, 2), 2 * most) for values in labels]
-            y = columns[0] if y.ndim == 1 else np.stack(columns, axis=1)
+            y = with_all(known.labels(), y.ndim)
         rows = np.zeros(len(y), int)
-        return (X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]), y
+        if hasattr(X, "iloc"):
+            return X.iloc[rows], y
+        return (X if is_sparse(X) else np.asarray(X))[rows], y
 
     def _copy(self) -> Any:
         """An estimator without a client, to check rows and to predict with."""
@@ -220,15 +219,6 @@ class OnDask(BaseMLP):
         if is_collection(X):
             return lazily(self._copy(), method, X, columns, dtype)
         return getattr(super(), method)(X)
-
-
-def _balanced(columns: list[tuple[Array, Array]]) -> Any:
-    """The weights of classes that make them count alike, as scikit-learn has them."""
-    weights = [
-        dict(zip(labels.tolist(), counts.sum() / (len(labels) * counts), strict=True))
-        for labels, counts in columns
-    ]
-    return weights[0] if len(weights) == 1 else weights
 
 
 def with_client(alone: type[BaseMLP]) -> Callable[[Constructor], Constructor]:

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 def predicted(block: Any, model: Any = None, method: str = "", empty: Any = None) -> Array:
     """On a worker: what a fitted estimator says of the rows of a partition."""
-    return getattr(model, method)(block) if len(block) else empty
+    return getattr(model, method)(block) if block.shape[0] else empty
 
 
 def lazily(model: Any, method: str, X: Any, columns: int | None, dtype: Any) -> Any:

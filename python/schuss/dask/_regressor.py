@@ -8,7 +8,7 @@ from ..estimators import MLPRegressor
 from ._estimator import OnDask, with_client
 
 
-class DaskMLPRegressor(OnDask, MLPRegressor):  # type: ignore[misc]  # fit knows no comm
+class DaskMLPRegressor(OnDask, MLPRegressor):
     """`schuss.MLPRegressor` for dask arrays and data frames, trained on a Dask cluster.
 
     The parameters stay with the client, which makes the steps; workers compute the gradients of shards, each

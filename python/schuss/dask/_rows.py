@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask
 import dask.array
 import numpy as np
+import scipy.sparse
 from distributed import Client
 from numpy.typing import NDArray
 
+from .. import _data, _schuss
 from .._checks import shown
+from .._draw import draw_of
+from .._pieces import Pieces, SecondsLeft
+from .._sharded import Share
+from .._sparse import Sparse
+from ..estimators import _looks
+from ..estimators._labels import Labels, merged
 from ..estimators._losses import Objective
+from ..estimators._samples import seed_of_rows
 from . import _parts
-from ._cluster import pieces
-from ._parts import Part, Seen
+from ._cluster import groups_of, on_each, pieces
+from ._parts import Seen
 
 Array = NDArray[Any]
 
@@ -70,15 +79,9 @@ class Given:
         if not any(of_part.rows[0] for of_part in self.seen):
             raise ValueError(f"{names[0]} must have at least one row, got none")
 
-    def labels(self) -> list[tuple[Array, Array]]:
-        """For each column of y its labels, and how often each is there."""
-        found = []
-        for columns in zip(*(of_part.labels for of_part in self.seen if of_part.rows[0]), strict=True):
-            values = np.concatenate([values for values, _ in columns])
-            counts = np.concatenate([counts for _, counts in columns])
-            labels, places = np.unique(values, return_inverse=True)
-            found.append((labels, np.bincount(places.ravel(), weights=counts, minlength=len(labels))))
-        return found
+    def labels(self) -> Labels:
+        """The labels of all rows."""
+        return merged([of_part.labels for of_part in self.seen if of_part.rows[0]])
 
     def head(self) -> tuple[Any, Any]:
         """One row of X and of y."""
@@ -97,20 +100,41 @@ class Given:
 class Rows:
     """Checked rows on a cluster, in the place of an estimator's `Samples`: none of them are here.
 
+    Parameters
+    ----------
+    client : Client
+        The cluster.
+    parts : sequence of Future
+        Partitions, each checked `_data.Rows`.
+    empty : _data.Rows
+        Like them, without rows.
+    share : Share
+        All shards.
+    sizes : sequence of int, optional
+        How many rows each piece has of those that are looked at; None for almost equal pieces.
+
     Attributes
     ----------
-    X, targets : ndarray
+    X, targets : ndarray or sparse matrix
         Without rows: their dtypes and columns.
     """
 
     y = sample_weight = None
 
-    def __init__(self, client: Client, parts: Sequence[Any], empty: Part) -> None:
-        self.client, self.parts, self.empty = client, list(parts), empty
-        self.X, self.targets = empty.x, empty.targets
-        sizes = client.gather([client.submit(_parts.size, part, pure=False) for part in self.parts])
-        self.lengths = [rows for rows, _ in sizes]
-        self.weight = float(sum(weight for _, weight in sizes))
+    def __init__(
+        self,
+        client: Client,
+        parts: Sequence[Any],
+        empty: _data.Rows,
+        share: Share,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        self.client, self.parts, self.empty, self.share = client, list(parts), empty, share
+        self.X, self.targets = _without_rows(empty), empty.targets
+        told = client.gather([client.submit(_looks.size, part, pure=False) for part in self.parts])
+        self.lengths = [rows for rows, _ in told]
+        self.weight = float(sum(weight for _, weight in told))
+        self._sizes = sizes
 
     @property
     def n_rows(self) -> int:
@@ -125,7 +149,7 @@ class Rows:
     @property
     def identity(self) -> str:
         """What tells them from other rows, however they are cut."""
-        columns = sum(each.shape[1] if each.ndim == 2 else 1 for each in self.empty[:2]) + 1
+        columns = sum(each.shape[1] if len(each.shape) == 2 else 1 for each in self.empty[:2]) + 1
         multipliers = np.random.Generator(np.random.PCG64(SEED)).integers(
             2**63, size=2 * columns, dtype=np.uint64
         ) * np.uint64(2) + np.uint64(1)
@@ -139,29 +163,41 @@ class Rows:
         """None of the rows: workers have them."""
         return self.empty.x, self.empty.targets, None
 
+    def counts(self) -> bool:
+        """Whether any row has weight."""
+        return self.weight > 0
+
     @property
-    def some(self) -> tuple[Array, Array]:
+    def some(self) -> tuple[Any, Array]:
         """A few inputs and targets, from all partitions."""
         most = max(SOME // len(self.parts), 1)
         tasks = [self.client.submit(_parts.cut, part, 0, most, pure=False) for part in self.parts]
         return _parts.joined(*self.client.gather(tasks))[:2]
 
+    @property
+    def looked_at(self) -> OnWorkers:
+        """The rows in pieces, where they are looked at."""
+        sizes = self._sizes
+        if sizes is None:
+            sizes = [end - start for start, end in groups_of(self.n_rows, self.share.count)]
+        ends = np.cumsum(sizes).tolist()
+        return OnWorkers(self.client, self.pieces(list(zip([0, *ends[:-1]], ends, strict=True))))
+
     def constant(self, objective: Objective) -> float:
         """What belongs to the targets in the loss that is reported."""
-        if objective.name != "poisson":
-            return 0.0
-        tasks = [self.client.submit(_parts.constant, part, objective, pure=False) for part in self.parts]
-        return float(sum(self.client.gather(tasks))) / self.weight
+        return _looks.constant_of(self.looked_at, objective) if objective.name == "poisson" else 0.0
 
-    def split(self, share: float, seed: int) -> tuple[Rows, Rows]:
-        """The rows that are not drawn, and those that are held out."""
+    def split(self, share: float, random: np.random.RandomState, *, stratifies: bool) -> tuple[Rows, Rows]:
+        """The rows to learn from, and a random share of each shard's that is held out."""
+        draw = draw_of("validation_fraction", share, self.n_rows, self.share.pieces, seed_of_rows(random))
         both = []
-        for drawn in (False, True):
-            chosen = [
-                self.client.submit(_parts.chosen, part, first, share, seed, drawn, pure=False)
+        for held_out in (False, True):
+            parts = [
+                self.client.submit(_parts.chosen, part, first, draw, held_out, pure=False)
                 for part, first in zip(self.parts, self.starts, strict=True)
             ]
-            both.append(Rows(self.client, chosen, self.empty))
+            sizes = draw.held if held_out else None
+            both.append(Rows(self.client, parts, self.empty, self.share, sizes))
         return both[0], both[1]
 
     def pieces(self, boundaries: Sequence[tuple[int, int]]) -> list[Any]:
@@ -169,11 +205,35 @@ class Rows:
         return pieces(self.client, self.parts, self.lengths, boundaries)
 
 
+class OnWorkers(Pieces):
+    """Pieces of rows that workers have."""
+
+    def __init__(self, client: Client, pieces: Sequence[Any]) -> None:
+        super().__init__(pieces, None)
+        self._client = client
+
+    def each(
+        self, function: Callable[..., Any], *given: Any, seconds_left: SecondsLeft | None = None
+    ) -> list[Any]:
+        """What a function finds in each piece, in their order."""
+        if seconds_left is not None and seconds_left() == 0.0:
+            raise _schuss.OutOfTime
+        found: list[Any] = self._client.gather(on_each(self._client, function, self._own, *given))
+        return found
+
+
 def is_collection(given: Any) -> bool:
     """Whether it is a dask array, series or data frame."""
     return isinstance(given, dask.array.Array) or (
         dask.is_dask_collection(given) and hasattr(given, "npartitions") and hasattr(given, "_meta")
     )
+
+
+def _without_rows(rows: _data.Rows) -> Any:
+    """Inputs as an estimator checks them."""
+    if not isinstance(rows.x, Sparse):
+        return rows.x
+    return scipy.sparse.csr_array(rows.x[:3], shape=rows.x.shape)
 
 
 def _alike(collections: Sequence[Any]) -> list[Any]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
 from .. import _data, _schuss
 from .._collector import Collector, Sums
+from ..estimators._looks import aligned, for_core
 from ._cluster import groups_of, on_each, threads_of
-from ._parts import Part, aligned, for_core
 from ._rows import Rows
 
 Array = NDArray[Any]
 
 
-def shard_sums(piece: Part, options: dict[str, Any], structure: dict[str, Any], theta: Array) -> Sums:
+def shard_sums(piece: _data.Rows, options: dict[str, Any], structure: dict[str, Any], theta: Array) -> Sums:
     """On a worker: the gradients of some shards of a step, from their rows."""
     return _schuss.Network(**structure).shard_sums(aligned(theta), for_core(piece), options)
 
@@ -50,6 +49,6 @@ def collector_of(
         return lambda: client.gather(tasks)
 
     collector = Collector(groups, compute, lambda: 0)
-    everywhere = _data.Rows(np.asarray(rows.X), rows.targets, everywhere=n_rows)
-    collector.check({**settings, "sharded": True}, everywhere, (), None)
+    everywhere = rows.empty._replace(everywhere=n_rows)
+    collector.check({**settings, "sharded": True}, everywhere, ())
     return collector

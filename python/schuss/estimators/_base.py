@@ -5,53 +5,55 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Real
-from typing import Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from .. import _schuss, optimizers
 from .._arrays import numbers
 from .._attributes import zeros_for
-from .._busy import TRAINING, in_training, refuse_elsewhere
+from .._busy import in_training
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of
-from .._checks import MOST, check_count, check_sequence
-from .._collector import Collector
+from .._checks import MOST
+from .._dialogue import Dialogue
 from .._peers import Peers
-from .._registry import ACTIVATION_ALIASES, LOSSES
+from .._registry import LOSSES
 from .._scale import warn_of_scale
 from .._schuss import LBFGS
-from .._sparse import compressed, is_sparse
+from .._sharded import Share
 from .._stop import Stop
-from .._tensors import per_layer
 from ..history import History, plain, rebuilt
 from ..typing import SolverName
-from . import _losses, _parameters, _threads
-from ._drawn import are_drawn, seed_of_rows
+from . import _parameters
+from ._decorators import checked
+from ._docs import TEXTS, document
 from ._facts import facts_of
 from ._full_batch import UNFINISHED, FullBatch
 from ._given import check_given, check_parameter, naming, naming_rows, weights_of
 from ._held_out import HeldOut
-from ._hyperparameters import Hyperparameters
 from ._listeners import Listeners
 from ._mini_batches import MiniBatches
+from ._network import Network
 from ._optimizer_state import OptimizerState
 from ._recipes import lbfgs_of, optimizer_of
 from ._record import Record, fresh_attributes
-from ._samples import Samples
+from ._samples import Samples, ShardedSamples, in_shards
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
-from ._together import check_peers, random_state_of
+from ._together import Others, check_peers, expect_all_rows, own_samples, random_state_of
 from ._training import DIVERGED, NOT_FINITE, Setup
+from ._watched import Watched
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array: TypeAlias = NDArray[Any]
 
@@ -61,12 +63,10 @@ SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 USER = 6
 
 
-class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
     """A multilayer perceptron in scikit-learn's manner."""
 
     # What fitting makes; most of it comes from `Record.publish`.
-    coefs_: list[Array]
-    intercepts_: list[Array]
     loss_: float
     best_loss_: float | None
     loss_curve_: list[float]
@@ -78,7 +78,6 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
     t_: int
     n_layers_: int
     n_outputs_: int
-    out_activation_: str
     n_features_in_: int
     feature_names_in_: Array
 
@@ -117,11 +116,9 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         """The targets as scores want them, and as the core does; remembers what they are."""
 
     @abstractmethod
-    def _objective(self) -> _losses.Objective:
-        """What is minimised."""
-
-    @abstractmethod
-    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
+    def _weights(
+        self, y: Any, sample_weight: Array | None, incremental: bool, others: Others | None = None
+    ) -> Array | None:
         """The weights of rows."""
 
     @abstractmethod
@@ -133,6 +130,36 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         return True
 
     # Fitting.
+
+    @checked
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: float | None = None,
+        resume: bool = False,
+        comm: Any = None,
+    ) -> Self:
+        """Fit the model, from the start or where it is (`warm_start`).
+
+        Parameters
+        ----------
+        %(fit)s
+        %(held_out)s
+        %(checkpoint)s
+
+        Returns
+        -------
+        self
+        """
+        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
+        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     def _fit(
         self,
@@ -147,12 +174,13 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         with in_training(self):
             first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
             self._check_watchers()
-            samples, held_out = self._take((X, y, sample_weight), validation, incremental, first)
-            X = samples.X
-            self.n_outputs_ = self._n_outputs(samples.targets)
             lbfgs = lbfgs_of(self)
             if peers is not None:
                 check_peers(self, peers, lbfgs)
+            given = X, y, sample_weight
+            samples, held_out = self._take(given, validation, incremental, first, peers)
+            X = samples.X
+            self.n_outputs_ = self._n_outputs(samples.targets)
             layers = self._layers(X.shape[1])
             core = self._make_core(layers)
             leads = peers is None or peers.rank == 0
@@ -194,13 +222,22 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
                 raise ValueError(NOT_FINITE)
             return self
 
-    def _take(self, given: Any, validation: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
+    def _take(
+        self, given: Any, validation: Any, incremental: bool, first: bool, peers: Peers | None
+    ) -> tuple[Any, Any]:
         """Rows to learn from, and those to watch where any are given."""
-        X, y, targets = self._check_rows(given[0], given[1], incremental, first)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
-        return samples, self._check_validation(X.dtype, *validation)
+        samples: Samples | ShardedSamples
+        if self.sharded and peers is not None:
+            samples = own_samples(self, given, first, peers)
+        else:
+            X, y, targets = self._check_rows(given[0], given[1], incremental, first)
+            samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
+            if self.sharded:
+                every = Share(0, self.n_shards, self.n_shards, self._most_rows())
+                samples = in_shards(samples, samples.n_rows, every, None)
+        return samples, self._check_validation(samples.X.dtype, *validation)
 
     def _set_up(
         self,
@@ -225,10 +262,16 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             record=Record(self, samples.n_rows, watches=held_out is not None),
             listeners=Listeners(self, settings.callbacks, tasks),
             peers=peers,
+            all_rows=samples.n_rows if self.sharded and peers is not None else None,
         )
 
     def _watch(self, held_out: Any, decides: bool, threads: int) -> Any:
         """Who looks at held-out rows."""
+        if isinstance(held_out, ShardedSamples):
+            if self.scoring in (None, "loss"):
+                return Watched(self, held_out.pieces, decides, threads)
+            expect_all_rows(self, held_out.peers)
+            held_out = held_out.here
         return HeldOut(self, held_out, decides, threads)
 
     def _check_watchers(self) -> None:
@@ -241,12 +284,17 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         self, X: Any, y: Any, incremental: bool, first: bool, dtype: Any = None
     ) -> tuple[Any, Any, Array]:
         """Rows as they must be: in their own precision at first, in the model's when its training goes on."""
+        X, y = self._validated(X, y, first, dtype)
+        return X, *self._targets(y, X.dtype, incremental)
+
+    def _validated(self, X: Any, y: Any, first: bool, dtype: Any = None) -> tuple[Any, Any]:
+        """Inputs as they must be, and targets as scikit-learn would have them."""
         if dtype is None:
             dtype = _parameters.dtypes(self.precision, None if first else self.coefs_)
         check_given(X=X)
         check_given(y=y, dates=is_classifier(self))
         with naming_rows(X, None if is_classifier(self) else y):
-            X, y = validate_data(
+            checked: tuple[Any, Any] = validate_data(
                 self,
                 X,
                 y,
@@ -257,21 +305,30 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
                 order="C",
                 reset=first,
             )
+        return checked
+
+    def _targets(self, y: Any, dtype: Any, incremental: bool) -> tuple[Any, Array]:
+        """Targets as scores want them, and as the core does."""
         y, targets = self._check_targets(y, incremental)
         if targets.dtype != np.uint32:
-            targets = np.ascontiguousarray(targets, dtype=X.dtype)
+            targets = np.ascontiguousarray(targets, dtype=dtype)
             targets = targets[:, None] if targets.ndim == 1 else targets
-        return X, y, targets
+        return y, targets
 
-    def _check_weights(self, sample_weight: Any, X: Any, y: Any, incremental: bool) -> Array | None:
+    def _check_weights(
+        self, sample_weight: Any, X: Any, y: Any, incremental: bool, others: Others | None = None
+    ) -> Array | None:
         if sample_weight is not None:
-            sample_weight = weights_of("sample_weight", sample_weight, X)
-        weights = self._weights(y, sample_weight, incremental)
+            sample_weight = weights_of("sample_weight", sample_weight, X, may_be_zero=others is not None)
+        weights = self._weights(y, sample_weight, incremental, others)
         if weights is None:
             return None
         weights = numbers("sample_weight", weights, np.dtype(np.float64))
         # The penalty is divided by them.
         most, least = float(np.finfo(X.dtype).max), float(weights.sum())
+        least = least if others is None else others.total(least)
+        if others is not None and not least > 0:
+            raise ValueError("sample_weight and class_weight must leave some weight to the rows, got none")
         if self.alpha > 0 and least < self.alpha / most:
             raise ValueError(
                 f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is "
@@ -291,51 +348,6 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = weights_of("sample_weight_val", sample_weight, X)
         return Samples(X, targets, y, sample_weight)
-
-    def _n_outputs(self, targets: Array) -> int:
-        return len(self.classes_) if targets.dtype == np.uint32 else targets.shape[1]
-
-    def _layers(self, inputs: int) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if hasattr(sizes, "__iter__"):
-            hidden = check_sequence("hidden_layer_sizes", sizes, "integers, the widths of the hidden layers")
-        else:
-            hidden = [sizes]
-        hidden = [check_count("hidden_layer_sizes", width, least=-MOST) for width in hidden]
-        if min(hidden, default=1) <= 0:
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(inputs), *hidden, int(self.n_outputs_)]
-
-    def _hidden_activations(self, hidden: int) -> list[str]:
-        names = per_layer("activation", self.activation, hidden, str)
-        return [ACTIVATION_ALIASES.get(name, name) for name in names]
-
-    def _fitted_activations(self) -> list[str]:
-        """Of the hidden layers, as they were fitted; as they are set, where `coefs_` came from elsewhere."""
-        hidden = len(self.coefs_) - 1
-        fitted: list[str] | None = getattr(self, "_activations", None)
-        return fitted if fitted and len(fitted) == hidden else self._hidden_activations(hidden)
-
-    def _make_core(self, layers: list[int], plain: bool = False) -> _schuss.Network:
-        """The network that is trained, or one that only looks: without penalty and dropout."""
-        return _schuss.Network(**self._structure(layers, plain))
-
-    def _structure(self, layers: list[int], plain: bool) -> dict[str, Any]:
-        """All that a network is made of."""
-        objective = self._objective()
-        hidden = len(layers) - 2
-        rates = per_layer("dropout", 0.0 if plain else self.dropout, hidden, Real)
-        return {
-            "widths": layers,
-            "activations": self._hidden_activations(hidden),
-            "loss": objective.name,
-            "l2": 0.0 if plain else float(self.alpha),
-            "l2_per_weight": True,
-            "dropout": [float(rate) for rate in rates],
-            "loss_parameter": objective.parameter,
-            "output_weights": objective.output_weights,
-            "precision": self.precision,
-        }
 
     def _start(
         self,
@@ -375,26 +387,18 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
         self.n_layers_ = len(layers)
         return theta
 
-    def _split(self, data: Samples) -> tuple[Samples, Samples]:
+    def _split(self, data: Any) -> tuple[Any, Any]:
         """Hold rows out, the same ones whenever the fit continues."""
-        rows = np.arange(data.n_rows)
         # scikit-learn stratifies two classes, and only these.
-        stratify = data.targets.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        stratifies = is_classifier(self) and self.n_outputs_ == 1
         random = copy.deepcopy(self._split_state)
-        if self.sharded:
-            drawn = are_drawn(0, data.n_rows, self.validation_fraction, seed_of_rows(random))
-            train, held_out = rows[~drawn], rows[drawn]
-        else:
-            train, held_out = train_test_split(
-                rows, random_state=random, test_size=self.validation_fraction, stratify=stratify
-            )
-        if len(held_out) < 2:
+        parts: tuple[Any, Any] = data.split(self.validation_fraction, random, stratifies=stratifies)
+        if parts[1].n_rows < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        parts = data.take(train), data.take(held_out)
         for part, name in zip(parts, ("that are learnt", "that early_stopping holds out"), strict=True):
-            if part.sample_weight is not None and not part.sample_weight.any():
+            if not part.counts():
                 raise ValueError(
                     f"sample_weight must leave some weight to the rows {name}, got zero for all of them: "
                     "change validation_fraction or random_state, or give rows to validate with"
@@ -451,41 +455,15 @@ class BaseMLP(Hyperparameters, CallbackSupportMixin, BaseEstimator, ABC):
             )
 
     def _batch_size(self, rows: int) -> int:
-        return min(200, rows) if self.batch_size == "auto" else self.batch_size
+        return min(self._most_rows(), rows) if self.batch_size == "auto" else self.batch_size
 
-    def _threads(self, core: Any, batch_size: int, peers: Peers | Collector | None = None) -> int:
+    def _most_rows(self) -> int:
+        """Of a batch, however many there are in all."""
+        return 200 if self.batch_size == "auto" else int(self.batch_size)
+
+    def _threads(self, core: Any, batch_size: int, peers: Dialogue | None = None) -> int:
         most = self._most_threads(peers)
         return most if self.n_threads is not None else min(core.workers(batch_size), most)
 
-    def _most_threads(self, peers: Peers | Collector | None = None) -> int:
-        # Of several processes, each has one.
-        return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
 
-    # Using what was fitted.
-
-    def _outputs(self, X: Any) -> Array:
-        """The network's outputs for rows that may be anything that scikit-learn accepts."""
-        if TRAINING:
-            refuse_elsewhere(self)
-        check_is_fitted(self)
-        check_given(X=X)
-        with naming_rows(X):
-            X = validate_data(
-                self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False
-            )
-        return self._forward(X)
-
-    def _forward(self, X: Any) -> Array:
-        """The network's outputs for checked rows, as many columns as there are outputs."""
-        theta = _parameters.flat(self.coefs_, self.intercepts_)
-        layers = _parameters.layers(self.coefs_)
-        # Of what was fitted: parameters that were set since are for the next fit.
-        core = _schuss.Network(
-            widths=layers,
-            activations=self._fitted_activations(),
-            loss=_losses.WITH_LINK[self.out_activation_],
-            precision=self.precision,
-        )
-        threads = self._most_threads()
-        x = compressed("X", X, theta.dtype) if is_sparse(X) else np.ascontiguousarray(X, dtype=theta.dtype)
-        return core.predict(theta, x, False, threads)
+document(BaseMLP, TEXTS, "fit")

@@ -28,7 +28,9 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._given import naming
 from ._hyperparameters import Callback, keep
+from ._labels import balanced
 from ._scores import are_right
+from ._together import Others
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -123,36 +125,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-    @checked
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        checkpoint: Any = None,
-        checkpoint_every: float | None = None,
-        resume: bool = False,
-        comm: Any = None,
-    ) -> Self:
-        """Fit the model, from the start or where it is (`warm_start`).
-
-        Parameters
-        ----------
-        %(fit)s
-        %(held_out)s
-        %(checkpoint)s
-
-        Returns
-        -------
-        self
-        """
-        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
 
     @stochastic_only
     @checked
@@ -269,29 +241,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _objective(self) -> _losses.Objective:
         return _losses.classification(self.n_outputs_, self._label_binarizer.y_type_ == "multiclass")
 
-    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
+    def _weights(
+        self, y: Any, sample_weight: Array | None, incremental: bool, others: Others | None = None
+    ) -> Array | None:
         if self.class_weight is None:
             return sample_weight
         if self.class_weight != "balanced":
-            weights = self._given_weights(y)
+            weights = self._given_weights(y, self.class_weight)
         elif incremental:
             raise ValueError(
                 'class_weight must not be "balanced" in partial_fit, where rows are missing: weigh y by '
                 'compute_class_weight("balanced", classes=classes, y=y) of sklearn.utils, and give a dict'
             )
+        elif others is not None:
+            weights = self._given_weights(y, balanced(others.labels))
         else:
             weights = compute_sample_weight("balanced", y)
         weights = weights if sample_weight is None else weights * sample_weight
-        if not ((weights >= 0) & np.isfinite(weights)).all() or not weights.any():
+        if not ((weights >= 0) & np.isfinite(weights)).all() or not (weights.any() or others):
             raise ValueError(
                 "class_weight must be finite, not negative, and not zero for all rows; got "
                 f"{self.class_weight}"
             )
         return weights
 
-    def _given_weights(self, y: Array) -> Array:
+    def _given_weights(self, y: Array, given: Any) -> Array:
         """The weights of rows by those of the classes, some of which these rows may not have."""
-        given: Any = self.class_weight
         several = y.ndim == 2
         if several != isinstance(given, list) or (several and len(given) != y.shape[1]):
             expected = f"a list of {y.shape[1]} dicts, one for each column of y" if several else "a dict"
@@ -306,4 +281,4 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weights
 
 
-document(MLPClassifier, TEXTS, "fit")
+document(MLPClassifier, TEXTS)

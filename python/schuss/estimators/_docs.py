@@ -80,8 +80,9 @@ clip_norm : float, optional
         on how many threads, or processes with `comm`, compute the shards.
     sharded : bool, default False
         Whether each shard has rows of its own, consecutive ones of X, from which every step takes its share;
-        `shuffle` orders them within the shard. Rows are then held out one by one: not stratified, and about
-        as many as `validation_fraction` says. So the estimators of `schuss.dask` train. Not with `comm`.
+        `shuffle` orders them within the shard, and each shard holds out its share of rows, not stratified. So
+        the estimators of `schuss.dask` train, and processes (`comm`) that have no other rows than their
+        shards'.
     precision : {"float32", "float64", "bfloat16"}, optional
         What is trained in, and X converted to; None for float32 where X is that, else float64. ``"bfloat16"``
         trains in float32 with products of rounded factors, as `schuss.MLP` does; predictions go by what it is
@@ -136,7 +137,9 @@ checkpoint : path-like, optional
         comm : communicator, optional
             The processes that fit together, such as mpi4py's ``MPI.COMM_WORLD``, not more of them than
             `n_shards`: each calls `fit` with the same rows on an estimator with the same parameters, and all
-            end with what one process has with as many shards. Not with L-BFGS.
+            end with what one process has with as many shards. With `sharded`, X, y and `sample_weight` are
+            the rows of this process's shards alone, which `schuss.distributed.rows` names, and rows to watch
+            are still the same in all. Not with L-BFGS.
 """
 
 

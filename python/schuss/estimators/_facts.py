@@ -21,14 +21,19 @@ FREE_TO_CHANGE = {
 }
 
 
-def facts_of(estimator: Any, layers: list[int], samples: Samples, held_out: Samples | None) -> dict[str, Any]:
-    """Of an estimator, the layers of its network, the rows that it learns from, and those that it watches."""
+def parameters_of(estimator: Any) -> dict[str, Any]:
+    """The parameters that its bits depend on."""
     parameters = estimator.get_params(deep=False)
     given = {name: value for name, value in parameters.items() if name not in FREE_TO_CHANGE}
+    return {name: without_addresses(repr(value)) for name, value in given.items()}
+
+
+def facts_of(estimator: Any, layers: list[int], samples: Samples, held_out: Samples | None) -> dict[str, Any]:
+    """Of an estimator, the layers of its network, the rows that it learns from, and those that it watches."""
     return {
         "the network": layers,
         "epochs before": getattr(estimator, "_epochs", 0) if estimator.warm_start else 0,
-        **{name: without_addresses(repr(value)) for name, value in given.items()},
+        **parameters_of(estimator),
         "the checksum of the rows": samples.identity,
         "the checksum of X_val and y_val": held_out.identity if held_out else "none",
     }

@@ -92,9 +92,11 @@ def _is_real(value: Any) -> bool:
     return value.bit_length() < 1024 if isinstance(value, int) else isinstance(value, Real)
 
 
-def weights_of(name: str, given: Any, X: Any) -> NDArray[Any]:
-    """The weights of rows, one for each: finite, not negative, and not all zero."""
+def weights_of(name: str, given: Any, X: Any, *, may_be_zero: bool = False) -> NDArray[Any]:
+    """The weights of rows, one for each: finite, not negative, and not all zero, where that may not be."""
     check_given(**{name: given})
+    if may_be_zero and np.shape(given) == (X.shape[0],) and not np.any(given):
+        return np.zeros(X.shape[0])
     with naming(name):
         weights: NDArray[Any] = _check_sample_weight(given, X, ensure_non_negative=True)
     # Of one number for all rows, scikit-learn looks at nothing.

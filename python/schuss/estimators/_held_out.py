@@ -17,7 +17,15 @@ Array = NDArray[Any]
 
 
 class HeldOut:
-    """Held-out rows, and what an estimator has to look at them with."""
+    """Held-out rows, and what an estimator has to look at them with.
+
+    Attributes
+    ----------
+    by_all : bool
+        Whether all processes look, each at its own: these are all here, and the first one looks.
+    """
+
+    by_all = False
 
     def __init__(self, estimator: Any, samples: Samples, decides: bool, threads: int) -> None:
         self._estimator = estimator

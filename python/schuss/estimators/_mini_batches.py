@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .._collector import Collector
-from .._peers import Peers
+from .._dialogue import Dialogue
 from .._schuss import EpochRecord
 from .._stop import Stop
 from ._held_out import HeldOut
 from ._optimizer_state import OptimizerState
 from ._record import Epoch
 from ._training import Setup, Training
+from ._watched import Watched
 
 # Of the learning rate that adaptation has reached: what a checkpoint has beside the optimizer's state.
 RATES = ("given", "learning_rate", "of_groups")
@@ -110,7 +110,7 @@ class MiniBatches(Training):
         if self.stopped is None:
             self._save_if_due(within_epoch=not self._core_records)
 
-    def _agree(self, peers: Peers | Collector, epochs: int) -> None:
+    def _agree(self, peers: Dialogue, epochs: int) -> None:
         """Stop or go on as the first process does."""
         stop = peers.after_call(self.stopped or Stop.EPOCHS, self.theta)
         if stop is Stop.INTERRUPTED:
@@ -119,8 +119,8 @@ class MiniBatches(Training):
         goes_on = stop is Stop.EPOCHS and len(self.record.epochs) < epochs
         self.stopped = None if goes_on else stop
 
-    def _look(self, held_out: HeldOut) -> tuple[float, float]:
-        if self.peers is None or not self._looks:
+    def _look(self, held_out: HeldOut | Watched) -> tuple[float, float]:
+        if self.peers is None or held_out.by_all or not self._looks:
             return super()._look(held_out)
         # What decides is one process's: a scorer of the user's need not be the same everywhere.
         seen = super()._look(held_out) if self.peers.rank == 0 else (np.nan, np.nan)

@@ -31,6 +31,7 @@ from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
 from ._samples import Samples
 from ._scores import r2, squares
+from ._together import Others
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -133,36 +134,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         keep(self, locals())
 
-    @checked
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        checkpoint: Any = None,
-        checkpoint_every: float | None = None,
-        resume: bool = False,
-        comm: Any = None,
-    ) -> Self:
-        """Fit the model, from the start or where it is (`warm_start`).
-
-        Parameters
-        ----------
-        %(fit)s
-        %(held_out)s
-        %(checkpoint)s
-
-        Returns
-        -------
-        self
-        """
-        validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
-        return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)
-
     @stochastic_only
     @checked
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -225,8 +196,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss)
         return _losses.regression(self.loss, parameter, weights)
 
-    def _weights(self, y: Any, sample_weight: Array | None, incremental: bool) -> Array | None:
+    def _weights(
+        self, y: Any, sample_weight: Array | None, incremental: bool, others: Others | None = None
+    ) -> Array | None:
         return sample_weight
 
 
-document(MLPRegressor, TEXTS, "fit")
+document(MLPRegressor, TEXTS)

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from .. import _schuss
 from .._checkpoint import Checkpoint
-from .._collector import Collector
-from .._peers import Peers
+from .._dialogue import Dialogue
 from .._stop import FINAL, Stop
 from ..history import progress_bar
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._record import Best, Epoch, Record
-from ._samples import Samples
+from ._samples import Samples, ShardedSamples
 from ._settings import Settings
+from ._watched import Watched
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ class Setup(NamedTuple):
         What it goes on from.
     randomness : mapping
         The estimator's seeds, for the checkpoint.
-    peers : Peers or None
+    peers : Dialogue or None
         The other processes that train with this one.
     all_rows : int or None
         How many rows there are, where other processes have them.
@@ -57,15 +57,15 @@ class Setup(NamedTuple):
 
     core: _schuss.Network
     theta: Array
-    samples: Samples
-    held_out: HeldOut | None
+    samples: Samples | ShardedSamples
+    held_out: HeldOut | Watched | None
     settings: Settings
     record: Record
     listeners: Listeners
     checkpoint: Checkpoint | None = None
     saved: Mapping[str, Any] | None = None
     randomness: Mapping[str, Any] = MappingProxyType({})
-    peers: Peers | Collector | None = None
+    peers: Dialogue | None = None
     all_rows: int | None = None
 
 
@@ -212,7 +212,7 @@ class Training(ABC):
         self.record.epochs.append(epoch)
         return epoch
 
-    def _look(self, held_out: HeldOut) -> tuple[float, float]:
+    def _look(self, held_out: HeldOut | Watched) -> tuple[float, float]:
         """The loss and the score of held-out rows; NaN where there is no time for them."""
         if self._looks:
             try:

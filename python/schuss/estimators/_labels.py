@@ -1,0 +1,56 @@
+"""The labels of rows that are not all in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+Labels: TypeAlias = list[tuple[Array, Array]]
+"""For each column of y its labels, sorted, and how often each is there."""
+
+
+def without_column(y: Any) -> Array:
+    """Targets as an array; one column is none."""
+    values = np.asarray(y)
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def labels_of(y: Array) -> Labels:
+    """The labels of some rows."""
+    columns = [y] if y.ndim == 1 else list(y.T)
+    try:
+        return [np.unique(column, return_counts=True) for column in columns]
+    except TypeError as error:
+        raise TypeError(f"y must be labels of one kind, which can be sorted: {error}") from None
+
+
+def merged(parts: Sequence[Labels]) -> Labels:
+    """The labels of all rows."""
+    found = []
+    for columns in zip(*parts, strict=True):
+        values = np.concatenate([values for values, _ in columns])
+        counts = np.concatenate([counts for _, counts in columns])
+        labels, places = np.unique(values, return_inverse=True)
+        found.append((labels, np.bincount(places.ravel(), weights=counts, minlength=len(labels))))
+    return found
+
+
+def with_all(labels: Labels, dimensions: int) -> Array:
+    """Made-up targets with all labels, each of them at least twice."""
+    most = max(len(values) for values, _ in labels)
+    columns = [np.resize(np.repeat(values, 2), 2 * most) for values, _ in labels]
+    return columns[0] if dimensions == 1 else np.stack(columns, axis=1)
+
+
+def balanced(labels: Labels) -> Any:
+    """The weights of classes that make them count alike, as scikit-learn has them."""
+    weights = [
+        dict(zip(values.tolist(), counts.sum() / (len(values) * counts), strict=True))
+        for values, counts in labels
+    ]
+    return weights[0] if len(weights) == 1 else weights
