@@ -78,7 +78,7 @@ fn blocks_of_large_products_change_no_bit() {
 #[test]
 fn every_element_is_its_chain_bit_for_bit_at_every_level() {
     simd::at_every_level(|_| {
-        for rows in [1, 2, 5, 12, 13, 31, 64] {
+        for rows in [1, 2, 5, 8, 12, 13, 14, 28, 31, 64] {
             for depth in [0, 1, 3, 16, 33, 256, 300, 777] {
                 for cols in [1, 2, 4, 5, 7, 8, 10, 16, 17, 32, 33, 40, 48, 70] {
                     let form = (rows + depth + cols) % 3;
