@@ -95,7 +95,7 @@ def test_a_network_says_what_it_cannot_be(spec, error, words):
 )
 def test_vectors_that_do_not_fit_are_named(bad, error, words):
     core, theta, rows = _schuss.Network(**SPEC), np.zeros(13, np.float32), (X, Y, None)
-    with pytest.raises(error, match=f"grads must be {words}"):
+    with pytest.raises(error, match=f"out must be {words}"):
         core.loss_and_grads(theta, rows, bad, None, None)
     if getattr(bad, "dtype", None) == np.float32:
         for ask in (
@@ -109,9 +109,9 @@ def test_vectors_that_do_not_fit_are_named(bad, error, words):
 
 def test_a_gradient_is_not_written_over_the_parameters_or_what_is_read_only():
     core, theta = _schuss.Network(**SPEC), np.zeros(13, np.float32)
-    with pytest.raises(RuntimeError, match="grads is in use"):
+    with pytest.raises(RuntimeError, match="out is in use"):
         core.loss_and_grads(theta, (X, Y, None), theta, None, None)
     fixed = np.zeros(13, np.float32)
     fixed.setflags(write=False)
-    with pytest.raises(ValueError, match="grads must be writable, got a read-only array"):
+    with pytest.raises(ValueError, match="out must be writable, got a read-only array"):
         core.loss_and_grads(theta, (X, Y, None), fixed, None, None)

@@ -222,11 +222,19 @@ class Outputs(Looks):
             the parameters or the rows.
         """
         rows = self._to_measure(X, y, sample_weight)
-        grads = np.empty(self.theta.size, self.dtype) if out is None else out
+        grads = np.empty(self.theta.size, self.dtype) if out is None else self._apart(out, rows)
         seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
         threads = None if n_threads is None else check_threads(n_threads)
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
         return loss, views(grads, self._places)
+
+    def _apart(self, out: Any, rows: Rows) -> Any:
+        """A vector for a gradient, apart from what that is computed from; the core sees to all else."""
+        for name, array in (("theta", self.theta), ("X", rows.x), ("y", rows.targets)):
+            are_arrays = isinstance(out, np.ndarray) and isinstance(array, np.ndarray)
+            if are_arrays and np.may_share_memory(out, array):
+                raise ValueError(f"out must have memory of its own, got some of {name}'s")
+        return out
 
     def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
         if TRAINING:

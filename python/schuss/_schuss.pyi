@@ -301,7 +301,7 @@ class Network:
         self,
         theta: NDArray[Any],
         data: _Rows,
-        grads: NDArray[Any],
+        out: NDArray[Any],
         dropout_seed: int | None,
         threads: int | None,
         max_seconds: float | None = None,

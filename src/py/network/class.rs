@@ -173,19 +173,19 @@ impl PyNetwork {
         dispatch!(Dtype::of(theta), <T> => self.loss_as::<T>(theta, data, how))
     }
 
-    /// The objective on some rows; its gradient to `grads`.
-    #[pyo3(signature = (theta, data, grads, dropout_seed, threads, max_seconds=None))]
+    /// The objective on some rows; its gradient to `out`.
+    #[pyo3(signature = (theta, data, out, dropout_seed, threads, max_seconds=None))]
     fn loss_and_grads(
         &self,
         theta: &Bound<'_, PyAny>,
         data: GivenRows<'_>,
-        grads: &Bound<'_, PyAny>,
+        out: &Bound<'_, PyAny>,
         dropout_seed: Option<u64>,
         threads: Option<usize>,
         max_seconds: Option<f64>,
     ) -> PyResult<f64> {
         let how = How { threads, max_seconds };
-        dispatch!(Dtype::of(theta), <T> => self.loss_and_grads_as::<T>(theta, data, grads, dropout_seed, how))
+        dispatch!(Dtype::of(theta), <T> => self.loss_and_grads_as::<T>(theta, data, out, dropout_seed, how))
     }
 }
 
@@ -280,7 +280,7 @@ impl PyNetwork {
         &self,
         theta: &Bound<'_, PyAny>,
         data: GivenRows<'_>,
-        grads: &Bound<'_, PyAny>,
+        out: &Bound<'_, PyAny>,
         dropout_seed: Option<u64>,
         how: How,
     ) -> PyResult<f64> {
@@ -289,7 +289,7 @@ impl PyNetwork {
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let params = theta.as_slice()?;
-        let mut grads = writing::<T>("out", grads, self.network.tensors.len())?;
+        let mut grads = writing::<T>("out", out, self.network.tensors.len())?;
         let grads = grads.as_slice_mut()?;
         let noise = dropout_seed.filter(|_| self.network.is_noisy());
         if noise.is_some() && self.network.dropout_curves.iter().any(Option::is_some) {
