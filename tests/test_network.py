@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import schuss as sc
 from schuss._registry import LOSSES
@@ -577,6 +578,21 @@ def test_what_cannot_hold_the_gradient_is_refused(out: Any, error: Any, says: st
     with pytest.raises(error, match=says):
         net.loss_and_grads(np.ones((5, 3), np.float32), np.ones(5), out=out(net))
     assert net.theta.tobytes() == before
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight", "sparse X"])
+def test_a_gradient_does_not_go_where_the_rows_are(name: str) -> None:
+    net, memory = sc.MLP([3, 4, 1]), np.ones(21, np.float32)
+    rows: dict[str, Any] = {"X": np.ones((7, 3), np.float32), "y": np.ones(7), "sample_weight": np.ones(7)}
+    if name == "sparse X":
+        rows["X"] = scipy.sparse.csr_array(rows["X"])
+        rows["X"].data = memory
+    else:
+        rows[name] = memory.reshape(7, 3) if name == "X" else memory[:7]
+    whose = name.removeprefix("sparse ")
+    with pytest.raises(ValueError, match=f"out must have memory of its own, got some of {whose}'s"):
+        net.loss_and_grads(**rows, out=memory)
+    assert (memory == 1).all()
 
 
 def test_many_threads_may_ask_one_network_at_once() -> None:

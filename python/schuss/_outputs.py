@@ -11,6 +11,7 @@ from ._checks import check_seed, check_threads
 from ._data import Rows, inputs_of, rows_of
 from ._looks import Looks
 from ._metrics import is_of_classes, labels_of, metrics_of, score_of
+from ._sparse import Sparse
 from ._tensors import views
 
 if TYPE_CHECKING:
@@ -230,9 +231,12 @@ class Outputs(Looks):
 
     def _apart(self, out: Any, rows: Rows) -> Any:
         """A vector for a gradient, apart from what that is computed from; the core sees to all else."""
-        for name, array in (("theta", self.theta), ("X", rows.x), ("y", rows.targets)):
-            are_arrays = isinstance(out, np.ndarray) and isinstance(array, np.ndarray)
-            if are_arrays and np.may_share_memory(out, array):
+        if not isinstance(out, np.ndarray):
+            return out
+        x = rows.x.data if isinstance(rows.x, Sparse) else rows.x
+        read = {"theta": self.theta, "X": x, "y": rows.targets, "sample_weight": rows.weights}
+        for name, array in read.items():
+            if isinstance(array, np.ndarray) and np.may_share_memory(out, array):
                 raise ValueError(f"out must have memory of its own, got some of {name}'s")
         return out
 
