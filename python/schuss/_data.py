@@ -94,6 +94,11 @@ class Rows(NamedTuple):
             return float(self.x.shape[0])
         return total(self.weights)
 
+    @property
+    def weights_in_unit(self) -> NDArray[Any] | None:
+        """The weights, in a unit of their own where they have one."""
+        return self.weights[0] if isinstance(self.weights, tuple) else self.weights
+
     def cut(self, start: int, stop: int) -> Rows:
         """Consecutive rows, not copied."""
         x = self.x.cut(start, stop) if isinstance(self.x, Sparse) else self.x[start:stop]

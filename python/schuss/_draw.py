@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ._checks import shown
+from ._sharded import Share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,3 +76,30 @@ def draw_of(name: str, share: float, n_rows: int, pieces: PiecesOf, seed: int) -
         if held.min() >= 0:
             return Draw(whole, held.tolist(), seed)
     raise ValueError(f"{name} must leave rows to learn from, got {shown(share)} of {n_rows}")
+
+
+class Split(NamedTuple):
+    """The rows of one process, in two parts.
+
+    Attributes
+    ----------
+    learnt, held : ndarray
+        The numbers of those to learn from, and of those that are held out.
+    sizes : sequence of int
+        How many of each of its shards are held out.
+    n_held : int
+        How many of all rows, whoever has them.
+    """
+
+    learnt: NDArray[np.intp]
+    held: NDArray[np.intp]
+    sizes: Sequence[int]
+    n_held: int
+
+
+def split_of(name: str, share: float, n_rows: int, shards: Share, seed: int) -> Split:
+    """Hold out a share of all rows, as `draw_of` does: which of those of some shards are held out."""
+    draw = draw_of(name, share, n_rows, shards.of_all.pieces, seed)
+    marks = draw.marks(*shards.rows(n_rows))
+    sizes = draw.held[shards.start : shards.stop]
+    return Split(np.flatnonzero(~marks), np.flatnonzero(marks), sizes, sum(draw.held))

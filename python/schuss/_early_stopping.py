@@ -11,7 +11,7 @@ from . import _schuss
 from ._checks import check_count, check_flag, check_number, shown
 from ._data import Blocks, Rows, Takes, check_finite, rows_of_parts
 from ._dialogue import Dialogue
-from ._draw import draw_of
+from ._draw import split_of
 from ._pieces import Pieces, pieces_of
 from ._sharded import share_in
 
@@ -129,13 +129,12 @@ def split_shards(
 ) -> tuple[Rows, Pieces]:
     """The same of each shard, whoever has it."""
     shards = share_in(settings, peers)
-    draw = draw_of("validation_split", share, rows.n_rows, shards.of_all.pieces, settings["seed"])
-    marks = draw.marks(*shards.rows(rows.n_rows))
-    learnt, validated = (rows.take(np.flatnonzero(marks == which)) for which in (False, True))
+    split = split_of("validation_split", share, rows.n_rows, shards, settings["seed"])
+    learnt, validated = rows.take(split.learnt), rows.take(split.held)
     if rows.everywhere is not None:
-        learnt = learnt._replace(everywhere=rows.everywhere - sum(draw.held))
+        learnt = learnt._replace(everywhere=rows.everywhere - split.n_held)
     _check_split((learnt, validated), peers)
-    return learnt, pieces_of(validated, draw.held[shards.start : shards.stop], peers)
+    return learnt, pieces_of(validated, split.sizes, peers)
 
 
 def _check_split(parts: tuple[Rows, Rows], peers: Dialogue | None) -> None:

@@ -77,8 +77,7 @@ class Looks(Attributes):
     ) -> list[Any]:
         """What each metric takes from the predictions for some rows."""
         out: NDArray[Any] = self._core.predict(self.theta, rows.x, False, n_threads, seconds)
-        weights = rows.weights[0] if isinstance(rows.weights, tuple) else rows.weights
         targets = rows.targets.astype(np.int64) if rows.targets.dtype == np.uint32 else rows.targets
         if rows.flat and targets.ndim == 2 and targets.shape[1] == 1:
             targets, out = targets[:, 0], out[:, 0]
-        return [metric.of_piece(targets, out, weights) for metric in metrics]
+        return [metric.of_piece(targets, out, rows.weights_in_unit) for metric in metrics]

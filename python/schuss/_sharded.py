@@ -28,10 +28,15 @@ class Share:
     count: int
     batch_size: int | None
 
+    @classmethod
+    def every(cls, count: int, batch_size: int | None) -> Share:
+        """All shards."""
+        return cls(0, count, count, batch_size)
+
     @property
     def of_all(self) -> Share:
-        """All shards."""
-        return Share(0, self.count, self.count, self.batch_size)
+        """All shards of this training."""
+        return self.every(self.count, self.batch_size)
 
     def pieces(self, n_rows: int) -> list[tuple[int, int]]:
         """Where the rows of each of these shards begin and end, among so many."""
@@ -64,7 +69,7 @@ def share_in(settings: dict[str, Any], peers: Any) -> Share:
     if peers is not None and peers.share is not None:
         share: Share = peers.share
         return share
-    return Share(0, settings["shards"], settings["shards"], settings["batch_size"])
+    return Share.every(settings["shards"], settings["batch_size"])
 
 
 def identity_of(rows: Rows, settings: dict[str, Any], peers: Any) -> str:

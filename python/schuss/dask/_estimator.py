@@ -189,7 +189,7 @@ class OnDask(BaseMLP):
         if given[2] is not None or getattr(model, "class_weight", None) is not None:
             empty = empty._replace(weights=np.empty(0, X.dtype))
         parts = [client.submit(prepared, model, empty, *part, pure=False) for part in known.parts]
-        every = Share(0, self.n_shards, self.n_shards, self._most_rows())
+        every = Share.every(self.n_shards, self._most_rows())
         rows = Rows(client, parts, empty, every)
         if not rows.counts():
             raise ValueError("sample_weight and class_weight must leave some weight to the rows, got none")

@@ -235,7 +235,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             X, y, targets = self._check_rows(given[0], given[1], incremental, first)
             samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
             if self.sharded:
-                every = Share(0, self.n_shards, self.n_shards, self._most_rows())
+                every = Share.every(self.n_shards, self._most_rows())
                 samples = in_shards(samples, samples.n_rows, every, None)
         return samples, self._check_validation(samples.X.dtype, *validation)
 

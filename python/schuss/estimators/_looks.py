@@ -53,7 +53,7 @@ def moments(rows: Rows, centre: Any) -> tuple[float, Any, Any]:
 
 def extent(rows: Rows) -> tuple[Array, Array] | None:
     """The least and the largest targets of rows that have weight; None where there are none."""
-    weights = _in_their_unit(rows)
+    weights = rows.weights_in_unit
     counted = rows.targets if weights is None else rows.targets[weights > 0]
     return (counted.min(axis=0), counted.max(axis=0)) if len(counted) else None
 
@@ -65,7 +65,7 @@ def constant_of(pieces: Pieces, objective: Objective) -> float:
 
 def _constant(rows: Rows, objective: Objective) -> tuple[float, float]:
     weight = rows.total_weight
-    return weight, constant(objective, rows.targets, _in_their_unit(rows)) if weight else 0.0
+    return weight, constant(objective, rows.targets, rows.weights_in_unit) if weight else 0.0
 
 
 def for_core(rows: Rows) -> tuple[Any, Array, Any]:
@@ -84,8 +84,4 @@ def aligned(numbers: Array) -> Array:
 
 
 def _mean(figures: Array, rows: Rows) -> Any:
-    return np.average(figures, axis=0, weights=_in_their_unit(rows))
-
-
-def _in_their_unit(rows: Rows) -> Array | None:
-    return rows.weights[0] if isinstance(rows.weights, tuple) else rows.weights
+    return np.average(figures, axis=0, weights=rows.weights_in_unit)

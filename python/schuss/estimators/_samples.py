@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from .. import _data
 from .._checkpoint import fingerprint
 from .._data import Weights, in_unit
-from .._draw import draw_of
+from .._draw import split_of
 from .._peers import Peers
 from .._pieces import Pieces, pieces_of
 from .._sharded import Share
@@ -145,14 +145,11 @@ class ShardedSamples:
         self, share: float, random: np.random.RandomState, *, stratifies: bool
     ) -> tuple[ShardedSamples, ShardedSamples]:
         """The rows to learn from, and a random share of each shard's that is held out."""
-        of_all = self.share.of_all.pieces
-        draw = draw_of("validation_fraction", share, self.n_rows, of_all, seed_of_rows(random))
-        marks = draw.marks(*self.share.rows(self.n_rows))
-        held, n_held = draw.held[self.share.start : self.share.stop], sum(draw.held)
-        learnt, watched = (self.here.take(np.flatnonzero(marks == which)) for which in (False, True))
+        split = split_of("validation_fraction", share, self.n_rows, self.share, seed_of_rows(random))
+        learnt, watched = self.here.take(split.learnt), self.here.take(split.held)
         return (
-            in_shards(learnt, self.n_rows - n_held, self.share, self.peers),
-            ShardedSamples(watched, held, n_held, self.share, self.peers),
+            in_shards(learnt, self.n_rows - split.n_held, self.share, self.peers),
+            ShardedSamples(watched, split.sizes, split.n_held, self.share, self.peers),
         )
 
     def for_core(self) -> tuple[Any, Array, Array | Weights | None]:
