@@ -33,13 +33,18 @@ pub fn permutation(order: &mut [u32], key: u64) {
 /// The same, broken off where `stop` says so, which is asked every few milliseconds.
 pub fn permutation_unless(stop: impl Fn() -> bool, order: &mut [u32], key: u64) {
     in_order(order);
-    for last in (1..order.len()).rev() {
+    shuffle_unless(stop, order.len(), key, |i, j| order.swap(i, j));
+}
+
+/// Shuffles that many things, wherever they are, by a function that swaps two of them by their numbers.
+pub fn shuffle_unless(stop: impl Fn() -> bool, count: usize, key: u64, mut swap: impl FnMut(usize, usize)) {
+    for last in (1..count).rev() {
         if last.is_multiple_of(SWAPS_PER_LOOK) && stop() {
             return;
         }
         // The high bits of a product are uniform below `last + 1`, to 1 in 2^32 (Lemire 2019).
         let random = at(key, last as u64) >> 32;
-        order.swap(last, ((random * (last as u64 + 1)) >> 32) as usize);
+        swap(last, ((random * (last as u64 + 1)) >> 32) as usize);
     }
 }
 

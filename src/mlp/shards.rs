@@ -234,6 +234,12 @@ impl Shards {
         batch.div_ceil(self.count)
     }
 
+    /// Those of a batch from that one on, of the ones to compute, whose rows are together no more than so many; one at least.
+    pub fn group(&self, first: usize, batch: &Range<usize>, most_rows: usize) -> Range<usize> {
+        let fits = |end: &usize| self.rows_of(&(first..*end), batch).len() <= most_rows;
+        first..(first + 2..=self.mine().end).take_while(fits).last().unwrap_or(first + 1)
+    }
+
     /// The rows that each shard has of its own, where all batches of so many rows take theirs from those: consecutive ones.
     pub fn pieces(&self, rows: usize, batch_size: usize) -> Vec<Range<usize>> {
         let (batches, rest) = (rows / batch_size, rows % batch_size);
@@ -248,8 +254,13 @@ impl Shards {
 
     /// The rows of a shard: as many for each, to one more or less; none for some where there are fewer rows than shards.
     pub fn rows(&self, shard: usize, batch: &Range<usize>) -> Range<usize> {
+        self.rows_of(&(shard..shard + 1), batch)
+    }
+
+    /// The rows of consecutive ones.
+    pub fn rows_of(&self, shards: &Range<usize>, batch: &Range<usize>) -> Range<usize> {
         let cut = |shard: usize| batch.start + (batch.len() as u128 * shard as u128 / self.count as u128) as usize;
-        cut(shard)..cut(shard + 1)
+        cut(shards.start)..cut(shards.end)
     }
 }
 
@@ -308,6 +319,27 @@ mod tests {
                 assert_eq!(sizes().max().unwrap(), shards.most_rows(batch.len()));
             }
         }
+    }
+
+    #[test]
+    fn groups_take_as_many_shards_as_fit() {
+        let groups = |shards: &Shards, batch: Range<usize>, most| {
+            let (mut all, mut first) = (vec![], shards.mine().start);
+            while first < shards.mine().end {
+                all.push(shards.group(first, &batch, most));
+                first = all[all.len() - 1].end;
+            }
+            all
+        };
+        let shards = Shards::all(8);
+        assert_eq!(groups(&shards, 64..128, 64), vec![0..8; 1]);
+        assert_eq!(groups(&shards, 64..128, 63), [0..7, 7..8]);
+        assert_eq!(groups(&shards, 0..64, 16), [0..2, 2..4, 4..6, 6..8]);
+        assert_eq!(groups(&shards, 0..800, 64), (0..8).map(|shard| shard..shard + 1).collect::<Vec<_>>());
+        assert_eq!(groups(&shards, 0..3, 1), [0..5, 5..7, 7..8], "shards without rows go with others");
+        let second = Shards::of(8, Place { rank: 1, size: 2 });
+        assert_eq!(groups(&second, 0..64, 24), [4..7, 7..8]);
+        assert_eq!(groups(&Shards::collected(4, &[0..2, 2..4]), 0..64, 8), []);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         if self.options.shuffle {
             self.sequence.arrange(&mut order, (self.options.seed, epoch), || lookout.says_stop());
         } else {
-            random::in_order(&mut order);
+            self.sequence.arrange_unshuffled(&mut order);
         }
     }
 

@@ -90,16 +90,16 @@ impl<'a, T: Scalar> Prepared<'a, T> {
     ) -> Result<Self> {
         let sequence = Sequence::new(options, data.len());
         let shards = &options.shards;
-        let most_rows = shards.most_rows(sequence.batch_size);
+        let (most_rows, of_shard) = (sequence.most_rows(), shards.most_rows(sequence.batch_size));
         let workers = match options.threads {
-            Some(threads) => objective::workers_at_most(network, most_rows, threads),
-            None => workers(network, most_rows),
+            Some(threads) => objective::workers_at_most(network, most_rows.max(of_shard), threads),
+            None => workers(network, most_rows.max(of_shard)),
         };
         let tensors = &network.tensors;
         let workspace = network.workspace(most_rows, data.x.sparse().is_some())?;
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
         largest_weight.set(0, row_squares.sum().sqrt());
-        let summed = if most_rows > workspace.rows() { tensors.len() } else { 0 };
+        let summed = if of_shard > workspace.rows() { tensors.len() } else { 0 };
         let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
             sequence,

@@ -1,11 +1,14 @@
 //! A step whose batch is cut into shards: the sum of their gradients, then one update.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use super::super::claims::AllRows;
 use super::super::objective;
+use super::super::stages::Sink;
 use super::epochs::MaybeLeader;
 use super::leader::Leader;
-use super::training::{Own, Training, TrainingStep};
+use super::training::{Block, Own, Training, TrainingStep};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::team::Worker;
@@ -24,12 +27,14 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         {
             leader.end(Err(error));
         }
-        let mut node = 0;
-        for shard in self.shards.mine() {
-            if !self.shard(worker, own, (shard, node), context) {
-                return self.abandon(leader, false);
+        let (mut node, mut next) = (0, self.shards.mine().start);
+        while next < self.shards.mine().end {
+            let group = self.shards.group(next, &context.rows, self.rows_held);
+            next = group.end;
+            match self.group(worker, own, (group, node), context) {
+                Some(above) => node = above,
+                None => return self.abandon(leader, false),
             }
-            node = self.merge(worker, own, node, self.shards.merges(shard)) + 1;
         }
         if self.shards.are_shared() {
             // All have added up their parts.
@@ -48,8 +53,8 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         if self.bad_loss.load(Ordering::Relaxed) == context.number {
             return self.refuse(leader, "the loss".into(), self.policy.begins_early());
         }
-        self.divide(worker, own, context);
-        self.look_at_gradient(worker, own, context);
+        let scale = objective::scale(self.network, self.weight(context), self.data.unit());
+        self.look_at_gradient(worker, own, (context, Some(scale)));
         self.update_at_last(worker, own, leader, context)
     }
 
@@ -74,75 +79,125 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         }
     }
 
-    /// The gradient of a shard, a sum over its rows, to that node, and its loss. False where all workers are to leave.
-    fn shard(
+    /// The gradients of some shards, sums over their rows, to that node and the next ones, added where the tree says so; the node
+    /// after those that are left. None where all workers are to leave.
+    ///
+    /// Their rows go forward and back together: what becomes of a row depends on no other one, and weights are packed once.
+    fn group(
+        &self,
+        worker: &mut Worker,
+        own: &mut Own<T>,
+        (group, node): (Range<usize>, usize),
+        context: &TrainingStep<'_>,
+    ) -> Option<usize> {
+        let rows = self.shards.rows_of(&group, &context.rows);
+        let order = &context.order[self.sequence.places(group.start, &context.rows).start..];
+        if rows.len() > self.rows_held {
+            self.shard_in_pieces(worker, own, (group.start, node), (order, context))?;
+            return Some(self.add_up(worker, own, None, (group, node), &context.rows));
+        }
+        // Others may still read what the group before has left.
+        let waits = group.start > self.shards.mine().start;
+        if waits && self.agreement.meet(worker, self.length.meets_late)
+            || !self.propagate(worker, own, (rows.clone(), order), context)
+            || self.agreement.meet(worker, self.length.meets_late)
+        {
+            return None;
+        }
+        // SAFETY: nobody writes to the batch before the next meeting.
+        let all = unsafe { self.batch.all_rows(worker, rows.len()) };
+        if worker.index == 0 {
+            for shard in group.clone() {
+                let of_shard = part_of(&rows, self.shards.rows(shard, &context.rows));
+                let loss = all.part(of_shard.clone()).losses().iter().sum();
+                self.note(shard, loss, &order[of_shard]);
+            }
+        }
+        Some(self.add_up(worker, own, Some(&all), (group, node), &context.rows))
+    }
+
+    /// The gradient of a shard of more rows than are held at once. None where all workers are to leave.
+    fn shard_in_pieces(
         &self,
         worker: &mut Worker,
         own: &mut Own<T>,
         (shard, node): (usize, usize),
-        context: &TrainingStep<'_>,
-    ) -> bool {
+        (order, context): (&[u32], &TrainingStep<'_>),
+    ) -> Option<()> {
         let rows = self.shards.rows(shard, &context.rows);
-        let order = &context.order[self.sequence.places(shard, &context.rows).start..];
         let mut loss = 0.0;
         for start in rows.clone().step_by(self.rows_held) {
             let held = start..rows.end.min(start + self.rows_held);
             // Others may still read what the rows before have left.
-            if start > context.rows.start && self.agreement.meet(worker, self.length.meets_late) {
-                return false;
-            }
-            if !self.propagate(worker, own, (held.clone(), &order[start - rows.start..]), context)
+            if start > context.rows.start && self.agreement.meet(worker, self.length.meets_late)
+                || !self.propagate(worker, own, (held.clone(), &order[start - rows.start..]), context)
                 || self.agreement.meet(worker, self.length.meets_late)
             {
-                return false;
+                return None;
             }
             // SAFETY: nobody writes to the batch before the next meeting.
             let all = unsafe { self.batch.all_rows(worker, held.len()) };
             if worker.index == 0 {
                 loss += all.losses().iter().sum::<f64>();
             }
-            let first = (rows.len() > self.rows_held).then_some(start == rows.start);
-            self.gradient(worker, own, &all, (node, first));
-        }
-        if rows.is_empty() {
-            // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
-            let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
-            for piece in mine.pieces() {
-                mine.node_mut(node, self.network.tensors.range(piece)).fill(T::ZERO);
-            }
+            self.gradient(worker, own, &all, (node, Some(start == rows.start)));
         }
         if worker.index == 0 {
-            self.shard_losses.set(shard, loss);
-            if self.sequence.lacks_rows() {
-                self.shard_weights.set(shard, self.data.weight_of(&order[..rows.len()]));
-            }
+            self.note(shard, loss, &order[..rows.len()]);
         }
-        true
+        Some(())
     }
 
-    /// Adds the two nodes on top, so many times, up to that node; the node that is on top then.
-    fn merge(&self, worker: &Worker, own: &Own<T>, node: usize, times: usize) -> usize {
-        // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
-        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
-        for piece in mine.pieces() {
-            let range = self.network.tensors.range(piece);
-            for below in (node - times..node).rev() {
-                let (sums, terms) = mine.node_and_next(below, range.clone());
-                dispatch(Add { sums, terms });
-            }
+    /// Leader: the loss of a shard, and its weight, where not all processes can know it.
+    fn note(&self, shard: usize, loss: f64, order: &[u32]) {
+        self.shard_losses.set(shard, loss);
+        if self.sequence.lacks_rows() {
+            self.shard_weights.set(shard, self.data.weight_of(order));
         }
-        node - times
     }
 
-    /// What this worker has of the sum over all rows becomes the gradient of the batch's loss.
-    fn divide(&self, worker: &Worker, own: &Own<T>, context: &TrainingStep<'_>) {
-        let scale = objective::scale(self.network, self.weight(context), self.data.unit());
+    /// The gradients of some shards of a batch from their rows, or as they are there, in that node and the next ones, and their sums
+    /// where the tree has one: block by block, which stays in the cache. The node after those that are left.
+    fn add_up(
+        &self,
+        worker: &Worker,
+        own: &mut Own<T>,
+        rows: Option<&AllRows<'_, '_, T>>,
+        (group, first): (Range<usize>, usize),
+        batch: &Range<usize>,
+    ) -> usize {
         // SAFETY: the shares of the workers are disjoint, and nobody reads other parameters than its own now.
         let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
-        for piece in mine.pieces() {
-            dispatch(Multiply { x: mine.grads_mut(self.network.tensors.range(piece)), by: scale });
+        let all = self.shards.rows_of(&group, batch);
+        for Block { piece, range } in &own.blocks {
+            let mut node = first;
+            for shard in group.clone() {
+                if let Some(rows) = rows {
+                    let rows = rows.part(part_of(&all, self.shards.rows(shard, batch)));
+                    let grads = mine.node_mut(node, range.clone());
+                    match rows.count() {
+                        0 => grads.fill(T::ZERO),
+                        _ => {
+                            let sink = Sink { grads, scratch: &mut own.scratch, lookout: &own.lookout };
+                            objective::gradient(self.network, piece, &rows, sink);
+                        }
+                    }
+                }
+                for _ in 0..self.shards.merges(shard) {
+                    node -= 1;
+                    let (sums, terms) = mine.node_and_next(node, range.clone());
+                    dispatch(Add { sums, terms });
+                }
+                node += 1;
+            }
         }
+        group.fold(first, |node, shard| node + 1 - self.shards.merges(shard))
     }
+}
+
+/// Some rows, by their numbers among `all`.
+fn part_of(all: &Range<usize>, rows: Range<usize>) -> Range<usize> {
+    rows.start - all.start..rows.end - all.start
 }
 
 /// `sums += terms`.
@@ -157,22 +212,6 @@ impl<T: Scalar> Kernel for Add<'_, T> {
     fn run<I: Isa>(self) {
         for (sum, &term) in self.sums.iter_mut().zip(self.terms) {
             *sum += term;
-        }
-    }
-}
-
-/// `x *= by`, rounded once.
-struct Multiply<'a, T> {
-    x: &'a mut [T],
-    by: f64,
-}
-
-impl<T: Scalar> Kernel for Multiply<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for x in self.x {
-            *x = T::from_f64(x.to_f64() * self.by);
         }
     }
 }

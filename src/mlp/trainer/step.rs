@@ -15,7 +15,7 @@ use crate::kernels::sums::Magnitude;
 use crate::optim::{Care, Peaks, Step};
 use crate::reductions::{RowSquares, largest};
 use crate::scalar::Scalar;
-use crate::simd::dispatch;
+use crate::simd::{Isa, Kernel, dispatch};
 use crate::team::Worker;
 
 /// The fewest elements that are worth an update of their own: smaller blocks wait for the next.
@@ -69,7 +69,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 return self.abandon(leader, self.policy.begins_early());
             }
         }
-        self.look_at_gradient(worker, own, context);
+        self.look_at_gradient(worker, own, (context, None));
         self.update_at_last(worker, own, leader, context)
     }
 
@@ -209,30 +209,40 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         self.row_squares.set_all(tensors.rows_of(piece), squares);
     }
 
-    /// The penalty's share of this worker's gradient, and the figures that the step needs.
-    pub fn look_at_gradient(&self, worker: &Worker, own: &mut Own<T>, context: &TrainingStep<'_>) {
+    /// The penalty's share of this worker's gradient, and the figures that the step needs; first the gradient is multiplied, if by
+    /// anything.
+    pub fn look_at_gradient(
+        &self,
+        worker: &Worker,
+        own: &mut Own<T>,
+        (context, scale): (&TrainingStep<'_>, Option<f64>),
+    ) {
         let strength = self.strength(context);
         let tensors = &self.network.tensors;
+        let Own { share, blocks, squares, .. } = own;
         // SAFETY: the shares of the workers are disjoint.
-        let mut mine = unsafe { self.parameters.mine(worker, &own.share) };
+        let mut mine = unsafe { self.parameters.mine(worker, share) };
         let mut most = 0.0f64;
-        for piece in mine.pieces() {
-            self.penalise(&mut mine, piece, strength, &mut own.squares);
-            let x = mine.grads(tensors.range(piece));
-            let squares = &mut own.squares[..piece.tile.rows.len()];
+        for Block { piece, range } in &*blocks {
+            if let Some(by) = scale {
+                dispatch(Multiply { x: mine.grads_mut(range.clone()), by });
+            }
+            self.penalise(&mut mine, piece, strength, squares);
+            let x = mine.grads(range.clone());
+            let squares = &mut squares[..piece.tile.rows.len()];
             if self.policy.clips {
                 dispatch(RowSquares { x, width: piece.tile.cols.len(), squares });
                 self.row_norms.set_all(tensors.rows_of(piece), squares);
             }
             if self.policy.checks {
-                let of_piece = match self.policy.clips && squares.iter().all(|squares| squares.is_finite()) {
+                let of_block = match self.policy.clips && squares.iter().all(|squares| squares.is_finite()) {
                     true => squares.iter().copied().fold(0.0, f64::max).sqrt(),
                     false => largest(x),
                 };
-                if of_piece.is_nan() {
+                if of_block.is_nan() {
                     self.bad_gradient.mark(context.number, piece.tensor);
                 }
-                most = most.max(of_piece);
+                most = most.max(of_block);
             }
         }
         self.largest.set(worker.index, most);
@@ -403,4 +413,20 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
 fn apply<T: Scalar>(mine: &mut MyTensors<'_, '_, T>, step: &Step<T>, tensor: usize, range: Range<usize>) {
     let ToUpdate { params, grads, mut state, count } = mine.to_update(range);
     step.apply(tensor, params, grads, &mut state[..count]);
+}
+
+/// `x *= by`, rounded once.
+struct Multiply<'a, T> {
+    x: &'a mut [T],
+    by: f64,
+}
+
+impl<T: Scalar> Kernel for Multiply<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for x in self.x {
+            *x = T::from_f64(x.to_f64() * self.by);
+        }
+    }
 }

@@ -190,19 +190,20 @@ impl<T: Scalar> Own<T> {
         let pieces = tensors.share(worker, workers, |tensor| training.policy.trained[tensor]);
         let share = Share::new(tensors, pieces);
         let pieces = &share.pieces;
-        let Training { data, policy, rows_held, sequence, .. } = training;
+        let Training { data, policy, rows_held, sequence, shards, .. } = training;
         let of_step = ((*rows_held).min(sequence.batch_size), workers);
         let sparse = data.x.sparse().is_some();
+        let of_shard = shards.most_rows(sequence.batch_size).min(*rows_held);
         let phases = phases(training.network, training.options.cuts, of_step, policy.first_stage, sparse);
         // Nobody asks for them where gradients need not be finite, or are looked at before the update anyway.
-        let stages = if policy.checks && training.shards.count() == 1 { &policy.stages[..] } else { &[] };
+        let stages = if policy.checks && shards.count() == 1 { &policy.stages[..] } else { &[] };
         let sums_of = |phase| magnitudes(training.network, stages, phase);
         Own {
             scratch,
             sums: phases.iter().map(sums_of).collect(),
             phases,
             lookout: training.agreement.interrupt().lookout(worker == 0),
-            blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, training.rows_held)).collect(),
+            blocks: pieces.iter().flat_map(|piece| blocks(tensors, piece, of_shard)).collect(),
             squares,
             share,
             rates: training.network.dropout.clone(),
