@@ -90,10 +90,12 @@ impl<'a, T: Scalar> Prepared<'a, T> {
     ) -> Result<Self> {
         let sequence = Sequence::new(options, data.len());
         let shards = &options.shards;
-        let (most_rows, of_shard) = (sequence.most_rows(), shards.most_rows(sequence.batch_size));
+        let of_shard = shards.most_rows(sequence.batch_size);
+        // The last batch, which is shorter, may have one row more for a shard than the others have.
+        let most_rows = sequence.most_rows().max(of_shard);
         let workers = match options.threads {
-            Some(threads) => objective::workers_at_most(network, most_rows.max(of_shard), threads),
-            None => workers(network, most_rows.max(of_shard)),
+            Some(threads) => objective::workers_at_most(network, most_rows, threads),
+            None => workers(network, most_rows),
         };
         let tensors = &network.tensors;
         let workspace = network.workspace(most_rows, data.x.sparse().is_some())?;

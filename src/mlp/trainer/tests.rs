@@ -1,8 +1,10 @@
 //! What ends a training, and shards.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 
-use super::{Epoch, Monitor, Options, StepRecord, fit};
+use super::{Epoch, Monitor, Options, Position, StepRecord, fit, shard_sums};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};
@@ -82,6 +84,31 @@ fn shards_give_the_same_bits_for_every_cut() {
         assert!(one.iter().all(|p| p.is_finite()) && one != trained(1, 1, Cuts::Rows));
         for (threads, cuts) in [(2, Cuts::Columns), (3, Cuts::Rows), (4, Cuts::Both), (8, Cuts::Both)] {
             assert!(trained(shards, threads, cuts) == one, "{shards} shards on {threads} threads, {cuts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_shard_has_the_same_bits_alone_and_beside_others() {
+    let network = Network::new(&Architecture::plain(&[9, 70, 2], Activation::Silu, Loss::from_name("mse").unwrap()));
+    let x = Array2::from_shape_fn((23, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
+    let y: Vec<f32> = (0..46).map(|i| (i % 11) as f32 / 11.0).collect();
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let params: Vec<f32> = (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+    // Of the last batch, of 7 rows: some shards have more of them than of the 8 of the others.
+    let start = Position { row: 16, ..Position::default() };
+    let sums_of = |shards: Range<usize>, count| {
+        let shards = Shards::contributed(count, shards);
+        let options = Options { batch_size: Some(8), shards, start, threads: Some(1), ..brief() };
+        let mut nodes = vec![0f32; options.shards.moves().len() * params.len()];
+        shard_sums(&network, &params, &data, &options, &mut nodes).unwrap();
+        nodes
+    };
+    for count in [5, 6, 7] {
+        for first in (0..count - 1).step_by(2) {
+            let (left, right) = (sums_of(first..first + 1, count), sums_of(first + 1..first + 2, count));
+            let sums: Vec<f32> = left.iter().zip(&right).map(|(left, right)| left + right).collect();
+            assert!(sums_of(first..first + 2, count) == sums, "shards {first} and the next one of {count}");
         }
     }
 }
