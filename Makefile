@@ -191,18 +191,23 @@ clean:
 	$(@D)/bin/python -m pip install --no-deps --only-binary :all: -r benches/blas.txt
 	@touch $@
 
+# Where the extension is gone, stamps of its builds say nothing.
+GONE := $(if $(wildcard python/schuss/_schuss*.so python/schuss/_schuss*.pyd),,gone)
+.PHONY: gone
+gone:
+
 # .venv/.X: schuss, built as it is now, with the dependencies of its extra X.
-.venv/.%: .venv/.made pyproject.toml $(RUST)
+.venv/.%: .venv/.made pyproject.toml $(RUST) $(GONE)
 	$(PY) -m maturin develop --quiet $(LOCKED) --release --extras $*
 	@touch $@
 
 .venv-docs/.docs: export VIRTUAL_ENV := $(CURDIR)/.venv-docs
-.venv-docs/.docs: .venv-docs/.made pyproject.toml $(RUST)
+.venv-docs/.docs: .venv-docs/.made pyproject.toml $(RUST) $(GONE)
 	.venv-docs/bin/python -m maturin develop --quiet $(LOCKED) --release --extras docs
 	@touch $@
 
 .venv-bench/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-bench
-.venv-bench/.bench: .venv-bench/.peers pyproject.toml $(RUST)
+.venv-bench/.bench: .venv-bench/.peers pyproject.toml $(RUST) $(GONE)
 	.venv-bench/bin/python -m maturin develop --quiet $(LOCKED) --release
 	@touch $@
 
@@ -213,7 +218,7 @@ clean:
 	@touch $@
 
 .venv-tabular/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-tabular
-.venv-tabular/.bench: .venv-tabular/.peers pyproject.toml $(RUST)
+.venv-tabular/.bench: .venv-tabular/.peers pyproject.toml $(RUST) $(GONE)
 	.venv-tabular/bin/python -m maturin develop --quiet $(LOCKED) --release
 	@touch $@
 
