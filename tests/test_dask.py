@@ -317,3 +317,21 @@ def test_without_a_client_it_says_where_to_get_one(monkeypatch):
     monkeypatch.setattr("schuss.dask._cluster.get_client", no_client)
     with pytest.raises(ValueError, match=r"client must be given .* distributed.Client\(\)"):
         sd.DaskMLPClassifier().fit(array(X), array(LABELS))
+
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_the_checksum_of_rows_is_that_of_their_parts_and_overflows_in_silence(is_sparse):
+    from schuss._data import Rows
+    from schuss._sparse import compressed
+    from schuss.dask import _parts
+
+    x = RNG.normal(size=(70_000, 3)).astype(np.float32)
+    given = compressed("X", scipy.sparse.csr_matrix(x), x.dtype) if is_sparse else x
+    rows = Rows(given, np.arange(70_000, dtype=np.float32)[:, None], None)
+    multipliers = RNG.integers(1, 2**63, 16, dtype=np.uint64)
+    with np.errstate(all="raise"):
+        whole = _parts.checksum(rows, 5, multipliers)
+        cuts = [(0, 10), (10, 66_000), (66_000, 70_000)]
+        parts = [_parts.checksum(_parts.cut(rows, a, b), 5 + a, multipliers) for a, b in cuts]
+    assert whole == sum(parts) % 2**64

@@ -99,7 +99,7 @@ def joined(*parts: Rows) -> Rows:
 
 def checksum(rows: Rows, first: int, multipliers: Array) -> int:
     """A sum over rows, each by its number: sums of partitions add up to the same, however rows are cut."""
-    total = np.uint64(0)
+    total = 0
     for start in range(0, rows.n_rows, ROWS):
         part = cut(rows, start, start + ROWS)
         numbers = np.arange(first + start, first + start + part.n_rows, dtype=np.uint64)
@@ -112,13 +112,13 @@ def checksum(rows: Rows, first: int, multipliers: Array) -> int:
             dense.insert(0, part.x)
         words = np.concatenate([_words(each) for each in dense if each is not None], axis=1)
         total += _mixed(words, numbers, multipliers)
-    return int(total)
+    return total % 2**64
 
 
-def _mixed(words: Array, numbers: Array, multipliers: Array) -> Any:
+def _mixed(words: Array, numbers: Array, multipliers: Array) -> int:
     mixed = (words * multipliers[: words.shape[1]]).sum(axis=1, dtype=np.uint64)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * (np.uint64(2) * numbers + np.uint64(1))
-    return mixed.sum(dtype=np.uint64)
+    return int(mixed.sum(dtype=np.uint64))
 
 
 def _words(rows: Array) -> Array:
