@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from schuss.tables import _prepared
+from schuss._stop import Stop
+from schuss.tables import _base, _prepared
 
 RNG = np.random.default_rng(0)
 SIZE, COLOUR = RNG.normal(size=150), RNG.choice(["red", "green"], 150)
@@ -160,3 +161,53 @@ def test_a_process_that_is_killed_has_lost_nothing_but_what_was_under_way(tmp_pa
     child.wait(60)
     model = regressor(n_members=8).fit(X, PRICE, checkpoint=file, resume=True)
     assert np.array_equal(model.predict(X), regressor(n_members=8).fit(X, PRICE).predict(X))
+
+
+def test_networks_stay_with_their_recipes_where_a_limit_had_left_out_trials(whole, tmp_path, monkeypatch):
+    file, train = tmp_path / "a.checkpoint", _prepared.train
+
+    def members(model):
+        return {line["sigma"] for line in model.leaderboard_}
+
+    best = members(regressor().fit(X, PRICE))
+    tried = []
+
+    def late(recipe, layout, learnt, chosen_by, max_time, stop):
+        trained = train(recipe, layout, learnt, chosen_by, max_time, stop)
+        tried.append(recipe)
+        if len(tried) <= 4 and recipe.sigma in best:
+            # The trials of the best have no time.
+            trained.history.stopped, trained.history.best_epoch = Stop.MAX_TIME, None
+        return trained
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_prepared, "train", late)
+        first = regressor(max_time=1e6).fit(X, PRICE, checkpoint=file)
+    assert not members(first) & best
+    again = regressor().fit(X, PRICE, checkpoint=file, resume=True)
+    assert members(again) == best
+    np.testing.assert_array_equal(again.predict(X), whole)
+
+
+def test_room_for_means_is_no_part_of_the_rows(tmp_path, monkeypatch):
+    file = tmp_path / "a.checkpoint"
+    towns = [[size, f"town {number % 12}"] for number, size in enumerate(SIZE)]
+    empty = np.empty
+    # What memory holds that nobody has written to, another one in each fit.
+    for fill in (1.0, 2.0):
+        with monkeypatch.context() as patch:
+            patch.setattr(_base.np, "empty", lambda *a, fill=fill, **k: filled(empty(*a, **k), fill))
+            regressor(n_folds=1).fit(towns, PRICE, towns, PRICE, checkpoint=file, resume=True)
+
+
+def filled(array, value):
+    if array.dtype.kind == "f":
+        array[...] = value
+    return array
+
+
+def test_it_goes_on_with_a_generator_of_random_numbers(tmp_path):
+    file = tmp_path / "a.checkpoint"
+    first = regressor(random_state=np.random.RandomState(0)).fit(X, PRICE, checkpoint=file)
+    again = regressor(random_state=np.random.RandomState(0)).fit(X, PRICE, checkpoint=file, resume=True)
+    np.testing.assert_array_equal(again.predict(X), first.predict(X))

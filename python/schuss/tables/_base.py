@@ -171,7 +171,10 @@ class BaseTabular(Saved, BaseEstimator):
     def _encoded(self, table: Table) -> Array:
         """A table as numbers, with room for the inputs that are made of them."""
         room = Inputs.most(self.encoder_, self._n_classes)
-        return self.encoder_.write(table, np.empty((table.n_rows, room), dtype=np.float32))
+        out = np.empty((table.n_rows, room), dtype=np.float32)
+        # A checksum of the rows takes in that room.
+        out[:, self.encoder_.width :] = 0
+        return self.encoder_.write(table, out)
 
     def _given(self, X_val: Any, y_val: Any, factors: Array | None) -> Rows:
         """The rows that are given to choose."""
@@ -208,8 +211,10 @@ class BaseTabular(Saved, BaseEstimator):
                 saving.losses,
                 tried,
             )
-            # Members one after the other, each in all its folds: where time ends, those that are whole count.
-            places = [(member, fold) for member in range(len(recipes)) for fold in range(count)]
+            # Members one after the other, each in all its folds: where time ends, those that are whole count. By their
+            # numbers among all candidates: a fit that goes on may choose others, once all trials are done.
+            numbers = [candidates.index(recipe) for recipe in recipes]
+            places = [(number, fold) for number in numbers for fold in range(count)]
             open_ = [place for place in places if place not in saving.trained]
 
             def made(number: int, trained: Trained) -> None:
@@ -217,7 +222,7 @@ class BaseTabular(Saved, BaseEstimator):
                 add(trained)
 
             results = _crew.run(
-                [partial(prepared.train, recipes[member], fold) for member, fold in open_],
+                [partial(prepared.train, candidates[number], fold) for number, fold in open_],
                 threads,
                 left(),
                 made,

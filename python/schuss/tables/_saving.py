@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .._checkpoint import Checkpoint, checkpoint_of, fingerprint
+from .._checkpoint import Checkpoint, checkpoint_of, fingerprint, without_addresses
 from .._network_file import network_of, tree_of
 from .._stop import Stop
 from ..history import plain, rebuilt
@@ -34,7 +34,7 @@ class Saving:
     losses : dict of int to float
         Of the trials that are done: the validation loss, by the number of the recipe.
     trained : dict of (int, int) to Trained
-        Networks that are trained, by member and fold.
+        Networks that are trained, by the number of the recipe and the fold.
     """
 
     def __init__(self, checkpoint: Checkpoint | None) -> None:
@@ -60,7 +60,9 @@ class Saving:
         if checkpoint is None:
             return saving
         checkpoint.kind = kind
-        checkpoint.facts = {name: repr(value) for name, value in parameters.items() if name not in FREE}
+        checkpoint.facts = {
+            name: without_addresses(repr(value)) for name, value in parameters.items() if name not in FREE
+        }
         state = checkpoint.load()
         if state is None:
             return saving
