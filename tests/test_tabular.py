@@ -238,6 +238,39 @@ def test_equal_weights_are_none_in_tables_of_any_size():
     np.testing.assert_array_equal(plain.predict(X), weighted.predict(X))
 
 
+@pytest.mark.parametrize("weight", [1, 2, 7])
+def test_equal_whole_weights_are_none_in_small_tables(weight):
+    X, classes, _ = numeric(100)
+    plain = classifier().fit(X, classes)
+    weighted = classifier().fit(X, classes, sample_weight=np.full(100, weight))
+    np.testing.assert_array_equal(weighted.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("transform", [None, "log", "quantile"])
+def test_members_are_judged_by_targets_outside_of_the_range_of_training_as_they_are(transform):
+    X = np.random.default_rng(0).uniform(1, 3, size=(300, 2))
+    y = X[:, 0] * 10
+    few = y < 20
+    model = regressor(target_transform=transform, eval_metric="mae", n_members=1, n_folds=1)
+    model.fit(X[few], y[few], X[~few], y[~few])
+    mae = np.abs(model.predict(X[~few]) - y[~few]).mean()
+    assert mae > 3
+    np.testing.assert_allclose(model.leaderboard_.score, mae, rtol=1e-6)
+
+
+def test_levels_without_rows_are_like_the_mean_of_the_others():
+    rng = np.random.default_rng(0)
+    kind, size = rng.choice(list("aab"), 400), rng.normal(size=400)
+    model = regressor().fit({"kind": kind, "size": size}, size + 3.0 * (kind == "a"))
+    for member in model.ensemble_.members:
+        for network in member.networks:
+            (table,) = [each for name, each in network.named_params.items() if name.endswith("table")]
+            low, high = table[1:].min(axis=0), table[1:].max(axis=0)
+            assert ((low <= table[0]) & (table[0] <= high)).all()
+    a, b, c = (model.predict({"kind": [kind] * 400, "size": size}).mean() for kind in ("a", "b", "never seen"))
+    assert b < c < a
+
+
 def test_weights_move_what_is_learnt():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))

@@ -160,3 +160,16 @@ def test_a_table_is_no_row(one):
         one.predict_one(NEW.iloc[:1])
     with pytest.raises(NotFittedError, match="not fitted yet"):
         sc.TabularClassifier().predict_one(NEW.iloc[0])
+
+
+@pytest.mark.parametrize("fitted_on", [lambda X: X, pd.DataFrame])
+def test_rows_with_names_of_columns_that_have_none(fitted_on):
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    model = sc.TabularRegressor(**LITTLE).fit(fitted_on(X), X[:, 0] - X[:, 2])
+    want = model.predict(fitted_on(X[:1]))[0]
+    values = X[0].tolist()
+    rows = [values, X[0], pd.Series(values), pd.Series(values, index=["a", "b", "c"])]
+    for row in [*rows, dict(enumerate(values)), dict(zip("abc", values, strict=True))]:
+        assert model.predict_one(row) == want
+    with pytest.raises(ValueError, match="a row must have 3 values"):
+        model.predict_one(pd.Series(values[:2]))

@@ -210,6 +210,15 @@ class TestInputs:
         assert "<missing>" in towns
         check(model, given(NEW))
 
+    def test_a_level_without_letters_that_was_never_seen_is_not_what_is_missing(self):
+        model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, ["no", "yes"]))
+        town = next(each for each in model.encoder_.features if each.label == "town")
+        assert "" not in town.codes
+        assert town.unseen != 0
+        empty = NEW.assign(town="")
+        assert set(onnx_inputs(model, empty)["town"]) == {"<unseen>"}
+        check(model, empty)
+
     def test_levels_that_leave_no_word_for_missing_are_refused(self):
         kinds = FRAME["kind"].replace({"a": "", "b": "<missing>"})
         model = sc.TabularClassifier(**LITTLE).fit(FRAME.assign(kind=kinds), labels(FRAME, ["no", "yes"]))

@@ -122,6 +122,15 @@ def _codes(graph: Graph, feature: CategoryFeature) -> str:
     )
 
 
+def text_of_unseen(feature: CategoryFeature) -> str:
+    """What stands for any level that was never seen."""
+    taken = {*feature.codes, text_of_missing(feature)}
+    text = "<unseen>"
+    while text in taken:
+        text += "'"
+    return text
+
+
 def text_of_missing(feature: CategoryFeature) -> str:
     """What stands for a missing value where all values are texts."""
     free = [text for text in ("", "<missing>") if text not in feature.codes]

@@ -51,13 +51,15 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
     from ..tables._dates import moments_of
     from ..tables._numbers import numbers_of
     from ..tables._values import key_of
-    from ._onnx_columns import text_of_missing
+    from ._onnx_columns import text_of_missing, text_of_unseen
 
     values = column.read(0, n_rows)
     if feature.kind == "category":
         texts = [key_of(value) for value in plain(values)]
-        missing = text_of_missing(feature)
-        return np.array([missing if text is None else text for text in texts], dtype=object)
+        missing, other = text_of_missing(feature), text_of_unseen(feature)
+        # A text that stands for a missing value elsewhere is none here: it is one that was never seen.
+        written = {None: missing, missing: other}
+        return np.array([written.get(text, text) for text in texts], dtype=object)
     if feature.kind == "number":
         return numbers_of(values, column.name)
     moments = moments_of(values, column.name, feature.day_first)

@@ -217,6 +217,8 @@ class TableEncoder:
         """Write one row, by name or in order, to `out`: the numbers of `transform`, in microseconds."""
         values: list[float] = []
         named = _has_names(row)
+        if named and self.feature_names_in is None:
+            row, named = list(row.values() if isinstance(row, Mapping) else row), False
         try:
             count = len(row)
         except TypeError:

@@ -152,6 +152,17 @@ def optimizer_of(recipe: Recipe, network: MLP, steps: int) -> Any:
     return AdamW(groups, lr=recipe.lr, betas=BETAS)
 
 
+def _settle_unseen(network: MLP, layout: Layout, learnt: Rows) -> None:
+    """Give codes that no row had the mean of the others: what they have is what they began with, at random."""
+    tables = [table for name, table in network.named_params.items() if name.rpartition(".")[2] == "table"]
+    first = layout.numbers + layout.plain
+    for place, table in enumerate(tables):
+        counts = np.bincount(learnt.x[:, first + place].astype(np.intp), learnt.weights, len(table))
+        seen = counts > 0
+        if seen.any() and not seen.all():
+            table[~seen] = np.average(table[seen], axis=0, weights=counts[seen])
+
+
 def train(
     recipe: Recipe, layout: Layout, learnt: Rows, chosen_by: Rows, max_time: float | None, stop: Any
 ) -> Trained:
@@ -173,6 +184,7 @@ def train(
         max_time=max_time,
         n_threads=1,
     )
+    _settle_unseen(network, layout, learnt)
     # Nothing of the training is needed any more.
     del network.__dict__["_stop_flag"]
     network.optimizer = None

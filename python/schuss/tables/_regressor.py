@@ -172,7 +172,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return name, _metrics.REGRESSION[name]
 
     def _of_metric(self, y: Array) -> Array:
-        return self._target.inverse(y)
+        # Those of `y_val` may lie outside of the range of predictions.
+        return self._target.inverse(y, clamps=False)
 
     def _unit(self, predictions: Array) -> Array:
         return self._target.inverse(predictions)

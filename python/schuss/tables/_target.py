@@ -143,8 +143,7 @@ class RegressionTarget:
         if self.chosen == "log":
             return np.log(numbers)
         if self.quantiles is not None:
-            at, scores = self.knots
-            return np.asarray(np.interp(numbers, at, scores))
+            return _interpolated(numbers, *self.knots)
         return numbers
 
     @property
@@ -166,16 +165,16 @@ class RegressionTarget:
         """`fit` and `transform` of the same targets."""
         return self.fit(y).transform(y)
 
-    def inverse(self, z: np.ndarray[Any, Any]) -> Floats:
-        """Predictions of the network in the target's unit, not outside of the range seen in `fit`."""
+    def inverse(self, z: np.ndarray[Any, Any], clamps: bool = True) -> Floats:
+        """Predictions of the network in the target's unit, where `clamps` not outside of the range seen in `fit`."""
         with np.errstate(over="ignore"):
             bent = np.asarray(z, dtype=np.float64) * self.std + self.mean
             if self.chosen == "log":
                 bent = np.exp(bent)
             elif self.chosen == "quantile":
                 at, scores = self.knots
-                bent = np.interp(bent, scores, at)
-        return np.clip(bent, self.low, self.high)
+                bent = _interpolated(bent, scores, at)
+        return np.clip(bent, self.low, self.high) if clamps else bent
 
     def get_state(self) -> dict[str, Any]:
         """What `from_state` makes it of."""
@@ -192,6 +191,15 @@ class RegressionTarget:
         quantiles = state["quantiles"]
         target.quantiles = None if quantiles is None else Quantiles.from_state(quantiles)
         return target
+
+
+def _interpolated(x: Floats, at: Floats, values: Floats) -> Floats:
+    """`numpy.interp`, which beyond both ends goes on as steep as it is on average."""
+    found = np.asarray(np.interp(x, at, values))
+    if len(at) > 1:
+        slope = (values[-1] - values[0]) / (at[-1] - at[0])
+        found += slope * (np.minimum(x - at[0], 0) + np.maximum(x - at[-1], 0))
+    return found
 
 
 def target_numbers(y: Any) -> Floats:
