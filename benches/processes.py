@@ -61,8 +61,10 @@ def main() -> None:
     except ValueError as error:
         parser.error(f"{options.json} has no stored run: {error}")
     run["machine"] = machine.describe()
+    # Before the first part: the others would find the load of those before them.
+    load = machine.load_average()
     for part in [] if options.redraw else options.parts or PARTS:
-        measured(part, run, options)
+        measured(part, run, options, load)
         options.json.parent.mkdir(exist_ok=True)
         options.json.write_text(json.dumps(run, indent=1) + "\n")
     say(run)
@@ -73,10 +75,10 @@ def main() -> None:
         PAGE.write_text(report.filled(PAGE.read_text(), run))
 
 
-def measured(part: str, run: dict, options: argparse.Namespace) -> None:
+def measured(part: str, run: dict, options: argparse.Namespace, load: float | None) -> None:
     print(part, end=" ", file=sys.stderr, flush=True)
     rounds, seconds = (1, 0.05) if options.quick else (options.rounds, 0.3)
-    facts = {"started": measure.started(), "load_average": machine.load_average(), "quick": options.quick}
+    facts = {"started": measure.started(), "load_average": load, "quick": options.quick}
     measures = {
         name: partial(getattr(measure, name), rounds, seconds) for name in PARTS if name != "accuracy"
     }

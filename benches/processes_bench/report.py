@@ -102,9 +102,8 @@ def _overlap(part: dict) -> Table:
         if step is None or computes is None:
             continue
         tells = max(step - computes, 0.0)
-        # A layer's gradient is complete in the last shard only, two thirds of whose work is the way back.
-        while_computing = 2 / 3 * computes / share(SHARDS, 2)
-        gain = min(tells, while_computing)
+        # Once all rows have gone back, gradients of weights are complete one after the other: a third of the work.
+        gain = min(tells, computes / 3)
         rows.append([_case(row), _us(step), f"{100 * tells / step:.0f}", f"{100 * gain / step:.0f}"])
     return rows
 
