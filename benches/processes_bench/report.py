@@ -102,7 +102,7 @@ def _overlap(part: dict) -> Table:
         if step is None or computes is None:
             continue
         tells = max(step - computes, 0.0)
-        # Once all rows have gone back, gradients of weights are complete one after the other: a third of the work.
+        # Once all rows have gone back, gradients are complete one after the other: a third of the work.
         gain = min(tells, computes / 3)
         rows.append([_case(row), _us(step), f"{100 * tells / step:.0f}", f"{100 * gain / step:.0f}"])
     return rows

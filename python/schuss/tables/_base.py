@@ -211,8 +211,8 @@ class BaseTabular(Saved, BaseEstimator):
                 saving.losses,
                 tried,
             )
-            # Members one after the other, each in all its folds: where time ends, those that are whole count. By their
-            # numbers among all candidates: a fit that goes on may choose others, once all trials are done.
+            # Members one after the other, each in all its folds: where time ends, those that are whole count.
+            # By their numbers among all: a fit that goes on may choose others, once all trials are done.
             numbers = [candidates.index(recipe) for recipe in recipes]
             places = [(number, fold) for number in numbers for fold in range(count)]
             open_ = [place for place in places if place not in saving.trained]

@@ -20,8 +20,8 @@ def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None
     """The places of the rows to learn from, None for all of them, and their weights, None for equal ones.
 
     Rows of weight 0 are none. In a small table, weights that are whole numbers are counts: a row is there as
-    often, so that it makes no difference which of the two has been written. What divides all of them says nothing:
-    twice every row is every row.
+    often, so that it makes no difference which of the two has been written. What divides all of them says
+    nothing: twice every row is every row.
     """
     if sample_weight is None:
         return None, None

@@ -153,7 +153,7 @@ def optimizer_of(recipe: Recipe, network: MLP, steps: int) -> Any:
 
 
 def _settle_unseen(network: MLP, layout: Layout, learnt: Rows) -> None:
-    """Give codes that no row had the mean of the others: what they have is what they began with, at random."""
+    """Give codes that no row had the mean of the others: so far they have what they began with, at random."""
     tables = [table for name, table in network.named_params.items() if name.rpartition(".")[2] == "table"]
     first = layout.numbers + layout.plain
     for place, table in enumerate(tables):

@@ -166,7 +166,7 @@ class RegressionTarget:
         return self.fit(y).transform(y)
 
     def inverse(self, z: np.ndarray[Any, Any], clamps: bool = True) -> Floats:
-        """Predictions of the network in the target's unit, where `clamps` not outside of the range seen in `fit`."""
+        """Predictions of the network in the target's unit; where `clamps`, within the range seen in `fit`."""
         with np.errstate(over="ignore"):
             bent = np.asarray(z, dtype=np.float64) * self.std + self.mean
             if self.chosen == "log":
