@@ -14,7 +14,7 @@ import numpy as np
 def sgd(p, g, state, lr, t, *, momentum, dampening, nesterov, first_step, lr_inside):
     dampening = momentum if dampening is None else dampening
     if momentum == 0:
-        return p - lr * (g if first_step == "gradient" and t == 1 else (1 - dampening) * g)
+        return p - lr * (g if first_step == "gradient" else (1 - dampening) * g)
     fresh = (1 - dampening) * g * (lr if lr_inside else 1)
     if t == 1:
         state["v"] = (g * (lr if lr_inside else 1)) if first_step == "gradient" else fresh
@@ -170,7 +170,7 @@ def yogi(p, g, state, lr, t, *, betas, eps, eps_root, initial_accumulator_value)
     b1, b2 = betas
     state["m"] = b1 * state.get("m", initial_accumulator_value) + (1 - b1) * g
     v = state.get("v", initial_accumulator_value)
-    state["v"] = v - (1 - b2) * np.where(v < g**2, -1, 1) * g**2
+    state["v"] = v - (1 - b2) * np.sign(v - g**2) * g**2
     return p - lr * state["m"] / (1 - b1**t) / (np.sqrt(state["v"] / (1 - b2**t) + eps_root) + eps)
 
 

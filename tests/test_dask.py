@@ -319,7 +319,6 @@ def test_without_a_client_it_says_where_to_get_one(monkeypatch):
         sd.DaskMLPClassifier().fit(array(X), array(LABELS))
 
 
-
 @pytest.mark.parametrize("is_sparse", [False, True])
 def test_the_checksum_of_rows_is_that_of_their_parts_and_overflows_in_silence(is_sparse):
     from schuss._data import Rows

@@ -502,3 +502,52 @@ class TestLbfgs:
     def test_refusals(self, keywords):
         with pytest.raises(ValueError, match=next(iter(keywords))):
             schuss.LBFGS(**keywords)
+
+
+def test_a_step_is_as_long_as_its_factor_says():
+    def slope(x):
+        return 0.5 * float(x @ x), x.copy()
+
+    for factor in (1, 100):
+        recipe = schuss.SGD(lr=1e-3, lr_factor=factor)
+        result = schuss.minimize(slope, [1.0], jac=True, optimizer=recipe, min_step=1e-5, max_steps=20_000)
+        assert result.success
+        np.testing.assert_allclose(abs(result.x), 1e-2 / factor, rtol=0.12)
+    recipe = schuss.SGD(lr=1e-3, lr_factor=0)
+    result = schuss.minimize(slope, [1.0], jac=True, optimizer=recipe, max_steps=100)
+    assert (result.nit, result.x.tolist()) == (0, [1.0])
+
+
+def test_the_group_that_has_x_decides():
+    def value(x):
+        return float(x @ x)
+
+    how = {"jac": lambda x: 2 * x, "min_step": 1e-5, "max_steps": 1000}
+    grouped = schuss.SGD([{"params": "*", "lr": 0.1}], lr=1e-6)
+    want = schuss.minimize(value, [1.0], optimizer=schuss.SGD(lr=0.1), **how)
+    got = schuss.minimize(value, [1.0], optimizer=grouped, **how)
+    assert want.success
+    assert (got.success, got.nit, got.x.tolist()) == (True, want.nit, want.x.tolist())
+    uphill = schuss.SGD([{"params": "*", "maximize": True}], lr=0.1)
+    with pytest.raises(ValueError, match="optimizer must not maximize"):
+        schuss.minimize(value, [1.0], optimizer=uphill, **how)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [2.0**-10, 2.0**10, 2.0**50])
+def test_lbfgs_does_not_depend_on_the_unit_of_the_function(dtype, unit):
+    def at(unit):
+        curvature = np.array([1, 10, 100, 1000], dtype)
+        recipe = schuss.LBFGS(tolerance_grad=0, tolerance_change=0)
+        result = schuss.minimize(
+            lambda x: (dtype(unit) * 0.5 * np.sum(curvature * x * x), dtype(unit) * curvature * x),
+            np.ones(4, dtype),
+            jac=True,
+            optimizer=recipe,
+            max_steps=12,
+        )
+        return result.x, result.nfev
+
+    (want, evaluations), (got, others) = at(2.0**20), at(2.0**20 * unit)
+    assert evaluations == others
+    np.testing.assert_array_equal(got, want)

@@ -180,3 +180,26 @@ def test_what_is_wrong_is_refused_before_anything_is_called(wrong, words):
 def test_lbfgs_takes_all_rows():
     run = sc.minimize(squares, np.zeros(3), jac=True, optimizer="lbfgs", data=(X, Y))
     np.testing.assert_allclose(run.x, np.linalg.lstsq(X, Y, rcond=None)[0], rtol=1e-6)
+
+
+def test_runs_side_by_side_have_batches_of_their_own_epochs():
+    class Shared(Batches):
+        """After every second look at the order, another run has one of another epoch put there."""
+
+        looks = 0
+
+        @property
+        def _order(self):
+            order = self.kept
+            self.looks += 1
+            if self.looks % 2:
+                self.kept = 99, np.arange(50)[::-1]
+            return order
+
+        @_order.setter
+        def _order(self, order):
+            self.kept = order
+
+    shared, alone = Shared(Y, 8, 3), Batches(Y, 8, 3)
+    for step in range(20):
+        np.testing.assert_array_equal(shared.of_step(step)[0], alone.of_step(step)[0])

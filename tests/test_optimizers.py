@@ -240,3 +240,19 @@ def test_large_arrays_on_several_threads_give_the_same_bits_as_small_ones(case, 
         for optimizer, part in zip(small, np.split(grad, 200), strict=True):
             optimizer.step(part)
     assert np.array_equal(whole, np.concatenate(parts))
+
+
+def test_yogis_second_moment_stays_where_it_is_the_square_of_the_gradient():
+    p = np.zeros(9)
+    optimizer = sc.Yogi([p], lr=0.1, initial_accumulator_value=1.0)
+    for g in (1.0, -1.0, 1.0):
+        optimizer.step([np.full(9, g)])
+    np.testing.assert_array_equal(optimizer.state_dict()["state"]["v"][0], np.ones(9))
+
+
+def test_torchs_sgd_has_no_dampening_without_momentum():
+    p = np.zeros(3)
+    optimizer = sc.SGD([p], lr=0.1, dampening=0.5, convention="torch")
+    for step in (1, 2, 3):
+        optimizer.step([np.ones(3)])
+        np.testing.assert_allclose(p, -0.1 * step, rtol=1e-15)

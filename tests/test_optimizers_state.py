@@ -251,3 +251,14 @@ def test_a_file_of_before_there_were_checksums_is_still_read():
     for p in (params, twins):
         (whole if p is params else loaded).step([p[0], p[1]])
     assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))
+
+
+@pytest.mark.parametrize("averages", [("ema", 0.9, "swa_start", 5), ("swa_start", 5, "ema", 0.9)])
+def test_options_that_exclude_each_other_are_exchanged_in_one_go(averages):
+    name, value, other, old = averages
+    saved, loaded = sc.Adam([np.zeros(2)], **{name: value}), sc.Adam([np.zeros(2)], **{other: old})
+    loaded.load_state_dict(saved.state_dict())
+    recipe = sc.Adam(**{other: old}).set_params(**{name: value, other: None})
+    for optimizer in (loaded, recipe):
+        group = optimizer.param_groups[0]
+        assert (group[name], group[other]) == (value, None)

@@ -52,9 +52,11 @@ class Batches:
         if self.is_whole:
             return self.all
         epoch, batch = divmod(number, -(-self.rows // self.size))
-        if self._order[0] != epoch:
-            self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        rows = self._order[1][batch * self.size : (batch + 1) * self.size]
+        # Runs side by side, each in an epoch of its own, share what is kept here.
+        order = self._order
+        if order[0] != epoch:
+            order = self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        rows = order[1][batch * self.size : (batch + 1) * self.size]
         return tuple(each[rows] for each in self.all)
 
 

@@ -122,7 +122,11 @@ class FirstOrder:
         self.started = False
         min_step, total_steps = limits
         self.optimizer = recipe.bind(x, total_steps=max(total_steps, 1))
-        self.is_frozen = self.optimizer.state_dict()["param_groups"][0]["lr"] == 0
+        groups = self.optimizer.param_groups
+        number = next(number for number, group in enumerate(groups) if group["params"])
+        self.group = groups[number]
+        lr = self.optimizer.state_dict()["param_groups"][number]["lr"]
+        self.is_frozen = lr == 0 or self.group["lr_factor"] == 0
         self.function = function
         self.min_step = min_step
 
@@ -173,7 +177,7 @@ class FirstOrder:
 
     def has_converged(self) -> bool:
         """Whether the next step would be a small one."""
-        lr = self.optimizer.lr
+        lr = self.group["lr"] * self.group["lr_factor"]
         if lr == 0 and not self.is_frozen and self.gradient.any():
             return False  # a schedule that begins at 0, or passes through it
         size = self.function.step_size(self.x, self.gradient, lr)

@@ -86,10 +86,12 @@ class Optimizer(_schuss.Optimizer):
                 raise ValueError(
                     f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
                 )
+        # What is None first: of options that exclude each other, the old one then goes before the new one.
+        ordered = sorted(options.items(), key=lambda option: option[1] is not None)
         # All of them are tried elsewhere first.
         for target in (copy.deepcopy(self), self):
             for group in target.param_groups:
-                for name, value in options.items():
+                for name, value in ordered:
                     group[name] = value
         return self
 

@@ -257,6 +257,6 @@ def _recipe(optimizer: Optimizer | LBFGS | str | None) -> Optimizer | LBFGS:
     if optimizer is None:
         return optimizers.SGD(lr=0.01)
     optimizer = optimizers.recipe_or_lbfgs(optimizer)
-    if isinstance(optimizer, Optimizer) and optimizer.param_groups[0]["maximize"]:
+    if isinstance(optimizer, Optimizer) and any(group["maximize"] for group in optimizer.param_groups):
         raise ValueError("optimizer must not maximize: negate fun and its gradient instead")
     return optimizer

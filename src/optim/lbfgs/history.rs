@@ -34,7 +34,7 @@ impl<T: Scalar> History<T> {
 
     /// Sees to it that a step of that length can be remembered.
     pub fn make_room(&mut self, len: usize) -> Result<()> {
-        if self.spare.is_none() && self.pairs.len() < self.size {
+        if self.spare.is_none() {
             let zeros = || filled(T::ZERO, len, "a step that L-BFGS remembers");
             self.spare = Some(Pair { step: zeros()?, change: zeros()?, rho: 0.0 });
         }
@@ -74,17 +74,20 @@ impl<T: Scalar> History<T> {
 
     /// Keeps the step from one point to another, each given with its gradient, unless it says nothing about positive curvature.
     pub fn remember(&mut self, (from, gradient_from): (&[T], &[T]), (to, gradient_to): (&[T], &[T])) {
-        let full = self.pairs.len() == self.size;
-        let recycled = if full { self.pairs.pop_front() } else { self.spare.take() };
-        let Some(mut pair) = recycled else { return };
+        let Some(mut pair) = self.spare.take() else { return };
         subtract(to, from, &mut pair.step);
         subtract(gradient_to, gradient_from, &mut pair.change);
         let curvature = dot(&pair.step, &pair.change);
-        if curvature > epsilon::<T>() * dot(&pair.change, &pair.change) && curvature.is_finite() {
-            pair.rho = 1.0 / curvature;
-            self.pairs.push_back(pair);
-        } else if !full {
+        // The cosine of the angle between the two, which does not depend on the unit of the function.
+        let lengths = dot(&pair.step, &pair.step).sqrt() * dot(&pair.change, &pair.change).sqrt();
+        if !(curvature > epsilon::<T>() * lengths && curvature.is_finite()) {
             self.spare = Some(pair);
+            return;
+        }
+        pair.rho = 1.0 / curvature;
+        self.pairs.push_back(pair);
+        if self.pairs.len() > self.size {
+            self.spare = self.pairs.pop_front();
         }
     }
 

@@ -24,8 +24,8 @@ With momentum, v starting at zero::
 
 `dampening=None` stands for the value of `momentum`: v is then the exponentially weighted average of the gradients, the
 \"lecture\" form. The other conventions have ``dampening=0``, the heavy ball. In \"torch\" the first step sets ``v = g``
-(`first_step`), which shows only where dampening is not 0. In \"keras\" the learning rate of each step is stored
-inside v (`lr_inside`), which differs as soon as the learning rate changes.",
+(`first_step`), which shows only where dampening is not 0, and without momentum there is no dampening. In \"keras\" the
+learning rate of each step is stored inside v (`lr_inside`), which differs as soon as the learning rate changes.",
     reference: "\
 Polyak, Some methods of speeding up the convergence of iteration methods (1964); Nesterov, A method for solving the \
 convex programming problem with convergence rate O(1/k^2) (1983); Sutskever et al., On the importance of \
@@ -142,8 +142,9 @@ impl Rule for Sgd {
     fn begin<T: Scalar>(&self, StepContext { t, lr }: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
         if self.momentum == 0.0 {
-            // A dampening of its own scales the gradient even where nothing is kept, as the formula says.
-            let fresh = if self.starts_with_gradient && t == 1 { 1.0 } else { 1.0 - self.dampening };
+            // A dampening of its own scales the gradient even where nothing is kept, as the formula says; torch, whose velocity
+            // starts with the gradient, knows of none without a velocity.
+            let fresh = if self.starts_with_gradient { 1.0 } else { 1.0 - self.dampening };
             return Step::Plain { lr: of(lr * fresh) };
         }
         let (inside, outside) = if self.lr_inside { (lr, 1.0) } else { (1.0, lr) };

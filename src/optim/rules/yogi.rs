@@ -86,7 +86,13 @@ impl Rule for Yogi {
         run.each(|p, g, [m, v]| {
             average::<T, I>(shares.first, g, m);
             let (square, change) = (g * g, shares.second * g * g);
-            *v += if *v < square { change } else { -change };
+            *v += if *v < square {
+                change
+            } else if *v == square {
+                T::ZERO
+            } else {
+                -change
+            };
             *p -= rate * *m / (root::<T, I>(*v, scale, inside) + eps);
         });
     }

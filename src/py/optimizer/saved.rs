@@ -226,7 +226,9 @@ impl<'a, 'py> Saved<'a, 'py> {
 
 /// Gives a group saved options; where learning rate or weight decay was not saved, because it was a schedule, it stays.
 pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()> {
-    for (name, value) in saved {
+    // What is None first: of options that exclude each other, the old one then goes before the new one.
+    let (unset, set): (Vec<_>, Vec<_>) = saved.iter().partition(|(_, value)| value.is_none());
+    for (name, value) in unset.into_iter().chain(set) {
         let Ok(name) = name.cast::<PyString>() else {
             return Err(Error::type_("option", shown(&name)?, "a string").into());
         };
