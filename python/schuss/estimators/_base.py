@@ -233,7 +233,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             samples = own_samples(self, given, first, peers)
         else:
             X, y, targets = self._check_rows(given[0], given[1], incremental, first)
-            samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
+            weights = self._check_weights(given[2], X, y, incremental)
+            samples = Samples(X, targets, y, weights, given[2] is not None)
             if self.sharded:
                 every = Share.every(self.n_shards, self._most_rows())
                 samples = in_shards(samples, samples.n_rows, every, None)
@@ -347,7 +348,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             X, y, targets = self._check_rows(X, y, True, False, dtype)
         if sample_weight is not None:
             sample_weight = weights_of("sample_weight_val", sample_weight, X)
-        return Samples(X, targets, y, sample_weight)
+        return Samples(X, targets, y, sample_weight, sample_weight is not None)
 
     def _start(
         self,

@@ -25,12 +25,16 @@ Array = NDArray[Any]
 
 
 class Samples(NamedTuple):
-    """Inputs, targets as the core has them, targets as the user has them, and weights."""
+    """Inputs, targets as the core has them, targets as the user has them, and weights.
+
+    `has_own_weights` says whether the user has given weights of rows: others come from the classes alone.
+    """
 
     X: Any
     targets: Array
     y: Any
     sample_weight: Array | None
+    has_own_weights: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -58,7 +62,7 @@ class Samples(NamedTuple):
     def take(self, rows: Array) -> Samples:
         """Some of the rows."""
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return Samples(self.X[rows], self.targets[rows], self.y[rows], weight)
+        return Samples(self.X[rows], self.targets[rows], self.y[rows], weight, self.has_own_weights)
 
     def split(
         self, share: float, random: np.random.RandomState, *, stratifies: bool

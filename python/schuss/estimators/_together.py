@@ -99,6 +99,6 @@ def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers:
         estimator._check_targets(with_all(everybodys, values.ndim), incremental=False)
     y, targets = estimator._targets(y, X.dtype, incremental=True)
     weights = estimator._check_weights(given[2], X, y, False, Others(peers, everybodys))
-    samples = Samples(X, targets, y, weights)
+    samples = Samples(X, targets, y, weights, given[2] is not None)
     check_unit("sample_weight", samples.for_core()[2])
     return in_shards(samples, everywhere, share, peers)
