@@ -93,3 +93,41 @@ def test_recipes_are_parameters_like_others(problem):
     assert copied.optimizer == search.best_params_["optimizer"]
     again = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_array_equal(again.predict(X), search.best_estimator_.predict(X))
+
+
+OPEN = {
+    "schedule": {"schedule": sc.schedules.cosine(0.01, warmup_steps=8)},
+    "recipe": {"optimizer": sc.AdamW(lr=sc.schedules.linear(0.01))},
+    "group": {"optimizer": sc.AdamW([{"params": "*.bias", "lr": sc.schedules.one_cycle(0.02)}], lr=0.01)},
+    "schedule of a recipe": {"optimizer": sc.Adam(), "schedule": sc.schedules.flat_cos(0.01)},
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_schedule_without_a_length_is_refused_where_no_end_is_known(problem, name):
+    kind, X, y = problem
+    which = "schedule" if name.startswith("schedule") else "optimizer"
+    classes = {"classes": [0, 1]} if kind is MLPClassifier else {}
+    model = kind(hidden_layer_sizes=4, **OPEN[name])
+    with pytest.raises(
+        ValueError, match=f"{which} must have total_steps in partial_fit, .* got .*total_steps=None"
+    ):
+        model.partial_fit(X, y, **classes)
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_schedule_without_a_length_is_as_long_as_all_warm_fits(problem, name):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "batch_size": 100, "warm_start": True}
+    model = kind(max_iter=3, **options, **OPEN[name]).fit(X, y)
+    before = model.coefs_[0].copy()
+    steps = -(-len(X) // 100)
+    model.set_params(max_iter=4).fit(X, y)
+    assert not np.array_equal(model.coefs_[0], before)
+    schedule = OPEN[name].get("schedule")
+    if name == "recipe":
+        schedule = sc.schedules.linear(0.01)
+    if schedule is not None:
+        expected = schedule.with_length(7 * steps)
+        np.testing.assert_allclose(model.history_["lr"][3:], [expected(steps * n - 1) for n in range(4, 8)])

@@ -60,7 +60,7 @@ class MiniBatches(Training):
         self._run_began = 0
 
     def run(self, epochs: int) -> None:
-        """Train for that many epochs, or until something says stop."""
+        """Train for that many epochs, or until something says stop; `begin` comes first."""
         try:
             super().run(epochs)
         finally:

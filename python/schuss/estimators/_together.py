@@ -17,8 +17,10 @@ from ._labels import Labels, labels_of, merged, with_all, without_column
 from ._samples import Samples, ShardedSamples, in_shards
 
 
-def check_peers(estimator: Any, peers: Peers, lbfgs: LBFGS | None) -> None:
-    """Refuse what several processes cannot do."""
+def check_peers(estimator: Any, peers: Peers | None, lbfgs: LBFGS | None) -> None:
+    """Refuse what several processes cannot do, where there are some."""
+    if peers is None:
+        return
     if lbfgs is not None:
         raise ValueError(f"comm must be None with L-BFGS, got one of {peers.size} processes")
     peers.check_shards(estimator.n_shards)

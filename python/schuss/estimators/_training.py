@@ -136,8 +136,8 @@ class Training(ABC):
         if self.checkpoint is not None and self.checkpoint.is_due(done):
             self.save(None)
 
-    def run(self, epochs: int) -> None:
-        """Train for that many epochs, or until something says stop."""
+    def begin(self, epochs: int) -> None:
+        """Get ready to train for that many epochs: what can be refused is refused here."""
         if self._saved is not None:
             self._restore(self._saved)
             if self.stopped is None and len(self.record.epochs) >= epochs:
@@ -145,6 +145,9 @@ class Training(ABC):
         if self.peers is not None:
             done = {"the epochs that are done": len(self.record.epochs), "the seed": self.settings.seed}
             self.peers.begin({**done, "epochs": epochs, "the parameters": zlib.crc32(self.theta.data)})
+
+    def run(self, epochs: int) -> None:
+        """Train for that many epochs, or until something says stop; `begin` comes first."""
         self.record.publish()
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
