@@ -131,3 +131,45 @@ def test_a_schedule_without_a_length_is_as_long_as_all_warm_fits(problem, name):
     if schedule is not None:
         expected = schedule.with_length(7 * steps)
         np.testing.assert_allclose(model.history_["lr"][3:], [expected(steps * n - 1) for n in range(4, 8)])
+
+
+def test_partial_fit_has_no_best_to_go_back_to():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    noise = rng.normal(size=200)
+    model = MLPRegressor(hidden_layer_sizes=4, restore_best=True, random_state=0)
+    model.partial_fit(X, X[:, 0])
+    for target in (5 * noise, 10 * noise):
+        before = parameters(model)
+        model.partial_fit(X, target)
+        assert not np.array_equal(parameters(model), before)
+    # And the fit after it begins with none.
+    model.set_params(warm_start=True, max_iter=3).fit(X, 10 * noise)
+    assert model.best_loss_ == min(model.loss_curve_[-3:])
+
+
+def test_a_warm_fit_that_is_judged_otherwise_begins_without_a_best(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "early_stopping": True, "warm_start": True}
+    model = kind(max_iter=5, scoring=lambda *_: 1e9, **options).fit(X, y)
+    for change in ({"scoring": "loss"}, {"scoring": None}):
+        before = parameters(model)
+        model.set_params(**change).fit(X, y)
+        assert not np.array_equal(parameters(model), before)
+        assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+    # The same rows and the same score: as scikit-learn does, the best of all fits.
+    model.fit(X, y)
+    assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ - 5 :])
+    model.set_params(scoring="loss").fit(X, y, X_val=X[:50], y_val=y[:50])
+    model.fit(X, y, X_val=X[50:], y_val=y[50:])
+    assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+
+
+def test_a_warm_fit_of_other_rows_begins_without_a_best(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "restore_best": True, "warm_start": True}
+    model = kind(max_iter=5, **options).fit(X, y)
+    best = model.best_loss_
+    assert model.fit(X, y).best_loss_ <= best
+    model.fit(X[::-1], y)
+    assert model.best_loss_ == min(model.loss_curve_[-5:])

@@ -44,7 +44,7 @@ from ._mini_batches import MiniBatches
 from ._network import Network
 from ._optimizer_state import OptimizerState
 from ._recipes import expect_lengths, lbfgs_of, optimizer_of
-from ._record import Record, fresh_attributes
+from ._record import Record, fresh_attributes, judges_of
 from ._refusal import Before
 from ._samples import Samples, ShardedSamples, in_shards
 from ._settings import Settings
@@ -208,7 +208,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
                 samples, held_out = self._split(samples)
-            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers)
+            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers, incremental)
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
                 saving_here = checkpoint if leads else None
@@ -254,10 +254,14 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         stops_early: bool,
         tasks: Tasks | None,
         peers: Peers | None,
+        incremental: bool,
     ) -> Setup:
         """What a training works with in place of this estimator."""
-        settings = Settings.of(self, stops_early, leads=peers is None or peers.rank == 0)
+        settings = Settings.of(self, stops_early, peers is None or peers.rank == 0, incremental)
         decides = settings.stops_early or settings.restores_best
+        judges = judges_of(self, samples, held_out, settings) if decides else None
+        afresh = decides and judges != getattr(self, "_judges", judges)
+        self._judges = judges
         threads = self._most_threads(peers)
         return Setup(
             core=core,
@@ -265,7 +269,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             samples=samples,
             held_out=None if held_out is None else self._watch(held_out, decides, threads),
             settings=settings,
-            record=Record(self, samples.n_rows, watches=held_out is not None),
+            record=Record(self, samples.n_rows, held_out is not None, afresh),
             listeners=Listeners(self, settings.callbacks, tasks),
             peers=peers,
             all_rows=samples.n_rows if self.sharded and peers is not None else None,
