@@ -37,6 +37,7 @@ from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
+from ._run_state import restore
 from ._scale import warn_of_scale
 from ._schuss import LBFGS, Schedule
 from ._settings import settings_of
@@ -410,7 +411,7 @@ class MLP(Outputs, DataInit, Saved):
                 history._steps = Steps() if settings["records_steps"] else None
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
                 run.call_back = teller(listeners, self, history) if listeners else None
-                ended = None if saved is None else run.restore(saved, chosen)
+                ended = None if saved is None else restore(run, saved, chosen)
                 if peers is not None:
                     run.join(peers, {**facts, "epochs": epochs})
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
@@ -422,7 +423,7 @@ class MLP(Outputs, DataInit, Saved):
                         run.save(history.stopped)
                     run.end()
                 except BaseException as error:
-                    history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
+                    history.stopped = run.broken_off(error)
                     raise
                 return history
 
@@ -485,7 +486,7 @@ class MLP(Outputs, DataInit, Saved):
         if isinstance(recipe, LBFGS):
             return recipe, None
         bound = recipe.bind(self.params, self.named_params, total_steps=total_steps)
-        return bound, open_schedules(recipe, total_steps)
+        return bound, open_schedules(recipe, total_steps or 0)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None, n_shards: int = 1) -> None:
         if n_shards != 1:
