@@ -24,21 +24,21 @@ class OpenSchedules(NamedTuple):
 
     Attributes
     ----------
-    total : int or None
-        The steps that they have now; None where nobody has said.
+    total : int
+        The steps that they have now; 0 where nobody has said.
     groups, names : list
         Of which group of parameters each is, and which option.
     schedules : list of Schedule
         Each without a length.
     """
 
-    total: int | None
+    total: int
     groups: list[int]
     names: list[str]
     schedules: list[Schedule]
 
 
-def open_schedules(recipe: Optimizer, total: int | None = None) -> OpenSchedules | None:
+def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:
     """Those of a recipe, which a training of so many steps uses; None where it has none."""
     found = [each for each in _schedules(recipe) if is_open(each[2])]
     return OpenSchedules(total, *map(list, zip(*found, strict=True))) if found else None
