@@ -93,3 +93,83 @@ def test_recipes_are_parameters_like_others(problem):
     assert copied.optimizer == search.best_params_["optimizer"]
     again = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_array_equal(again.predict(X), search.best_estimator_.predict(X))
+
+
+OPEN = {
+    "schedule": {"schedule": sc.schedules.cosine(0.01, warmup_steps=8)},
+    "recipe": {"optimizer": sc.AdamW(lr=sc.schedules.linear(0.01))},
+    "group": {"optimizer": sc.AdamW([{"params": "*.bias", "lr": sc.schedules.one_cycle(0.02)}], lr=0.01)},
+    "schedule of a recipe": {"optimizer": sc.Adam(), "schedule": sc.schedules.flat_cos(0.01)},
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_schedule_without_a_length_is_refused_where_no_end_is_known(problem, name):
+    kind, X, y = problem
+    which = "schedule" if name.startswith("schedule") else "optimizer"
+    classes = {"classes": [0, 1]} if kind is MLPClassifier else {}
+    model = kind(hidden_layer_sizes=4, **OPEN[name])
+    with pytest.raises(
+        ValueError, match=f"{which} must have total_steps in partial_fit, .* got .*total_steps=None"
+    ):
+        model.partial_fit(X, y, **classes)
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_schedule_without_a_length_is_as_long_as_all_warm_fits(problem, name):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "batch_size": 100, "warm_start": True}
+    model = kind(max_iter=3, **options, **OPEN[name]).fit(X, y)
+    before = model.coefs_[0].copy()
+    steps = -(-len(X) // 100)
+    model.set_params(max_iter=4).fit(X, y)
+    assert not np.array_equal(model.coefs_[0], before)
+    schedule = OPEN[name].get("schedule")
+    if name == "recipe":
+        schedule = sc.schedules.linear(0.01)
+    if schedule is not None:
+        expected = schedule.with_length(7 * steps)
+        np.testing.assert_allclose(model.history_["lr"][3:], [expected(steps * n - 1) for n in range(4, 8)])
+
+
+def test_partial_fit_has_no_best_to_go_back_to():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    noise = rng.normal(size=200)
+    model = MLPRegressor(hidden_layer_sizes=4, restore_best=True, random_state=0)
+    model.partial_fit(X, X[:, 0])
+    for target in (5 * noise, 10 * noise):
+        before = parameters(model)
+        model.partial_fit(X, target)
+        assert not np.array_equal(parameters(model), before)
+    # And the fit after it begins with none.
+    model.set_params(warm_start=True, max_iter=3).fit(X, 10 * noise)
+    assert model.best_loss_ == min(model.loss_curve_[-3:])
+
+
+def test_a_warm_fit_that_is_judged_otherwise_begins_without_a_best(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "early_stopping": True, "warm_start": True}
+    model = kind(max_iter=5, scoring=lambda *_: 1e9, **options).fit(X, y)
+    for change in ({"scoring": "loss"}, {"scoring": None}):
+        before = parameters(model)
+        model.set_params(**change).fit(X, y)
+        assert not np.array_equal(parameters(model), before)
+        assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+    # The same rows and the same score: as scikit-learn does, the best of all fits.
+    model.fit(X, y)
+    assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ - 5 :])
+    model.set_params(scoring="loss").fit(X, y, X_val=X[:50], y_val=y[:50])
+    model.fit(X, y, X_val=X[50:], y_val=y[50:])
+    assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+
+
+def test_a_warm_fit_of_other_rows_begins_without_a_best(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "restore_best": True, "warm_start": True}
+    model = kind(max_iter=5, **options).fit(X, y)
+    best = model.best_loss_
+    assert model.fit(X, y).best_loss_ <= best
+    model.fit(X[::-1], y)
+    assert model.best_loss_ == min(model.loss_curve_[-5:])

@@ -20,6 +20,7 @@ from .history import History
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ._lengths import OpenSchedules
     from ._optimizer import Optimizer
     from .embeddings import Embedding
 
@@ -210,6 +211,8 @@ class Attributes(Guarded):
     _l2_per_weight: bool
     _epochs_done: int
     _flat_targets: bool
+    # Of the optimizer; earlier versions did not know.
+    _open_schedules: OpenSchedules | None = None
     # Ends a training that another thread waits for; see `schuss.tables`.
     _stop_flag: _schuss.StopFlag | None = None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import history
 from ._attributes import precision_of
 from ._files import File, describe, read_tree, write_tree
+from ._lengths import OpenSchedules
 from ._network_state import expect_theta
 from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
 from .embeddings import plain, rebuilt
@@ -109,6 +110,10 @@ def tree_of(net: Any) -> dict[str, Any]:
         "optimizer": None if net.optimizer is None else data_of(net.optimizer, net.params),
         "history": None,
     }
+    if net._open_schedules is not None:
+        total, groups, names, schedules = net._open_schedules
+        rates = data_of_rates("schedules of the optimizer", schedules)
+        tree["open_schedules"] = {"total": total, "groups": groups, "names": names, "schedules": rates}
     if net.history is not None:
         tree["history"] = history.plain(net.history)
     return tree
@@ -129,6 +134,9 @@ def network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)
+    if (known := tree.get("open_schedules")) is not None:
+        known = {**known, "schedules": rates_of_data(known["schedules"])}
+        net._open_schedules = OpenSchedules(**known)
     if tree["history"] is not None:
         net.history = history.rebuilt(**tree["history"])
     return net

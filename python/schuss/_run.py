@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,10 @@ from ._dialogue import Dialogue
 from ._metrics import Metric
 from ._pieces import Pieces
 from ._progress import Progress
-from ._recipe_data import data_of_rates, rates_of_data
 from ._registry import LOSSES
+from ._run_state import state_of
 from ._schuss import LBFGS, EpochRecord
-from ._stop import FINAL, Stop
+from ._stop import Stop
 from ._trainee import Trainee
 from ._watch import Watch
 from .history import History, Update
@@ -65,6 +65,15 @@ class Run:
         L-BFGS at work.
     peers : Dialogue or None
         The other processes that train with this one.
+    unseen : tuple or None
+        Of an epoch that is learnt, while it is looked at: loss, validation loss, learning rate, and why the
+        core has stopped. A training that resumes begins with these looks.
+    watched : dict or None
+        The state of `watch` before them.
+    looks : bool
+        Whether Python code looks at an epoch, or has since the core was last called.
+    decided : Stop or None
+        What these looks have led to.
     start, entered : float
         When it began, and how many seconds later the core was last called.
     """
@@ -86,6 +95,10 @@ class Run:
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None
     peers: Dialogue | None = None
+    unseen: tuple[float, float | None, float | None, str | None] | None = None
+    watched: dict[str, Any] | None = None
+    looks: bool = False
+    decided: Stop | None = None
 
     def join(self, peers: Dialogue, facts: Mapping[str, Any]) -> None:
         """Train together with other processes; the first one shows, saves, and looks at the clock."""
@@ -101,6 +114,7 @@ class Run:
         watched = self.watch.rows
         if isinstance(watched, Pieces) or (self.averaged and watched is not None):
             return self._epoch_by_epoch(rows, epochs)
+        stop = self._look_again() or stop
         while progress.epochs < epochs and stop is Stop.EPOCHS:
             done = progress.epochs
             records, stop, error = self._train(
@@ -115,8 +129,11 @@ class Run:
             )
             progress.epochs += len(records)
             self.net._epochs_done += len(records)
+            if len(records) == 1:
+                self._begin_looks(records[0].loss, records[0].val_loss, records[0].lr, stop)
             for record in records:
                 self._record(record.loss, record.val_loss, record.lr, self.entered + record.seconds)
+            self._end_looks(stop)
             if early is not None:
                 self.history.best_epoch = early.epoch
             self._raise(error)
@@ -134,6 +151,8 @@ class Run:
     def _epoch_by_epoch(self, rows: Rows, epochs: int) -> Stop:
         """The same, where the core does not look at what is validated with, or not with its parameters."""
         total_steps = steps_of(rows, self.settings["batch_size"], epochs)
+        if (stop := self._look_again()) is not None:
+            return stop
         while self.progress.epochs < epochs:
             first = self.net._epochs_done
             records, reason, error = self._train(
@@ -168,6 +187,8 @@ class Run:
 
     def on_blocks(self, blocks: Callable[[int, int], Generator[Rows, None, None]], epochs: int) -> Stop:
         """Train on the blocks of each epoch from that number on, one after the other."""
+        if (ended := self._look_again()) is not None:
+            return ended
         while self.progress.epochs < epochs:
             result = self._epoch_of_blocks(blocks)
             if result is None:
@@ -234,6 +255,7 @@ class Run:
         gradient = np.empty_like(net.theta)
 
         def evaluate(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+            self.looks = False
             try:
                 left = self._seconds_left()
                 return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads, left), gradient
@@ -262,6 +284,8 @@ class Run:
         else:
             search = QuasiNewton(recipe, net.theta)
         self.descent = search
+        if (again := self._look_again()) is not None:
+            return again
         try:
             stop = descend(search, evaluate, stepped)
         except _schuss.OutOfTime:
@@ -274,55 +298,10 @@ class Run:
         # No lower point along the gradient: as far as the precision goes, this is the bottom.
         return Stop.CONVERGED if stop is Stop.NO_DESCENT else stop
 
-    def restore(self, state: Mapping[str, Any], optimizer: _schuss.Optimizer | LBFGS) -> Stop | None:
-        """Go on from what `save` has saved, with that optimizer; why the training has ended there, if so."""
-        net = self.net
-        if isinstance(optimizer, _schuss.Optimizer):
-            optimizer.load_state_dict(state["optimizer"])
-        net.theta[...] = state["theta"]
-        settings = {**state["settings"], "dropout": rates_of_data(state["settings"]["dropout"])}
-        for name, value in settings.items():
-            if getattr(net, name) != value:  # a callback had set it
-                setattr(net, name, value)
-        net._epochs_done = state["epochs_done"]
-        self.history._restore(state["history"], state.get("steps"))
-        self.progress = Progress(**state["progress"])
-        self.seconds_before = state["seconds"]
-        self.watch.restore(state.get("watch"))
-        self.history.best_epoch = None if self.watch.early is None else self.watch.early.epoch
-        self.resumed = state
-        if state["stopped"] is None:
-            return None
-        ended = Stop(state["stopped"])
-        if ended is Stop.TARGET_LOSS and self.target_loss is not None:
-            return ended if self.history["loss"][-1] <= self.target_loss else None
-        return ended if ended in FINAL else None
-
     def save(self, stopped: Stop | None) -> None:
         """Save the training to its checkpoint, if it has one."""
-        if self.checkpoint is None:
-            return
-        net = self.net
-        descent = self.descent if isinstance(net.optimizer, LBFGS) else net.optimizer
-        self.checkpoint.save(
-            {
-                "theta": net.theta,
-                "settings": {
-                    "l2": net.l2,
-                    "dropout": data_of_rates("dropout", net.dropout),
-                    "label_smoothing": net.label_smoothing,
-                    "precision": net.precision,
-                },
-                "optimizer": None if descent is None else descent.state_dict(),
-                "epochs_done": net._epochs_done,
-                "history": dict(self.history),
-                "steps": self.history.steps,
-                "progress": asdict(self.progress),
-                "seconds": self.seconds_before + self._seconds(),
-                "stopped": None if stopped is None else stopped.value,
-                "watch": self.watch.state,
-            }
-        )
+        if self.checkpoint is not None:
+            self.checkpoint.save(state_of(self, stopped))
 
     def _save_if_due(self, epochs: int | None) -> None:
         """Save if it is time, after so many epochs; None within one."""
@@ -336,9 +315,18 @@ class Run:
     def _raise(self, error: BaseException | None) -> None:
         """Raise an exception of the core; before Ctrl-C takes the training away, it is saved."""
         if isinstance(error, KeyboardInterrupt):
+            self.looks = False
             self.save(None)
         if error is not None:
             raise error
+
+    def broken_off(self, error: BaseException) -> Stop:
+        """Why the training ends by an exception; one of Ctrl-C amid looks at an epoch is saved."""
+        if not isinstance(error, KeyboardInterrupt):
+            return Stop.ERROR
+        if self.looks:
+            self.save(self.decided)
+        return Stop.INTERRUPTED
 
     def _train(
         self,
@@ -356,7 +344,7 @@ class Run:
             limits["rest_seconds"] = self.checkpoint.seconds_left()
         if self.peers is not None:
             limits |= {"peers": self.peers, "stop_flag": self.peers.stop_flag}
-        self.entered = self._seconds()
+        self.entered, self.looks = self._seconds(), False
         records, stop, error, position, steps = self.net._core.fit(
             self.net.theta,
             optimizer,
@@ -388,22 +376,42 @@ class Run:
     def _after_epoch(self, epoch: int, loss: float, lr: float | None) -> Stop | None:
         """Record an epoch and let everybody look at it; why to stop, if so."""
         net, val_loss = self.net, None
+        self._begin_looks(loss, None, lr, None)
         if self.watch.rows is not None:
             val_loss = self._val_loss(self.watch.rows)
-        if isinstance(net.optimizer, _schuss.Optimizer):
-            net.optimizer.tell(loss if val_loss is None else val_loss)
         late = self._is_late()
         self._record(loss, val_loss, lr, self._seconds())
+        if isinstance(net.optimizer, _schuss.Optimizer):
+            net.optimizer.tell(loss if val_loss is None else val_loss)
         if self.update is not None:
             self.update(epoch, loss, val_loss)
-        stalls = self._stalls(epoch, val_loss)
-        if self._called_back(epoch):
-            return Stop.CALLBACK
+        decided = Stop.CONVERGED if self._stalls(epoch, val_loss) else Stop.MAX_TIME if late else None
         if self.target_loss is not None and loss <= self.target_loss:
-            return Stop.TARGET_LOSS
-        if stalls:
-            return Stop.CONVERGED
-        return Stop.MAX_TIME if late else None
+            decided = Stop.TARGET_LOSS
+        self._end_looks(decided)
+        return Stop.CALLBACK if self._called_back(epoch) else decided
+
+    def _begin_looks(self, loss: float, val_loss: float | None, lr: float | None, stop: Stop | None) -> None:
+        """An epoch is learnt, and not in the history yet."""
+        self.watched = self.watch.state
+        self.unseen = loss, val_loss, lr, None if stop is None else stop.value
+        self.looks, self.decided = True, None
+
+    def _end_looks(self, decided: Stop | None) -> None:
+        """It is, and all but the callbacks have seen it."""
+        self.unseen, self.decided = None, decided
+
+    def _look_again(self) -> Stop | None:
+        """Look at the epoch that Ctrl-C had come upon; why to stop, if so."""
+        if self.unseen is None:
+            return None
+        loss, val_loss, lr, stopped = self.unseen
+        if stopped is None:
+            return self._after_epoch(self.progress.epochs, loss, lr)
+        self._begin_looks(loss, val_loss, lr, Stop(stopped))
+        self._record(loss, val_loss, lr, self._seconds())
+        self._end_looks(Stop(stopped))
+        return Stop.CALLBACK if self._called_back(self.progress.epochs) else Stop(stopped)
 
     def _val_loss(self, rows: Rows | Pieces) -> float:
         """The objective on rows that are not learnt from; NaN where the time is over before it is known."""

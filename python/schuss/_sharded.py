@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +50,17 @@ class Share:
 
     def checksum(self, rows: Rows, n_rows: int) -> int:
         """What tells rows from others, who has those of these shards: sums over all shards are comparable."""
-        pieces = self.pieces(n_rows)
-        first, checksum = pieces[0][0], 0
-        for number, (start, stop) in enumerate(pieces, self.start):
-            part = rows.cut(start - first, stop - first)
-            words = f"{number} {fingerprint(*part.arrays)}"
-            checksum += zlib.crc32(words.encode())
-        return checksum
+        return checksum_of(rows, [stop - start for start, stop in self.pieces(n_rows)], self.start)
+
+
+def checksum_of(rows: Rows, sizes: Sequence[int], number: int) -> int:
+    """The same of shards of these sizes, the first of which has that number."""
+    start, checksum = 0, 0
+    for shard, size in enumerate(sizes, number):
+        words = f"{shard} {fingerprint(*rows.cut(start, start + size).arrays)}"
+        checksum += zlib.crc32(words.encode())
+        start += size
+    return checksum
 
 
 def share_of(rank: int, size: int, count: int, batch_size: int | None) -> Share:

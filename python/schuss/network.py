@@ -28,6 +28,7 @@ from ._data import Blocks, Rows, source_of, steps_of
 from ._data_init import DataInit
 from ._early_stopping import early_stopping_of, held_out
 from ._facts import facts_of
+from ._lengths import OpenSchedules, longer, open_schedules, put
 from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
@@ -36,6 +37,7 @@ from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
+from ._run_state import restore
 from ._scale import warn_of_scale
 from ._schuss import LBFGS, Schedule
 from ._settings import settings_of
@@ -260,7 +262,8 @@ class MLP(Outputs, DataInit, Saved):
             A recipe such as ``schuss.Adam(lr=1e-3)``, or a name: starts with fresh state. Groups select from
             `named_params`: ``schuss.Adam([{"params": "0.*", "lr": 0.0}], lr=1e-3)`` leaves the first layer as
             it is. None continues with `optimizer`, the one of the last `fit` (at first, Adam): nothing of the
-            earlier rows is kept but parameters and the optimizer's state. `LBFGS` looks at all rows, several
+            earlier rows is kept but parameters and the optimizer's state; its schedules that have no length
+            of their own then are as long as all these fits together. `LBFGS` looks at all rows, several
             times a step if it must, and knows no dropout; the curvature that it has learnt belongs to the
             rows and ends with `fit`.
         batch_size : int, None or "auto", default "auto"
@@ -394,7 +397,7 @@ class MLP(Outputs, DataInit, Saved):
                 saving = checkpoint_of(checkpoint, checkpoint_every, resume)
                 steps = steps_of(source, settings["batch_size"], epochs)
                 check_dropout(self.dropout, steps)
-                chosen = self._chosen(optimizer, steps)
+                chosen, schedules = self._chosen(optimizer, steps)
                 averaged = check_averaged(averaged, chosen)
                 if isinstance(chosen, LBFGS):
                     self._check_lbfgs(source, batch_size, n_shards)
@@ -408,10 +411,11 @@ class MLP(Outputs, DataInit, Saved):
                 history._steps = Steps() if settings["records_steps"] else None
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
                 run.call_back = teller(listeners, self, history) if listeners else None
-                ended = None if saved is None else run.restore(saved, chosen)
+                ended = None if saved is None else restore(run, saved, chosen)
                 if peers is not None:
                     run.join(peers, {**facts, "epochs": epochs})
-                self.optimizer, self.history = chosen, history
+                self.optimizer, self.history, self._open_schedules = chosen, history, schedules
+                put(schedules, chosen)
                 try:
                     with progress_bar(epochs, progress and leads) as update:
                         run.update = update if progress and leads else None
@@ -419,7 +423,7 @@ class MLP(Outputs, DataInit, Saved):
                         run.save(history.stopped)
                     run.end()
                 except BaseException as error:
-                    history.stopped = Stop.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Stop.ERROR
+                    history.stopped = run.broken_off(error)
                     raise
                 return history
 
@@ -472,16 +476,17 @@ class MLP(Outputs, DataInit, Saved):
 
     def _chosen(
         self, optimizer: Optimizer | LBFGS | str | None, total_steps: int | None
-    ) -> Optimizer | LBFGS:
-        """The optimizer to train with: the present one, or a new one without state."""
+    ) -> tuple[Optimizer | LBFGS, OpenSchedules | None]:
+        """The optimizer to train with, the present one or one without state, and what it will follow."""
         if optimizer is None:
             optimizer = self.optimizer or "adam"
         if optimizer is self.optimizer and isinstance(optimizer, _schuss.Optimizer | LBFGS):
-            return optimizer
-        optimizer = recipe_or_lbfgs(optimizer)
-        if isinstance(optimizer, LBFGS):
-            return optimizer
-        return optimizer.bind(self.params, self.named_params, total_steps=total_steps)
+            return optimizer, longer(self._open_schedules, optimizer, total_steps)
+        recipe = recipe_or_lbfgs(optimizer)
+        if isinstance(recipe, LBFGS):
+            return recipe, None
+        bound = recipe.bind(self.params, self.named_params, total_steps=total_steps)
+        return bound, open_schedules(recipe, total_steps or 0)
 
     def _check_lbfgs(self, source: object, batch_size: int | str | None, n_shards: int = 1) -> None:
         if n_shards != 1:

@@ -8,8 +8,9 @@ remembered between calls, so a run that is resumed at step 1000 continues with `
 Most functions take `warmup_steps` and `warmup_start`: the learning rate then rises in a straight line from
 `warmup_start` at step 0 to where the schedule begins, at step `warmup_steps`. The schedule's own steps count
 from there, but `total_steps` includes the warm-up. Left out, it is that of the training in which the schedule
-is used: `MLP.fit`, `minimize` and the estimators know it, ``recipe.bind(params, total_steps=...)`` and
-``schedule.with_length(...)`` are told it, the rest refuses it. Any other callable of the step will do, too.
+is used, with the steps that were taken before where it goes on: `MLP.fit`, `minimize` and the estimators'
+`fit` know it, ``recipe.bind(params, total_steps=...)`` and ``schedule.with_length(...)`` are told it, the
+rest refuses it. Any other callable of the step will do, too.
 
 Notes
 -----

@@ -43,8 +43,9 @@ from ._listeners import Listeners
 from ._mini_batches import MiniBatches
 from ._network import Network
 from ._optimizer_state import OptimizerState
-from ._recipes import lbfgs_of, optimizer_of
-from ._record import Record, fresh_attributes
+from ._recipes import expect_lengths, lbfgs_of, optimizer_of
+from ._record import Record, fresh_attributes, judges_of
+from ._refusal import Before
 from ._samples import Samples, ShardedSamples, in_shards
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
@@ -170,17 +171,17 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         validation: Any = (None, None, None),
         saving: Any = (None, None, False),
         peers: Peers | None = None,
+        classes: Any = None,
     ) -> Any:
-        with in_training(self):
+        with in_training(self), Before(self) as before:
+            if incremental:
+                self._begin_piece(y, classes)
             first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
             self._check_watchers()
             lbfgs = lbfgs_of(self)
-            if peers is not None:
-                check_peers(self, peers, lbfgs)
-            given = X, y, sample_weight
-            samples, held_out = self._take(given, validation, incremental, first, peers)
-            X = samples.X
-            self.n_outputs_ = self._n_outputs(samples.targets)
+            check_peers(self, peers, lbfgs)
+            samples, held_out = self._take((X, y, sample_weight), validation, incremental, first, peers)
+            X, self.n_outputs_ = samples.X, self._n_outputs(samples.targets)
             layers = self._layers(X.shape[1])
             core = self._make_core(layers)
             leads = peers is None or peers.rank == 0
@@ -207,33 +208,38 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
                 samples, held_out = self._split(samples)
-            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers)
+            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers, incremental)
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
-                setup = setup._replace(saved=saved, randomness=randomness)
-                setup = setup._replace(checkpoint=checkpoint if leads else None)
+                saving_here = checkpoint if leads else None
+                setup = setup._replace(saved=saved, randomness=randomness, checkpoint=saving_here)
             if lbfgs is not None:
-                self._descend(setup, lbfgs)
+                self._descend(setup, lbfgs, before)
             else:
-                self._train(setup, 1 if incremental else min(self.max_iter, MOST), warn=not incremental)
+                self._train(setup, None if incremental else min(self.max_iter, MOST), before)
             if tasks is not None:
                 tasks.end()
             if not np.isfinite(theta).all():
                 raise ValueError(NOT_FINITE)
             return self
 
+    def _begin_piece(self, y: Any, classes: Any) -> None:
+        """Look at what `partial_fit` is given, and refuse what needs an end of the training."""
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        expect_lengths(self)
+
     def _take(
         self, given: Any, validation: Any, incremental: bool, first: bool, peers: Peers | None
     ) -> tuple[Any, Any]:
         """Rows to learn from, and those to watch where any are given."""
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
         samples: Samples | ShardedSamples
         if self.sharded and peers is not None:
             samples = own_samples(self, given, first, peers)
         else:
             X, y, targets = self._check_rows(given[0], given[1], incremental, first)
-            samples = Samples(X, targets, y, self._check_weights(given[2], X, y, incremental))
+            weights = self._check_weights(given[2], X, y, incremental)
+            samples = Samples(X, targets, y, weights, given[2] is not None)
             if self.sharded:
                 every = Share.every(self.n_shards, self._most_rows())
                 samples = in_shards(samples, samples.n_rows, every, None)
@@ -248,10 +254,14 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         stops_early: bool,
         tasks: Tasks | None,
         peers: Peers | None,
+        incremental: bool,
     ) -> Setup:
         """What a training works with in place of this estimator."""
-        settings = Settings.of(self, stops_early, leads=peers is None or peers.rank == 0)
+        settings = Settings.of(self, stops_early, peers is None or peers.rank == 0, incremental)
         decides = settings.stops_early or settings.restores_best
+        judges = judges_of(self, samples, held_out, settings) if decides else None
+        afresh = decides and judges != getattr(self, "_judges", judges)
+        self._judges = judges
         threads = self._most_threads(peers)
         return Setup(
             core=core,
@@ -259,7 +269,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             samples=samples,
             held_out=None if held_out is None else self._watch(held_out, decides, threads),
             settings=settings,
-            record=Record(self, samples.n_rows, watches=held_out is not None),
+            record=Record(self, samples.n_rows, held_out is not None, afresh),
             listeners=Listeners(self, settings.callbacks, tasks),
             peers=peers,
             all_rows=samples.n_rows if self.sharded and peers is not None else None,
@@ -347,7 +357,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             X, y, targets = self._check_rows(X, y, True, False, dtype)
         if sample_weight is not None:
             sample_weight = weights_of("sample_weight_val", sample_weight, X)
-        return Samples(X, targets, y, sample_weight)
+        return Samples(X, targets, y, sample_weight, sample_weight is not None)
 
     def _start(
         self,
@@ -405,8 +415,12 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
                 )
         return parts
 
-    def _train(self, setup: Setup, epochs: int, warn: bool) -> None:
-        """Mini-batches; ends where scikit-learn's training does, and warns where that does."""
+    def _train(self, setup: Setup, most: int | None, before: Before) -> None:
+        """Mini-batches; ends where scikit-learn's training does, and warns where that does.
+
+        None for the most epochs is one pass, after which any number may follow.
+        """
+        epochs = 1 if most is None else most
         rows = setup.samples.n_rows
         batch_size = self._batch_size(rows)
         if batch_size > rows:
@@ -418,10 +432,12 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
         named = dict(zip((tensor.name for tensor in setup.core.tensors()), tensors, strict=True))
         recipe, schedule = optimizer_of(self)
-        steps = epochs * -(-rows // batch_size)
+        steps = None if most is None else epochs * -(-rows // batch_size)
         optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, steps)
         threads = self._threads(setup.core, batch_size, setup.peers)
         training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
+        training.begin(epochs)
+        before.is_over()
         training.run(epochs)
         if setup.peers is not None and setup.peers.rank > 0:
             return
@@ -429,7 +445,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped is Stop.NOT_FINITE and np.isfinite(setup.theta).all():
             warnings.warn(DIVERGED.format(self.n_iter_), ConvergenceWarning, stacklevel=USER)
-        elif training.stopped is Stop.EPOCHS and warn:
+        elif training.stopped is Stop.EPOCHS and most is not None:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
@@ -437,12 +453,14 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=USER,
             )
 
-    def _descend(self, setup: Setup, recipe: LBFGS) -> None:
+    def _descend(self, setup: Setup, recipe: LBFGS, before: Before) -> None:
         """All rows at once; ends where scikit-learn's does, and warns where that does."""
         least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
         # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
         threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
         training = FullBatch(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
+        training.begin(self.max_iter)
+        before.is_over()
         training.run(self.max_iter)
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)

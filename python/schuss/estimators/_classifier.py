@@ -131,6 +131,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Take one pass over the given rows, from where the model is.
 
+        There is no best of several epochs for `restore_best` to go back to, and no end of the training: a
+        schedule needs a length of its own, ``total_steps``.
+
         Parameters
         ----------
         X, y, sample_weight
@@ -142,10 +145,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer()
-            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row.
@@ -205,6 +205,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
         return float(np.average(are_right(out, targets), weights=sample_weight))
+
+    def _begin_piece(self, y: Any, classes: Any) -> None:
+        super()._begin_piece(y, classes)
+        if _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = LabelBinarizer()
+            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:

@@ -53,7 +53,8 @@ optimizer : Optimizer or str, optional
         Any optimizer of the library with its own options, such as ``schuss.AdamW(lr=1e-3)``, or a name; in
         place of `solver`. With `LBFGS` too, `early_stopping` holds rows out.
     schedule : Schedule or callable, optional
-        The learning rate as a function of the step, see `schuss.schedules`.
+        The learning rate as a function of the step, see `schuss.schedules`. One without a length of its own
+        is as long as all fits of a `warm_start` together; `partial_fit`, which knows no end, refuses it.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each layer's, that training sets to zero.
 """
@@ -63,9 +64,11 @@ clip_norm : float, optional
         The largest norm of the gradient; larger ones are scaled down.
     scoring : str, callable or None, default None
         What is watched on held-out rows: a scorer of scikit-learn, ``"loss"`` (negative, as more is better),
-        or None for `score`; where that says nothing, since all their targets are the same, the loss.
+        or None for `score`; where that says nothing, since all their targets are the same, the loss. One
+        that does not accept `sample_weight` goes with `class_weight`, but not with weights of rows.
     restore_best : bool, optional
-        Whether to end with the parameters of the best epoch. None: with `early_stopping`.
+        Whether to end with the parameters of the best epoch. None: with `early_stopping`. With `warm_start`
+        it may be one of an earlier fit, if the same rows and `scoring` judge; `partial_fit` takes no notice.
     max_time : float, optional
         Seconds after which training stops.
     callbacks : callable or list of callables, optional

@@ -85,6 +85,8 @@ class FullBatch(Training):
             return self._after_step(descent.value, epochs)
 
         self.listeners.begin_epoch()
+        if self.unseen is not None and self._after_step(self.unseen[0], epochs) is not None:
+            return
         try:
             end = descend(self._descent, self._evaluate, stepped, self._out_of_budget)
         except OutOfTime:
@@ -115,7 +117,10 @@ class FullBatch(Training):
         """Why the step was the last, if so."""
         self._evaluations_of_steps = self._evaluations
         squares = sum(float(np.vdot(weight, weight)) for weight in self.weights)
-        self._after_epoch(loss, None, 0.5 * self.settings.alpha * squares / self._weight)
+        penalty = 0.5 * self.settings.alpha * squares / self._weight
+        self._begin_looks(loss, None, penalty)
+        self._after_epoch(loss, None, penalty)
+        self.unseen = None
         gain, self._loss_before = self._loss_before - loss, loss
         if self.stopped is None and len(self.record.epochs) >= epochs:
             self.stopped = Stop.EPOCHS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +37,12 @@ class HeldOut:
         self._constant = samples.constant(self._objective)
         scoring = estimator.scoring
         self._scorer = check_scoring(estimator, scoring) if scoring not in (None, "loss") else scoring
+        self._weighs = self._scorer in (None, "loss") or takes_weights(self._scorer)
+        if samples.has_own_weights and not self._weighs:
+            raise ValueError(
+                f"scoring must accept sample_weight where that is given, got {scoring!r}; a function of "
+                "estimator, X, y and sample_weight=None may leave it aside"
+            )
         self._decides = decides
         if scoring is None and decides and not estimator._score_is_defined(samples):
             # Where all targets are the same, R^2 says nothing.
@@ -64,8 +70,20 @@ class HeldOut:
 
     def _scorers_score(self) -> Any:
         samples = self._samples
-        # The rows have no column names any more.
-        nameless = copy.copy(self._estimator)
+        # The rows have no column names any more. `copy.copy` would pickle, and go through all of the history.
+        nameless = object.__new__(type(self._estimator))
+        nameless.__dict__.update(vars(self._estimator))
         nameless.__dict__.pop("feature_names_in_", None)
-        weight = {} if samples.sample_weight is None else {"sample_weight": samples.sample_weight}
+        weighs = self._weighs and samples.sample_weight is not None
+        weight = {"sample_weight": samples.sample_weight} if weighs else {}
         return self._scorer(nameless, samples.X, samples.y, **weight)
+
+
+def takes_weights(scorer: Any) -> bool:
+    """Whether a scorer accepts `sample_weight`."""
+    try:
+        # scikit-learn's own hand it on to what they are made of.
+        parameters = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,14 @@ from ._watched import Watched
 
 # Of the learning rate that adaptation has reached: what a checkpoint has beside the optimizer's state.
 RATES = ("given", "learning_rate", "of_groups")
+
+
+class Learnt(NamedTuple):
+    """What a checkpoint has of the core's record of an epoch that nobody has looked at yet."""
+
+    loss: float
+    lr: float | None
+    penalty: float
 
 
 class MiniBatches(Training):
@@ -56,11 +64,11 @@ class MiniBatches(Training):
         # Where it is within an epoch.
         self._position: tuple[int, float, float, float, float] | None = None
         # What the core has recorded in its present run, which began after so many epochs of this training.
-        self._core_records: list[EpochRecord] = []
+        self._core_records: Sequence[EpochRecord | Learnt] = []
         self._run_began = 0
 
     def run(self, epochs: int) -> None:
-        """Train for that many epochs, or until something says stop."""
+        """Train for that many epochs, or until something says stop; `begin` comes first."""
         try:
             super().run(epochs)
         finally:
@@ -78,6 +86,11 @@ class MiniBatches(Training):
         return {"optimizer": self.optimizer.state_dict(), "position": self._position, **rates}
 
     def _train(self, epochs: int) -> None:
+        if self.unseen is not None:
+            self.listeners.begin_epoch()
+            self._run_began = len(self.record.epochs)
+            self._core_records = [Learnt(*self.unseen)]
+            self._end_epoch(Stop.EPOCHS, epochs)
         while self.stopped is None:
             self._go_on(epochs)
 
@@ -96,14 +109,21 @@ class MiniBatches(Training):
             # All that has happened is in the books: what is saved now is whole.
             self.at_rest = not self._not_entered()
             raise error
+        self._end_epoch(Stop(stop), epochs)
+
+    def _end_epoch(self, stop: Stop, epochs: int) -> None:
+        """Enter what the core has learnt where it has come to rest for that, and decide what follows."""
         if self.rests and self._core_records:
-            self._within_core(self._core_records[0])
+            learnt = self._core_records[0]
+            self._begin_looks(learnt.loss, learnt.lr, learnt.penalty)
+            self._within_core(learnt)
             if self.held_out is not None and self.stopped is None:
                 # Held-out rows say more to a schedule that depends on results than those that are learnt.
-                self.optimizer.tell(record.epochs[-1].val_loss)
-        if self.stopped is None and stop == Stop.MAX_TIME and self._is_late():
+                self.optimizer.tell(self.record.epochs[-1].val_loss)
+            self.unseen = None
+        if self.stopped is None and stop is Stop.MAX_TIME and self._is_late():
             self.stopped = Stop.MAX_TIME
-        if self.stopped is None and len(record.epochs) >= epochs:
+        if self.stopped is None and len(self.record.epochs) >= epochs:
             self.stopped = Stop.EPOCHS
         if self.peers is not None:
             self._agree(self.peers, epochs)
@@ -159,7 +179,7 @@ class MiniBatches(Training):
         on_epoch = None if self.rests else self._within_core
         return self.core.fit(self.theta, self.optimizer, self.rows, None, options, on_epoch)[:4]
 
-    def _within_core(self, record: EpochRecord) -> bool:
+    def _within_core(self, record: EpochRecord | Learnt) -> bool:
         return self._after_epoch(record.loss, record.lr, record.penalty)
 
     def _not_entered(self) -> Iterable[tuple[float, float | None, float]]:

@@ -36,24 +36,27 @@ class OptimizerState:
         return {**self.__dict__, "saved": saved, "_live": None}
 
     def resume(
-        self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None, steps: int
+        self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None, steps: int | None
     ) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new learning rate
         replaces that which adaptation has reached, another kind of optimizer or other groups start afresh.
-        Schedules without a length of their own get one of so many steps.
+        Schedules without a length of their own get one of the steps that are done and so many more; None
+        where there are none of these.
         """
-        optimizer = recipe.bind(list(named.values()), named, total_steps=steps)
-        if lr is not None:
-            optimizer.lr = lr.with_length(steps) if isinstance(lr, Schedule) else lr
-        if clip_norm is not None:
-            optimizer.param_groups[0]["clip_norm"] = clip_norm
-        fresh = optimizer.state_dict()
         old = self.saved
-        alike = ("optimizer", "group_of")
-        if old and all(old[k] == fresh[k] for k in alike) and old["state"].keys() == fresh["state"].keys():
-            optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
+        if old is not None:
+            optimizer = _bound(recipe, named, lr, clip_norm, steps, old["step_count"])
+            fresh = optimizer.state_dict()
+            goes_on = all(old[name] == fresh[name] for name in ("optimizer", "group_of"))
+            if goes_on and old["state"].keys() == fresh["state"].keys():
+                optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
+            else:
+                old = None
+        if old is None:
+            optimizer = _bound(recipe, named, lr, clip_norm, steps)
+            fresh = optimizer.state_dict()
         given, *self.of_groups = [group["lr"] for group in fresh["param_groups"]]
         if given is None or given != self.given:
             self.given = float("nan") if given is None else given
@@ -80,3 +83,21 @@ class OptimizerState:
         self._live = None
         if self.given != self.given:
             self.learning_rate = optimizer.lr
+
+
+def _bound(
+    recipe: Any,
+    named: dict[str, NDArray[Any]],
+    lr: Any,
+    clip_norm: float | None,
+    steps: int | None,
+    done: int = 0,
+) -> Any:
+    """An optimizer without state, whose schedules are as long as the steps that are done and that follow."""
+    total = None if steps is None else done + steps
+    optimizer = recipe.bind(list(named.values()), named, total_steps=total)
+    if lr is not None:
+        optimizer.lr = lr.with_length(total) if isinstance(lr, Schedule) and total is not None else lr
+    if clip_norm is not None:
+        optimizer.param_groups[0]["clip_norm"] = clip_norm
+    return optimizer

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import optimizers
 from .._checks import shown
+from .._lengths import is_open, open_schedules
 from .._schuss import LBFGS
 
 
@@ -51,6 +52,19 @@ def optimizer_of(estimator: Any) -> tuple[Any, Any]:
     momentum = min(estimator.momentum, np.nextafter(1.0, 0.0))
     nesterov = bool(estimator.nesterovs_momentum) and momentum > 0
     return optimizers.SGD(lr=lr, momentum=momentum, nesterov=nesterov, **common), None
+
+
+def expect_lengths(estimator: Any) -> None:
+    """Refuse schedules that would take their length from the training, where nobody knows its end."""
+    name, given = "schedule", estimator.schedule
+    if not is_open(given):
+        if estimator.optimizer is None or open_schedules(optimizers.recipe(estimator.optimizer)) is None:
+            return
+        name, given = "optimizer", estimator.optimizer
+    raise ValueError(
+        f"{name} must have total_steps in partial_fit, which does not know how many steps will follow, got "
+        f"{given!r}"
+    )
 
 
 def check_options(estimator: Any, params: Mapping[str, Any]) -> None:

@@ -74,6 +74,16 @@ def fresh_attributes(stops_early: bool) -> dict[str, Any]:
     }
 
 
+def judges_of(estimator: Any, samples: Any, held_out: Any, settings: Settings) -> tuple[Any, ...]:
+    """What tells which epoch is the best: only where it is the same, two fits can be compared."""
+    objective = None
+    if held_out is None or estimator.scoring in (None, "loss"):
+        objective = settings.objective
+    if held_out is None:
+        return "loss", objective, settings.alpha, samples.identity
+    return estimator.scoring, objective, held_out.identity
+
+
 # The curves by epoch, and which column of an `Epoch` each of them shows.
 CURVES = {"loss_curve_": "loss", "validation_loss_curve_": "val_loss", "validation_scores_": "score"}
 
@@ -89,10 +99,11 @@ class Record:
     epochs : list of Epoch
         The epochs of this training.
     best : Best
-        The best of all epochs, those of earlier trainings included.
+        The best of all epochs, those of earlier trainings included but where they were judged by something
+        else.
     """
 
-    def __init__(self, estimator: Any, n_rows: int, watches: bool) -> None:
+    def __init__(self, estimator: Any, n_rows: int, watches: bool, afresh: bool) -> None:
         self._estimator = estimator
         self._n_rows = n_rows
         self._epochs_before: int = estimator._epochs
@@ -107,12 +118,16 @@ class Record:
         self._in_history = 0
         seconds = self._history.get("seconds", ())
         self.seconds_before = seconds[-1] if seconds else 0.0
-        self.best = Best(
-            estimator.best_loss_,
-            -np.inf if watches and estimator.validation_scores_ is None else estimator.best_validation_score_,
-            estimator._best_theta,
-            estimator._no_improvement_count,
-        )
+        score = estimator.best_validation_score_
+        if watches and (afresh or estimator.validation_scores_ is None):
+            score = -np.inf
+        if afresh:
+            self.best = Best(
+                None if estimator.early_stopping else np.inf, score if watches else None, None, 0
+            )
+        else:
+            theta, stalled = estimator._best_theta, estimator._no_improvement_count
+            self.best = Best(estimator.best_loss_, score, theta, stalled)
 
     @property
     def all_epochs(self) -> int:

@@ -139,6 +139,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Take one pass over the given rows, from where the model is.
 
+        There is no best of several epochs for `restore_best` to go back to, and no end of the training: a
+        schedule needs a length of its own, ``total_steps``.
+
         Parameters
         ----------
         X, y, sample_weight

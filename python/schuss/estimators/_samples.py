@@ -16,7 +16,7 @@ from .._data import Weights, in_unit
 from .._draw import split_of
 from .._peers import Peers
 from .._pieces import Pieces, pieces_of
-from .._sharded import Share
+from .._sharded import Share, checksum_of
 from .._sparse import compressed, is_sparse
 from . import _looks
 from ._losses import Objective, constant
@@ -25,12 +25,16 @@ Array = NDArray[Any]
 
 
 class Samples(NamedTuple):
-    """Inputs, targets as the core has them, targets as the user has them, and weights."""
+    """Inputs, targets as the core has them, targets as the user has them, and weights.
+
+    `has_own_weights` says whether the user has given weights of rows: others come from the classes alone.
+    """
 
     X: Any
     targets: Array
     y: Any
     sample_weight: Array | None
+    has_own_weights: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -58,7 +62,7 @@ class Samples(NamedTuple):
     def take(self, rows: Array) -> Samples:
         """Some of the rows."""
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return Samples(self.X[rows], self.targets[rows], self.y[rows], weight)
+        return Samples(self.X[rows], self.targets[rows], self.y[rows], weight, self.has_own_weights)
 
     def split(
         self, share: float, random: np.random.RandomState, *, stratifies: bool
@@ -118,7 +122,7 @@ class ShardedSamples:
     @property
     def identity(self) -> str:
         """What tells them from other rows."""
-        checksum = self.share.checksum(_data.Rows(*self.for_core()), self.n_rows)
+        checksum = checksum_of(_data.Rows(*self.for_core()), self.sizes, self.share.start)
         told = [checksum] if self.peers is None else self.peers.tell_all(checksum)
         return f"{self.n_rows} rows, {sum(told)}"
 

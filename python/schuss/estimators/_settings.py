@@ -53,8 +53,11 @@ class Settings:
     progress: bool
 
     @classmethod
-    def of(cls, estimator: Any, stops_early: bool, leads: bool = True) -> Settings:
-        """Those of an estimator as it is now, in the process that leads or in another one."""
+    def of(cls, estimator: Any, stops_early: bool, leads: bool = True, incremental: bool = False) -> Settings:
+        """Those of an estimator as it is now, in the process that leads or in another one.
+
+        A training that is incremental sees rows of which others may come: none of its epochs is the best.
+        """
         # L-BFGS knows itself when its loss has come to rest.
         may_stall = stops_early or lbfgs_of(estimator) is None
         restores = estimator.restore_best
@@ -70,7 +73,7 @@ class Settings:
             tol=estimator.tol,
             stops_early=stops_early,
             patience=estimator.n_iter_no_change if may_stall else np.inf,
-            restores_best=stops_early if restores is None else bool(restores),
+            restores_best=not incremental and (stops_early if restores is None else bool(restores)),
             max_time=np.inf if estimator.max_time is None or not leads else estimator.max_time,
             callbacks=tuple(as_list(estimator.callbacks)),
             verbose=leads and bool(estimator.verbose),

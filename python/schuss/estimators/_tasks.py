@@ -14,6 +14,10 @@ except ImportError:
         """scikit-learn has no callbacks before version 1.9."""
 
 
+# What scikit-learn keeps on an estimator during a fit, to tell its callbacks that it is over.
+TO_TEAR_DOWN = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
 class Tasks:
     """A fit and its epochs, told to scikit-learn's callbacks; silent where there are none."""
 

@@ -17,8 +17,10 @@ from ._labels import Labels, labels_of, merged, with_all, without_column
 from ._samples import Samples, ShardedSamples, in_shards
 
 
-def check_peers(estimator: Any, peers: Peers, lbfgs: LBFGS | None) -> None:
-    """Refuse what several processes cannot do."""
+def check_peers(estimator: Any, peers: Peers | None, lbfgs: LBFGS | None) -> None:
+    """Refuse what several processes cannot do, where there are some."""
+    if peers is None:
+        return
     if lbfgs is not None:
         raise ValueError(f"comm must be None with L-BFGS, got one of {peers.size} processes")
     peers.check_shards(estimator.n_shards)
@@ -99,6 +101,6 @@ def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers:
         estimator._check_targets(with_all(everybodys, values.ndim), incremental=False)
     y, targets = estimator._targets(y, X.dtype, incremental=True)
     weights = estimator._check_weights(given[2], X, y, False, Others(peers, everybodys))
-    samples = Samples(X, targets, y, weights)
+    samples = Samples(X, targets, y, weights, given[2] is not None)
     check_unit("sample_weight", samples.for_core()[2])
     return in_shards(samples, everywhere, share, peers)

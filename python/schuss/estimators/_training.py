@@ -78,6 +78,9 @@ class Training(ABC):
         Why it has ended; None while it runs.
     at_rest : bool
         Whether what would be saved now is whole.
+    unseen : tuple or None
+        Loss, learning rate and penalty of an epoch that has been learnt while it is entered and looked at:
+        what is saved meanwhile is from before that, and a training that resumes begins with it.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -90,6 +93,8 @@ class Training(ABC):
         self.checkpoint, self._randomness = setup.checkpoint, setup.randomness
         self.peers, self.all_rows = setup.peers, setup.all_rows
         self.at_rest = False
+        self.unseen: tuple[float, float | None, float] | None = None
+        self._books = 0, self.record.best
         self._looks = True
         self._start = perf_counter()
         self._seconds_before = self.record.seconds_before
@@ -113,6 +118,9 @@ class Training(ABC):
         self.record.epochs = [Epoch(*epoch) for epoch in saved["epochs"]]
         self.record.best = Best(*saved["best"])
         self._seconds_before += saved["seconds"]
+        # Earlier versions did not know.
+        self.unseen = saved.get("unseen")
+        self._books = len(self.record.epochs), self.record.best
         stopped = saved["stopped"]
         self.stopped = Stop(stopped) if stopped in FINAL else None
 
@@ -120,11 +128,13 @@ class Training(ABC):
         """Save the training to its checkpoint, if it has one."""
         if self.checkpoint is None:
             return
+        entered, best = self._books if self.unseen else (len(self.record.epochs), self.record.best)
         state = {
             **self._state(),
             "theta": self.theta,
-            "epochs": [tuple(epoch) for epoch in self.record.epochs],
-            "best": tuple(self.record.best),
+            "epochs": [tuple(epoch) for epoch in self.record.epochs[:entered]],
+            "best": tuple(best),
+            "unseen": self.unseen,
             "seconds": self._seconds_before - self.record.seconds_before + self._seconds(),
             "randomness": self._randomness,
             "stopped": None if stopped is None else stopped.value,
@@ -136,8 +146,8 @@ class Training(ABC):
         if self.checkpoint is not None and self.checkpoint.is_due(done):
             self.save(None)
 
-    def run(self, epochs: int) -> None:
-        """Train for that many epochs, or until something says stop."""
+    def begin(self, epochs: int) -> None:
+        """Get ready to train for that many epochs: what can be refused is refused here."""
         if self._saved is not None:
             self._restore(self._saved)
             if self.stopped is None and len(self.record.epochs) >= epochs:
@@ -145,6 +155,9 @@ class Training(ABC):
         if self.peers is not None:
             done = {"the epochs that are done": len(self.record.epochs), "the seed": self.settings.seed}
             self.peers.begin({**done, "epochs": epochs, "the parameters": zlib.crc32(self.theta.data)})
+
+    def run(self, epochs: int) -> None:
+        """Train for that many epochs, or until something says stop; `begin` comes first."""
         self.record.publish()
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
@@ -154,6 +167,8 @@ class Training(ABC):
             except KeyboardInterrupt:
                 # Whoever has pressed Ctrl-C does not wait for held-out rows.
                 self._looks = False
+                if self.unseen is not None:
+                    self.save(None)
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
                 self.stopped = Stop.INTERRUPTED
@@ -179,6 +194,11 @@ class Training(ABC):
         """Whether there are parameters of an earlier epoch to end with."""
         best = self.record.best.theta
         return self.settings.restores_best and best is not None and bool(np.isfinite(best).all())
+
+    def _begin_looks(self, loss: float, lr: float | None, penalty: float) -> None:
+        """An epoch has been learnt: remember how the books were before it."""
+        self._books = len(self.record.epochs), self.record.best
+        self.unseen = loss, lr, penalty
 
     def _after_epoch(self, loss: float, lr: float | None, penalty: float) -> bool:
         """Enter an epoch, let everybody look, and decide what follows. Whether the core must come to rest."""

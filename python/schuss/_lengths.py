@@ -1,0 +1,80 @@
+"""Schedules that take their length from the training that they are used in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ._checks import shown
+from ._schuss import LBFGS, Optimizer, Schedule
+
+# The options of a group that may be schedules.
+SCHEDULED = ("lr", "weight_decay")
+
+
+def is_open(value: Any) -> bool:
+    """Whether it is a schedule without a length of its own."""
+    return isinstance(value, Schedule) and any(
+        part is None or is_open(part) or (isinstance(part, tuple) and any(map(is_open, part)))
+        for part in value.__reduce__()[1]
+    )
+
+
+class OpenSchedules(NamedTuple):
+    """Schedules of an optimizer that are as long as its trainings are together.
+
+    Attributes
+    ----------
+    total : int
+        The steps that they have now; 0 where nobody has said.
+    groups, names : list
+        Of which group of parameters each is, and which option.
+    schedules : list of Schedule
+        Each without a length.
+    """
+
+    total: int
+    groups: list[int]
+    names: list[str]
+    schedules: list[Schedule]
+
+
+def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:
+    """Those of a recipe, which a training of so many steps uses; None where it has none."""
+    found = [each for each in _schedules(recipe) if is_open(each[2])]
+    return OpenSchedules(total, *map(list, zip(*found, strict=True))) if found else None
+
+
+def longer(
+    schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS, steps: int | None
+) -> OpenSchedules | None:
+    """The same for so many steps more than the optimizer has done, but those that were replaced since."""
+    if schedules is None or isinstance(optimizer, LBFGS):
+        return None
+    now = {(group, name): schedule for group, name, schedule in _schedules(optimizer)}
+    found = [
+        (group, name, schedule)
+        for group, name, schedule in zip(*schedules[1:], strict=True)
+        if now.get((group, name)) == schedule.with_length(schedules.total)
+    ]
+    if not found:
+        return None
+    if steps is None:
+        raise ValueError(
+            "optimizer must have total_steps in its schedules where X is a source of blocks, got "
+            f"{shown(found[0][2])}"
+        )
+    return OpenSchedules(optimizer.step_count + steps, *map(list, zip(*found, strict=True)))
+
+
+def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:
+    """Give the optimizer those schedules in their length."""
+    if schedules is None or isinstance(optimizer, LBFGS):
+        return
+    for group, name, schedule in zip(*schedules[1:], strict=True):
+        optimizer.param_groups[group][name] = schedule.with_length(schedules.total)
+
+
+def _schedules(optimizer: Optimizer) -> list[tuple[int, str, Any]]:
+    """Group, name and value of all options that may be schedules: these show themselves only here."""
+    groups = optimizer.__reduce__()[2]["param_groups"]
+    return [(number, name, group[name]) for number, group in enumerate(groups) for name in SCHEDULED]

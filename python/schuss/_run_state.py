@@ -1,0 +1,66 @@
+"""What a checkpoint has of the training of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ._progress import Progress
+from ._recipe_data import data_of_rates, rates_of_data
+from ._schuss import LBFGS, Optimizer
+from ._stop import FINAL, Stop
+
+if TYPE_CHECKING:
+    from ._run import Run
+
+
+def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
+    """All that a training goes on from; of an epoch that is looked at, what there was before the looks."""
+    net, history = run.net, dict(run.history)
+    descent = run.descent if isinstance(net.optimizer, LBFGS) else net.optimizer
+    if run.unseen is not None:
+        history = {name: column[: run.progress.epochs - 1] for name, column in history.items()}
+    return {
+        "theta": net.theta,
+        "settings": {
+            "l2": net.l2,
+            "dropout": data_of_rates("dropout", net.dropout),
+            "label_smoothing": net.label_smoothing,
+            "precision": net.precision,
+        },
+        "optimizer": None if descent is None else descent.state_dict(),
+        "epochs_done": net._epochs_done,
+        "history": history,
+        "steps": run.history.steps,
+        "progress": asdict(run.progress),
+        "seconds": run.seconds_before + run._seconds(),
+        "stopped": None if stopped is None else stopped.value,
+        "watch": run.watch.state if run.unseen is None else run.watched,
+        "unseen": run.unseen,
+    }
+
+
+def restore(run: Run, state: Mapping[str, Any], optimizer: Optimizer | LBFGS) -> Stop | None:
+    """Go on from what a run has saved, with that optimizer; why the training has ended there, if so."""
+    net = run.net
+    if isinstance(optimizer, Optimizer):
+        optimizer.load_state_dict(state["optimizer"])
+    net.theta[...] = state["theta"]
+    settings = {**state["settings"], "dropout": rates_of_data(state["settings"]["dropout"])}
+    for name, value in settings.items():
+        if getattr(net, name) != value:  # a callback had set it
+            setattr(net, name, value)
+    net._epochs_done = state["epochs_done"]
+    run.history._restore(state["history"], state.get("steps"))
+    run.progress = Progress(**state["progress"])
+    run.seconds_before = state["seconds"]
+    run.watch.restore(state.get("watch"))
+    run.history.best_epoch = None if run.watch.early is None else run.watch.early.epoch
+    run.resumed, run.unseen = state, state.get("unseen")  # earlier versions did not know
+    if state["stopped"] is None:
+        return None
+    ended = Stop(state["stopped"])
+    if ended is Stop.TARGET_LOSS and run.target_loss is not None:
+        return ended if run.history["loss"][-1] <= run.target_loss else None
+    return ended if ended in FINAL else None

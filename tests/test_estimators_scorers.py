@@ -1,0 +1,65 @@
+"""Scorers that look at held-out rows."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from sklearn.metrics import make_scorer, max_error
+
+from schuss import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+LABELS = np.where(X[:, 0] > 0, "up", "down")
+OPTIONS = {"hidden_layer_sizes": 5, "max_iter": 3, "random_state": 0, "early_stopping": True}
+
+
+def plain(estimator, X, y):
+    return float((estimator.predict(X) == y).mean())
+
+
+def matches(y, predicted):
+    return float((y == predicted).mean())
+
+
+@pytest.mark.parametrize("scoring", [plain, make_scorer(matches)])
+def test_a_scorer_without_weights_goes_with_weights_of_classes(scoring):
+    model = MLPClassifier(**OPTIONS, class_weight="balanced", scoring=scoring).fit(X, LABELS)
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_scorer_without_weights_does_not_go_with_weights_of_rows(held_out):
+    model = MLPRegressor(**OPTIONS, scoring=make_scorer(max_error, greater_is_better=False))
+    given = {"sample_weight": np.ones(60)}
+    if held_out:
+        given = {"X_val": X, "y_val": X[:, 0], "sample_weight_val": np.ones(60)}
+    with pytest.raises(ValueError, match="scoring must accept sample_weight where that is given, got"):
+        model.fit(X, X[:, 0], **given)
+    # Those of rows that it does not look at do not matter.
+    model.fit(X, X[:, 0], sample_weight=np.ones(60), X_val=X, y_val=X[:, 0])
+
+
+def test_a_scorer_with_weights_gets_them():
+    seen = []
+
+    def scoring(estimator, X, y, sample_weight=None):
+        seen.append(sample_weight)
+        return 0.0
+
+    weights = RNG.uniform(1, 2, 60)
+    MLPClassifier(**OPTIONS, scoring=scoring).fit(X, LABELS, sample_weight=weights)
+    assert all(np.isin(given, weights).all() for given in seen)
+    MLPClassifier(**OPTIONS, scoring=scoring, class_weight={"up": 2, "down": 3}).fit(X, LABELS)
+    assert set(seen[-1]) == {2, 3}
+
+
+def test_a_look_does_not_pickle_the_estimator():
+    class Heavy(MLPClassifier):
+        def __getstate__(self):
+            raise AssertionError
+
+    model = Heavy(**OPTIONS, scoring="accuracy").fit(X, LABELS)
+    assert len(model.validation_scores_) == 3

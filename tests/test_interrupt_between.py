@@ -1,0 +1,146 @@
+"""Ctrl-C while Python code looks at an epoch: what has been learnt is in the checkpoint."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+import schuss as sc
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+y = X[:, 0] - X[:, 1]
+
+
+class Pressed:
+    """Something that is called once an epoch, and Ctrl-C in one of these calls."""
+
+    def __init__(self, at=None):
+        self.at, self.calls = at, 0
+
+    def __call__(self, *_):
+        self.calls += 1
+        if self.calls == self.at:
+            raise KeyboardInterrupt
+
+
+class Score(Pressed):
+    """A score that is one of the estimator."""
+
+    def __call__(self, estimator, X, y):
+        super().__call__()
+        return float(estimator.coefs_[0][0, 0])
+
+
+ESTIMATORS = {
+    "adam": {},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.01},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e9, "n_iter_no_change": 1},
+    "plateau": {"schedule": sc.schedules.plateau(0.01, patience=0, threshold=0.5)},
+    "best": {"restore_best": True},
+    "lbfgs": {"solver": "lbfgs", "tol": 0.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*interrupted by user", "ignore:.*converge")
+@pytest.mark.parametrize("where", ["callback", "scorer"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimator_goes_on_with_the_epoch(tmp_path, name, where):
+    pytest.importorskip("sklearn")
+    options = {
+        "hidden_layer_sizes": 3,
+        "max_iter": 6,
+        "batch_size": 20,
+        "random_state": 0,
+        **ESTIMATORS[name],
+    }
+
+    def fitted(press=None, **saving):
+        callback = Pressed(press if where == "callback" else None)
+        model = sc.MLPRegressor(**options, callbacks=callback)
+        model.set_params(scoring=Score(press if where == "scorer" else None))
+        return model.fit(X, y, X_val=X[:20], y_val=y[:20], **saving)
+
+    whole = fitted()
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 10**6, "resume": True}
+    assert fitted(3, **saving).history_.stopped == "interrupted"
+    assert (tmp_path / "fit.ckpt").exists()
+    resumed = fitted(**saving)
+    columns = [name for name in whole.history_ if name != "seconds"]
+    for column in columns:
+        np.testing.assert_array_equal(resumed.history_[column], whole.history_[column])
+    for one, other in zip(whole.coefs_, resumed.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Source:
+    """Rows in blocks."""
+
+    n_blocks = 2
+
+    def read(self, number):
+        part = slice(number * 30, number * 30 + 30)
+        return X[part], y[part]
+
+
+PATHS = {
+    "rows": {"X": X, "y": y, "batch_size": 20},
+    "averaged": {"X": X, "y": y, "batch_size": 20, "averaged": True, "optimizer": sc.Adam(lr=0.01, ema=0.9)},
+    "plateau": {
+        "X": Source(),
+        "batch_size": 20,
+        "optimizer": sc.Adam(lr=sc.schedules.plateau(0.01, patience=0, threshold=0.5)),
+    },
+    "blocks": {"X": Source(), "batch_size": 20},
+    "lbfgs": {"X": X, "y": y, "optimizer": sc.LBFGS()},
+}
+
+
+@pytest.mark.parametrize("where", ["callback", "metric", "validation"])
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("name", PATHS)
+def test_a_network_goes_on_with_the_epoch(tmp_path, monkeypatch, name, early, where):
+    options = {"epochs": 6, "validation_data": (X[:20], y[:20]), **PATHS[name]}
+    if early:
+        options |= {"early_stopping": True, "patience": 3}
+    look = sc.MLP._look
+
+    def fitted(press=None, **saving):
+        pressed = Pressed(press)
+
+        def error(y, predicted):
+            if where == "metric":
+                pressed()
+            return float(np.abs(y - predicted).max())
+
+        def called(info):
+            if where == "callback":
+                pressed()
+
+        def looked(*given):
+            if where == "validation":
+                pressed()
+            return look(*given)
+
+        monkeypatch.setattr(sc.MLP, "_look", looked)
+        net = sc.MLP([4, 3, 1], dtype="float64")
+        metrics = error if where == "metric" or name in ("rows", "averaged") else ()
+        interrupted = pytest.raises(KeyboardInterrupt) if press else nullcontext()
+        with interrupted:
+            net.fit(**options, metrics=metrics, callbacks=called, **saving)
+        return net, pressed.calls
+
+    whole, calls = fitted()
+    if calls < 5:
+        pytest.skip("the core looks itself")
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 10**6, "resume": True}
+    fitted(3, **saving)
+    assert (tmp_path / "fit.ckpt").exists()
+    fitted(2, **saving)
+    resumed, _ = fitted(**saving)
+    for column in whole.history:
+        if column != "seconds":
+            np.testing.assert_array_equal(resumed.history[column], whole.history[column])
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+    assert resumed.history.stopped == whole.history.stopped
+    assert resumed.history.best_epoch == whole.history.best_epoch

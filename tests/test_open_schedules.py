@@ -1,0 +1,101 @@
+"""Schedules without a length of their own, in trainings of a network that go on."""
+
+import copy
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import schuss as sc
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(50, 3))
+y = X[:, 0]
+STEPS = 5
+SCHEDULE = sc.schedules.cosine(0.01, warmup_steps=7)
+
+
+def trained(optimizer, epochs=2):
+    net = sc.MLP([3, 4, 1], dtype="float64")
+    net.fit(X, y, optimizer=optimizer, batch_size=10, epochs=epochs)
+    return net
+
+
+def rates(schedule, first, last):
+    whole = schedule.with_length(STEPS * last)
+    return [whole(STEPS * epoch - 1) for epoch in range(first + 1, last + 1)]
+
+
+def stored(net):
+    file = io.BytesIO()
+    net.save(file)
+    file.seek(0)
+    return sc.MLP.load(file)
+
+
+COPIES = {
+    "itself": lambda net: net,
+    "copied": copy.deepcopy,
+    "pickled": lambda net: pickle.loads(pickle.dumps(net)),
+    "stored": stored,
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_fit_that_goes_on_makes_them_longer(name):
+    net = COPIES[name](trained(sc.Adam(lr=SCHEDULE)))
+    for done, epochs in ((2, 1), (3, 4)):
+        before = net.theta.copy()
+        history = net.fit(X, y, batch_size=10, epochs=epochs)
+        np.testing.assert_allclose(history["lr"], rates(SCHEDULE, done, done + epochs))
+        assert not np.array_equal(net.theta, before)
+        net = COPIES[name](net)
+
+
+def test_those_of_groups_and_of_weight_decay_too():
+    decay, of_group = sc.schedules.flat_cos(0.1), sc.schedules.linear(0.1)
+    recipe = sc.AdamW([{"params": "*.bias", "lr": of_group}], lr=1e-3, weight_decay=decay)
+    net = trained(recipe)
+    net.fit(X, y, batch_size=10, epochs=3)
+    rest, biases = net.optimizer.__reduce__()[2]["param_groups"]
+    assert rest["weight_decay"] == biases["weight_decay"] == decay.with_length(25)
+    assert biases["lr"] == of_group.with_length(25)
+
+
+def test_what_has_a_length_or_was_set_since_stays():
+    fixed = sc.schedules.linear(0.01, total_steps=12)
+    net = trained(sc.Adam(lr=fixed))
+    history = net.fit(X, y, batch_size=10, epochs=2)
+    np.testing.assert_allclose(history["lr"], [fixed(14), fixed(19)])
+    net = trained(sc.Adam(lr=SCHEDULE))
+    net.optimizer.lr = 0.5
+    assert net.fit(X, y, batch_size=10, epochs=2)["lr"] == [0.5, 0.5]
+    net.optimizer.lr = fixed
+    assert net.fit(X, y, batch_size=10, epochs=1)["lr"] == [0.0]
+
+
+def test_blocks_of_which_nobody_knows_the_number_are_refused():
+    net = trained(sc.Adam(lr=SCHEDULE))
+    before = copy.deepcopy(net)
+    with pytest.raises(ValueError, match="optimizer must have total_steps in its schedules where"):
+        net.fit(lambda: iter([(X, y)]), batch_size=10)
+    assert net.optimizer.step_count == before.optimizer.step_count
+    np.testing.assert_array_equal(net.fit(X, y)["lr"], before.fit(X, y)["lr"])
+
+
+def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path):
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 1, "resume": True}
+    whole, cut = trained(sc.Adam(lr=SCHEDULE)), trained(sc.Adam(lr=SCHEDULE))
+    whole.fit(X, y, batch_size=10, epochs=4)
+
+    def stops(info):
+        if info.epoch == 2:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        cut.fit(X, y, batch_size=10, epochs=4, callbacks=stops, **saving)
+    again = trained(sc.Adam(lr=SCHEDULE))
+    history = again.fit(X, y, batch_size=10, epochs=4, **saving)
+    assert history["lr"] == whole.history["lr"]
+    np.testing.assert_array_equal(again.theta, whole.theta)
