@@ -65,8 +65,10 @@ impl<T: Scalar> Kernel for Normalise<'_, T> {
             let scale = 1.0 / (square + self.eps).sqrt();
             // Rows that overflow must show. Scaled by 0, or by what is flushed to 0, they would look fine.
             let scale = if scale * T::MAX.to_f64() > 4.0 { scale } else { f64::NAN };
-            let (centre, scale) = (T::from_f64(centre), T::from_f64(scale));
-            row.iter_mut().for_each(|x| *x = (*x - centre) * scale);
+            let (near, scale) = (T::from_f64(centre), T::from_f64(scale));
+            // What rounding the mean leaves counts where it is large beside the deviations.
+            let rest = T::from_f64(centre - near.to_f64());
+            row.iter_mut().for_each(|x| *x = (*x - near - rest) * scale);
             if let Some(to) = self.scales.get_mut(number) {
                 *to = scale;
             }
@@ -161,5 +163,20 @@ impl<T: Scalar> Kernel for AddProducts<'_, T> {
                 *sum = I::fma(a, b, *sum);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::dispatch;
+
+    #[test]
+    fn a_mean_that_is_rounded_moves_no_row() {
+        // 16,777,217 lies between two numbers of this type.
+        let mut x = [16_777_216.0f32, 16_777_218.0];
+        let shape = Rows { cols: 2, stride: 2, centred: true };
+        dispatch(Normalise { x: &mut x, shape, eps: 0.0, scales: &mut [] });
+        assert_eq!(x, [-1.0, 1.0]);
     }
 }
