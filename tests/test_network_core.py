@@ -1,5 +1,9 @@
 """The core behind `MLP`: what is passed by name, and the record of an epoch."""
 
+import threading
+import time
+import weakref
+
 import numpy as np
 import pytest
 
@@ -115,3 +119,58 @@ def test_a_gradient_is_not_written_over_the_parameters_or_what_is_read_only():
     fixed.setflags(write=False)
     with pytest.raises(ValueError, match="out must be writable, got a read-only array"):
         core.loss_and_grads(theta, (X, Y, None), fixed, None, None)
+
+
+def misaligned(array):
+    """The same numbers, at an odd address."""
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    memory[1:] = np.frombuffer(array.tobytes(), np.uint8)
+    moved = memory[1:].view(array.dtype).reshape(array.shape)
+    assert not moved.flags.aligned
+    return moved
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_arrays_at_odd_addresses_are_taken_as_others_are():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)).astype(np.float32), rng.normal(size=(40, 1)).astype(np.float32)
+    weight = rng.uniform(size=40).astype(np.float32)
+    nets = [sc.MLP([3, 4, 1], seed=0) for _ in range(2)]
+    for net, given in zip(nets, [(x, y, weight), tuple(map(misaligned, (x, y, weight)))], strict=True):
+        net.fit(*given[:2], sample_weight=given[2], epochs=2, batch_size=8)
+    np.testing.assert_array_equal(nets[0].theta, nets[1].theta)
+    np.testing.assert_array_equal(nets[0].predict(x), nets[0].predict(misaligned(x)))
+    assert nets[0].loss(misaligned(x), misaligned(y)) == nets[0].loss(x, y)
+    labels = y[:, 0] > 0
+    models = [sc.MLPClassifier((4,), max_iter=3, random_state=0).fit(X, labels) for X in (x, misaligned(x))]
+    np.testing.assert_array_equal(models[0].predict_proba(misaligned(x)), models[1].predict_proba(x))
+    with pytest.raises(ValueError, match="X must be aligned"):
+        _schuss.Network(**{**SPEC, "widths": [3, 4, 1]}).predict(nets[0].theta, misaligned(x), False, 1)
+
+
+@pytest.mark.parametrize("what", ["predict", "loss", "loss_and_grads", "forward_layers"])
+def test_arrays_that_are_worked_on_cannot_be_resized_meanwhile(what):
+    net = sc.MLP([64, 512, 512, 1], seed=0)
+    x = np.random.default_rng(0).normal(size=(30_000, 64)).astype(np.float32)
+    y = np.zeros((30_000, 1), np.float32)
+    given = (x,) if what in ("predict", "forward_layers") else (x, y)
+    out = np.empty_like(net.theta)
+    options = {"out": out} if what == "loss_and_grads" else {}
+    arrays = [*given, *options.values()]
+    seen, ended = [0] * len(arrays), threading.Event()
+
+    def look():
+        while not ended.is_set():
+            # NumPy resizes no array that has a weak reference.
+            seen[:] = map(max, seen, map(weakref.getweakrefcount, arrays))
+            time.sleep(0.001)
+
+    looks = threading.Thread(target=look)
+    looks.start()
+    try:
+        getattr(net, what)(*given, **options)
+    finally:
+        ended.set()
+        looks.join()
+    assert min(seen) > 0, seen
+    assert list(map(weakref.getweakrefcount, arrays)) == [0] * len(arrays)

@@ -32,19 +32,31 @@ def array(name: str, given: Any) -> NDArray[Any]:
 def numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Real numbers of that dtype, C-contiguous; the array itself where it is what is wanted."""
     # As it is in most loops: the rest takes longer than a small network.
-    if type(given) is np.ndarray and given.dtype == dtype and given.ndim and given.flags.c_contiguous:
+    if type(given) is np.ndarray and given.dtype == dtype and given.ndim and is_ready(given):
         return given
     converted = array(name, given)
     if converted.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got {_what(given, converted)}")
     try:
         with np.errstate(over="raise"):
-            return np.ascontiguousarray(converted, dtype=dtype)
+            return contiguous(converted, dtype)
     except FloatingPointError:
         largest = np.abs(converted[np.isfinite(converted)]).max()
         raise ValueError(
             f"{name} must be within the range of {dtype}, got numbers as large as {largest:.3g}"
         ) from None
+
+
+def is_ready(given: NDArray[Any]) -> bool:
+    """Whether an array's memory is as the core takes it."""
+    flags = given.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def contiguous(given: NDArray[Any], dtype: Any = None) -> NDArray[Any]:
+    """An array in C order, aligned in memory: itself where it is so, as nearly all are."""
+    ready = np.ascontiguousarray(given, dtype=dtype)
+    return ready if ready.flags.aligned else ready.copy()
 
 
 def _what(given: Any, converted: NDArray[Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._arrays import array, numbers
+from ._arrays import array, contiguous, is_ready, numbers
 from ._checks import check_count
 from ._registry import Loss
 from ._sparse import Sparse, compressed, is_sparse
@@ -47,10 +47,10 @@ def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weigh
     """Weights in a dtype, in a unit of their own where it might not hold them."""
     exponent = int(np.frexp(weights.max(initial=0.0))[1])
     if abs(exponent) <= (60 if dtype == np.float32 else 900):
-        return np.ascontiguousarray(weights, dtype=dtype)
+        return contiguous(weights, dtype)
     # A power of two: nothing is rounded but what is far below the largest weight.
     unit = float(np.ldexp(1.0, max(min(exponent, 1023), -1021)))
-    return np.ascontiguousarray(weights / unit, dtype=dtype), unit
+    return contiguous(weights / unit, dtype), unit
 
 
 def total(weights: NDArray[Any] | Weights) -> float:
@@ -142,7 +142,7 @@ class Rows(NamedTuple):
 def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Sparse:
     """Check and convert inputs for a network."""
     # As they are in most loops: the rest takes longer than a small network.
-    if type(X) is np.ndarray and X.ndim == 2 and X.dtype == takes.dtype and X.flags.c_contiguous:
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype == takes.dtype and is_ready(X):
         ready: NDArray[Any] = X
         if ready.shape[1] == takes.inputs:
             return ready
@@ -153,8 +153,10 @@ def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Spars
     return x
 
 
-def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
-    """Check and convert rows for a network."""
+def rows_of(
+    takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "", part: bool = False
+) -> Rows:
+    """Check and convert rows for a network; a part of the rows may weigh nothing."""
     x = inputs_of(takes, X, prefix=prefix)
     if y is None:
         raise TypeError(f"{prefix}y must be given, got None")
@@ -168,21 +170,23 @@ def rows_of(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: 
         raise ValueError(f"{prefix}X must have at least one row, got none")
     weights = None
     if sample_weight is not None:
-        weights = _weights(f"{prefix}sample_weight", sample_weight, rows, takes.dtype)
+        weights = _weights(f"{prefix}sample_weight", sample_weight, rows, takes.dtype, part)
     return Rows(x, targets, weights)
 
 
-def rows_of_parts(takes: Takes, name: str, given: Any) -> Rows:
-    """Check and convert rows that come as one: (X, y) or (X, y, weight)."""
+def rows_of_parts(takes: Takes, name: str, given: Any, part: bool = False) -> Rows:
+    """Check and convert rows that come as one, (X, y) or (X, y, weight); a part of all may weigh nothing."""
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         got = f"{len(given)} of them" if isinstance(given, tuple | list) else type(given).__name__
         raise TypeError(f"{name} must be a tuple (X, y) or (X, y, weight), got {got}")
-    return rows_to_fit(takes, *given, prefix=f"{name}: ")
+    return rows_to_fit(takes, *given, prefix=f"{name}: ", part=part)
 
 
-def rows_to_fit(takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "") -> Rows:
-    """Check and convert rows, and note the form of their targets."""
-    return rows_of(takes, X, y, sample_weight, prefix=prefix)._replace(flat=np.ndim(y) < 2)
+def rows_to_fit(
+    takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "", part: bool = False
+) -> Rows:
+    """Check and convert rows, and note the form of their targets; a part of the rows may weigh nothing."""
+    return rows_of(takes, X, y, sample_weight, prefix=prefix, part=part)._replace(flat=np.ndim(y) < 2)
 
 
 class Blocks:
@@ -225,9 +229,9 @@ class Blocks:
     def _rows(self, block: Any) -> Rows:
         """A block, or what is for this process of it."""
         if self.part is None:
-            return rows_of_parts(self.takes, "a block", block)
+            return rows_of_parts(self.takes, "a block", block, part=True)
         everywhere, block = block if self._reads_parts() else (None, block)
-        rows = rows_of_parts(self.takes, "a block", block)
+        rows = rows_of_parts(self.takes, "a block", block, part=True)
         if isinstance(rows.weights, tuple):
             got = f"numbers up to {rows.weights[1]:.0e}"
             raise ValueError(f"a block: weights must be of about 1 where processes share it, got {got}")
@@ -299,15 +303,16 @@ def _reads(source: Any) -> bool:
     return hasattr(source, "read") and hasattr(source, "n_blocks")
 
 
-def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
+def _weights(name: str, given: Any, rows: int, dtype: np.dtype[Any], part: bool) -> NDArray[Any] | Weights:
     wide = dtype if getattr(given, "dtype", None) == dtype else np.dtype(np.float64)
     weights = numbers(name, given, wide)
     if weights.shape != (rows,):
         raise ValueError(f"{name} must be of shape ({rows},), got {np.shape(given)}")
     # NaN is not at least 0 either.
-    if not (weights.min() >= 0 and 0 < weights.max() < np.inf):
+    if not (weights.min() >= 0 and weights.max() < np.inf and (part or weights.max() > 0)):
         got = f"numbers from {weights.min()} to {weights.max()}"
-        raise ValueError(f"{name} must be finite, not negative and not all zero, got {got}")
+        accepted = "finite and not negative" if part else "finite, not negative and not all zero"
+        raise ValueError(f"{name} must be {accepted}, got {got}")
     return in_unit(weights, dtype)
 
 
@@ -354,7 +359,7 @@ def _classes(takes: Takes, y: Any, name: str) -> NDArray[Any]:
         raise ValueError(f"{expected}, got numbers from {classes.min()} to {classes.max()}")
     if kind == "f" and not (classes == np.trunc(classes)).all():
         raise ValueError(f"{expected}, got {classes[classes != np.trunc(classes)][0]}")
-    return np.ascontiguousarray(classes, dtype=np.uint32)
+    return contiguous(classes, np.uint32)
 
 
 def check_finite(rows: Rows, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arrays import is_ready
 from ._schuss import LBFGS, Optimizer, Schedule
 from .embeddings import Embedding
 from .history import History
@@ -74,5 +75,5 @@ def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
     """Refuse a vector of parameters of another network."""
     if not isinstance(theta, np.ndarray):
         raise TypeError(f"theta must be an array, got {type(theta).__name__}")
-    if theta.shape != (size,) or theta.dtype != dtype or not theta.flags.c_contiguous:
+    if theta.shape != (size,) or theta.dtype != dtype or not is_ready(theta):
         raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")

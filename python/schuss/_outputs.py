@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._arrays import is_ready
 from ._busy import TRAINING, refuse_elsewhere
 from ._checks import check_seed, check_threads
 from ._data import Rows, inputs_of, rows_of
@@ -243,7 +244,7 @@ class Outputs(Looks):
     def _outputs(self, X: Any, raw: bool, n_threads: int | None) -> NDArray[Any]:
         if TRAINING:
             refuse_elsewhere(self)
-        if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and X.flags.c_contiguous):
+        if not (type(X) is np.ndarray and X.dtype == self.dtype and X.ndim == 2 and is_ready(X)):
             X = inputs_of(self._takes, X)
         out: NDArray[Any] = self._core.predict(self.theta, X, raw, check_threads(n_threads))
         return out[:, 0] if self._flat_targets and self.layers[-1] == 1 else out

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._arrays import contiguous
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -68,7 +70,7 @@ def compressed(name: str, X: Any, dtype: np.dtype[Any]) -> Sparse:
         rows = rows.copy() if rows is X else rows
         rows.sum_duplicates()
     indices = _integers(rows.indices)
-    return Sparse(np.ascontiguousarray(rows.data, dtype), indices, _integers(rows.indptr), X.shape[1])
+    return Sparse(contiguous(rows.data, dtype), indices, _integers(rows.indptr), X.shape[1])
 
 
 def check_sound(name: str, X: Any) -> None:
@@ -91,4 +93,4 @@ def check_sound(name: str, X: Any) -> None:
 
 def _integers(indices: NDArray[Any]) -> NDArray[Any]:
     dtype = indices.dtype if indices.dtype in (np.int32, np.int64) else np.dtype(np.int64)
-    return np.ascontiguousarray(indices, dtype)
+    return contiguous(indices, dtype)

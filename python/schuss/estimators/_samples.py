@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from .. import _data
+from .._arrays import contiguous
 from .._checkpoint import fingerprint
 from .._data import Weights, in_unit
 from .._draw import split_of
@@ -76,7 +77,7 @@ class Samples(NamedTuple):
     def for_core(self) -> tuple[Any, Array, Array | Weights | None]:
         """Inputs, targets and weights as the core wants them."""
         X, weight = self.X, self.sample_weight
-        x = compressed("X", X, X.dtype) if is_sparse(X) else np.ascontiguousarray(X)
+        x = compressed("X", X, X.dtype) if is_sparse(X) else contiguous(X)
         return x, self.targets, None if weight is None else in_unit(weight, X.dtype)
 
 

@@ -198,11 +198,7 @@ impl PyNetwork {
         validation: Option<GivenRows<'py>>,
     ) -> PyResult<Fitted> {
         // Schedules and callbacks run meanwhile.
-        let mut pins = Pins::default();
-        pins.add(theta)?;
-        for (x, targets, weights) in std::iter::once(&data).chain(&validation) {
-            [Some(x), Some(targets), weights.as_ref()].into_iter().flatten().try_for_each(|array| pins.add(array))?;
-        }
+        let _pins = pinned([theta], std::iter::once(&data).chain(&validation))?;
         let mut theta = writing::<T>("theta", theta, self.network.tensors.len())?;
         fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
     }
@@ -213,6 +209,7 @@ impl PyNetwork {
         work: ShardsOfStep<'_, 'py>,
         data: GivenRows<'py>,
     ) -> PyResult<Summed<'py>> {
+        let _pins = pinned([theta], [&data])?;
         let params = reading::<T>("theta", theta, self.network.tensors.len())?;
         work.run(theta.py(), params.as_slice()?, &data)
     }
@@ -224,6 +221,7 @@ impl PyNetwork {
         raw: bool,
         how: How,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let (given_theta, given_x) = (theta, x);
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
         let borrowed = BorrowedInputs::<T>::new(x, &self.network, how.threads)?;
         let x = borrowed.view(how.threads)?;
@@ -236,6 +234,7 @@ impl PyNetwork {
             match predict::is_quick(network, rows) {
                 true => run(&Interrupt::never()),
                 false => {
+                    let _pins = pinned([given_theta, given_x], [])?;
                     interruptible(&Call::begin()?, out.py(), predict::is_long(network, rows), how.max_seconds, run)?
                 }
             }?;
@@ -250,6 +249,7 @@ impl PyNetwork {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, call, network) = (theta.py(), Call::begin()?, &self.network);
+        let _pins = pinned([theta, x], [])?;
         let theta = reading::<T>("theta", theta, network.tensors.len())?;
         let borrowed = BorrowedInputs::<T>::new(x, network, threads)?;
         let x = borrowed.view(threads)?;
@@ -266,6 +266,7 @@ impl PyNetwork {
 
     fn loss_as<T: Precision>(&self, theta: &Bound<'_, PyAny>, data: GivenRows<'_>, how: How) -> PyResult<f64> {
         let (py, call) = (theta.py(), Call::begin()?);
+        let _pins = pinned([theta], [&data])?;
         let data = BorrowedRows::<T>::new(&self.network, &data, how.threads)?;
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
@@ -285,6 +286,7 @@ impl PyNetwork {
         how: How,
     ) -> PyResult<f64> {
         let (py, call) = (theta.py(), Call::begin()?);
+        let _pins = pinned([theta, out], [&data])?;
         let data = BorrowedRows::<T>::new(&self.network, &data, how.threads)?;
         let data = data.data()?;
         let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
@@ -318,4 +320,17 @@ impl PyNetwork {
         *locked() = Some(workspace);
         Ok(loss??)
     }
+}
+
+/// Keeps arrays, and those of rows, where they are while other Python threads run.
+fn pinned<'a, 'py: 'a>(
+    arrays: impl IntoIterator<Item = &'a Bound<'py, PyAny>>,
+    data: impl IntoIterator<Item = &'a GivenRows<'py>>,
+) -> PyResult<Pins> {
+    let mut pins = Pins::default();
+    arrays.into_iter().try_for_each(|array| pins.add(array))?;
+    for (x, targets, weights) in data {
+        [Some(x), Some(targets), weights.as_ref()].into_iter().flatten().try_for_each(|array| pins.add(array))?;
+    }
+    Ok(pins)
 }

@@ -91,6 +91,9 @@ impl<'py, T: Precision> BorrowedInputs<'py, T> {
             (BorrowedInputs::Sparse { values, columns, starts, width }, got)
         } else {
             let x: PyReadonlyArray2<T> = x.extract()?;
+            if !x.is_aligned() {
+                return Err(Error::value("X", "an array that is not aligned in memory", "aligned").into());
+            }
             let got = x.shape()[1];
             (BorrowedInputs::Dense(x), got)
         };
