@@ -238,3 +238,27 @@ def test_targets_may_be_cut_in_other_places_than_inputs(tmp_path):
     assert blocks.n_blocks == 9
     np.testing.assert_array_equal(np.concatenate([x for x, _ in blocks]), X)
     np.testing.assert_array_equal(np.concatenate([y for _, y in blocks]), LABELS)
+
+
+@pytest.mark.parametrize("loss", ["mse", "poisson"])
+def test_blocks_whose_rows_weigh_nothing_teach_nothing(loss):
+    weights = np.where(np.arange(1200) < 400, 0.0, 1.0)
+
+    def trained(*given):
+        net = sc.MLP([5, 8, 1], loss=loss, seed=0)
+        blocks = sc.blocks.from_arrays(*given, block_rows=200, window=1)
+        return net.fit(blocks, optimizer=sc.SGD(lr=0.01), epochs=2, shuffle=False, batch_size=50), net
+
+    history, net = trained(X, abs(NUMBERS), weights)
+    expected, other = trained(X[400:], abs(NUMBERS)[400:], weights[400:])
+    np.testing.assert_array_equal(net.theta, other.theta)
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-12)
+    with pytest.raises(ValueError, match="a row that weighs something"):
+        trained(X, abs(NUMBERS), np.zeros(1200))
+
+
+def test_arrays_in_chunks_are_cut_where_their_chunks_are():
+    da = pytest.importorskip("dask.array")
+    blocks = sc.blocks.from_arrays(da.from_array(X, chunks=(300, 5)), NUMBERS)
+    assert blocks.n_rows == 1200
+    np.testing.assert_array_equal(np.concatenate([rows[0] for rows in blocks]), X)

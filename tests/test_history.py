@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ElementTree
+from functools import partialmethod
 
 import pytest
 
-from schuss.history import History, progress_bar
+from schuss.history import History, progress_bar, tqdm_bar
 
 NAN = float("nan")
 
@@ -190,6 +191,12 @@ class TestProgressBar:
         error = capsys.readouterr().err
         assert "3/3" in error
         assert "loss=0.1667, val_loss=0.75" in error
+
+    def test_a_bar_that_tqdm_does_not_show_does_no_harm(self, monkeypatch):
+        tqdm = pytest.importorskip("tqdm").tqdm
+        monkeypatch.setattr(tqdm, "__init__", partialmethod(tqdm.__init__, disable=True))
+        with tqdm_bar(tqdm, 3, "epoch") as bar:
+            bar.update(1)
 
     def test_with_tqdm_a_training_that_ends_early_fills_its_bar(self, capsys):
         pytest.importorskip("tqdm")

@@ -103,3 +103,9 @@ class TestLossSurface:
     def test_a_flat_loss_has_no_contours(self):
         ax = plots.loss_surface(lambda x: 1.0, ((-1, 1), (-1, 1)))
         assert len(ax.collections) == 0
+
+
+def test_schedules_of_one_name_are_all_drawn():
+    ax = sc.plots.schedules([lambda t: 0.1, lambda t: 0.1 * 0.99**t, lambda t: 0.2], steps=20)
+    labels = [line.get_label() for line in ax.get_lines()]
+    assert labels == ["<lambda>", "<lambda> (2)", "<lambda> (3)"]

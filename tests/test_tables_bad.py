@@ -254,3 +254,13 @@ def test_dates_must_stay_dates():
 def test_what_was_dropped_may_be_anything():
     encoder = TableEncoder().fit({"a": [1, 2, 3], "b": ["x", "x", "x"]})
     assert encoder.transform({"a": [1, 2], "b": [np.inf, None]}).shape == (2, 1)
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "D"])
+def test_dates_in_a_column_of_numbers_are_refused(unit):
+    pd = pytest.importorskip("pandas")
+    encoder = TableEncoder().fit({"n": [1.5, 2.5, 3.5, 4.5]})
+    dates = np.array(["2024-01-01", "2024-02-01", "NaT"], f"M8[{unit}]")
+    for table in ({"n": dates}, pd.DataFrame({"n": pd.Series(dates)})):
+        with pytest.raises(ValueError, match="column 'n' of X must have numbers, got"):
+            encoder.transform(table)

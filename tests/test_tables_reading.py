@@ -356,3 +356,21 @@ def test_tables_longer_than_a_block():
     some = slice(16_000, 17_000)
     same_bits(array[some], encoder.transform({name: values[some] for name, values in table.items()}))
     assert array[-1].tolist()[1:] != array[0].tolist()[1:]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "UInt64", "int64[pyarrow]", "polars"])
+def test_long_whole_numbers_keep_their_digits_where_others_are_missing(kind):
+    ids = [2**60 + number % 3 for number in range(60)]
+    if kind == "polars":
+        pl = pytest.importorskip("polars")
+        frame, holey = ({"id": pl.Series(given)} for given in (ids, [None, *ids[1:]]))
+        frame, holey = pl.DataFrame(frame), pl.DataFrame(holey)
+    else:
+        pd = pytest.importorskip("pandas")
+        if "arrow" in kind:
+            pytest.importorskip("pyarrow")
+        frame, holey = (pd.DataFrame({"id": pd.array(given, kind)}) for given in (ids, [None, *ids[1:]]))
+    encoder = TableEncoder(columns={"id": "category"}).fit(frame)
+    assert encoder.category_sizes == [4]
+    np.testing.assert_array_equal(encoder.transform(holey)[1:], encoder.transform(frame)[1:])
+    assert TableEncoder(columns={"id": "category"}).fit(holey).category_sizes == [4]

@@ -213,7 +213,8 @@ class Run:
                 if record is None:
                     return None
                 of_block = rows.total_weight if rows.everywhere is None else record.weight
-                progress.loss += record.loss * (of_block if is_mean else 1.0)
+                if of_block:  # a mean over nothing is none
+                    progress.loss += record.loss * (of_block if is_mean else 1.0)
                 progress.weight += of_block
                 progress.lr = record.lr
                 progress.block += 1
@@ -221,7 +222,7 @@ class Run:
                 if self._as_all(Stop.MAX_TIME if self._is_late() else Stop.EPOCHS) is Stop.MAX_TIME:
                     return None
         if progress.weight == 0.0:
-            raise ValueError("X must have at least one block with at least one row, got none")
+            raise ValueError("X must have at least one block with a row that weighs something, got none")
         loss, lr = progress.loss / (progress.weight if is_mean else 1.0), progress.lr
         self.net._epochs_done += 1
         progress.end_epoch()

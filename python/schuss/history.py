@@ -325,6 +325,8 @@ def tqdm_bar(tqdm: Any, total: int, unit: str) -> Iterator[Any]:
     """One of its bars, which ends full where the work has succeeded, and keeps no lock where it fails."""
     with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit) as bar:
         yield bar
+        if bar.disable:  # by TQDM_DISABLE, say
+            return
         # A training that ends early has succeeded: a bar that is not full would turn red in a notebook.
         # Nothing but `reset` tells the widget, and it forgets what was done and since when.
         done, start = bar.n, bar.start_t

@@ -68,7 +68,9 @@ class Sliced:
         self.name = str(getattr(array, "filename", None) or name)
         self.shape = tuple(array.shape)
         self.dtype = np.dtype(array.dtype)
-        self.chunk = next(iter(getattr(array, "chunks", None) or ()), None)
+        # Dask's and xarray's arrays tell the rows of each chunk.
+        chunk = next(iter(getattr(array, "chunks", None) or ()), None)
+        self.chunk = max(chunk, default=None) if isinstance(chunk, tuple) else chunk
         self._array = array
 
     def read(self, start: int, stop: int, out: NDArray[Any]) -> None:

@@ -93,7 +93,15 @@ def _named(given: Any) -> dict[str, Any]:
         return {str(name): schedule for name, schedule in given.items()}
     if callable(given) or not isinstance(given, Sequence) or isinstance(given, str | bytes):
         given = [given]
-    return {_words(schedule): schedule for schedule in given}
+    named: dict[str, Any] = {}
+    for schedule in given:
+        name = words = _words(schedule)
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{words} ({number})"
+        named[name] = schedule
+    return named
 
 
 def _words(schedule: Any) -> str:

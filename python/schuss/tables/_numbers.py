@@ -25,6 +25,9 @@ def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
         numbers = values.astype(np.float64)
     elif kind == "m":
         numbers = values / np.timedelta64(1, "D")
+    elif kind == "M":
+        # As a list, those of nanoseconds would be whole numbers.
+        raise ValueError(f"{name} must have numbers, got dates ({values.dtype})")
     else:
         numbers = _numbers_of_objects(values.tolist(), name)
     if not _all_within(numbers):

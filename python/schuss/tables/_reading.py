@@ -201,10 +201,19 @@ def _frame_column(series: Any, name: str) -> Column:
         series = series.dt.replace_time_zone(None)
     if isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128):
         series = series.cast(nw.Float64)
+    if isinstance(dtype, nw.Int64 | nw.UInt64) and _loses_digits(series):
+        return Column(name, "number", lambda start, stop: objects(series[start:stop].to_list()))
     hint = DTYPES.get(np.asarray(series[:1].to_numpy()).dtype.kind)
     if isinstance(dtype, nw.Boolean):
         hint = "category"
     return Column(name, hint, lambda start, stop: series[start:stop].to_numpy())
+
+
+def _loses_digits(series: Any) -> bool:
+    """Whether whole numbers would be rounded where others are missing: they are floats then."""
+    if not series.null_count() or series.null_count() == len(series):
+        return False
+    return bool(max(abs(int(series.min())), abs(int(series.max()))) > 2**53)
 
 
 # Lists and mappings
