@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,9 @@ def one_start(soak, folder, dice, takes):
     try:
         child.wait(None if raises else seconds)
     except subprocess.TimeoutExpired:
-        os.kill(pids[victim], signal.SIGKILL)
-        soak.count("kills")
+        with suppress(ProcessLookupError):  # it has just come to its end
+            os.kill(pids[victim], signal.SIGKILL)
+            soak.count("kills")
     begin = time.monotonic()
     code = child.wait(END)
     if code == 0:
