@@ -9,8 +9,9 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from .. import _data, _schuss
+from .._arrays import contiguous
 from .._collector import Collector, Sums
-from ..estimators._looks import aligned, for_core
+from ..estimators._looks import for_core
 from ._cluster import groups_of, on_each, threads_of
 from ._rows import Rows
 
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 
 def shard_sums(piece: _data.Rows, options: dict[str, Any], structure: dict[str, Any], theta: Array) -> Sums:
     """On a worker: the gradients of some shards of a step, from their rows."""
-    return _schuss.Network(**structure).shard_sums(aligned(theta), for_core(piece), options)
+    return _schuss.Network(**structure).shard_sums(contiguous(theta), for_core(piece), options)
 
 
 def collector_of(

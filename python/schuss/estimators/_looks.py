@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _schuss
+from .._arrays import contiguous
 from .._data import Rows
 from .._pieces import Pieces
 from .._sparse import Sparse
@@ -35,7 +36,7 @@ def looked(
     if not weight:
         return 0.0, 0.0, 0.0
     core = _schuss.Network(**structure)
-    given, theta = for_core(rows), aligned(theta)
+    given, theta = for_core(rows), contiguous(theta)
     loss = core.loss(theta, given, threads, seconds)
     out = core.predict(theta, given[0], False, threads, seconds)
     figures = are_right(out, rows.targets) if classifies else squares(out, rows.targets)
@@ -72,15 +73,10 @@ def for_core(rows: Rows) -> tuple[Any, Array, Any]:
     """Rows as the core takes them: what has come from another process need not be aligned in memory."""
     x, targets, weights = rows.arrays
     if isinstance(x, Sparse):
-        x = Sparse(aligned(x.data), aligned(x.indices), aligned(x.indptr), x.columns)
+        x = Sparse(contiguous(x.data), contiguous(x.indices), contiguous(x.indptr), x.columns)
     else:
-        x = aligned(x)
-    return x, aligned(targets), aligned(weights) if isinstance(weights, np.ndarray) else weights
-
-
-def aligned(numbers: Array) -> Array:
-    """The same array, or a copy where it is not aligned."""
-    return np.require(numbers, requirements=["C", "A"])
+        x = contiguous(x)
+    return x, contiguous(targets), contiguous(weights) if isinstance(weights, np.ndarray) else weights
 
 
 def _mean(figures: Array, rows: Rows) -> Any:

@@ -92,7 +92,7 @@ impl<'a, T: Scalar> Prepared<'a, T> {
         let shards = &options.shards;
         let of_shard = shards.most_rows(sequence.batch_size);
         // The last batch, which is shorter, may have one row more for a shard than the others have.
-        let most_rows = sequence.most_rows().max(of_shard);
+        let most_rows = sequence.rows_of_full_batch().max(of_shard);
         let workers = match options.threads {
             Some(threads) => objective::workers_at_most(network, most_rows, threads),
             None => workers(network, most_rows),

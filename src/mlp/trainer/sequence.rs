@@ -49,8 +49,8 @@ impl<'a> Sequence<'a> {
         start..self.rows.min(start + self.batch_size)
     }
 
-    /// The most rows of a batch that this process takes.
-    pub fn most_rows(&self) -> usize {
+    /// The rows that this process takes of each batch but a shorter last one.
+    pub fn rows_of_full_batch(&self) -> usize {
         self.shards.rows_of(&self.shards.mine(), &(0..self.batch_size)).len()
     }
 
@@ -61,7 +61,7 @@ impl<'a> Sequence<'a> {
             return rows;
         }
         let mine = self.shards.rows_of(&self.shards.mine(), batch);
-        let before = batch.start / self.batch_size * self.most_rows();
+        let before = batch.start / self.batch_size * self.rows_of_full_batch();
         before + rows.start - mine.start..before + rows.end - mine.start
     }
 
@@ -92,7 +92,7 @@ impl<'a> Sequence<'a> {
         let full = self.places(shard, &(0..self.batch_size));
         let batches = self.rows / self.batch_size;
         let last = self.places(shard, &(batches * self.batch_size..self.rows));
-        let (in_full, of_full) = (batches * full.len(), self.most_rows());
+        let (in_full, of_full) = (batches * full.len(), self.rows_of_full_batch());
         move |row| match row < in_full {
             true => row / full.len() * of_full + full.start + row % full.len(),
             false => last.start + row - in_full,
