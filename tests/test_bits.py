@@ -20,3 +20,16 @@ def test_parameters_after_training_are_those_that_were_recorded():
         [sys.executable, HERE / "bits.py"], env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
     assert json.loads(made.stdout) == json.loads((HERE / "golden" / "bits.json").read_text())
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("", True), ("portable", True), ("avx", False), ("AVX2", False)])
+def test_instruction_sets_of_an_unknown_name_are_refused_at_once(name, accepted):
+    environment = {**os.environ, "SCHUSS_SIMD": name}
+    made = subprocess.run(
+        [sys.executable, "-c", "import schuss"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (made.returncode == 0) is accepted
+    if not accepted:
+        last = made.stderr.strip().splitlines()[-1]
+        assert last.startswith("ValueError: SCHUSS_SIMD must be one of portable")
+        assert last.endswith(f', got "{name}"')

@@ -21,6 +21,8 @@ use pyo3::prelude::*;
 // It relies on the GIL: arrays of users are looked at while no other thread runs Python.
 #[pymodule(gil_used = true)]
 fn _schuss(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before anything is computed with other bits than were asked for.
+    crate::simd::asked()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NonFiniteError", module.py().get_type::<errors::NonFiniteError>())?;
     module.add("OutOfTime", module.py().get_type::<vigil::OutOfTime>())?;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::error::{Error, Result};
+
 /// The instruction sets that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -57,6 +59,9 @@ impl Level {
     }
 }
 
+/// What may name a level for the whole process.
+const VARIABLE: &str = "SCHUSS_SIMD";
+
 /// 0 until the first use.
 static CURRENT: AtomicU8 = AtomicU8::new(0);
 
@@ -74,10 +79,26 @@ pub fn level() -> Level {
 
 #[cold]
 fn detect() -> Level {
-    let asked = std::env::var("SCHUSS_SIMD").ok().and_then(|name| Level::from_name(&name));
-    let level = asked.filter(|l| l.available()).unwrap_or_else(Level::best);
+    let level = asked().ok().flatten().unwrap_or_else(Level::best);
     CURRENT.store(level as u8, Ordering::Relaxed);
     level
+}
+
+/// The level that `SCHUSS_SIMD` names, where it is set to something.
+///
+/// # Errors
+/// There is none of that name, or this machine lacks it.
+pub fn asked() -> Result<Option<Level>> {
+    let name = std::env::var_os(VARIABLE).unwrap_or_default();
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let level = name.to_str().and_then(Level::from_name).filter(|level| level.available());
+    level.map(Some).ok_or_else(|| {
+        let here = Level::ALL.iter().filter(|(level, _)| level.available()).map(|(_, name)| *name);
+        let expected = format!("one of {} on this machine", here.collect::<Vec<_>>().join(", "));
+        Error::value(VARIABLE, format!("{name:?}"), expected)
+    })
 }
 
 /// Sets the level for the whole process; a switch for tests and benchmarks. False where the machine lacks it.

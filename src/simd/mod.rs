@@ -23,7 +23,7 @@ mod x86;
 pub use denormals::FlushDenormals;
 pub use dispatch::dispatch;
 pub use isa::{Isa, Kernel};
-pub use level::{Level, description, has_bfloat16, level, set_level};
+pub use level::{Level, asked, description, has_bfloat16, level, set_level};
 #[cfg(test)]
 pub(crate) use level::{at_every_level, hold_level};
 pub use portable::{Careful, Lanes, Portable};
