@@ -22,7 +22,9 @@ def test_parameters_after_training_are_those_that_were_recorded():
     assert json.loads(made.stdout) == json.loads((HERE / "golden" / "bits.json").read_text())
 
 
-@pytest.mark.parametrize(("name", "accepted"), [("", True), ("portable", True), ("avx", False), ("AVX2", False)])
+@pytest.mark.parametrize(
+    ("name", "accepted"), [("", True), ("portable", True), ("avx", False), ("AVX2", False)]
+)
 def test_instruction_sets_of_an_unknown_name_are_refused_at_once(name, accepted):
     environment = {**os.environ, "SCHUSS_SIMD": name}
     made = subprocess.run(

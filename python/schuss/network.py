@@ -280,7 +280,7 @@ class MLP(Outputs, DataInit, Saved):
         comm : communicator, optional
             The processes that train together, such as mpi4py's ``MPI.COMM_WORLD``: each calls `fit` with the
             same arguments, but for `X` and `y` with `sharded`, and computes some of the shards, of which
-            there must be as many as processes, or more. All end with the parameters that one process has with as many.
+            there are no fewer than processes. All end with the parameters that one process has with as many.
         epochs : int, default 10
             Passes over the data; with `LBFGS` the most steps.
         validation_data : tuple of (X, y) or (X, y, weight), optional
