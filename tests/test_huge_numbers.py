@@ -261,3 +261,21 @@ def test_parameters_that_grow_are_watched_where_steps_depend_on_them():
                 assert contents(optimizer, [p]) == before
             assert np.isfinite(p).all()
         assert refused or make is not sc.SGD
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("size", [1e-20, 1e-30, 1e30])
+def test_rprop_sees_the_signs_of_gradients_of_any_size(size, late):
+    signs = [1, 1, 1, -1, -1, 1, 1, 1]
+    paths = []
+    for dtype, scale in [(np.float32, size), (np.float64, 1.0)]:
+        p = np.zeros(1, dtype)
+        optimizer = sc.Rprop(p, lr=0.01, late=late)
+        if late:  # what is kept is the update
+            scale = 1.0 if dtype == np.float64 else 1e-3 if size < 1 else 1e3
+        path = []
+        for sign in signs:
+            optimizer.step(np.full(1, sign * scale, dtype))
+            path.append(float(p[0]))
+        paths.append(path)
+    np.testing.assert_allclose(paths[0], paths[1], rtol=1e-5)

@@ -61,6 +61,17 @@ NEEDS = {
 }
 
 
+# What state is made of: it stays what it was in the first step.
+SETTLED = {
+    ("SGD", "lr_inside"),
+    ("RMSprop", "lr_inside"),
+    ("AdamW", "amsgrad_corrected"),
+    ("Rprop", "late"),
+    ("ScheduleFreeSGD", "momentum"),
+    ("ScheduleFreeAdamW", "betas"),
+}
+
+
 @pytest.mark.parametrize("at", [0, 1, 3])
 @pytest.mark.parametrize(("case", "name", "value"), list(changes()))
 def test_a_change_is_the_same_saved_and_loaded_and_at_the_start_the_same_as_made_so(case, name, value, at):
@@ -72,6 +83,10 @@ def test_a_change_is_the_same_saved_and_loaded_and_at_the_start_the_same_as_made
     opt = case.make(params, **more)
     for number in range(at):
         opt.step(arrays(10 + number))
+    if at > 0 and (case.rule, name) in SETTLED:
+        with pytest.raises(ValueError, match=f"{name} must be what it was in the first step"):
+            opt.param_groups[0][name] = value
+        return
     opt.param_groups[0][name] = value
     twins = [copy.deepcopy((opt, params))]
     state = opt.state_dict()
@@ -397,3 +412,48 @@ def test_a_rate_that_is_always_zero_goes_nowhere():
     result = sc.minimize(bowl, np.zeros(3), jac=True, optimizer=sc.SGD(lr=0.0), max_steps=200)
     assert result.reason == "converged"
     assert result.nit == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "value"),
+    [
+        (lambda p: sc.SGD(p, momentum=0.9, convention="torch"), "lr_inside", True),
+        (lambda p: sc.RMSprop(p, momentum=0.9), "lr_inside", True),
+        (lambda p: sc.Rprop(p), "late", True),
+        (lambda p: sc.ScheduleFreeSGD(p), "momentum", 0.5),
+        (lambda p: sc.ScheduleFreeAdamW(p), "betas", (0.5, 0.999)),
+        (lambda p: sc.Adam(p, amsgrad=True), "amsgrad_corrected", True),
+    ],
+)
+def test_what_state_is_made_of_stays_once_there_is_some(made, name, value):
+    params = arrays(2)
+    opt = made(params)
+    other = not value if isinstance(value, bool) else value
+    first = opt.param_groups[0][name]
+    value = other if first == value else value
+    opt.param_groups[0][name] = value
+    opt.param_groups[0][name] = first
+    opt.step(arrays(3))
+    before = [p.copy() for p in params]
+    with pytest.raises(ValueError, match=f"{name} must be what it was in the first step") as error:
+        opt.param_groups[0][name] = value
+    assert str(error.value).endswith(f"got {value}")
+    assert opt.param_groups[0][name] == first
+    opt.param_groups[0][name] = first
+    assert all(np.array_equal(a, b) for a, b in zip(params, before, strict=True))
+    # Anew, it may be anything.
+    new = opt.bind([np.zeros(2)])
+    new.param_groups[0][name] = value
+
+
+def test_what_other_options_mean_may_change_where_state_does_not_depend_on_it():
+    params = arrays(4)
+    opt = sc.SGD(params, lr=0.1, momentum=0.0)
+    opt.step(arrays(5))
+    opt.param_groups[0]["lr_inside"] = not opt.param_groups[0]["lr_inside"]
+    opt = sc.ScheduleFreeAdamW(params)
+    opt.step(arrays(6))
+    opt.param_groups[0]["betas"] = (0.9, 0.99)
+    opt = sc.Rprop(params)
+    opt.step(arrays(7))
+    opt.param_groups[0]["etas"] = (0.4, 1.3)

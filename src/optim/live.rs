@@ -12,6 +12,7 @@ impl<T: Scalar> Optimizer<T> {
     /// Refuses a configuration that a group cannot have now.
     pub(super) fn expect_changeable(&self, group: usize, config: &Config) -> Result<()> {
         self.expect_round_goes_on(group, config)?;
+        self.expect_same_state(group, config)?;
         let (old, new) = (self.groups()[group].surroundings().average, config.surroundings().average);
         let (Some(old), Some(new)) = (old, new) else { return Ok(()) };
         if old == new || !self.has_averaged(group) {
@@ -30,6 +31,20 @@ impl<T: Scalar> Optimizer<T> {
             }
             (_, Average::Exponential(_, rate)) => refuse("ema", rate.to_string()),
             (_, Average::Plain(start)) => refuse("swa_start", start.to_string()),
+        }
+    }
+
+    /// What state holds stays what it is.
+    fn expect_same_state(&self, group: usize, config: &Config) -> Result<()> {
+        let (was, is) = (self.groups()[group].rule().meaning(), config.rule().meaning());
+        match (was, is) {
+            (Some((name, old)), Some((_, new))) if old != new && self.steps_of(group) > 0 => {
+                let got = config.options().iter().find(|(option, _)| option.name == name);
+                let got = got.map_or(new.to_string(), |(_, value)| value.to_string());
+                let expected = "what it was in the first step: what the state holds depends on it";
+                Err(Error::value(name, got, expected))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -46,6 +46,13 @@ macro_rules! rules {
                 }
             }
 
+            /// See [`Rule::meaning`].
+            pub fn meaning(&self) -> Option<(&'static str, f64)> {
+                match self {
+                    $(AnyRule::$rule(rule) => rule.meaning(),)+
+                }
+            }
+
             /// See [`Rule::memory`].
             pub fn memory(&self) -> Vec<(&'static str, f64)> {
                 match self {

@@ -26,6 +26,12 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// The state arrays that it needs with these options, in the order in which [`Rule::update`] takes them.
     fn slots(&self) -> Vec<Slot>;
 
+    /// The option that says what its state is, and a number for its value: with another one that state would be read as
+    /// something else. None where state means the same with all options.
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        None
+    }
+
     /// Numbers that it remembers from step to step, with their values before the first.
     fn memory(&self) -> Vec<(&'static str, f64)> {
         vec![]

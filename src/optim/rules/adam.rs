@@ -125,6 +125,10 @@ impl Rule for Adam {
         slots
     }
 
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        (self.largest != Largest::No).then_some(("amsgrad_corrected", f64::from(self.largest == Largest::Corrected)))
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         let root = self.eps_root.sqrt();
         most.over(if self.eps_in_sqrt { (self.eps_root + self.eps).sqrt() } else { root + self.eps })

@@ -107,6 +107,10 @@ impl Rule for RmsProp {
         slots
     }
 
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        (self.momentum != 0.0).then_some(("lr_inside", f64::from(self.lr_inside)))
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         let least = if self.eps_in_sqrt { self.eps.sqrt() } else { self.eps };
         most.over(least) * 2.0 / (1.0 - self.momentum)

@@ -64,6 +64,10 @@ impl Rule for Rprop {
         vec![Slot::zeros("step_size"), Slot::zeros("previous")]
     }
 
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        Some(("late", f64::from(self.late)))
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         most.lr.max(self.step_sizes.1)
     }
@@ -87,23 +91,24 @@ impl Rule for Rprop {
         if let Some(size) = first {
             run.slots[0].fill(size);
         }
-        // The new step size, and whether the sign has changed.
-        let resize = |s: T, same: T| {
+        let sign = |x: T| if x == T::ZERO { T::ZERO } else { T::ONE.copysign(x) };
+        // The new step size, and whether the sign has changed. Signs alone: a product of small gradients would be zero.
+        let resize = |s: T, g: T, q: T| {
+            let same = sign(g) * sign(q);
             let factor = if same > T::ZERO { grow } else { shrink };
             let resized = (s * factor).max(low).min(high);
             (if same == T::ZERO { s } else { resized }, same < T::ZERO)
         };
-        let sign = |x: T| if x == T::ZERO { T::ZERO } else { T::ONE.copysign(x) };
         if late {
             run.each(|p, g, [s, q]| {
-                let (size, changed) = resize(*s, g * *q);
+                let (size, changed) = resize(*s, g, *q);
                 let next = if changed { T::ZERO } else { size * sign(g) };
                 *p -= if changed { T::ZERO } else { *q };
                 (*s, *q) = (size, next);
             });
         } else {
             run.each(|p, g, [s, q]| {
-                let (size, changed) = resize(*s, g * *q);
+                let (size, changed) = resize(*s, g, *q);
                 let g = if changed { T::ZERO } else { g };
                 *p -= size * sign(g);
                 (*s, *q) = (size, g);

@@ -141,6 +141,10 @@ impl Rule for ScheduleFree {
         slots
     }
 
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        Some((if self.second.is_some() { "betas" } else { "momentum" }, self.momentum))
+    }
+
     fn memory(&self) -> Vec<(&'static str, f64)> {
         vec![("weight_sum", 0.0), ("largest_lr", 0.0)]
     }

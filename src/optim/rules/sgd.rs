@@ -135,6 +135,10 @@ impl Rule for Sgd {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros("velocity")] }
     }
 
+    fn meaning(&self) -> Option<(&'static str, f64)> {
+        (self.momentum != 0.0).then_some(("lr_inside", f64::from(self.lr_inside)))
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         most.over(1.0) * 2.0 / (1.0 - self.momentum)
     }
