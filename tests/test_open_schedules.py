@@ -99,3 +99,44 @@ def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path):
     history = again.fit(X, y, batch_size=10, epochs=4, **saving)
     assert history["lr"] == whole.history["lr"]
     np.testing.assert_array_equal(again.theta, whole.theta)
+
+
+def test_an_optimizer_at_work_bound_to_other_arrays_begins_anew():
+    first = sc.Adam(lr=SCHEDULE, weight_decay=sc.schedules.cosine(0.5)).bind(np.zeros(1), total_steps=10)
+    for _ in range(10):
+        first.step(np.ones(1))
+    p, q = np.zeros(1), np.zeros(1)
+    again = first.bind(p, total_steps=100)
+    new = sc.Adam(lr=SCHEDULE, weight_decay=sc.schedules.cosine(0.5)).bind(q, total_steps=100)
+    for _ in range(100):
+        assert again.lr == new.lr
+        again.step(np.ones(1))
+        new.step(np.ones(1))
+        assert p == q
+    first.lr = sc.schedules.cosine(0.5, total_steps=4)
+    assert first.bind(p, total_steps=100).lr == 0.5
+    with pytest.raises(ValueError, match="total_steps must be the number of steps"):
+        sc.Adam(lr=SCHEDULE).bind(p, total_steps=10).bind(q)
+
+
+def test_an_optimizer_at_work_brings_no_memory_of_results_along():
+    first = sc.SGD(np.zeros(1), lr=sc.schedules.plateau(1.0, factor=0.5, patience=0))
+    for result in (1.0, 2.0, 3.0, 4.0):
+        first.tell(result)
+    assert first.lr == 0.125
+    second = first.bind(np.zeros(1))
+    assert second.lr == 1.0
+    second.tell(2.0)  # better than nothing, worse than what the first one was told
+    assert (first.lr, second.lr) == (0.125, 1.0)
+    found = sc.minimize(lambda p: ((p - 3) ** 2).sum(), [0.0], optimizer=first, maxiter=3)
+    assert found.path[1, 0] == pytest.approx(6.0)  # a rate of 1 goes as far beyond
+
+
+def test_a_network_trained_with_anothers_optimizer_has_rates_of_its_own_length():
+    net = trained(sc.Adam(lr=SCHEDULE), epochs=4)
+    other, new = trained(net.optimizer, epochs=6), trained(sc.Adam(lr=SCHEDULE), epochs=6)
+    assert other.history["lr"] == new.history["lr"]
+    for each in (other, new):
+        each.fit(X, y, batch_size=10, epochs=2)
+    assert other.history["lr"] == new.history["lr"] == rates(SCHEDULE, 6, 8)
+    np.testing.assert_array_equal(other.theta, new.theta)

@@ -39,8 +39,8 @@ class OpenSchedules(NamedTuple):
 
 
 def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:
-    """Those of a recipe, which a training of so many steps uses; None where it has none."""
-    found = [each for each in _schedules(recipe) if is_open(each[2])]
+    """Those of a recipe, or of an optimizer at work, for a training of so many steps; None for none."""
+    found = recipe._opened() or [each for each in _schedules(recipe) if is_open(each[2])]
     return OpenSchedules(total, *map(list, zip(*found, strict=True))) if found else None
 
 
@@ -71,7 +71,7 @@ def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:
     if schedules is None or isinstance(optimizer, LBFGS):
         return
     for group, name, schedule in zip(*schedules[1:], strict=True):
-        optimizer.param_groups[group][name] = schedule.with_length(schedules.total)
+        optimizer._follow(group, name, schedule, schedules.total)
 
 
 def _schedules(optimizer: Optimizer) -> list[tuple[int, str, Any]]:

@@ -25,6 +25,15 @@ pub struct Config {
     schedule: Schedule,
     /// What the weight decay follows, in place of staying at the number that the options have: that is then its peak.
     decay_curve: Option<Curve>,
+    /// Both before they were given a length, where they had none.
+    open: Open,
+}
+
+/// Schedules without a length of their own.
+#[derive(Debug, Clone, Default)]
+struct Open {
+    lr: Option<Schedule>,
+    decay: Option<Curve>,
 }
 
 impl Config {
@@ -37,7 +46,7 @@ impl Config {
         let options = Options::new(spec, convention);
         let schedule = Schedule::constant(spec.lr[convention as usize])?;
         let (rule, surroundings) = (AnyRule::new(&options), Surroundings::new(&options)?);
-        Ok(Config { rule, surroundings, options, schedule, decay_curve: None })
+        Ok(Config { rule, surroundings, options, schedule, decay_curve: None, open: Open::default() })
     }
 
     /// Changes one option; the learning rate is not one of them.
@@ -48,7 +57,7 @@ impl Config {
         self.rule = AnyRule::new(&options);
         self.options = options;
         if name == WEIGHT_DECAY {
-            self.decay_curve = None;
+            (self.decay_curve, self.open.decay) = (None, None);
         }
         Ok(())
     }
@@ -72,9 +81,30 @@ impl Config {
 
     /// The same, of so many steps where schedules have no length of their own.
     pub fn with_length(mut self, total: f64) -> Result<Self> {
+        if self.schedule.is_open() {
+            self.open.lr = Some(self.schedule.clone());
+        }
+        if self.decay_curve.as_ref().is_some_and(|curve| curve.schedule().is_open()) {
+            self.open.decay = self.decay_curve.clone();
+        }
         self.schedule = self.schedule.with_length(total)?;
         self.decay_curve = self.decay_curve.map(|curve| curve.with_length(total)).transpose()?;
         Ok(self)
+    }
+
+    /// Schedules that were given a length, and had none: which option each is, and without it.
+    pub fn open(&self) -> impl Iterator<Item = (&'static str, &Schedule)> {
+        let decay = self.open.decay.as_ref().map(|curve| (WEIGHT_DECAY, curve.schedule()));
+        self.open.lr.as_ref().map(|schedule| ("lr", schedule)).into_iter().chain(decay)
+    }
+
+    /// The same for another training: of no length where it had none, and without memory of results.
+    pub fn afresh(mut self) -> Self {
+        let Open { lr, decay } = std::mem::take(&mut self.open);
+        self.schedule = lr.unwrap_or(self.schedule);
+        self.schedule.forget();
+        self.decay_curve = decay.or(self.decay_curve);
+        self
     }
 
     /// Refuses schedules whose length nobody has said.
@@ -90,14 +120,13 @@ impl Config {
     }
 
     /// The same with another learning rate.
-    pub fn with_lr(mut self, lr: f64) -> Result<Self> {
-        self.schedule = Schedule::constant(lr)?;
-        Ok(self)
+    pub fn with_lr(self, lr: f64) -> Result<Self> {
+        Ok(self.with_schedule(Schedule::constant(lr)?))
     }
 
     /// The same with a schedule.
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
+        (self.schedule, self.open.lr) = (schedule, None);
         self
     }
 

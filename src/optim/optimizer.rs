@@ -29,6 +29,11 @@ impl Rates {
         let first = groups[0].lr(steps)?;
         Ok(Rates { first, rest: groups[1..].iter().map(|group| group.lr(steps)).collect::<Result<_>>()? })
     }
+
+    /// That of the first group.
+    pub fn first(&self) -> f64 {
+        self.first
+    }
 }
 
 /// What a group's rule remembers before its first step.

@@ -54,8 +54,15 @@ impl Plateau {
                 return Err(Error::value(name, value, format!("a finite number {range}")));
             }
         }
-        let best = if settings.maximize { f64::NEG_INFINITY } else { f64::INFINITY };
-        Ok(Plateau { settings, lr, best, bad: 0.0, resting: 0.0 })
+        let mut plateau = Plateau { settings, lr, best: f64::INFINITY, bad: 0.0, resting: 0.0 };
+        plateau.forget();
+        Ok(plateau)
+    }
+
+    /// At the start again.
+    pub fn forget(&mut self) {
+        let best = if self.settings.maximize { f64::NEG_INFINITY } else { f64::INFINITY };
+        [self.lr, self.best, self.bad, self.resting] = [self.settings.lr, best, 0.0, 0.0];
     }
 
     /// The present learning rate.

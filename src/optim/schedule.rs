@@ -310,6 +310,11 @@ impl Schedule {
         self.for_each_plateau(&mut |plateau| plateau.tell(result));
     }
 
+    /// Begins anew, as if it had been told nothing.
+    pub fn forget(&mut self) {
+        self.for_each_plateau(&mut Plateau::forget);
+    }
+
     /// What it remembers from results, as numbers; none for closed forms.
     pub fn memory(&self) -> Vec<f64> {
         match self {

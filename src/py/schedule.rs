@@ -26,6 +26,12 @@ pub struct PySchedule {
     schedule: Schedule,
 }
 
+impl From<Schedule> for PySchedule {
+    fn from(schedule: Schedule) -> Self {
+        PySchedule { schedule }
+    }
+}
+
 #[pymethods]
 impl PySchedule {
     #[new]
@@ -102,7 +108,7 @@ impl PySchedule {
     ///     If it is no number of steps, or its warm-up takes as many.
     fn with_length(&self, total_steps: &Bound<'_, PyAny>) -> PyResult<Self> {
         let total = number("total_steps", total_steps)?;
-        Ok(PySchedule { schedule: self.schedule.clone().with_length(total)? })
+        Ok(self.schedule.clone().with_length(total)?.into())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -296,5 +302,5 @@ pub fn learning_rate<'py>(py: Python<'py>, schedule: &Schedule) -> PyResult<Boun
             return Ok(function.bind(py).clone());
         }
     }
-    Ok(PySchedule { schedule: schedule.clone() }.into_pyobject(py)?.into_any())
+    Ok(PySchedule::from(schedule.clone()).into_pyobject(py)?.into_any())
 }

@@ -61,6 +61,15 @@ impl Binding {
         Group { config: self.configs()[group].clone(), extras: self.extras[group].copied(py) }
     }
 
+    /// Gives an option of a group a schedule, of that length where it has none of its own.
+    pub fn follow(&mut self, index: usize, (name, schedule): (&str, &Bound<'_, PyAny>), total: f64) -> PyResult<()> {
+        let mut group = self.group(schedule.py(), index);
+        group.set(name, schedule)?;
+        group.config = group.config.with_length(total)?;
+        dispatch!(&mut self.stepper, stepper => stepper.optimizer.set_group(index, group.config))?;
+        Ok(())
+    }
+
     /// Changes an option of some groups. Nothing has changed where it fails.
     pub fn set(&mut self, groups: Range<usize>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = value.py();

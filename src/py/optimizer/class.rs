@@ -16,6 +16,7 @@ use crate::py::arguments::number;
 use crate::py::calls::Call;
 use crate::py::foreign::shown;
 use crate::py::precision::dispatch;
+use crate::py::schedule::PySchedule;
 
 /// The convention of that name.
 fn convention_of(name: &Bound<'_, PyAny>) -> PyResult<Convention> {
@@ -227,6 +228,30 @@ impl PyOptimizer {
         let mut this = writing(slf)?;
         this.expect_idle()?;
         state::load(&mut this.inner, state_dict)
+    }
+
+    /// Schedules that were given a length when this was bound, and had none: group, option, and as they were given.
+    fn _opened(slf: &Bound<'_, Self>) -> PyResult<Vec<(usize, &'static str, PySchedule)>> {
+        let _call = Call::begin()?;
+        let inner = &reading(slf)?.inner;
+        let of = |group| {
+            inner.config(group).open().map(move |(name, schedule)| (group, name, PySchedule::from(schedule.clone())))
+        };
+        Ok((0..inner.len()).flat_map(of).collect())
+    }
+
+    /// Gives an option of a group a schedule that has no length, in that one.
+    fn _follow(
+        slf: &Bound<'_, Self>,
+        group: usize,
+        name: &str,
+        schedule: &Bound<'_, PyAny>,
+        total_steps: f64,
+    ) -> PyResult<()> {
+        let _call = Call::begin()?;
+        let mut this = writing(slf)?;
+        this.expect_group(group)?;
+        this.inner.binding_mut()?.follow(group, (name, schedule), total_steps)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::binding::Binding;
 use super::given::Given;
 use super::plan::{Grouping, Plan};
-use super::recipe::{Extras, Recipe, is_of_whole_step};
+use super::recipe::{Extras, Group, Recipe, is_of_whole_step};
 use crate::error::Error;
 use crate::optim::options::{Opt, Value};
 use crate::optim::{Config, Counts, Optimizer, WEIGHT_DECAY};
@@ -238,7 +238,8 @@ impl RecipeOrBinding {
             let expected = "a recipe, or have one group, or groups that select arrays by name";
             return Err(Error::value("the optimizer", "groups of arrays", expected).into());
         }
-        let mut groups: Vec<_> = (0..self.len()).map(|group| bound.group(py, group)).collect();
+        let afresh = |group: Group| Group { config: group.config.afresh(), ..group };
+        let mut groups: Vec<_> = (0..self.len()).map(|group| afresh(bound.group(py, group))).collect();
         if bound.grouping == Grouping::Parts {
             groups[0].extras.name = None;
         }
