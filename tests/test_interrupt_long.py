@@ -185,3 +185,15 @@ def test_max_time_ends_epochs_that_are_shorter_than_a_look_at_the_clock(options)
     net = sc.MLP([1, 2, 1])
     history = net.fit([[0.0], [1.0]], [0.0, 1.0], epochs=20_000, max_time=0.05, **options)
     assert history.stopped == "max_time"
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}])
+def test_max_time_ends_an_epoch_whose_steps_are_all_left_out(options):
+    X = np.full((3_000_000, 2), np.nan, np.float32)
+    net = sc.MLP([2, 4, 1])
+    begin = time.perf_counter()
+    optimizer = sc.SGD(nonfinite="skip", **options)
+    history = net.fit(X, X[:, 0], optimizer=optimizer, batch_size=1, epochs=20, max_time=0.1, shuffle=False)
+    assert history.stopped == "max_time"
+    assert time.perf_counter() - begin < LIMIT
+    assert net.optimizer.skipped_steps < 3_000_000

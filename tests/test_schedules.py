@@ -236,3 +236,24 @@ class TestOfTheLengthOfTheTraining:
         for total in (0, "many"):
             with pytest.raises((TypeError, ValueError), match="total_steps must be"):
                 sc.schedules.linear(0.1).with_length(total)
+
+
+@pytest.mark.parametrize("rule", ["SGD", "Adam", "LAMB", "Prodigy"])
+def test_a_training_asks_a_function_once_for_each_step(rule):
+    asked = []
+
+    def rate(step):
+        asked.append(step)
+        return 0.01 / (1 + len(asked))
+
+    net = sc.MLP([2, 3, 1])
+    history = net.fit(
+        np.ones((20, 2)),
+        np.ones(20),
+        optimizer=getattr(sc, rule)(lr=rate),
+        batch_size=5,
+        epochs=2,
+        record="step",
+    )
+    assert asked == list(range(8))
+    np.testing.assert_array_equal(history.steps["lr"], [0.01 / (2 + step) for step in range(8)])

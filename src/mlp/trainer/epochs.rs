@@ -47,6 +47,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 let context = self.context(steps, epoch, start, &order);
                 self.network.dropout_at(self.steps_before(number, start), &mut own.rates);
                 let made = self.train(worker, &mut own, &mut leader, &context);
+                if let Some(leader) = &mut leader {
+                    leader.look_now_and_then(context.rows.end == self.sequence.rows);
+                }
                 self.publish_end(&leader);
                 worker.meet();
                 if let Some(leader) = &mut leader

@@ -26,12 +26,6 @@ pub enum Largest {
     Seen(Peaks),
 }
 
-/// The end of a step: the weight of its batch, whether it is the epoch's last.
-pub struct StepEnd {
-    pub weight: f64,
-    pub is_last: bool,
-}
-
 /// What only worker 0 has.
 pub struct Leader<'l, T: Scalar> {
     optimizer: &'l mut Optimizer<T>,
@@ -153,8 +147,10 @@ impl<'l, T: Scalar> Leader<'l, T> {
         });
         let names = |tensor: usize| table.get(tensor).name.clone();
         let tensors = Slices::new(tensors).named(&names);
-        let lr = self.optimizer.lr(0);
-        let made = lr.and_then(|lr| driver::step(self.optimizer, tensors, threads).map(|skipped| (lr, !skipped)));
+        let made = self
+            .optimizer
+            .rates()
+            .and_then(|rates| Ok((rates.first(), !driver::step_at(self.optimizer, &rates, tensors, threads)?)));
         match made {
             Ok((lr, true)) => {
                 self.position.lr = lr;
@@ -194,26 +190,33 @@ impl<'l, T: Scalar> Leader<'l, T> {
         self.pending += losses.iter().sum::<f64>() * unit;
     }
 
-    /// A finished step, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
-    /// epoch that is done would go without its record. One that could not be begun is none.
-    pub fn finish_step(&mut self, step: StepEnd, largest: Largest) {
+    /// A finished step, whose batch weighs so much. One that could not be begun is none.
+    pub fn finish_step(&mut self, weight: f64, largest: Largest) {
         if self.has_failed() {
             return;
         }
         self.made = std::mem::take(&mut self.pending);
         self.position.loss += self.made;
-        self.position.weight += step.weight;
+        self.position.weight += weight;
         self.largest = largest;
         if let Largest::Seen(peaks) = largest {
             self.optimizer.learn(peaks);
         }
+    }
+
+    /// After a step, made or left out: now and then a look at the clock. The last step of an epoch leaves that to its end, or an
+    /// epoch that is done would go without its record.
+    pub fn look_now_and_then(&mut self, is_last: bool) {
+        if self.has_given_up() {
+            return;
+        }
         if self.told.is_some() {
-            if !step.is_last {
+            if !is_last {
                 self.end_with_others();
             }
         } else if self.steps_left > 1 {
             self.steps_left -= 1;
-        } else if !step.is_last {
+        } else if !is_last {
             self.look();
         }
     }

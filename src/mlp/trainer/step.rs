@@ -8,7 +8,7 @@ use super::super::objective::{self, Source};
 use super::super::stages::{Noise, Pass, Sink};
 use super::super::tensors::Piece;
 use super::epochs::MaybeLeader;
-use super::leader::{Largest, StepEnd};
+use super::leader::Largest;
 use super::training::{Block, Magnitudes, Own, Training, TrainingStep};
 use crate::interrupt::Lookout;
 use crate::kernels::sums::Magnitude;
@@ -276,7 +276,7 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                 let made =
                     leader.step_alone(&self.network.tensors, unsafe { self.parameters.all_mut(worker) }, worker.count);
                 if made {
-                    leader.finish_step(self.end_of(context), Largest::Bound(largest));
+                    leader.finish_step(self.weight(context), Largest::Bound(largest));
                 }
                 return made;
             }
@@ -399,13 +399,9 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
     /// A step that is made. True, for `train` to return.
     fn finish_step(&self, leader: &mut MaybeLeader<'_, 'l, T>, context: &TrainingStep<'_>, largest: Largest) -> bool {
         if let Some(leader) = leader {
-            leader.finish_step(self.end_of(context), largest);
+            leader.finish_step(self.weight(context), largest);
         }
         true
-    }
-
-    fn end_of(&self, context: &TrainingStep<'_>) -> StepEnd {
-        StepEnd { weight: self.weight(context), is_last: context.rows.end == self.sequence.rows }
     }
 }
 
