@@ -524,3 +524,25 @@ def test_ctrl_c_of_one_process_ends_all_after_the_same_step():
     assert len(said) == 2
     assert said[0] == said[1]
     assert said[0][0][0] == "interrupted"
+
+
+@pytest.mark.parametrize("method", ["Alltoallv", "Allgather"])
+def test_an_error_of_a_communicator_that_holds_on_to_its_memory_is_the_one_that_is_told(capfd, method):
+    def fit(comm):
+        def fails(mine, theirs):
+            comm.left -= 1
+            if comm.left < 0:
+                held = re.finditer(b".", theirs[0] if method == "Alltoallv" else theirs)
+                raise ConnectionError(f"rank 2 is gone, {held} is held")
+            return works(mine, theirs)
+
+        works, comm.left = getattr(comm, method), 10
+        if comm.Get_rank() == 1:
+            setattr(comm, method, fails)
+        sc.MLP([6, 11, 1], seed=1).fit(X, Y, n_shards=4, comm=comm, optimizer=sc.Adam(), epochs=50)
+
+    results = together(2, fit)
+    assert all(isinstance(result, SystemExit) for result in results), results
+    told = capfd.readouterr().err
+    assert "ConnectionError: rank 2 is gone" in told
+    assert "BufferError" not in told

@@ -174,3 +174,12 @@ def test_arrays_that_are_worked_on_cannot_be_resized_meanwhile(what):
         looks.join()
     assert min(seen) > 0, seen
     assert list(map(weakref.getweakrefcount, arrays)) == [0] * len(arrays)
+
+
+def test_a_vector_for_gradients_that_is_not_aligned_is_refused_by_name():
+    net = sc.MLP([3, 4, 1], seed=0)
+    x = np.ones((5, 3), np.float32)
+    before = net.theta.copy()
+    with pytest.raises(ValueError, match="out must be aligned, got an array that is not aligned in memory"):
+        net.loss_and_grads(x, x[:, :1], out=misaligned(net.theta.copy()))
+    np.testing.assert_array_equal(net.theta, before)

@@ -9,8 +9,8 @@ import sys
 import threading
 import traceback
 import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -353,9 +353,18 @@ def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
     )
 
 
-def _in_words(lent: memoryview) -> memoryview:
+@contextmanager
+def _in_words(lent: memoryview) -> Iterator[memoryview]:
     """Memory as MPI takes it. No bytes of Rust's lie at address 1, which is Open MPI's `MPI_IN_PLACE`."""
-    return (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(WORD)
+    words = (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(WORD)
+    try:
+        yield words
+    except BaseException:
+        # A traceback may hold on to it: what went wrong is what is told.
+        with suppress(BufferError):
+            words.release()
+        raise
+    words.release()
 
 
 def _words(places: Places) -> tuple[list[int], list[int]]:

@@ -40,7 +40,9 @@ unsafe fn view<R>(
         Bound::from_owned_ptr_or_err(py, view)?
     };
     let result = work(&view);
-    // Refused where somebody still looks at it.
-    view.call_method0("release")?;
-    result
+    // Refused where somebody still looks at it, as the traceback of an exception does: that is then what is raised.
+    let released = view.call_method0("release");
+    let result = result?;
+    released?;
+    Ok(result)
 }

@@ -41,6 +41,9 @@ fn vector<'a, 'py, T: Precision>(
     if !vector.is_c_contiguous() {
         return Err(Error::value(name, "another layout", "C-contiguous"));
     }
+    if !vector.is_aligned() {
+        return Err(Error::value(name, "an array that is not aligned in memory", "aligned"));
+    }
     Ok(vector)
 }
 
