@@ -128,6 +128,10 @@ def test_an_amd_machine(bench, tmp_path):
     found = machine.linux(tmp_path)
     expected = {"make": "AMD", "processor": "AMD EPYC", "family": 25, "model": 17, "stepping": 0}
     assert found.items() >= expected.items()
+    assert machine.short({**found, "usable_cpus": 2}).startswith("AMD EPYC (family 25), 2 cores")
+    assert machine.short({**found, "processor": "AMD EPYC 9654", "usable_cpus": 2}).startswith(
+        "AMD EPYC 9654, "
+    )
     assert found["caches"] == [{"name": "L3", "bytes": 32 * 2**20, "count": 2, "cpus": 2}]
     assert (found["governor"], found["system"]) == ("performance", "Debian GNU/Linux 13, Linux 6.12.1")
     assert not {"virtual", "memory_bytes", "numa_nodes", "cpu_limit"} & set(found)

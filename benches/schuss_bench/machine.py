@@ -285,11 +285,13 @@ def text(machine: dict) -> list[str]:
 
 
 def short(machine: dict) -> str:
-    """The processor and how many cores, for a title."""
-    cpus = machine["usable_cpus"]
+    """The processor and how many cores, for a title; its family where the name has no number."""
+    cpus, name = machine["usable_cpus"], machine["processor"]
+    if machine.get("family") and not any(letter.isdigit() for letter in name):
+        name += f" (family {machine['family']})"
     cores = min(cpus, machine.get("cores", cpus))
     threads = f" with {cpus} threads" if cpus > cores else ""
-    return f"{machine['processor']}, {cores} core{'s' * (cores > 1)}{threads}"
+    return f"{name}, {cores} core{'s' * (cores > 1)}{threads}"
 
 
 def _cache(cache: dict) -> str:
