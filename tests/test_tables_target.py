@@ -175,6 +175,24 @@ def test_classes_of_frames():
     assert nullable.classes.tolist() == [1, 2]
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+@pytest.mark.parametrize("known", [["a", "b", "b"], [1, 2, 2]])
+def test_what_is_missing_in_a_dictionary_of_arrow_is_missing(known):
+    pa = pytest.importorskip("pyarrow")
+    gaps = pa.chunked_array([[known[0], None], known]).dictionary_encode()
+    for y in (gaps, gaps.combine_chunks(), pa.table({"y": gaps}), pa.table({"y": gaps}).to_batches()[0]):
+        with pytest.raises(ValueError, match="y contains NaN: in 1 of"):
+            ClassTarget().fit(y)
+        if known[0] == 1:
+            with pytest.raises(ValueError, match="y contains NaN: in 1 of"):
+                RegressionTarget().fit(y)
+    whole = pa.chunked_array([known, known]).dictionary_encode()
+    for y in (whole, whole.combine_chunks(), pa.table({"y": whole})):
+        target = ClassTarget()
+        assert target.fit_transform(y).tolist() == [0, 1, 1] * 2
+        assert target.classes.tolist() == known[:2]
+
+
 @pytest.mark.parametrize(
     ("y", "match"),
     [

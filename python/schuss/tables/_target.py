@@ -76,7 +76,11 @@ def _has_array(y: Any) -> bool:
 
 
 def _of_series(y: Any, name: str) -> np.ndarray[Any, Any]:
-    if getattr(y, "ndim", 1) != 1 or (hasattr(y, "__array__") and not hasattr(y, "dtype")):
+    if getattr(y, "num_columns", 0):
+        # Arrow's own array of a table loses what is missing in a dictionary.
+        return np.stack([_of_series(column, name) for column in y.columns], axis=1)
+    # Columns of Arrow have a type where others have a dtype.
+    if getattr(y, "ndim", 1) != 1 or not (hasattr(y, "dtype") or hasattr(y, "type")):
         return np.asarray(y)
     with needed(f"reading {name} from a {type(y).__name__}", "narwhals", "sklearn"):
         import narwhals as nw
