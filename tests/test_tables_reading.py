@@ -189,6 +189,32 @@ def test_masked_values_are_missing():
     )
 
 
+@pytest.mark.parametrize("dtype", ["m8[ns]", "m8[s]", "M8[ns]", "M8[D]"])
+def test_masked_dates_and_durations_are_missing(dtype):
+    step = 86_400 * 10**9 if dtype == "M8[ns]" else 1
+    X = (np.random.default_rng(0).integers(0, 10**4, (30, 2)) * step).astype(dtype)
+    mask = np.random.default_rng(1).random((30, 2)) < 0.3
+    masked = np.ma.array(X, mask=mask)
+    missing = np.where(mask, np.array("NaT", dtype), X)
+    encoder = TableEncoder().fit(missing)
+    same_bits(encoder.transform(masked), encoder.transform(missing))
+    same_bits(TableEncoder().fit_transform(masked), encoder.transform(missing))
+    assert not np.isnat(masked.data).any()
+
+
+def test_durations_in_nanoseconds_are_the_same_in_any_form():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"duration": pd.to_timedelta(np.arange(20) * 123_457, unit="ns"), "other": range(20)})
+    encoder = TableEncoder().fit(frame)
+    array = encoder.transform(frame)
+    for form in (frame.to_dict("records"), {name: frame[name].to_numpy() for name in frame}):
+        same_bits(encoder.transform(form), array)
+    out = np.empty(encoder.width, np.float32)
+    for place, row in enumerate(frame.to_dict("records")):
+        encoder.encode_row(row, out)
+        same_bits(out, array[place])
+
+
 def test_decimals_durations_and_times_of_day_are_numbers():
     n = 20
     table = {

@@ -125,6 +125,11 @@ def array_column(values: np.ndarray[Any, Any], name: str, all_text: bool = False
 def _unmasked(values: Any) -> np.ndarray[Any, Any]:
     if values.dtype.kind in "fiu":
         return np.asarray(values.astype(np.float64).filled(np.nan))
+    if values.dtype.kind in "mM":
+        # As objects, those of nanoseconds would be whole numbers.
+        whole = np.array(values.data)
+        whole[np.ma.getmaskarray(values)] = "NaT"
+        return whole
     return np.asarray(values.astype(object).filled(None))
 
 

@@ -146,10 +146,15 @@ def number_of(value: Any) -> float:
         except ValueError:  # a signalling NaN of decimal
             return np.nan
     elif of is DURATION:
-        return float(np.timedelta64(value, "us") / np.timedelta64(1, "D")) if value == value else np.nan
+        return float(_timedelta(value) / np.timedelta64(1, "D")) if value == value else np.nan
     elif of is TIME:
         return float(value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600)
     raise ValueError(f"{shown(value)} is not a number")
+
+
+def _timedelta(value: Any) -> Any:
+    """A duration in its own unit: pandas' has nanoseconds, which a conversion to microseconds cuts off."""
+    return value.to_timedelta64() if hasattr(value, "to_timedelta64") else np.timedelta64(value)
 
 
 def day_comes_first(texts: Iterable[str]) -> bool | None:
