@@ -384,19 +384,47 @@ def test_tables_longer_than_a_block():
     assert array[-1].tolist()[1:] != array[0].tolist()[1:]
 
 
-@pytest.mark.parametrize("kind", ["Int64", "UInt64", "int64[pyarrow]", "polars"])
+def long_ids(kind, ids):
+    """A table of one column."""
+    if kind == "masked":
+        return {"id": np.ma.array([each or 0 for each in ids], mask=[each is None for each in ids])}
+    if kind == "Decimal":
+        return {"id": [None if each is None else Decimal(each) for each in ids]}
+    if kind.startswith("polars"):
+        pl = pytest.importorskip("polars")
+        dtypes = {"Int128": pl.Int128, "Decimal": pl.Decimal(38, 0), "cents": pl.Decimal(38, 2)}
+        return pl.DataFrame({"id": pl.Series(ids, dtype=pl.Int64).cast(dtypes.get(kind[7:], pl.Int64))})
+    pd = pytest.importorskip("pandas")
+    if "arrow" in kind:
+        pytest.importorskip("pyarrow")
+    if kind.startswith("category"):
+        return pd.DataFrame({"id": pd.Categorical(pd.array(ids, kind[9:]))})
+    return pd.DataFrame({"id": pd.array(ids, kind)})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("Int64", "UInt64", "int64[pyarrow]", "category Int64", "category int64[pyarrow]", "masked", "Decimal"),
+        *("polars", "polars Int128", "polars Decimal", "polars cents"),
+    ],
+)
 def test_long_whole_numbers_keep_their_digits_where_others_are_missing(kind):
     ids = [2**60 + number % 3 for number in range(60)]
-    if kind == "polars":
-        pl = pytest.importorskip("polars")
-        frame, holey = ({"id": pl.Series(given)} for given in (ids, [None, *ids[1:]]))
-        frame, holey = pl.DataFrame(frame), pl.DataFrame(holey)
-    else:
-        pd = pytest.importorskip("pandas")
-        if "arrow" in kind:
-            pytest.importorskip("pyarrow")
-        frame, holey = (pd.DataFrame({"id": pd.array(given, kind)}) for given in (ids, [None, *ids[1:]]))
+    frame, holey = (long_ids(kind, given) for given in (ids, [None, *ids[1:]]))
     encoder = TableEncoder(columns={"id": "category"}).fit(frame)
     assert encoder.category_sizes == [4]
     np.testing.assert_array_equal(encoder.transform(holey)[1:], encoder.transform(frame)[1:])
+    assert encoder.transform(holey)[0, 0] == 0
     assert TableEncoder(columns={"id": "category"}).fit(holey).category_sizes == [4]
+    # Called the same in any form.
+    np.testing.assert_array_equal(encoder.transform({"id": ids}), encoder.transform(frame))
+    nothing = long_ids(kind, [None] * 60)
+    assert not encoder.transform(nothing).any()
+
+
+def test_what_a_mask_hides_among_texts_is_missing():
+    table = {"a": np.ma.array(["x", "y", "x"] * 5, mask=[False, True, False] * 5)}
+    encoder = TableEncoder().fit(table)
+    assert encoder.features[0].levels == ["x"]
+    assert encoder.transform(table)[:3, 0].tolist() == [1, 0, 1]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from .._checks import shown
 from .._extras import needed
+from ._values import WHOLE
 
 ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
 
@@ -123,14 +126,17 @@ def array_column(values: np.ndarray[Any, Any], name: str, all_text: bool = False
 
 
 def _unmasked(values: Any) -> np.ndarray[Any, Any]:
-    if values.dtype.kind in "fiu":
-        return np.asarray(values.astype(np.float64).filled(np.nan))
-    if values.dtype.kind in "mM":
-        # As objects, those of nanoseconds would be whole numbers.
-        whole = np.array(values.data)
-        whole[np.ma.getmaskarray(values)] = "NaT"
-        return whole
-    return np.asarray(values.astype(object).filled(None))
+    """A new array with what is missing where a masked array hides something."""
+    kind = values.dtype.kind
+    # As floats, long whole numbers would lose digits.
+    long = kind in "iu" and np.abs(values.compressed().astype(np.float64)).max(initial=0.0) > WHOLE
+    if kind in "mM":
+        dtype, nothing = values.dtype, np.array("NaT", values.dtype)
+    else:
+        dtype, nothing = (np.float64, np.nan) if kind in "fiu" and not long else (object, None)
+    array = np.array(values.data, dtype=dtype)
+    array[np.ma.getmaskarray(values)] = nothing
+    return array
 
 
 # Frames
@@ -201,24 +207,35 @@ def _frame_column(series: Any, name: str) -> Column:
         if series.implementation.is_pyarrow():
             # Its own conversion to NumPy misplaces what is missing.
             return Column(name, "category", lambda start, stop: objects(series[start:stop].to_list()))
+        cat = getattr(series.to_native(), "cat", None) if series.implementation.is_pandas_like() else None
+        if cat is not None and (levels := _long_levels(cat.categories)) is not None:
+            codes = cat.codes.to_numpy()  # -1 for what is missing
+            return Column(name, "category", lambda start, stop: levels[codes[start:stop]])
         return Column(name, "category", lambda start, stop: series[start:stop].to_numpy())
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         series = series.dt.replace_time_zone(None)
-    if isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128):
-        series = series.cast(nw.Float64)
-    if isinstance(dtype, nw.Int64 | nw.UInt64) and _loses_digits(series):
+    wide = isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128)
+    if (wide or (isinstance(dtype, nw.Int64 | nw.UInt64) and series.null_count())) and _is_long(series):
         return Column(name, "number", lambda start, stop: objects(series[start:stop].to_list()))
+    if wide:
+        series = series.cast(nw.Float64)
     hint = DTYPES.get(np.asarray(series[:1].to_numpy()).dtype.kind)
     if isinstance(dtype, nw.Boolean):
         hint = "category"
     return Column(name, hint, lambda start, stop: series[start:stop].to_numpy())
 
 
-def _loses_digits(series: Any) -> bool:
-    """Whether whole numbers would be rounded where others are missing: they are floats then."""
-    if not series.null_count() or series.null_count() == len(series):
-        return False
-    return bool(max(abs(int(series.min())), abs(int(series.max()))) > 2**53)
+def _is_long(numbers: Any) -> bool:
+    """Whether whole numbers would lose digits as floats, which they are where others are missing."""
+    low, high = numbers.min(), numbers.max()
+    # Of none but missing ones there is no least.
+    return isinstance(low, Real | Decimal) and max(abs(int(low)), abs(int(high))) > WHOLE
+
+
+def _long_levels(categories: Any) -> np.ndarray[Any, Any] | None:
+    """The levels of a category of pandas with None as the last one, where its own array may round them."""
+    listed = categories.tolist() if getattr(categories.dtype, "kind", "") in ("i", "u") else []
+    return objects([*listed, None]) if any(abs(level) > WHOLE for level in listed) else None
 
 
 # Lists and mappings

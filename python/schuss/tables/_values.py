@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache
-from numbers import Real
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -94,8 +94,7 @@ def key_of(value: Any) -> str | None:
         return str(bool(value))
     if of is NUMERIC:
         number = number_of(value)
-        most = LARGEST if isinstance(value, int | np.integer) else WHOLE
-        if number.is_integer() and abs(number) <= most:
+        if number.is_integer() and abs(number) <= (LARGEST if _is_exact(value) else WHOLE):
             return str(int(value))
         # What float32 holds is called as there, in float64 as well: a row or a file may have widened it.
         narrow = np.float32(number) if abs(number) < 1e38 else None
@@ -106,6 +105,13 @@ def key_of(value: Any) -> str | None:
         microseconds = int(np.timedelta64(value, "us").astype(np.int64))
         return str(datetime.timedelta(microseconds=microseconds))
     return text_of(value) if of is TEXT else str(value)
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether it is a whole number in all its digits, unlike a float that is as large."""
+    if isinstance(value, Decimal):
+        return bool(value == value.to_integral_value())
+    return isinstance(value, Rational) and value.denominator == 1
 
 
 def reads_as_number(text: str) -> bool:
