@@ -106,6 +106,28 @@ def as_columns(data):
     }
 
 
+def as_pandas_series(data):
+    frame = as_category(data)
+    return {name: frame[name] for name in frame}
+
+
+def as_pandas_arrays(data):
+    return {name: series.array for name, series in as_pandas_series(data).items()}
+
+
+def as_polars_series(data):
+    return as_polars_enum(data).to_dict()
+
+
+def as_arrow_columns(data):
+    table = as_arrow_dictionary(data)
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def as_arrow_arrays(data):
+    return {name: column.combine_chunks() for name, column in as_arrow_columns(data).items()}
+
+
 FORMS = [
     as_pandas,
     as_nullable,
@@ -121,6 +143,11 @@ FORMS = [
     as_rows,
     as_array,
     as_columns,
+    as_pandas_series,
+    as_pandas_arrays,
+    as_polars_series,
+    as_arrow_columns,
+    as_arrow_arrays,
 ]
 
 
@@ -421,6 +448,35 @@ def test_long_whole_numbers_keep_their_digits_where_others_are_missing(kind):
     np.testing.assert_array_equal(encoder.transform({"id": ids}), encoder.transform(frame))
     nothing = long_ids(kind, [None] * 60)
     assert not encoder.transform(nothing).any()
+
+
+def graded(library):
+    """A frame of a column of grades, and it as a mapping of its columns."""
+    grades, price = [1, 2, None] * 5, [float(number) for number in range(15)]
+    if library == "pandas":
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame({"grade": pd.Categorical(grades), "price": price})
+        return frame, [{name: frame[name] for name in frame}, {name: frame[name].array for name in frame}]
+    if library == "polars":
+        pl = pytest.importorskip("polars")
+        frame = pl.DataFrame({"grade": ["a", "b", None] * 5, "price": price})
+        frame = frame.with_columns(pl.col("grade").cast(pl.Categorical))
+        return frame, [frame.to_dict()]
+    pa = pytest.importorskip("pyarrow")
+    frame = pa.table({"grade": pa.array(grades).dictionary_encode(), "price": price})
+    columns = dict(zip(frame.column_names, frame.columns, strict=True))
+    return frame, [columns, {name: column.combine_chunks() for name, column in columns.items()}]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_of_a_mapping_have_the_kinds_that_they_have_in_a_frame(library):
+    frame, mappings = graded(library)
+    encoder = TableEncoder().fit(frame)
+    kinds = [line.kind for line in encoder.report]
+    assert kinds == ["category", "number"]
+    for mapping in mappings:
+        assert [line.kind for line in TableEncoder().fit(mapping).report] == kinds
+        same_bits(encoder.transform(mapping), encoder.transform(frame))
 
 
 def test_what_a_mask_hides_among_texts_is_missing():

@@ -48,7 +48,7 @@ n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         Their names, where they are all strings.""",
     "X_to_fit": """\
-X : data frame, Arrow table, array or list of rows, of shape (n_samples, n_features)
+X : data frame, Arrow table, array, list of rows or mapping of columns, of shape (n_samples, n_features)
             pandas, polars, pyarrow or NumPy; missing values are NaN, None or the like.""",
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), optional

@@ -277,15 +277,21 @@ def _of_records(rows: list[Mapping[str, Any]]) -> Table:
 
 def _of_mapping(X: Mapping[Any, Any]) -> Table:
     names = _checked_names(list(X))
-    if X and not any(_is_column(values) for values in X.values()):
-        X = {name: [value] for name, value in X.items()}
-    lengths = {len(values) if _is_column(values) else 1 for values in X.values()}
-    if len(lengths) > 1 or not all(_is_column(values) for values in X.values()):
+    read = {label: _series_of(values) for label, values in X.items()}
+    are_columns = [series is not None or _is_column(X[label]) for label, series in read.items()]
+    if X and not any(are_columns):
+        X, are_columns = {name: [value] for name, value in X.items()}, [True]
+    lengths = {len(values) for values in X.values()} if all(are_columns) else set()
+    if X and len(lengths) != 1:
         raise ValueError(f"X must have columns of one length, got {shown(X)}")
     columns = []
     for label, values in X.items():
-        array = values if isinstance(values, np.ndarray) else objects(list(values))
-        columns.append(array_column(array, f"column {label!r} of X"))
+        name = f"column {label!r} of X"
+        if (series := read[label]) is not None:
+            columns.append(_frame_column(series, name))
+        else:
+            array = values if isinstance(values, np.ndarray) else objects(list(values))
+            columns.append(array_column(array, name))
     return _table(columns, names, lengths.pop() if lengths else 0)
 
 
@@ -293,3 +299,22 @@ def _is_column(values: Any) -> bool:
     return isinstance(values, list | tuple) or (
         hasattr(values, "__len__") and getattr(values, "ndim", 0) == 1
     )
+
+
+def _series_of(values: Any) -> Any:
+    """A column of a data frame as narwhals has it, so that its dtype counts as there; None for others."""
+    if isinstance(values, np.ndarray) or not (hasattr(values, "to_numpy") and hasattr(values, "__len__")):
+        return None
+    with needed(f"reading a {type(values).__name__}", "narwhals", "sklearn"):
+        import narwhals as nw
+    # What has no chunks, or no index, is no column yet.
+    if hasattr(values, "to_pylist") and not hasattr(values, "chunks"):
+        import pyarrow
+
+        values = pyarrow.chunked_array([values])
+    elif hasattr(values, "isna") and not hasattr(values, "index"):
+        import pandas
+
+        values = pandas.Series(values)
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    return series if isinstance(series, nw.Series) else None
