@@ -136,6 +136,7 @@ def test_whatever_carries_the_table_gives_the_same_bits(carrier):
         np.testing.assert_array_equal(said(model, TABLE), said(expected, TABLE))
         backwards = {name: TABLE[name] for name in reversed(TABLE)}
         np.testing.assert_array_equal(said(model, backwards), said(expected, TABLE))
+        np.testing.assert_array_equal(said(model, as_records(backwards)), said(expected, TABLE))
     assert model.n_features_in_ == 4
 
 

@@ -34,7 +34,7 @@ from ._names import argument, check_names
 from ._plan import PRESETS, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._race import raced, trials_of
-from ._reading import Table, read_table
+from ._reading import Table, are_records, read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
 from ._saving import Saving, SavingGiven
@@ -287,8 +287,10 @@ class BaseTabular(Saved, BaseEstimator):
         check_is_fitted(self)
         table = read_table(X)
         encoded = self.encoder_.transform(table)
-        if not isinstance(X, Mapping):
-            check_names(type(self).__name__, self.encoder_.feature_names_in, table.names)
+        fitted = self.encoder_.feature_names_in
+        by_name = fitted is not None and table.names is not None and are_records(X)
+        if not isinstance(X, Mapping) and not by_name:
+            check_names(type(self).__name__, fitted, table.names)
         return self.ensemble_.predict(encoded, self._threads())
 
     def _said_of_row(self, row: Any) -> Array:

@@ -65,7 +65,8 @@ checkpoint : path-like, optional
             `progress`.""",
     "X": """\
 X : like X of `fit`
-            The same columns in the same order, by the same names where they had any.""",
+            The same columns by the same names where they had any, and in the same order. Names of a mapping,
+            or of a list of mappings, may be in any order.""",
     "row": """\
 row : mapping, Series or sequence
             Its values by the names of the columns, or in their order.""",

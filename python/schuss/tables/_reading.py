@@ -249,7 +249,7 @@ def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
 def _of_rows(rows: list[Any]) -> Table:
     if not rows:
         raise ValueError("X has 0 sample(s) (shape=(0,)) while a minimum of 1 is required.")
-    if all(isinstance(row, Mapping) for row in rows):
+    if are_records(rows):
         return _of_records(rows)
     if any(isinstance(row, str | bytes | Mapping) or not hasattr(row, "__len__") for row in rows):
         raise ValueError(f"X must be {ACCEPTED}, got {shown(rows)}. {RESHAPE}")
@@ -262,6 +262,11 @@ def _of_rows(rows: list[Any]) -> Table:
         array_column(column, f"column {place} of X", all_text=all_text) for place, column in enumerate(cells)
     ]
     return _table(columns, None, len(rows))
+
+
+def are_records(X: Any) -> bool:
+    """Whether it is a list of mappings: rows by name, in any order."""
+    return isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(row, Mapping) for row in X)
 
 
 def _of_records(rows: list[Mapping[str, Any]]) -> Table:
