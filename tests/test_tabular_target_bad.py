@@ -170,3 +170,9 @@ def test_weights_of_any_size_are_weights():
 def test_errors_of_rows_that_choose_say_so(given, match):
     with pytest.raises((TypeError, ValueError), match=match):
         classifier(n_folds=None).fit(X, CLASSES, **given)
+
+
+def test_rows_that_choose_must_count():
+    model = classifier(n_folds=None, class_weight={1: 0})
+    with pytest.raises(ValueError, match="y_val must have rows that class_weight gives a weight"):
+        model.fit(X, CLASSES, X[CLASSES == 1], CLASSES[CLASSES == 1])

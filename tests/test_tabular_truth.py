@@ -81,6 +81,29 @@ def test_greedy_selection_breaks_ties_for_the_first_and_can_take_one_alone():
     np.testing.assert_array_equal(_selection.greedy([y + 3.0], score), [1])
 
 
+def test_what_is_not_a_number_chooses_nothing():
+    y = np.array([0.0, 1.0])
+
+    def score(p):
+        return float(np.abs(y - p).sum()) if p[0] < 5 else np.nan
+
+    np.testing.assert_array_equal(_selection.greedy([y + 9, y + 3, y], score), [0, 0, 1])
+    with pytest.raises(ValueError, match="eval_metric must be a number for some of the members, got nan for"):
+        _selection.greedy([y + 9, y + 8], score)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_of_no_weight_is_not_in_the_area():
+    y, p = np.arange(60) % 3, probabilities(60, 3)
+    weights = np.where(y == 2, 0.0, 1.0)
+    assert _metrics.one_minus_auc(y, p, weights) == _metrics.one_minus_auc(y[y < 2], p[y < 2])
+    assert _metrics.one_minus_auc(y, p, np.where(y == 2, 1.0, 0.0)) == 0.5
+    X, labels, _ = numeric(120, classes=3)
+    model = classifier(n_members=4, class_weight={2: 0}, eval_metric="roc_auc").fit(X, labels)
+    assert all(0 < line["score"] < 0.5 for line in model.leaderboard_)
+    assert 0 < model.leaderboard_.score <= min(line["score"] for line in model.leaderboard_)
+
+
 @pytest.mark.parametrize("true", [0.7, 1.0, 1.6])
 def test_the_temperature_is_the_best_of_a_grid(true):
     rng = np.random.default_rng(0)

@@ -36,6 +36,10 @@ def one_minus_auc(y: NDArray[Any], p: Floats, weights: Floats | None = None) -> 
     """
     from sklearn.metrics import roc_auc_score
 
+    if weights is not None:
+        # Rows that do not count are not there, nor is a class of nothing else.
+        counts = weights > 0
+        y, p, weights = y[counts], p[counts], weights[counts]
     areas = []
     for each in [1] if p.shape[1] == 2 else range(p.shape[1]):
         if 0 < np.count_nonzero(y == each) < len(y):

@@ -24,14 +24,18 @@ def greedy(
 
     R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, Ensemble Selection from Libraries of Models, ICML
     2004: again and again the member is added whose addition to the mean gives the best score; the best
-    of all means on the way is kept. Ties go to the first.
+    of all means on the way is kept. Ties go to the first; what is not a number is no score, and chooses
+    nothing.
     """
     total = np.zeros_like(predictions[0], dtype=np.float64)
     picked: list[int] = []
     best_score, best_count = np.inf, 1
     for count in range(1, PICKS + 1):
         scores = [score((total + each) / count) for each in predictions]
-        choice = int(np.argmin(scores))
+        if np.isnan(scores).all():
+            got = f"nan for all {len(scores)}"
+            raise ValueError(f"eval_metric must be a number for some of the members, got {got}")
+        choice = int(np.nanargmin(scores))
         total += predictions[choice]
         picked.append(choice)
         if scores[choice] < best_score:
