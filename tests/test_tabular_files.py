@@ -99,6 +99,28 @@ def test_parameters_of_every_kind_come_back_and_fit_the_same_again():
     assert again[0] == again[1]
 
 
+def names_of_categories():
+    """The names of some columns, in what gives them."""
+    import pandas as pd
+
+    names = ["town", "kind"]
+    forms = [np.array(names, dtype=object), tuple(names), range(2, 4), pd.Index(names), pd.Series(names)]
+    forms.append(pd.array([name in names for name in FRAME], "boolean"))
+    if hasattr(getattr(np, "dtypes", None), "StringDType"):
+        forms.append(np.array(names, dtype=np.dtypes.StringDType()))
+    return forms
+
+
+@pytest.mark.parametrize("names", names_of_categories(), ids=lambda names: type(names).__name__)
+def test_names_in_any_form_are_saved(names):
+    model = sc.TabularRegressor(**LITTLE, categorical_features=names).fit(FRAME, numbers(FRAME))
+    same = sc.TabularRegressor.load(saved(model))
+    assert list(same.categorical_features) == list(names)
+    said = model.predict(NEW).tobytes()
+    assert same.predict(NEW).tobytes() == said
+    assert same.fit(FRAME, numbers(FRAME)).predict(NEW).tobytes() == said
+
+
 def test_tables_without_names_and_without_categories():
     rows = np.random.default_rng(0).normal(size=(120, 3))
     model = sc.TabularRegressor(**LITTLE).fit(rows, rows[:, 0] ** 2)

@@ -139,6 +139,10 @@ def _plain(value: Any) -> Any:
     """A parameter as a file may have it."""
     if isinstance(value, np.random.RandomState):
         return {_RANDOM: value.get_state(legacy=False)}
+    if isinstance(value, range) or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
+        # Names of pandas, or arrays of objects or of NumPy's text of any length: a list says the same.
+        is_plain = isinstance(value, np.ndarray) and value.dtype.kind not in "OT"
+        return value if is_plain else np.asarray(value, dtype=object).tolist()
     return value
 
 
