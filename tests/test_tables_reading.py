@@ -346,7 +346,10 @@ def test_columns_of_nothing_are_dropped_in_every_dtype():
 
 def test_arrays_of_text_have_their_numbers_as_text():
     X = np.array([["1", "a"], ["2", "b"], ["3", "a"], ["4", "b"]])
-    for table in (X, X.tolist(), X.astype(bytes)):
+    tables = [X, X.tolist(), X.astype(bytes)]
+    if hasattr(getattr(np, "dtypes", None), "StringDType"):
+        tables.append(X.astype(np.dtypes.StringDType()))
+    for table in tables:
         encoder = TableEncoder().fit(table)
         assert [line.kind for line in encoder.report] == ["number", "category"]
         same_bits(encoder.transform(table), encoder.transform(X))

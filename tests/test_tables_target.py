@@ -161,6 +161,40 @@ def test_classes_are_sorted(y, classes):
     assert again.transform(y).tolist() == codes.tolist()
 
 
+@pytest.mark.parametrize(
+    ("y", "dtype"),
+    [
+        (np.array([0, 1], object), np.int64),
+        (np.array([np.int8(1), 2], object), np.int64),
+        (np.array([2**60, 2**60 + 1], object), np.int64),
+        (np.array([0, 2**64 - 1], object), np.uint64),
+        ([1, 2**63], np.uint64),
+        (np.array([-1, 2**63], object), object),
+        ([-(2**70), 2**70, 2**70 + 1], object),
+    ],
+)
+def test_whole_numbers_are_classes_in_all_their_digits(y, dtype):
+    target = ClassTarget()
+    assert target.fit_transform(y).tolist() == list(range(len(y)))
+    assert target.classes.dtype == dtype
+    assert target.classes.tolist() == list(y)
+    assert target.transform(y).tolist() == list(range(len(y)))
+    assert all(isinstance(each, int) for each in target.classes.tolist())
+
+
+@pytest.mark.skipif(not hasattr(getattr(np, "dtypes", None), "StringDType"), reason="NumPy 2 has it")
+@pytest.mark.parametrize("nothing", [np.nan, None])
+def test_texts_of_any_length_are_texts(nothing):
+    dtype = np.dtypes.StringDType(na_object=nothing)
+    target = ClassTarget()
+    assert target.fit_transform(np.array(["b", "a", "b"], dtype=dtype)).tolist() == [1, 0, 1]
+    assert target.classes.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="y contains NaN: in 1 of 3 rows"):
+        ClassTarget().fit(np.array(["b", nothing, "a"], dtype=dtype))
+    with pytest.raises(ValueError, match="y must have numbers for a regression, got '1', which is text"):
+        RegressionTarget().fit(np.array(["1", "2"], dtype=dtype))
+
+
 def test_classes_of_frames():
     pd = pytest.importorskip("pandas")
     for y in (
@@ -173,6 +207,9 @@ def test_classes_of_frames():
         assert target.transform(["a", "b"]).tolist() == [0, 1]
     nullable = ClassTarget().fit(pd.Series([2, 1, 2], dtype="Int64"))
     assert nullable.classes.tolist() == [1, 2]
+    pl = pytest.importorskip("polars")
+    wide = ClassTarget().fit(pl.Series([2, 1, 2]).cast(pl.Int128))
+    assert wide.classes.tolist() == [1, 2]
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y")

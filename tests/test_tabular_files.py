@@ -23,7 +23,11 @@ CLASSES = {
     "bytes": [b"no", b"yes"],
     "days": np.array(["2020-01-01", "2021-12-31"], "M8[D]"),
     "objects": np.array(["no", "yes", "perhaps"], dtype=object),
+    "whole numbers as objects": np.array([3, 1, 2**60 + 1], dtype=object),
+    "whole numbers of more than 64 bits": np.array([3, -(2**70)], dtype=object),
 }
+if hasattr(getattr(np, "dtypes", None), "StringDType"):
+    CLASSES["texts of any length"] = np.array(["no", "yes"], dtype=np.dtypes.StringDType())
 
 
 def saved(model):

@@ -106,7 +106,7 @@ def _of_array(X: np.ndarray[Any, Any]) -> Table:
     if X.ndim != 2:
         reshape = f". {RESHAPE}" if X.ndim < 2 else ""
         raise ValueError(f"X must have 2 dimensions, rows and columns, got {X.ndim}{reshape}")
-    all_text = X.dtype.kind in "US"
+    all_text = X.dtype.kind in "UST"
     columns = [
         array_column(X[:, place], f"column {place} of X", all_text=all_text) for place in range(X.shape[1])
     ]

@@ -18,6 +18,7 @@ from ._values import (
     LARGEST,
     MISSING,
     NUMERIC,
+    WHOLE,
     families,
     family,
     key_of,
@@ -54,8 +55,8 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
     except ValueError:
         bad = next((each for each in values if np.ndim(each)), values)
         raise ValueError(f"{name} must have single values, got {shown(bad)}") from None
-    if isinstance(values, list | tuple) and array.dtype.kind in "USO":
-        # A list of text and None would else become text.
+    if isinstance(values, list | tuple) and (array.dtype.kind in "USO" or _is_rounded(array)):
+        # A list of text and None would else become text, and one of very long integers floats.
         array = np.fromiter(values, dtype=object, count=len(values)) if array.ndim == 1 else array
     if array.ndim == 2 and array.shape[1] == 1:
         said = "A column-vector y was passed when a 1d array was expected: its only column is taken"
@@ -66,9 +67,16 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has {array.dtype}")
+    if array.dtype.kind == "T":
+        # NumPy's text of any length has missing values of its own, and is known to nobody else.
+        array = array.astype(object)
     if not len(array):
         raise ValueError(f"{name} must have at least 1 value, got none")
     return array
+
+
+def _is_rounded(array: np.ndarray[Any, Any]) -> bool:
+    return array.dtype.kind == "f" and bool((np.abs(array) > WHOLE).any())
 
 
 def _has_array(y: Any) -> bool:
@@ -87,7 +95,8 @@ def _of_series(y: Any, name: str) -> np.ndarray[Any, Any]:
     series = nw.from_native(y, series_only=True, pass_through=True)
     if not isinstance(series, nw.Series):
         return np.asarray(y)
-    if isinstance(series.dtype, nw.Categorical | nw.Enum) and series.implementation.is_pyarrow():
+    codes = isinstance(series.dtype, nw.Categorical | nw.Enum) and series.implementation.is_pyarrow()
+    if codes or isinstance(series.dtype, nw.Int128 | nw.UInt128):
         return np.fromiter(series.to_list(), dtype=object, count=len(series))
     return np.asarray(series.to_numpy())
 
@@ -329,8 +338,19 @@ def _labels(y: Any) -> np.ndarray[Any, Any]:
         if (bad := next((value for value in listed if value.__hash__ is None), None)) is not None:
             raise TypeError(f"y must have classes that can be told apart, got {shown(bad)}")
         # One type for what is one: a nullable column of integers has objects.
+        if all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in listed):
+            return _integers(values)
         if families(listed) == {NUMERIC}:
             return _labels(np.array([number_of(value) for value in listed]))
         if all(isinstance(value, bool | np.bool_) for value in listed):
             return values.astype(bool)
+    return values
+
+
+def _integers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Integers as NumPy has them; where they need more than 64 bits, as they are."""
+    low, high = int(min(values)), int(max(values))
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return values.astype(dtype)
     return values
