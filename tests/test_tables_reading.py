@@ -379,6 +379,25 @@ def test_pandas_places_and_numbers_for_names():
     assert encoder.width == 2
 
 
+@pytest.mark.parametrize("form", ["frame", "mapping", "records"])
+def test_integers_that_columns_are_called_are_names(form):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (60, 4)))[[1, 2, 3]]
+    if form == "mapping":
+        table = {name: list(table[name]) for name in table}
+    elif form == "records":
+        table = table.to_dict("records")
+    for options in ({"columns": {1: "category"}}, {"categorical_features": [np.int64(1)]}):
+        encoder = TableEncoder(**options).fit(table)
+        assert [line.kind for line in encoder.report] == ["category", "number", "number"]
+    for options, argument in (({"columns": {0: "drop"}}, "columns"), ({"categorical_features": [-1]}, "categ")):
+        with pytest.raises(ValueError, match=rf"{argument}.* no column of X: they are called \[1, 2, 3\]"):
+            TableEncoder(**options).fit(table)
+    # True and False are no names.
+    encoder = TableEncoder(categorical_features=[False, True, False]).fit(table)
+    assert [line.kind for line in encoder.report] == ["number", "category", "number"]
+
+
 def test_pandas_dtypes_without_a_name_elsewhere():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(

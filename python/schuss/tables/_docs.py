@@ -21,9 +21,11 @@ preset : {"quick", "balanced", "best"}, default "balanced"
     "second": """\
 columns : mapping, optional
         Kinds of columns by name or place, where they are not what their dtype says: ``{"zip": "category",
-        "year": "number"}``; "number", "category", "date" or "drop".
+        "year": "number"}``; "number", "category", "date" or "drop". Where a frame's columns are called by
+        integers, these are their names.
     categorical_features : sequence, optional
-        Names or places of the categories, or True and False for each column, as in scikit-learn.
+        Names or places of the categories, or True and False for each column, as in scikit-learn; integers
+        that a frame's columns are called are names here as well.
     progress : bool, default False
         Show a progress bar, with the best validation loss so far.
     random_state : int, RandomState instance or None, default None

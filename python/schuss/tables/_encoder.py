@@ -49,9 +49,10 @@ class TableEncoder:
     ----------
     columns : mapping, optional
         Kinds by name or place: `{"zip": "category", "year": "number"}`. "number", "category", "date" or
-        "drop".
+        "drop". Where a frame's columns are called by integers, these are their names.
     categorical_features : sequence, optional
-        Names or places of categories, or True and False for each column, as in scikit-learn.
+        Names or places of categories, or True and False for each column, as in scikit-learn; integers that
+        a frame's columns are called are names here as well.
     min_count : int, default 2
         How often a level must be there to have a code of its own: one that was seen once tells no more than
         its row.

@@ -99,7 +99,15 @@ def _place(argument: str, label: Any, table: Table) -> int:
             meant = did_you_mean(label, table.names)
             raise ValueError(f"{argument} has {label!r}, which is no column of X{meant}")
         return table.names.index(label)
-    if isinstance(label, int | np.integer) and not isinstance(label, bool) and -count <= label < count:
+    is_number = isinstance(label, int | np.integer) and not isinstance(label, bool)
+    if is_number and table.numbers is not None:
+        # What a frame calls its columns goes before their places.
+        if label not in table.numbers:
+            raise ValueError(
+                f"{argument} has {label!r}, which is no column of X: they are called {shown(table.numbers)}"
+            )
+        return table.numbers.index(label)
+    if is_number and -count <= label < count:
         return int(label) % count
     raise ValueError(f"{argument} must have names or places of the {count} columns of X, got {shown(label)}")
 

@@ -33,15 +33,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length; `names` is None where they have only places."""
+    """Columns of equal length; `names` is None where they have only places.
+
+    `numbers` are names of a frame that are integers, where those are not the places.
+    """
 
     columns: list[Column]
     names: list[str] | None
     n_rows: int
+    numbers: list[int] | None = None
 
     def take(self, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Table:
         """Some of the rows, or some of them more than once, read where they are."""
-        return Table([_taken(column, rows) for column in self.columns], self.names, len(rows))
+        return replace(self, columns=[_taken(column, rows) for column in self.columns], n_rows=len(rows))
 
 
 def _taken(column: Column, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Column:
@@ -84,13 +88,15 @@ RESHAPE = (
 )
 
 
-def _table(columns: list[Column], names: list[str] | None, n_rows: int) -> Table:
+def _table(
+    columns: list[Column], names: list[str] | None, n_rows: int, numbers: list[int] | None = None
+) -> Table:
     shape = f"(shape=({n_rows}, {len(columns)}))"
     if n_rows == 0:
         raise ValueError(f"X has 0 sample(s) {shape} while a minimum of 1 is required.")
     if not columns:
         raise ValueError(f"X has 0 feature(s) {shape} while a minimum of 1 is required.")
-    return Table(columns, names, n_rows)
+    return Table(columns, names, n_rows, numbers)
 
 
 # Arrays
@@ -171,7 +177,7 @@ def _of_frame(X: Any) -> Table:
         n_rows = len(frame)
     called = [f"column {label!r} of X" for label in labels]
     columns = [_frame_column(each, name) for each, name in zip(series, called, strict=True)]
-    return _table(columns, names, n_rows)
+    return _table(columns, names, n_rows, _numbers_of(labels))
 
 
 def _checked_names(labels: Sequence[Any]) -> list[str] | None:
@@ -189,6 +195,14 @@ def _checked_names(labels: Sequence[Any]) -> list[str] | None:
             f"got {shown(labels[are_text.index(True)])} and {shown(labels[are_text.index(False)])}"
         )
     return [str(label) for label in labels] if all(are_text) else None
+
+
+def _numbers_of(labels: Sequence[Any]) -> list[int] | None:
+    """Integers that columns are called, where they are not the places of the columns."""
+    if any(isinstance(label, bool) or not isinstance(label, int | np.integer) for label in labels):
+        return None
+    numbers = [int(label) for label in labels]
+    return None if numbers == list(range(len(numbers))) else numbers
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -281,7 +295,7 @@ def _of_records(rows: list[Mapping[str, Any]]) -> Table:
 
 
 def _of_mapping(X: Mapping[Any, Any]) -> Table:
-    names = _checked_names(list(X))
+    names, numbers = _checked_names(list(X)), _numbers_of(list(X))
     read = {label: _series_of(values) for label, values in X.items()}
     are_columns = [series is not None or _is_column(X[label]) for label, series in read.items()]
     if X and not any(are_columns):
@@ -297,7 +311,7 @@ def _of_mapping(X: Mapping[Any, Any]) -> Table:
         else:
             array = values if isinstance(values, np.ndarray) else objects(list(values))
             columns.append(array_column(array, name))
-    return _table(columns, names, lengths.pop() if lengths else 0)
+    return _table(columns, names, lengths.pop() if lengths else 0, numbers)
 
 
 def _is_column(values: Any) -> bool:
