@@ -185,7 +185,7 @@ class BaseTabular(Saved, BaseEstimator):
         if len(x) != len(y):
             raise ValueError(f"X_val and y_val must have as many rows, got {len(x)} and {len(y)}")
         if factors is not None and not factors[y].any():
-            raise ValueError("y_val must have rows that class_weight gives a weight, got only rows of weight 0")
+            raise ValueError("y_val must have rows that class_weight gives a weight, got only those of 0")
         return Rows(x, y, _weights(None, factors, y))
 
     def _train(

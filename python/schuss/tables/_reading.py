@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -135,7 +133,9 @@ def _unmasked(values: Any) -> np.ndarray[Any, Any]:
     """A new array with what is missing where a masked array hides something."""
     kind = values.dtype.kind
     # As floats, long whole numbers would lose digits.
-    long = kind in "iu" and np.abs(values.compressed().astype(np.float64)).max(initial=0.0) > WHOLE
+    long = kind in "iu" and np.abs(values.compressed().astype(np.float64)).max(initial=0.0) >= WHOLE
+    dtype: Any
+    nothing: Any
     if kind in "mM":
         dtype, nothing = values.dtype, np.array("NaT", values.dtype)
     else:
@@ -241,9 +241,9 @@ def _frame_column(series: Any, name: str) -> Column:
 
 def _is_long(numbers: Any) -> bool:
     """Whether whole numbers would lose digits as floats, which they are where others are missing."""
-    low, high = numbers.min(), numbers.max()
-    # Of none but missing ones there is no least.
-    return isinstance(low, Real | Decimal) and max(abs(int(low)), abs(int(high))) > WHOLE
+    if numbers.null_count() == len(numbers):
+        return False
+    return bool(max(abs(int(numbers.min())), abs(int(numbers.max()))) > WHOLE)
 
 
 def _long_levels(categories: Any) -> np.ndarray[Any, Any] | None:

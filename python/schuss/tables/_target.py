@@ -76,7 +76,7 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
 
 
 def _is_rounded(array: np.ndarray[Any, Any]) -> bool:
-    return array.dtype.kind == "f" and bool((np.abs(array) > WHOLE).any())
+    return array.dtype.kind == "f" and bool((np.abs(array) >= WHOLE).any())
 
 
 def _has_array(y: Any) -> bool:
