@@ -118,7 +118,8 @@ def test_within_an_epoch(path, killed_after_saving, source):
     rows, targets = np.tile(X, (100, 1)), np.tile(Y, 100)
 
     def run(threads, **saving):
-        net = sc.MLP([8, 64, 64, 1], seed=3, dropout=0.1)
+        # An epoch takes longer than the clock is left alone (30 ms), on the fastest machine as well.
+        net = sc.MLP([8, 256, 256, 1], seed=3, dropout=0.1)
         data = {
             "rows": (rows, targets),
             "blocks": (Large(), None),
@@ -214,7 +215,8 @@ def test_an_estimator(path, killed_after_saving, name, every):
 @pytest.mark.parametrize("watches", [False, True])
 def test_an_estimator_within_an_epoch(path, killed_after_saving, watches):
     rows = np.tile(X, (150, 1)), np.tile(LABELS, 150)
-    options = {"hidden_layer_sizes": (64, 64), "batch_size": 32, "max_iter": 2, "early_stopping": watches}
+    # As above: an epoch of more than 30 ms.
+    options = {"hidden_layer_sizes": (256, 256), "batch_size": 32, "max_iter": 2, "early_stopping": watches}
     whole = fitted(options, rows=rows)
     saving = {"rows": rows, "checkpoint": path, "checkpoint_every": 0.01, "resume": True}
     attempts, resumed = until_done(lambda attempt: fitted(options, attempt % 3 + 1, **saving))
