@@ -23,7 +23,7 @@ OWN = {
         "momentum": 0.0,
         "dampening": None,
         "nesterov": False,
-        "first_step": "formula",
+        "first_step": "average",
         "lr_inside": False,
     },
     "Adam": {

@@ -64,11 +64,15 @@ NEEDS = {
 # What state is made of: it stays what it was in the first step.
 SETTLED = {
     ("SGD", "lr_inside"),
+    ("SGD", "first_step"),
     ("RMSprop", "lr_inside"),
     ("AdamW", "amsgrad_corrected"),
     ("Rprop", "late"),
     ("ScheduleFreeSGD", "momentum"),
     ("ScheduleFreeAdamW", "betas"),
+    ("Adagrad", "initial_accumulator_value"),
+    ("Yogi", "initial_accumulator_value"),
+    ("Prodigy", "d0"),
 }
 
 
@@ -423,6 +427,10 @@ def test_a_rate_that_is_always_zero_goes_nowhere():
         (lambda p: sc.ScheduleFreeSGD(p), "momentum", 0.5),
         (lambda p: sc.ScheduleFreeAdamW(p), "betas", (0.5, 0.999)),
         (lambda p: sc.Adam(p, amsgrad=True), "amsgrad_corrected", True),
+        (lambda p: sc.SGD(p, momentum=0.9, dampening=0.5, convention="torch"), "first_step", "average"),
+        (lambda p: sc.Adagrad(p), "initial_accumulator_value", 0.5),
+        (lambda p: sc.Yogi(p), "initial_accumulator_value", 0.5),
+        (lambda p: sc.Prodigy(p), "d0", 1e-4),
     ],
 )
 def test_what_state_is_made_of_stays_once_there_is_some(made, name, value):
@@ -437,7 +445,7 @@ def test_what_state_is_made_of_stays_once_there_is_some(made, name, value):
     before = [p.copy() for p in params]
     with pytest.raises(ValueError, match=f"{name} must be what it was in the first step") as error:
         opt.param_groups[0][name] = value
-    assert str(error.value).endswith(f"got {value}")
+    assert str(error.value).endswith(f"got {value}".replace("average", '"average"'))
     assert opt.param_groups[0][name] == first
     opt.param_groups[0][name] = first
     assert all(np.array_equal(a, b) for a, b in zip(params, before, strict=True))

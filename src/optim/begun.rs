@@ -104,8 +104,9 @@ impl<T: Scalar> Optimizer<T> {
         }
         let before = *books;
         books.starting = 0;
-        let begun = config.begin(context, factors, memory, slots, before);
-        GroupStep { grown: self.calm[group].grown.clone(), ..begun }
+        let mut begun = config.begin(context, factors, memory, slots, before);
+        begun.grown.clone_from(&self.calm[group].grown);
+        begun
     }
 
     /// Takes the last `begin_step` back, where no element was updated after it.

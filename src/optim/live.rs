@@ -37,8 +37,9 @@ impl<T: Scalar> Optimizer<T> {
     /// What state holds stays what it is.
     fn expect_same_state(&self, group: usize, config: &Config) -> Result<()> {
         let (was, is) = (self.groups()[group].rule().meaning(), config.rule().meaning());
-        match (was, is) {
-            (Some((name, old)), Some((_, new))) if old != new && self.steps_of(group) > 0 => {
+        let is_another = |&(name, new): &(&str, f64)| was.iter().any(|&(other, old)| other == name && old != new);
+        match is.into_iter().find(is_another) {
+            Some((name, new)) if self.steps_of(group) > 0 => {
                 let got = config.options().iter().find(|(option, _)| option.name == name);
                 let got = got.map_or(new.to_string(), |(_, value)| value.to_string());
                 let expected = "what it was in the first step: what the state holds depends on it";

@@ -47,7 +47,7 @@ macro_rules! rules {
             }
 
             /// See [`Rule::meaning`].
-            pub fn meaning(&self) -> Option<(&'static str, f64)> {
+            pub fn meaning(&self) -> Vec<(&'static str, f64)> {
                 match self {
                     $(AnyRule::$rule(rule) => rule.meaning(),)+
                 }

@@ -26,10 +26,10 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// The state arrays that it needs with these options, in the order in which [`Rule::update`] takes them.
     fn slots(&self) -> Vec<Slot>;
 
-    /// The option that says what its state is, and a number for its value: with another one that state would be read as
-    /// something else. None where state means the same with all options.
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        None
+    /// The options that say what its state is, or what it has started from, and numbers for their values: once there is state, others
+    /// would read it as something else, or be without effect.
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![]
     }
 
     /// Numbers that it remembers from step to step, with their values before the first.
@@ -117,7 +117,9 @@ pub struct StepContext {
 impl StepContext {
     /// `1 - beta^t`, by which an average that started at zero is divided.
     pub fn bias_correction(&self, beta: f64) -> f64 {
-        1.0 - beta.powf(self.t as f64)
+        let t = self.t as f64;
+        // beta^t is at most exp(-t (1 - beta)); what is less than half a unit in the last place below one is lost.
+        if t * (1.0 - beta) > 38.0 { 1.0 } else { 1.0 - beta.powf(t) }
     }
 }
 
@@ -130,4 +132,20 @@ pub enum SumScope {
     Tensor,
     /// The elements of all tensors of a group.
     Group,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_correction_is_one_minus_the_power() {
+        for beta in [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0 - 1e-7, 1.0 - f64::EPSILON / 2.0, 1.0] {
+            let last = (38.0 / (1.0 - beta)).min(1e9) as u64;
+            for t in (1..100).chain(last.saturating_sub(50).max(1)..last + 50).chain([2 * last, 1 << 40]) {
+                let context = StepContext { t, lr: 0.1 };
+                assert_eq!(context.bias_correction(beta), 1.0 - beta.powf(t as f64), "{beta} {t}");
+            }
+        }
+    }
 }

@@ -73,6 +73,10 @@ impl Rule for Adagrad {
         vec![Slot::filled("square_sum", self.initial)]
     }
 
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![("initial_accumulator_value", self.initial)]
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         most.over(if self.eps_in_sqrt { self.eps.sqrt() } else { self.eps })
     }

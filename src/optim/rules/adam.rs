@@ -125,8 +125,11 @@ impl Rule for Adam {
         slots
     }
 
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        (self.largest != Largest::No).then_some(("amsgrad_corrected", f64::from(self.largest == Largest::Corrected)))
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        match self.largest {
+            Largest::No => vec![],
+            largest => vec![("amsgrad_corrected", f64::from(largest == Largest::Corrected))],
+        }
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

@@ -88,6 +88,10 @@ impl Rule for Prodigy {
         vec![Slot::zeros("m"), Slot::zeros("v"), Slot::zeros("s"), Slot::params("first_params")]
     }
 
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![("d0", self.d0)]
+    }
+
     fn memory(&self) -> Vec<(&'static str, f64)> {
         vec![("d", self.d0), ("numerator", 0.0)]
     }

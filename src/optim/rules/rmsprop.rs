@@ -107,8 +107,8 @@ impl Rule for RmsProp {
         slots
     }
 
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        (self.momentum != 0.0).then_some(("lr_inside", f64::from(self.lr_inside)))
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        if self.momentum == 0.0 { vec![] } else { vec![("lr_inside", f64::from(self.lr_inside))] }
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

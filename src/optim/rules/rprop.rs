@@ -64,8 +64,8 @@ impl Rule for Rprop {
         vec![Slot::zeros("step_size"), Slot::zeros("previous")]
     }
 
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        Some(("late", f64::from(self.late)))
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![("late", f64::from(self.late))]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

@@ -141,8 +141,8 @@ impl Rule for ScheduleFree {
         slots
     }
 
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        Some((if self.second.is_some() { "betas" } else { "momentum" }, self.momentum))
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![(if self.second.is_some() { "betas" } else { "momentum" }, self.momentum)]
     }
 
     fn memory(&self) -> Vec<(&'static str, f64)> {

@@ -135,8 +135,11 @@ impl Rule for Sgd {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zeros("velocity")] }
     }
 
-    fn meaning(&self) -> Option<(&'static str, f64)> {
-        (self.momentum != 0.0).then_some(("lr_inside", f64::from(self.lr_inside)))
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        if self.momentum == 0.0 {
+            return vec![];
+        }
+        vec![("lr_inside", f64::from(self.lr_inside)), ("first_step", f64::from(self.starts_with_gradient))]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

@@ -65,6 +65,10 @@ impl Rule for Yogi {
         vec![Slot::filled("m", self.initial), Slot::filled("v", self.initial)]
     }
 
+    fn meaning(&self) -> Vec<(&'static str, f64)> {
+        vec![("initial_accumulator_value", self.initial)]
+    }
+
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {
         most.over(self.eps_root.sqrt() + self.eps)
     }
