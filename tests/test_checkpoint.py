@@ -146,6 +146,22 @@ def test_within_an_epoch(path, killed_after_saving, source):
     same_history(history, resumed_history)
 
 
+@pytest.mark.parametrize("source", ["rows", "blocks"])
+@pytest.mark.parametrize("shape", [(600,), (600, 1)])
+def test_the_form_of_the_targets_outlasts_the_end(path, source, shape):
+    def run():
+        net = sc.MLP([8, 4, 1], seed=3)
+        targets = Y.reshape(shape)
+        data = (X, targets) if source == "rows" else (sc.blocks.from_arrays(X, targets, block_rows=250),)
+        ends = {"target_loss": 1e9} if source == "rows" else {}
+        net.fit(*data, batch_size=100, epochs=3, checkpoint=path, resume=True, **ends)
+        return net.predict(X)
+
+    first = run()
+    assert first.shape == shape
+    np.testing.assert_array_equal(run(), first)
+
+
 def test_blocks_of_several_epochs(path, killed_after_saving):
     def run(threads, **saving):
         net = sc.MLP([8, 16, 1], seed=3)

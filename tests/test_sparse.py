@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 import schuss as sc
 
@@ -96,6 +97,23 @@ def test_blocks_may_be_sparse():
     np.testing.assert_array_equal(*trained)
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_matrix_without_entries_is_rows_of_zeros(blocks):
+    y, trained = np.arange(10.0), []
+    for rows in (np.zeros((10, 5)), sparse.csr_array((10, 5))):
+        net, model = sc.MLP([5, 4, 1]), sc.MLPRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+        if blocks:
+            net.fit(lambda rows=rows: iter([(rows[:4], y[:4]), (rows[4:], y[4:])]), epochs=2)
+            model.partial_fit(rows, y).partial_fit(rows, y)
+        else:
+            net.fit(rows, y, epochs=2)
+            with pytest.warns(ConvergenceWarning):
+                model.fit(rows, y)
+        trained.append([net.theta, net.predict(rows), model.predict(rows), *model.coefs_])
+    for dense, compressed in zip(*trained, strict=True):
+        np.testing.assert_array_equal(dense, compressed)
+
+
 @pytest.mark.parametrize(
     ("parts", "match"),
     [
@@ -181,6 +199,7 @@ SCRIPT = """
 import numpy as np
 import schuss as sc
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 def kilobytes(name):
     with open("/proc/self/status") as file:

@@ -31,6 +31,7 @@ def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
         },
         "optimizer": None if descent is None else descent.state_dict(),
         "epochs_done": net._epochs_done,
+        "flat_targets": net._flat_targets,
         "history": history,
         "steps": run.history.steps,
         "progress": asdict(run.progress),
@@ -57,7 +58,9 @@ def restore(run: Run, state: Mapping[str, Any], optimizer: Optimizer | LBFGS) ->
     run.seconds_before = state["seconds"]
     run.watch.restore(state.get("watch"))
     run.history.best_epoch = None if run.watch.early is None else run.watch.early.epoch
-    run.resumed, run.unseen = state, state.get("unseen")  # earlier versions did not know
+    # Earlier versions did not know these.
+    net._flat_targets = state.get("flat_targets", net._flat_targets)
+    run.resumed, run.unseen = state, state.get("unseen")
     if state["stopped"] is None:
         return None
     ended = Stop(state["stopped"])

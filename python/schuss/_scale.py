@@ -43,10 +43,10 @@ def warn_of_scale(x: Any, targets: Any | None, names: Sequence[int] = ()) -> Non
 def _of_columns(name: str, numbers: Any, hint: str, names: Sequence[int] = ()) -> str | None:
     if hasattr(numbers, "indptr"):  # the numbers that are there, as one column
         numbers = numbers.data
+    if not numbers.size:
+        return None
     some = numbers[:: max(len(numbers) // ROWS, 1)]
     some = some.reshape(len(some), -1).astype(np.float64)
-    if not some.size:
-        return None
     sizes = np.sqrt(np.mean(some**2, axis=0))
     sizes = np.where(np.isfinite(sizes), sizes, 0.0)
     sizes[[name for name in names if name < sizes.size]] = 0.0
