@@ -1,6 +1,7 @@
 """One model, several callers: who comes second is refused by name, before anything changes."""
 
 import copy
+import io
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +47,14 @@ USES = {
     "loss_and_grads": lambda net: net.loss_and_grads(X, y),
     "pickle": pickle.dumps,
     "copy": copy.deepcopy,
+    "save": lambda net: net.save(io.BytesIO()),
+    "to_torch": sc.exchange.to_torch,
+    "load_torch": lambda net: sc.exchange.load_torch(net, sc.exchange.to_torch(sc.MLP([8, 16, 1]))),
+    "save_safetensors": lambda net: sc.exchange.save_safetensors(net, io.BytesIO()),
+    "to_onnx": sc.exchange.to_onnx,
 }
+# What writes to its parameters.
+CHANGES = {"fit", "load_torch"}
 
 
 @pytest.mark.parametrize("name", USES)
@@ -72,7 +80,7 @@ def test_a_callback_uses_its_network_and_others_but_does_not_fit_it():
     def callback(info):
         calls.append(info.epoch)
         for name, use in USES.items():
-            if name != "fit":
+            if name not in CHANGES:
                 use(info.net)
         other.fit(X, y, epochs=1)
         other.predict(X)
@@ -165,6 +173,8 @@ def test_an_estimator_that_another_thread_fits_is_refused_by_name(estimator):
         name = type(model).__name__
         uses = [lambda: model.fit(X, target), lambda: model.predict(X), lambda: model.score(X, target)]
         uses.append(lambda: model.partial_fit(X, target))
+        uses.append(lambda: sc.exchange.to_torch(model))
+        uses.append(lambda: sc.exchange.to_sklearn(model))
         for use in uses:
             with pytest.raises(RuntimeError, match=f"this {name} is already training, in another thread"):
                 use()

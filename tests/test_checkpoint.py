@@ -391,6 +391,26 @@ def test_what_is_no_checkpoint_is_refused(name, saving, error, words, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.skipif(os.name == "nt", reason="links and permissions are of another kind")
+def test_a_file_that_could_not_be_replaced_in_the_end_is_refused_at_once(name, tmp_path, monkeypatch):
+    kept, link = tmp_path / "kept", tmp_path / "link"
+    link.symlink_to(tmp_path / "missing" / "run.ckpt")
+    with pytest.raises(FileNotFoundError, match="checkpoint must be in a folder that exists"):
+        CALLS[name](checkpoint=link)
+    kept.mkdir()
+    (kept / "run.ckpt").touch()
+    link.unlink()
+    link.symlink_to(kept / "run.ckpt")
+    # Root may write everything: as it is for others.
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != str(kept.resolve()) and may(path, mode))
+    for path in (kept / "run.ckpt", link):
+        with pytest.raises(PermissionError, match="checkpoint must be in a folder that can be written"):
+            CALLS[name](checkpoint=path)
+    assert (kept / "run.ckpt").read_bytes() == b""
+
+
 def test_a_checkpoint_of_something_else_is_refused_by_name(path):
     def fit(layers=(8, 16, 1), optimizer=sc.Adam, seed=0, rows=(X, Y), **options):
         net = sc.MLP(layers, seed=seed)

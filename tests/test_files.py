@@ -106,6 +106,17 @@ class TestRefusal:
             read_archive(tmp_path / "other.npz", "optimizer")
         assert list(read_archive(tmp_path / "other.npz", "optimizer", unmarked=True)) == ["a"]
 
+    def test_the_version_is_of_one_size_and_read_in_any(self, tmp_path, monkeypatch):
+        write_archive(tmp_path / "file", "optimizer", {"a": np.ones(2)})
+        with np.load(tmp_path / "file") as members:
+            assert members["schuss/version"].dtype == np.int64
+        # As where NumPy's own integers are of 32 bits.
+        monkeypatch.setattr("schuss._files._archive.np.int64", np.int32)
+        write_archive(tmp_path / "other", "optimizer", {"a": np.ones(2)})
+        monkeypatch.undo()
+        assert (tmp_path / "other").read_bytes() != (tmp_path / "file").read_bytes()
+        np.testing.assert_array_equal(read_archive(tmp_path / "other", "optimizer")["a"], np.ones(2))
+
     def test_a_newer_version_is_named(self, tmp_path, monkeypatch):
         monkeypatch.setattr("schuss._files._archive.VERSION", 2)
         write_archive(tmp_path / "file", "optimizer", {"a": np.ones(2)})

@@ -11,8 +11,11 @@ import threading
 import xml.etree.ElementTree as ElementTree
 from functools import partialmethod
 
+import numpy as np
 import pytest
 
+import schuss as sc
+from schuss import Stop
 from schuss.history import History, progress_bar, tqdm_bar
 
 NAN = float("nan")
@@ -102,6 +105,23 @@ class TestHistory:
         with pytest.raises(ImportError, match=package):
             getattr(history_of(loss=[1.0]), method)()
 
+    def test_why_it_stopped_and_its_best_epoch_are_what_a_file_can_have(self, tmp_path):
+        net = sc.MLP([2, 1])
+        net.history = history = history_of(loss=[2.0, 1.0, 3.0])
+        history.stopped, history.best_epoch = "converged", np.argmin(history["loss"]) + 1
+        assert history.stopped is Stop.CONVERGED
+        assert type(history.best_epoch) is int
+        json.loads(history.to_json())
+        net.save(tmp_path / "net.npz")
+        assert sc.MLP.load(tmp_path / "net.npz").history.best_epoch == 2
+        for value in ("patience", 3, np.zeros(2), b"epochs"):
+            with pytest.raises(ValueError, match=r"stopped must be None or one of 'epochs', .*, got"):
+                history.stopped = value
+        for value, error in ((0, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)):
+            with pytest.raises(error, match="best_epoch must be"):
+                history.best_epoch = value
+        assert (history.stopped, history.best_epoch) == ("converged", 2)
+
 
 class TestHtml:
     def test_a_curve_goes_through_every_epoch_and_falls_with_the_loss(self):
@@ -167,9 +187,7 @@ class TestHtml:
         assert svg_of(history_of(lr=[0.1])) is None
 
     def test_names_are_escaped(self):
-        history = history_of(stopped="<b>", **{"a<b": [1.0]})
-        assert "a&lt;b" in history._repr_html_()
-        assert "stopped: &lt;b&gt;" in history._repr_html_()
+        assert "a&lt;b" in history_of(**{"a<b": [1.0]})._repr_html_()
 
 
 class Terminal(io.StringIO):

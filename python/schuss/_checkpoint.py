@@ -116,13 +116,7 @@ def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | N
     if not isinstance(path, str | PathLike):
         raise TypeError(f"checkpoint must be a path or None, got {shown(path)}")
     path = os.path.abspath(os.fsdecode(path))
-    folder = os.path.dirname(path)
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"checkpoint must be a file, got the folder {path}")
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"checkpoint must be in a folder that exists, got {path}")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        raise PermissionError(f"checkpoint must be a file that can be written, got {path}")
+    _expect_writable(path)
     seconds, epochs = 60.0, None
     if isinstance(every, bool | np.bool_):
         raise TypeError(f"checkpoint_every must be seconds (float) or epochs (int), got {shown(every)}")
@@ -131,6 +125,22 @@ def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | N
     elif every is not None:
         seconds = check_number("checkpoint_every", every, above=0)
     return Checkpoint(path, seconds, epochs, resume)
+
+
+def _expect_writable(path: str) -> None:
+    """Refuse a file that could not be replaced in the end."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"checkpoint must be a file, got the folder {path}")
+    # Where a link leads, a new file comes first, which then takes the old one's name.
+    target = os.path.realpath(path)
+    folder, there = os.path.dirname(target), os.path.exists(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"checkpoint must be in a folder that exists, got {path}")
+    if there and not os.access(target, os.W_OK):
+        raise PermissionError(f"checkpoint must be a file that can be written, got {path}")
+    is_replaced = not there or os.path.isfile(target)
+    if is_replaced and not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"checkpoint must be in a folder that can be written, got {path}")
 
 
 def without_addresses(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import history
 from ._attributes import precision_of
+from ._busy import TRAINING, refuse_elsewhere
 from ._files import File, describe, read_tree, write_tree
 from ._lengths import OpenSchedules
 from ._network_state import expect_theta
@@ -56,6 +57,8 @@ class Saved:
         TypeError
             If the optimizer has a function in it, such as a learning rate, or is of a class of your own: a
             file holds no code. Nothing has been written then.
+        RuntimeError
+            While another thread trains it.
         OSError
             If it cannot be written; the old file is as it was then.
 
@@ -64,6 +67,8 @@ class Saved:
         It is a ``.npz`` file without pickle and with a checksum, `theta` among its arrays. A network that is
         loaded continues its training to the same bits.
         """
+        if TRAINING:
+            refuse_elsewhere(self)
         write_tree(file, _KIND, tree_of(self))
 
     @classmethod
@@ -104,7 +109,7 @@ def tree_of(net: Any) -> dict[str, Any]:
         "embeddings": plain(net.embeddings),
         "dtype": net.dtype.name,
         "precision": net.precision,
-        "theta": net.theta,
+        "theta": net.theta.copy(),  # the file's checksum is of what is written
         "epochs_done": net._epochs_done,
         "flat_targets": net._flat_targets,
         "optimizer": None if net.optimizer is None else data_of(net.optimizer, net.params),

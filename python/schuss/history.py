@@ -72,6 +72,10 @@ class History(dict[str, list[float]]):
     def __setattr__(self, name: str, value: object) -> None:
         if name not in ("stopped", "best_epoch") and not name.startswith("_"):
             raise AttributeError(f"a History has no attribute {name!r} to set: append(...) adds to columns")
+        if name == "stopped" and value is not None:
+            value = _stop_of(value)
+        if name == "best_epoch" and value is not None:
+            value = check_count("best_epoch", value)
         super().__setattr__(name, value)
 
     def append(self, **values: float | None) -> None:
@@ -244,12 +248,19 @@ def _finite(columns: Mapping[str, list[float]]) -> dict[str, list[float | None]]
     return {name: [x if math.isfinite(x) else None for x in column] for name, column in columns.items()}
 
 
+def _stop_of(value: object) -> Stop:
+    """The reason of that name."""
+    if not isinstance(value, str) or value not in tuple(Stop):
+        names = ", ".join(repr(reason.value) for reason in Stop)
+        raise ValueError(f"stopped must be None or one of {names}, got {shown(value)}")
+    return Stop(value)
+
+
 def plain(history: History) -> dict[str, Any]:
     """All of a history as plain data."""
-    stopped = None if history.stopped is None else str(history.stopped)  # a user may have set a plain string
     return {
         "columns": dict(history),
-        "stopped": stopped,
+        "stopped": None if history.stopped is None else str(history.stopped),
         "best_epoch": history.best_epoch,
         "steps": history.steps,
     }
@@ -266,7 +277,7 @@ def rebuilt(
     for values in zip(*columns.values(), strict=True):
         history.append(**dict(zip(columns, values, strict=True)))
     history.stopped = None if stopped is None else Stop(stopped)
-    history.best_epoch = None if best_epoch is None else check_count("best_epoch", best_epoch)
+    history.best_epoch = best_epoch
     history._steps = None if steps is None else Steps.of(steps)
     return history
 

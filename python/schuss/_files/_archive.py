@@ -36,7 +36,8 @@ def write_archive(file: File, kind: str, arrays: Mapping[str, Any]) -> None:
     members = {name: _plain(name, array) for name, array in arrays.items()}
     if taken := [name for name in (_KIND, _VERSION, _CHECKSUM) if name in members]:
         raise ValueError(f"names must be others than {taken[0]!r}, which the file itself has")
-    members |= {_KIND: np.array(kind), _VERSION: np.array(VERSION)}
+    # Of one size on every system: the checksum is of it, too.
+    members |= {_KIND: np.array(kind), _VERSION: np.array(VERSION, np.int64)}
     members[_CHECKSUM] = np.array(checksum(members))
     with writing(file) as stream, ZipFile(stream, "w", ZIP_STORED) as archive:
         for name in sorted(members):
@@ -73,6 +74,7 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
             raise ValueError(f"{name} is no file of schuss: a file of the kind {kind!r} is needed")
         with _naming_damage(name):
             members = _members(stream, start)
+    whole = {name: array for name, array in members.items() if name != _CHECKSUM}
     marks = {mark: members.pop(mark, None) for mark in (_KIND, _VERSION, _CHECKSUM)}
     if all(mark is None for mark in marks.values()):
         if unmarked:
@@ -83,7 +85,6 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
     found, version, noted = (mark.item() for mark in marks.values() if mark is not None)
     if not isinstance(version, int) or version > VERSION:
         raise ValueError(f"{name} was written by a newer schuss, in version {version!r} of the format")
-    whole = {_KIND: np.array(found), _VERSION: np.array(version), **members}
     if noted != checksum(whole):
         raise ValueError(f"{name} is damaged: its checksum is not that of its content")
     if found != kind:

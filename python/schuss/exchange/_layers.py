@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._busy import TRAINING, refuse_elsewhere
 from .._checks import shown
 from .._foreign import converted
 from .._registry import ACTIVATION_ALIASES, LOSSES, loss_with_link
@@ -128,6 +129,8 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
     """The layers of a fitted estimator, which is among what is accepted."""
     if not hasattr(model, "coefs_"):
         raise TypeError(f"model must be {accepted}, got {shown(model)}{_where_it_is(model, accepted)}")
+    if TRAINING:
+        refuse_elsewhere(model)
     _expect_chain(model.coefs_, model.intercepts_)
     hidden = len(model.coefs_) - 1
     fitted = getattr(model, "_activations", model.activation)
@@ -178,6 +181,8 @@ def _expect_chain(coefs: Any, intercepts: Any) -> None:
 
 def layers_of_network(net: MLP) -> Layers:
     """The layers of a network, and what comes before them."""
+    if TRAINING:
+        refuse_elsewhere(net)
     layers = [*(Layer({}, net.norm, name) for name in net.activations), Layer({}, None, None)]
     front = {}
     for tensor in net._core.tensors():
