@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from scipy import sparse
+
 import schuss as sc
 from schuss import MLPClassifier, MLPRegressor
 
@@ -16,6 +18,8 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
 Y = X[:, :2]
 LABELS = np.where(X[:, 0] > 0, "up", "down")
+CLASSES = np.arange(60) % 3
+SEVERAL = np.eye(3, dtype=int)[CLASSES]
 OPTIONS = {"hidden_layer_sizes": 5, "max_iter": 2, "random_state": 0}
 
 
@@ -31,6 +35,73 @@ def refit(**change):
     return lambda model: model.set_params(**change).fit(X, Y if isinstance(model, MLPRegressor) else LABELS)
 
 
+def of_classes(**options):
+    return MLPClassifier(**OPTIONS, **options).fit(X, CLASSES)
+
+
+def of_several(**options):
+    return MLPClassifier(**OPTIONS, **options).fit(X, SEVERAL)
+
+
+# Who refuses, what, and in which words: an indicator matrix has the classes 0, 1 and 2 to scikit-learn, too.
+OTHER_SHAPES = {
+    "more to watch": (
+        regressor,
+        lambda model: model.fit(X, Y[:, 0], X_val=X, y_val=Y),
+        r"y_val must have as many columns as y, which has 1, got 2",
+    ),
+    "less to watch": (
+        regressor,
+        lambda model: model.fit(X, Y, X_val=X, y_val=Y[:, 0]),
+        r"y_val must have as many columns as y, which has 2, got 1",
+    ),
+    "columns to watch": (
+        of_classes,
+        lambda model: model.fit(X, CLASSES, X_val=X, y_val=SEVERAL),
+        r"X_val and y_val: y must be of shape \(n_samples,\) .* got \(60, 3\)",
+    ),
+    "columns to watch beside two classes": (
+        classifier,
+        lambda model: model.fit(X, CLASSES > 0, X_val=X, y_val=SEVERAL[:, :2]),
+        r"X_val and y_val: y must be of shape \(n_samples,\) .* got \(60, 2\)",
+    ),
+    "classes to watch": (
+        of_several,
+        lambda model: model.fit(X, SEVERAL, X_val=X, y_val=CLASSES),
+        r"X_val and y_val: y must be of shape \(n_samples, 3\) .* got \(60,\)",
+    ),
+    "a piece of columns": (
+        of_classes,
+        lambda model: model.partial_fit(X, SEVERAL),
+        r"^y must be of shape \(n_samples,\) .* got \(60, 3\)",
+    ),
+    "a piece of sparse columns": (
+        of_classes,
+        lambda model: model.partial_fit(X, sparse.csr_array(SEVERAL)),
+        r"^y must be of shape \(n_samples,\) .* got \(60, 3\)",
+    ),
+    "a piece of classes": (
+        of_several,
+        lambda model: model.partial_fit(X, CLASSES),
+        r"^y must be of shape \(n_samples, 3\) .* got \(60,\)",
+    ),
+    "a piece of fewer columns": (
+        of_several,
+        lambda model: model.partial_fit(X, SEVERAL[:, :2]),
+        r"^y must be of shape \(n_samples, 3\) .* got \(60, 2\)",
+    ),
+    "going on with columns": (
+        lambda: of_classes(warm_start=True),
+        lambda model: model.fit(X, SEVERAL),
+        r"^y must be of shape \(n_samples,\) .* got \(60, 3\)",
+    ),
+    "going on with classes": (
+        lambda: of_several(warm_start=True),
+        lambda model: model.fit(X, CLASSES),
+        r"^y must be of shape \(n_samples, 3\) .* got \(60,\)",
+    ),
+}
+
 REFUSED = {
     "columns of y": (regressor, lambda model: model.partial_fit(X, Y[:, 0])),
     "columns of X": (regressor, lambda model: model.fit(X[:, :3], Y, sample_weight=np.full(60, -1.0))),
@@ -40,6 +111,7 @@ REFUSED = {
     "no such group": (regressor, refit(optimizer=sc.SGD([{"params": "*.nothing", "lr": 1.0}]))),
     "no length": (classifier, lambda model: refit_in_part(model, sc.schedules.cosine(0.1))),
     "scoring": (classifier, lambda model: refit_weighted(model)),
+    **{f"shape of {name}": case[:2] for name, case in OTHER_SHAPES.items()},
 }
 
 
@@ -68,6 +140,13 @@ def test_what_is_refused_changes_nothing(name):
         )
     assert set(vars(model)) == set(vars(make()))
     np.testing.assert_array_equal(model.predict(X), out)
+
+
+@pytest.mark.parametrize("name", OTHER_SHAPES)
+def test_targets_of_another_shape_are_refused_by_name(name):
+    make, refused, words = OTHER_SHAPES[name]
+    with pytest.raises(ValueError, match=words):
+        refused(make())
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

@@ -46,7 +46,7 @@ from ._optimizer_state import OptimizerState
 from ._recipes import expect_lengths, lbfgs_of, optimizer_of
 from ._record import Record, fresh_attributes, judges_of
 from ._refusal import Before
-from ._samples import Samples, ShardedSamples, in_shards
+from ._samples import Samples, ShardedSamples, expect_same_columns, in_shards
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
 from ._together import Others, check_peers, expect_all_rows, own_samples, random_state_of
@@ -257,6 +257,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         incremental: bool,
     ) -> Setup:
         """What a training works with in place of this estimator."""
+        if held_out is not None:
+            expect_same_columns(samples, held_out)
         settings = Settings.of(self, stops_early, peers is None or peers.rank == 0, incremental)
         decides = settings.stops_early or settings.restores_best
         judges = judges_of(self, samples, held_out, settings) if decides else None

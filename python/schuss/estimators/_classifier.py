@@ -226,23 +226,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 raise
             self.classes_ = self._label_binarizer.classes_
         else:
-            classes = unique_labels(y)
-            if self.warm_start and not incremental and set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the previous call to "
-                    f"fit. Previously got {self.classes_}, `y` has {classes}"
-                )
-            if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-                raise ValueError(
-                    "`y` has classes not in `self.classes_`."
-                    f" `self.classes_` has {self.classes_}. 'y' has {classes}."
-                )
+            self._expect_known(y, all_of_them=self.warm_start and not incremental)
         kind = self._label_binarizer.y_type_
         if kind not in ("binary", "multiclass"):
             several = self._label_binarizer.transform(y)
             return several, several
         indices = np.searchsorted(self.classes_, y)
         return y, indices.astype(np.uint32) if kind == "multiclass" else indices
+
+    def _expect_known(self, y: Any, all_of_them: bool) -> None:
+        """Refuse labels of another kind than those that the classes are from, and other ones."""
+        columns = None if self._label_binarizer.y_type_ in ("binary", "multiclass") else len(self.classes_)
+        # To `unique_labels`, columns are classes 0, 1, 2, ...
+        if (y.shape[1] if y.ndim == 2 else None) != columns:
+            accepted = "(n_samples,)" if columns is None else f"(n_samples, {columns})"
+            raise ValueError(f"y must be of shape {accepted} like what the classes are from, got {y.shape}")
+        classes = unique_labels(y)
+        if all_of_them and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to "
+                f"fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`."
+                f" `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
 
     def _objective(self) -> _losses.Objective:
         return _losses.classification(self.n_outputs_, self._label_binarizer.y_type_ == "multiclass")

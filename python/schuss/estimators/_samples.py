@@ -162,6 +162,13 @@ class ShardedSamples:
         return self.here.for_core()
 
 
+def expect_same_columns(learnt: Any, watched: Any) -> None:
+    """Refuse rows to watch whose targets have other columns than those of the rows to learn from."""
+    columns, got = (samples.targets.shape[1:] for samples in (learnt, watched))
+    if columns != got:
+        raise ValueError(f"y_val must have as many columns as y, which has {columns[0]}, got {got[0]}")
+
+
 def in_shards(samples: Samples, n_rows: int, share: Share, peers: Peers | None) -> ShardedSamples:
     """The rows of some shards, of so many in all processes."""
     sizes = [end - start for start, end in share.pieces(n_rows)]
