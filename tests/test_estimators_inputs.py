@@ -148,6 +148,38 @@ def test_held_out_rows_may_have_another_precision(cancer):
     assert curves[0] == curves[1]
 
 
+BEYOND = r"must be within the range of float32, got numbers as large as 1e\+39"
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_rows_beyond_the_precision_of_a_model_are_not_predicted(cancer, form):
+    X, y = cancer
+    X = X.astype(np.float32)
+    classifier, regressor = MLPClassifier(**QUICK).fit(X, y), MLPRegressor(**QUICK).fit(X, y)
+    beyond = X[:3].astype(np.float64)
+    beyond[1, 2] = -1e39
+    asked = (classifier.predict, classifier.predict_proba, classifier.predict_log_proba, regressor.predict)
+    for ask in asked:
+        with pytest.raises(ValueError, match=f"^X {BEYOND}"):
+            ask(form(beyond))
+    for score in (classifier.score, regressor.score):
+        with pytest.raises(ValueError, match=f"^X {BEYOND}"):
+            score(form(beyond), y[:3])
+
+
+def test_targets_beyond_the_precision_of_the_rows_are_refused(cancer):
+    X, y = cancer
+    X, beyond = X.astype(np.float32), np.where(y, 1e39, 0.0)
+    model = MLPRegressor(**QUICK)
+    with pytest.raises(ValueError, match=f"^y {BEYOND}"):
+        model.fit(X, beyond)
+    with pytest.raises(ValueError, match=f"^y {BEYOND}"):
+        model.partial_fit(X, beyond)
+    with pytest.raises(ValueError, match=f"^X_val and y_val: y {BEYOND}"):
+        model.fit(X, y, X_val=X, y_val=beyond)
+    assert not hasattr(model, "coefs_")
+
+
 # What is fitted, and what is asked of the next fit.
 
 

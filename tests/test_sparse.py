@@ -163,6 +163,19 @@ def test_what_is_wrong_is_named():
         sc.MLPClassifier(4).fit(sparse.csr_array(X), y)
 
 
+def test_numbers_beyond_float32_are_refused_as_dense_ones_are():
+    X, y = table(dtype="float64")
+    X[3, 4] = -1e39
+    net = sc.MLP([40, 4, 3], loss="cross_entropy")
+    before = net.theta.copy()
+    for rows in (X, sparse.csr_array(X), sparse.coo_array(X)):
+        for call in (net.predict, lambda rows: net.fit(rows, y), lambda rows: net.loss(rows, y)):
+            with pytest.raises(ValueError, match=r"^X must be within the range of float32, got .* 1e\+39"):
+                call(rows)
+    np.testing.assert_array_equal(net.theta, before)
+    assert np.isfinite(sc.MLP([40, 4, 3], dtype="float64").predict(sparse.csr_array(X))).all()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"solver": "lbfgs", "tol": 1e-3}])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import contiguous
+from ._arrays import contiguous, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def compressed(name: str, X: Any, dtype: np.dtype[Any]) -> Sparse:
         rows = rows.copy() if rows is X else rows
         rows.sum_duplicates()
     indices = _integers(rows.indices)
-    return Sparse(contiguous(rows.data, dtype), indices, _integers(rows.indptr), X.shape[1])
+    return Sparse(numbers(name, rows.data, dtype), indices, _integers(rows.indptr), X.shape[1])
 
 
 def check_sound(name: str, X: Any) -> None:

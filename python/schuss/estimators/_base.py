@@ -323,7 +323,9 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         """Targets as scores want them, and as the core does."""
         y, targets = self._check_targets(y, incremental)
         if targets.dtype != np.uint32:
-            targets = np.ascontiguousarray(targets, dtype=dtype)
+            # Numbers may be written as text, in y as in X.
+            wide = targets if targets.dtype.kind in "fiub" else targets.astype(np.float64)
+            targets = numbers("y", wide, dtype)
             targets = targets[:, None] if targets.ndim == 1 else targets
         return y, targets
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _schuss
-from .._arrays import contiguous
+from .._arrays import numbers
 from .._busy import TRAINING, refuse_elsewhere
 from .._checks import MOST, check_count, check_sequence
 from .._dialogue import Dialogue
@@ -111,5 +111,5 @@ class Network(Hyperparameters, ABC):
             precision=self.precision,
         )
         threads = self._most_threads()
-        x = compressed("X", X, theta.dtype) if is_sparse(X) else contiguous(X, theta.dtype)
+        x = compressed("X", X, theta.dtype) if is_sparse(X) else numbers("X", X, theta.dtype)
         return core.predict(theta, x, False, threads)
