@@ -165,6 +165,34 @@ def test_a_warm_fit_that_is_judged_otherwise_begins_without_a_best(problem):
     assert model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
 
 
+def test_the_best_epoch_is_none_of_a_fit_that_was_judged_otherwise():
+    rng = np.random.default_rng(0)
+    X, scores = rng.normal(size=(60, 3)), iter([0.5, 0.7, 0.7, 0.7, 0.6, 0.7, 0.7, 0.8, 0.8, 0.8, 0.8, 0.7])
+    options = {"max_iter": 3, "random_state": 0, "early_stopping": True, "warm_start": True, "tol": 0}
+    model = MLPRegressor("squared_error", 4, scoring=lambda *_: next(scores), **options)
+    best = []
+    for held_out in (slice(0, 20), *[slice(20, 40)] * 3):
+        model.fit(X, X[:, 0], X_val=X[held_out], y_val=X[held_out, 0])
+        best.append(model.history_.best_epoch)
+    # An equal score of the first fit, with other rows, is no rival; that of the third is one to the last.
+    assert best == [2, 4, 8, 8]
+
+
+def test_the_history_says_how_the_last_fit_ended_and_nothing_while_it_runs():
+    rng = np.random.default_rng(0)
+    X, seen = rng.normal(size=(60, 3)), []
+
+    def look(model):
+        seen.append((model.history_.stopped, model.history_.best_epoch))
+
+    options = {"max_iter": 2, "random_state": 0, "warm_start": True, "callbacks": look}
+    model = MLPRegressor("squared_error", 4, restore_best=True, **options).fit(X, X[:, 0])
+    assert (model.history_.stopped, model.history_.best_epoch) == ("epochs", 2)
+    model.set_params(restore_best=False).fit(X, X[:, 0])
+    assert (model.history_.stopped, model.history_.best_epoch) == ("epochs", None)
+    assert seen == [(None, None)] * 4
+
+
 def test_a_warm_fit_of_other_rows_begins_without_a_best(problem):
     kind, X, y = problem
     options = {"hidden_layer_sizes": 4, "random_state": 0, "restore_best": True, "warm_start": True}

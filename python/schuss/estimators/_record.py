@@ -25,19 +25,23 @@ class Epoch(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best so far, and for how many epochs nothing has improved."""
+    """The best so far, and for how many epochs nothing has improved.
+
+    `number` is that of the epoch that ended with `theta`, in the history; None where nobody has noted it.
+    """
 
     loss: float | None
     score: float | None
     theta: Array | None
     stalled: int
+    number: int | None = None
 
-    def after(self, epoch: Epoch, theta: Array, settings: Settings) -> Best:
-        """What it is after one more epoch, which ended with these parameters.
+    def after(self, epoch: Epoch, number: int, theta: Array, settings: Settings) -> Best:
+        """What it is after one more epoch, of that number in the history, which ended with these parameters.
 
         What is watched goes up: the score of held-out rows, else the negative loss.
         """
-        loss, score, best, better = self.loss, self.score, self.theta, False
+        loss, score, best, best_number, better = self.loss, self.score, self.theta, self.number, False
         if epoch.score is not None and (score is None or epoch.score > score):
             score, better = epoch.score, True
         if settings.stops_early:
@@ -49,8 +53,8 @@ class Best(NamedTuple):
                 loss = epoch.loss
                 better = better or epoch.score is None
         if settings.restores_best and better:
-            best = theta.copy()
-        return Best(loss, score, best, self.stalled + 1 if stalls else 0)
+            best, best_number = theta.copy(), number
+        return Best(loss, score, best, self.stalled + 1 if stalls else 0, best_number)
 
 
 def _is_below(score: float | None, best: float | None, tol: float) -> bool:
@@ -71,6 +75,7 @@ def fresh_attributes(stops_early: bool) -> dict[str, Any]:
         "best_validation_score_": -np.inf if stops_early else None,
         "_no_improvement_count": 0,
         "_best_theta": None,
+        "_best_number": None,
     }
 
 
@@ -127,12 +132,17 @@ class Record:
             )
         else:
             theta, stalled = estimator._best_theta, estimator._no_improvement_count
-            self.best = Best(estimator.best_loss_, score, theta, stalled)
+            self.best = Best(estimator.best_loss_, score, theta, stalled, estimator._best_number)
 
     @property
     def all_epochs(self) -> int:
         """Epochs, those of earlier trainings included."""
         return self._epochs_before + len(self.epochs)
+
+    @property
+    def number(self) -> int:
+        """That of the last epoch in the history, from 1 on."""
+        return self._history_before + len(self.epochs)
 
     @property
     def rows_seen(self) -> int:
@@ -149,6 +159,7 @@ class Record:
             "best_loss_": self.best.loss,
             "best_validation_score_": self.best.score,
             "_best_theta": self.best.theta,
+            "_best_number": self.best.number,
             "_no_improvement_count": self.best.stalled,
         }
         if self.epochs:
@@ -167,12 +178,10 @@ class Record:
             self._history.append(**epoch._asdict())
             self._in_history += 1
 
-    def close(self, stopped: Stop | None) -> None:
-        """The training is over, and this is why."""
-        self._history.stopped = stopped
+    def note_end(self, stopped: Stop | None) -> None:
+        """The training is over, and this is why; None: it runs, whatever is there of an earlier one."""
+        self._history.stopped, self._history.best_epoch = stopped, None
 
     def mark_best(self) -> None:
         """The training ends with the parameters of its best epoch: say in the history which one that is."""
-        name, value = ("loss", self.best.loss) if self.best.score is None else ("score", self.best.score)
-        column = self._history.get(name, [])
-        self._history.best_epoch = column.index(value) + 1 if value in column else None
+        self._history.best_epoch = self.best.number

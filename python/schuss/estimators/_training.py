@@ -159,6 +159,7 @@ class Training(ABC):
     def run(self, epochs: int) -> None:
         """Train for that many epochs, or until something says stop; `begin` comes first."""
         self.record.publish()
+        self.record.note_end(None)
         with progress_bar(epochs, self.settings.progress) as self._update:
             try:
                 if self.stopped is None:
@@ -175,13 +176,13 @@ class Training(ABC):
             except _schuss.NonFiniteError as error:
                 self.stopped = Stop.NOT_FINITE
                 if not self._has_best():
-                    self.record.close(Stop.NOT_FINITE)
+                    self.record.note_end(Stop.NOT_FINITE)
                     raise ValueError(f"{NOT_FINITE} ({error})") from error
             except BaseException:
-                self.record.close(Stop.ERROR)
+                self.record.note_end(Stop.ERROR)
                 raise
         self.record.publish()
-        self.record.close(self.stopped)
+        self.record.note_end(self.stopped)
         if self.at_rest:
             self.save(self.stopped)
         if self._has_best():
@@ -204,7 +205,8 @@ class Training(ABC):
         """Enter an epoch, let everybody look, and decide what follows. Whether the core must come to rest."""
         epoch = self._enter(loss, lr, penalty)
         if self.stopped is None:
-            self.record.best = self.record.best.after(epoch, self.theta, self.settings)
+            best, number = self.record.best, self.record.number
+            self.record.best = best.after(epoch, number, self.theta, self.settings)
         self.record.publish()
         self._show(epoch)
         wanted = self.listeners.end_epoch()

@@ -39,7 +39,7 @@ def from_sklearn(model: Any) -> Any:
     ours.loss_curve_, ours.best_loss_, ours._no_improvement_count = [], np.inf, 0
     ours.validation_scores_ = ours.best_validation_score_ = None
     _take(model, ours)
-    ours._best_theta = ours.validation_loss_curve_ = None
+    ours._best_theta = ours._best_number = ours.validation_loss_curve_ = None
     history = ours.history_ = History()
     for loss in getattr(model, "loss_curve_", ()):
         history.append(loss=loss)
