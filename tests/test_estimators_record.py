@@ -40,6 +40,41 @@ def test_a_callback_sees_the_attributes_of_its_epoch(options):
 
 
 ADAPTIVE = {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e9, "n_iter_no_change": 1, "max_iter": 5}
+SCHEDULE = sc.schedules.cosine(0.1)
+SCHEDULED = {
+    "schedule": sc.SGD(lr=SCHEDULE),
+    "callable": sc.SGD(lr=lambda step: 0.1 / (step + 1)),
+    "all groups": sc.SGD([{"params": "*.weight", "lr": SCHEDULE}, {"params": "*.bias", "lr": SCHEDULE}]),
+    "own group": sc.SGD([{"params": "*.bias", "lr": 0.1}], lr=SCHEDULE),
+}
+
+
+@pytest.mark.parametrize("learning_rate", ["adaptive", "invscaling"])
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_of_an_optimizer_is_not_adapted_and_stalls_as_one_of_the_estimator(
+    name, learning_rate, capsys
+):
+    options = {"tol": 1e9, "n_iter_no_change": 3, "max_iter": 20, "random_state": 0, "verbose": True}
+    models = [
+        MLPClassifier(5, optimizer=SCHEDULED[name], learning_rate=each, **options).fit(X, y)
+        for each in ("constant", learning_rate)
+    ]
+    assert "Setting" not in capsys.readouterr().out
+    assert [model.history_.stopped for model in models] == ["converged"] * 2
+    assert models[0].loss_curve_ == models[1].loss_curve_
+
+
+def test_groups_with_a_rate_of_their_own_adapt_beside_schedules():
+    recipe = sc.SGD([{"params": "*.weight", "lr": SCHEDULE}], lr=0.1)
+    models = [
+        MLPClassifier(5, optimizer=recipe, random_state=0, **ADAPTIVE | {"learning_rate": each})
+        for each in ("adaptive", "constant")
+    ]
+    biases = [model.fit(X, y).intercepts_[0] for model in models]
+    assert [model.n_iter_ for model in models] == [5, 3]
+    assert not np.array_equal(*biases)
+
+
 STALLING = {"tol": 1e9, "n_iter_no_change": 2, "max_iter": 9}
 
 

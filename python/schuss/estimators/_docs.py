@@ -17,7 +17,7 @@ hidden_layer_sizes : int or array-like of int, default (100,)
         Rows per step; "auto" is 200, or all where there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
         With "sgd" or an `optimizer`: constant; ``learning_rate_init / (t + 1) ** power_t`` after t rows; or
-        divided by 5 each time the loss has stalled, down to 1e-6.
+        divided by 5 each time the loss has stalled, down to 1e-6. Schedules stay as they are.
     learning_rate_init : float, default 0.001
         The learning rate at the start, of "sgd" and "adam"; an `optimizer` has its own.
     power_t : float, default 0.5

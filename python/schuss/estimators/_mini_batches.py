@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +47,8 @@ class MiniBatches(Training):
     def __init__(
         self, setup: Setup, optimizer: Any, state: OptimizerState, batch_size: int, threads: int
     ) -> None:
+        if not state.adapts:
+            setup = setup._replace(settings=replace(setup.settings, learning_rate="constant"))
         super().__init__(setup)
         self.optimizer = optimizer
         self.state = state

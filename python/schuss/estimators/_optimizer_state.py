@@ -20,6 +20,8 @@ class OptimizerState:
         The one that adaptation has reached, of the next step.
     of_groups : list of float or None
         The learning rates of the recipe's further groups; None for a schedule.
+    adapts : bool
+        Whether any parameter has a learning rate that adaptation may change: schedules stay.
     saved : dict or None
         The optimizer's ``state_dict()`` after the last training.
     """
@@ -27,6 +29,7 @@ class OptimizerState:
     def __init__(self) -> None:
         self.learning_rate = self.given = float("nan")
         self.of_groups: list[float | None] = []
+        self.adapts = True
         self.saved: dict[str, Any] | None = None
         # At work: a copy that a callback makes of the estimator has its state too.
         self._live: Any = None
@@ -57,7 +60,10 @@ class OptimizerState:
         if old is None:
             optimizer = _bound(recipe, named, lr, clip_norm, steps)
             fresh = optimizer.state_dict()
-        given, *self.of_groups = [group["lr"] for group in fresh["param_groups"]]
+        rates = [group["lr"] for group in fresh["param_groups"]]
+        given, *self.of_groups = rates
+        # The first group, from whose rate all others are, may be without parameters.
+        self.adapts = given is not None and any(rates[group] is not None for group in fresh["group_of"])
         if given is None or given != self.given:
             self.given = float("nan") if given is None else given
             self.learning_rate = optimizer.lr

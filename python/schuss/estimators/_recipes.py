@@ -79,5 +79,8 @@ def check_options(estimator: Any, params: Mapping[str, Any]) -> None:
 
 
 def adapts(estimator: Any) -> bool:
-    """Whether `learning_rate` has a say: not over Adam as scikit-learn has it, nor over a schedule."""
+    """Whether `learning_rate` has a say: not over Adam as scikit-learn has it, nor over a schedule.
+
+    Whether an optimizer's own rate is a schedule shows where it is bound to parameters.
+    """
     return estimator.schedule is None and (estimator.optimizer is not None or estimator.solver == "sgd")
