@@ -166,9 +166,11 @@ def test_own_rows_of_other_kinds(kind):
         targets = scipy.sparse.csr_matrix(TOGETHER)[part] if kind == "sparse labels" else WORDS[part]
         model = sc.MLPClassifier(9, n_shards=8, sharded=True, batch_size=50, random_state=0, **STOPS)
         model.fit(inputs, targets, comm=comm)
-        return outcome(model)
+        return outcome(model), scipy.sparse.issparse(model.predict(inputs))
 
-    assert together(3, fit) == [fit(None)] * 3
+    expected = fit(None)
+    assert expected[1] == (kind == "sparse labels")
+    assert together(3, fit) == [expected] * 3
 
 
 def test_own_rows_and_a_fit_that_continues(tmp_path):

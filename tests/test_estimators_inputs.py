@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 from scipy import sparse
-from sklearn import config_context
+from sklearn import config_context, neural_network
 from sklearn.datasets import load_breast_cancer, make_multilabel_classification
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -120,6 +120,40 @@ def test_a_batch_that_weighs_nothing_teaches_nothing(cancer):
     same = MLPClassifier(**options).fit(X[:100], y[:100])
     np.testing.assert_array_equal(weights_of(model), weights_of(same))
     assert model.loss_curve_ == same.loss_curve_
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_sparse_labels_are_predicted_as_scikit_learn_has_them(form):
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    model, theirs = (each(**QUICK).fit(X, form(y)) for each in (MLPClassifier, neural_network.MLPClassifier))
+    found, dense = model.predict(X), MLPClassifier(**QUICK).fit(X, y)
+    assert type(found) is type(theirs.predict(X))
+    assert found.dtype == theirs.predict(X).dtype
+    np.testing.assert_array_equal(found.toarray(), dense.predict(X))
+    assert isinstance(dense.predict(X), np.ndarray)
+    for scored in (y, form(y)):
+        assert model.score(X, scored) == dense.score(X, y)
+
+
+def test_sparse_labels_are_held_out_and_come_in_pieces():
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    options = QUICK | {"early_stopping": True, "scoring": "f1_macro"}
+    model, dense = (MLPClassifier(**options).fit(X, form(y)) for form in (sparse.csr_array, np.asarray))
+    assert model.validation_scores_ == dense.validation_scores_
+    model, dense = MLPClassifier(**QUICK), MLPClassifier(**QUICK)
+    for rows in (slice(0, 50), slice(50, 100)):
+        model.partial_fit(X[rows], sparse.csr_array(y[rows]), classes=[0, 1, 2])
+        dense.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    np.testing.assert_array_equal(model.predict(X).toarray(), dense.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_regressor_takes_sparse_targets(columns):
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    y = y[:, :columns]
+    models = [MLPRegressor(**QUICK).fit(X, form(y)) for form in (np.asarray, sparse.csr_array)]
+    np.testing.assert_array_equal(*(model.predict(X) for model in models))
 
 
 # Precision.

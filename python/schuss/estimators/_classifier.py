@@ -157,8 +157,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Labels, or 0 and 1 for several labels at once.
+        ndarray or sparse matrix of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or 0 and 1 for several labels at once, sparse where y was.
         """
         return self._labels(self._outputs(X))
 
@@ -199,7 +199,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if kind == "multiclass":
             return self.classes_[out.argmax(axis=1)]
         if kind != "binary":
-            return (out > 0.5).astype(int)
+            labels = (out > 0.5).astype(int)
+            # As sparse as those that were learnt.
+            is_dense = not self._label_binarizer.sparse_input_
+            return labels if is_dense else self._label_binarizer.inverse_transform(labels)
         # Where only one class was seen there is no second to choose.
         return self.classes_[np.minimum(out[:, 0] > 0.5, len(self.classes_) - 1)]
 

@@ -16,6 +16,7 @@ from .. import optimizers
 from .._arrays import array
 from .._checks import shown
 from .._schuss import LBFGS, Schedule
+from .._sparse import is_sparse
 from ..typing import (
     ActivationName,
     LearningRateName,
@@ -180,6 +181,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return bool((counted != counted[:1]).any())
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
+        y = y.toarray() if is_sparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if self.loss == "poisson" and (y < 0).any():

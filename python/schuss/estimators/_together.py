@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from scipy.sparse import csr_array
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
@@ -78,6 +80,7 @@ class Told(NamedTuple):
 def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers: Peers) -> ShardedSamples:
     """Rows of which each process has those of its own shards: what must be known of all is told."""
     X, y = estimator._validated(given[0], given[1], first)
+    make = csr_array if is_sparse(y) else np.asarray
     y = y.toarray() if is_sparse(y) else y
     values = without_column(y)
     columns = list(getattr(estimator, "feature_names_in_", ()))
@@ -87,6 +90,7 @@ def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers:
         "the names of its columns": columns,
         "the shape of y": f"(..., {values.shape[1]})" if values.ndim == 2 else "(...)",
         "the kind of y": kind_of(values) if is_classifier(estimator) else "number",
+        "the type of y": "a sparse matrix" if make is csr_array else "an array",
         "sample_weight": "not given" if given[2] is None else "given",
         **parameters_of(estimator),
     }
@@ -98,7 +102,7 @@ def own_samples(estimator: Any, given: tuple[Any, Any, Any], first: bool, peers:
     share = peers.take_share(X.shape[0], everywhere, estimator.n_shards, estimator._most_rows())
     everybodys = merged([each.labels for each in told])
     if is_classifier(estimator):
-        estimator._check_targets(with_all(everybodys, values.ndim), incremental=False)
+        estimator._check_targets(make(with_all(everybodys, values.ndim)), incremental=False)
     y, targets = estimator._targets(y, X.dtype, incremental=True)
     weights = estimator._check_weights(given[2], X, y, False, Others(peers, everybodys))
     samples = Samples(X, targets, y, weights, given[2] is not None)
