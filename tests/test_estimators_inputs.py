@@ -252,6 +252,19 @@ def test_predictions_are_labels_as_given(cancer, labels):
         assert set(found) == {3.0}
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_without_hidden_layers_the_start_is_scikit_learns_too(cancer, activation, solver):
+    X, y = cancer
+    for name in ("MLPClassifier", "MLPRegressor"):
+        options = {"hidden_layer_sizes": (), "activation": activation, "solver": solver, "random_state": 0}
+        options |= {"shuffle": False, "max_iter": 4, "learning_rate_init": 0.001}
+        theirs = getattr(neural_network, name)(**options).fit(X, y)
+        ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[name](**options).fit(X, y)
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+        np.testing.assert_allclose(weights_of(ours), weights_of(theirs), rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("yes", [True, np.True_, np.bool_(True)])
 def test_any_truth_of_a_callback_ends_the_training(cancer, yes):
     model = MLPClassifier(**QUICK, callbacks=[lambda model: None, lambda model: yes, lambda model: "no"])

@@ -379,7 +379,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             self._random_state = random
             if first:
                 zeros_for("hidden_layer_sizes", layers[1:-1], core.n_params, np.dtype(np.float64))
-                names = self._hidden_activations(len(layers) - 2)
+                names = self._initial_activations(len(layers) - 2)
                 theta = _parameters.initial(core.tensors(), names, random, dtype)
             self._split_state = copy.deepcopy(random)
             self._seed = int(random.randint(2**63, dtype=np.uint64))

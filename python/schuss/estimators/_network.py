@@ -77,6 +77,10 @@ class Network(Hyperparameters, ABC):
         names = per_layer("activation", self.activation, hidden, str)
         return [ACTIVATION_ALIASES.get(name, name) for name in names]
 
+    def _initial_activations(self, hidden: int) -> list[str]:
+        """Those that initial weights go by, as scikit-learn has it also where no layer has the activation."""
+        return self._hidden_activations(hidden if hidden or not isinstance(self.activation, str) else 1)
+
     def _fitted_activations(self) -> list[str]:
         """Of the hidden layers, as they were fitted; as they are set, where `coefs_` came from elsewhere."""
         hidden = len(self.coefs_) - 1
