@@ -141,6 +141,27 @@ def test_weights_must_be_left_on_both_sides_of_the_split():
         regressor().fit(X, Y, X_val=X[:5], y_val=Y[:5], sample_weight_val=np.zeros(5))
 
 
+ONES = np.ones(60)
+# A share of a tenth has none of them.
+TWO = (np.arange(60) < 2).astype(int)
+# Who is at fault where no weight is left: the arguments that were given.
+WITHOUT_WEIGHT = [
+    ({0: 0, 1: 1}, TWO, None, "class_weight must leave some weight to the rows that"),
+    ({0: 0, 1: 1}, TWO, ONES, "sample_weight and class_weight must leave some weight to"),
+    ({0: 1e-320, 1: 1e-320}, C, None, "class_weight must not be so small that alpha"),
+    (None, C, ONES * 1e-320, "sample_weight must not be so small that alpha"),
+    ({0: 0, 1: 0}, C, None, "class_weight must be finite, .* got class_weight={0: 0, 1: 0}"),
+    ({0: 0, 1: 1}, C, 1.0 - C, "sample_weight and class_weight must be finite, .* not zero for all"),
+]
+
+
+@pytest.mark.parametrize(("class_weight", "y", "sample_weight", "words"), WITHOUT_WEIGHT)
+def test_the_weights_that_are_at_fault_are_named(class_weight, y, sample_weight, words):
+    model = classifier(class_weight=class_weight, early_stopping=y is TWO)
+    with pytest.raises(ValueError, match=f"^{words}"):
+        model.fit(X, y, sample_weight=sample_weight)
+
+
 class WithProperties(sc.MLPRegressor):
     """One that keeps what is fitted elsewhere, and counts."""
 

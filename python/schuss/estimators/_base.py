@@ -37,7 +37,7 @@ from ._decorators import checked
 from ._docs import TEXTS, document
 from ._facts import facts_of
 from ._full_batch import UNFINISHED, FullBatch
-from ._given import check_given, check_parameter, naming, naming_rows, weights_of
+from ._given import check_given, check_parameter, naming, naming_rows, weighed_by, weights_of
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._mini_batches import MiniBatches
@@ -207,7 +207,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             self.coefs_, self.intercepts_ = _parameters.split(theta, core.tensors())
             tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
-                samples, held_out = self._split(samples)
+                samples, held_out = self._split(samples, weighed_by(self, sample_weight))
             setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers, incremental)
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
@@ -337,15 +337,16 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         weights = self._weights(y, sample_weight, incremental, others)
         if weights is None:
             return None
-        weights = numbers("sample_weight", weights, np.dtype(np.float64))
+        names = weighed_by(self, sample_weight)
+        weights = numbers(names, weights, np.dtype(np.float64))
         # The penalty is divided by them.
         most, least = float(np.finfo(X.dtype).max), float(weights.sum())
         least = least if others is None else others.total(least)
         if others is not None and not least > 0:
-            raise ValueError("sample_weight and class_weight must leave some weight to the rows, got none")
+            raise ValueError(f"{names} must leave some weight to the rows, got none")
         if self.alpha > 0 and least < self.alpha / most:
             raise ValueError(
-                f"sample_weight must not be so small that alpha ({self.alpha:g}) divided by its sum is "
+                f"{names} must not be so small that alpha ({self.alpha:g}) divided by their sum is "
                 f"beyond {X.dtype}, got a sum of {least:g}"
             )
         return weights
@@ -401,7 +402,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         self.n_layers_ = len(layers)
         return theta
 
-    def _split(self, data: Any) -> tuple[Any, Any]:
+    def _split(self, data: Any, weighed_by: str) -> tuple[Any, Any]:
         """Hold rows out, the same ones whenever the fit continues."""
         # scikit-learn stratifies two classes, and only these.
         stratifies = is_classifier(self) and self.n_outputs_ == 1
@@ -414,7 +415,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         for part, name in zip(parts, ("that are learnt", "that early_stopping holds out"), strict=True):
             if not part.counts():
                 raise ValueError(
-                    f"sample_weight must leave some weight to the rows {name}, got zero for all of them: "
+                    f"{weighed_by} must leave some weight to the rows {name}, got zero for all of them: "
                     "change validation_fraction or random_state, or give rows to validate with"
                 )
         return parts

@@ -26,7 +26,7 @@ from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
-from ._given import naming
+from ._given import naming, weighed_by
 from ._hyperparameters import Callback, keep
 from ._labels import balanced
 from ._scores import are_right
@@ -278,8 +278,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         weights = weights if sample_weight is None else weights * sample_weight
         if not ((weights >= 0) & np.isfinite(weights)).all() or not (weights.any() or others):
             raise ValueError(
-                "class_weight must be finite, not negative, and not zero for all rows; got "
-                f"{self.class_weight}"
+                f"{weighed_by(self, sample_weight)} must be finite, not negative, and not zero for all rows; "
+                f"got class_weight={self.class_weight}"
             )
         return weights
 

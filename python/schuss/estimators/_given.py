@@ -105,6 +105,12 @@ def weights_of(name: str, given: Any, X: Any, *, may_be_zero: bool = False) -> N
     return weights
 
 
+def weighed_by(estimator: Any, sample_weight: Any) -> str:
+    """The arguments that the weights of rows come from, where there are weights."""
+    given = {"sample_weight": sample_weight, "class_weight": getattr(estimator, "class_weight", None)}
+    return " and ".join(name for name, value in given.items() if value is not None)
+
+
 @contextmanager
 def naming(name: str) -> Iterator[None]:
     """Name the argument in errors of scikit-learn's that do not."""
