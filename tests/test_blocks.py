@@ -262,3 +262,99 @@ def test_arrays_in_chunks_are_cut_where_their_chunks_are():
     blocks = sc.blocks.from_arrays(da.from_array(X, chunks=(300, 5)), NUMBERS)
     assert blocks.n_rows == 1200
     np.testing.assert_array_equal(np.concatenate([rows[0] for rows in blocks]), X)
+
+
+def hidden(array):
+    """The array with what is at its end hidden."""
+    mask = np.zeros(array.shape, bool)
+    mask[-1] = True
+    return np.ma.masked_array(array, mask)
+
+
+GIVEN = {"X": X, "y": NUMBERS, "sample_weight": WEIGHTS}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_mask_is_not_dropped(name):
+    masked = hidden(GIVEN[name])
+    for one in (masked, [GIVEN[name][:-1], masked[-1:]]):
+        with pytest.raises(ValueError, match=f"^{name} must be an array without masked elements, got"):
+            sc.blocks.from_arrays(**GIVEN | {name: one})
+    # A mask that hides nothing is none.
+    blocks = sc.blocks.from_arrays(**GIVEN | {name: np.ma.masked_array(GIVEN[name])})
+    expected = sc.blocks.from_arrays(**GIVEN).read(0)
+    np.testing.assert_array_equal(np.column_stack(blocks.read(0)), np.column_stack(expected))
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("kind", ["dask", "slices"])
+def test_a_mask_that_rows_bring_is_not_dropped(kind, name):
+    masked = hidden(GIVEN[name])
+    if kind == "dask":
+        masked = pytest.importorskip("dask.array").from_array(masked, chunks=(400, *masked.shape[1:]))
+    else:
+        masked = Chunked(masked, 400)
+    blocks = sc.blocks.from_arrays(**GIVEN | {name: masked}, block_rows=400, window=1)
+    net = sc.MLP([5, 4, 1])
+    with pytest.raises(ValueError, match=f"{name}: rows 800 to 1200 must be an array without masked"):
+        net.fit(blocks, epochs=1, shuffle=False)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_mask_in_a_block_is_not_dropped(reads, name):
+    class Source:
+        n_blocks = 1
+
+        def read(self, number):
+            return tuple((GIVEN | {name: hidden(GIVEN[name])}).values())
+
+    source = Source() if reads else lambda: iter([Source().read(0)])
+    with pytest.raises(ValueError, match=f"a block: {name} must be an array without masked elements"):
+        sc.MLP([5, 4, 1]).fit(source, epochs=1)
+
+
+class Tensor:
+    """What PyTorch gives, as far as it matters: a dtype that NumPy does not know."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype = array, array.shape, "torch.int64"
+
+    def __getitem__(self, rows):
+        return Tensor(self._array[rows])
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array
+
+
+def columns_of_others(values):
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    return [pd.Series(values, dtype="Int64"), pl.Series(values), Tensor(values)]
+
+
+def test_what_has_a_dtype_of_its_own_is_taken_as_fit_takes_it():
+    expected = sc.MLP([5, 4, 3], loss="cross_entropy")
+    expected.fit(sc.blocks.from_arrays(X, LABELS), epochs=1)
+    for labels in columns_of_others(LABELS):
+        blocks = sc.blocks.from_arrays(X, labels, block_rows=100)
+        assert blocks.read(0)[1].dtype == np.int64
+        net = sc.MLP([5, 4, 3], loss="cross_entropy")
+        net.fit(sc.blocks.from_arrays(X, labels), epochs=1)
+        assert net.theta.tobytes() == expected.theta.tobytes()
+
+
+def test_what_is_missing_in_a_column_is_refused_by_its_row():
+    pd = pytest.importorskip("pandas")
+    blocks = sc.blocks.from_arrays(X, pd.Series([1] * 1199 + [None], dtype="Int64"))
+    with pytest.raises(ValueError, match="y: row 1199 must be finite, got"):
+        blocks.read(0)
+    words = pd.Series(["a"] * 1200, dtype="string")
+    with pytest.raises(TypeError, match="y: y must be of real numbers, got dtype object"):
+        sc.blocks.from_arrays(X, words)
+
+
+def test_rows_whose_number_nobody_knows_are_refused():
+    da = pytest.importorskip("dask.array")
+    some = da.from_array(X, chunks=(300, 5))
+    with pytest.raises(ValueError, match="X must be arrays whose number of rows is known, got"):
+        sc.blocks.from_arrays(some[some[:, 0] > 0], NUMBERS)

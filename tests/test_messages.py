@@ -99,6 +99,17 @@ def test_a_network_does_not_drop_a_mask(name):
     for method in ("fit", "loss", "loss_and_grads"):
         with pytest.raises(ValueError, match=f"{name} must be an array without masked elements, got"):
             getattr(regression(), method)(**given)
+    given[name] = list(given[name]) if name == "X" else [given[name]]
+    with pytest.raises(ValueError, match=f"{name} must be an array without masked elements, got"):
+        regression().fit(**given)
+
+
+def test_a_mask_in_an_array_of_dask_is_not_dropped():
+    da = pytest.importorskip("dask.array")
+    net, masked = regression(), da.from_array(np.ma.masked_array(Y, np.arange(12) == 3))
+    with pytest.raises(ValueError, match="y must be an array without masked elements, got 1 of them"):
+        net.fit(X, masked)
+    np.testing.assert_array_equal(net.predict(da.from_array(X, chunks=(5, 3))), net.predict(X))
 
 
 def test_tables_of_booleans_and_numbers_are_numbers_and_others_name_their_column():

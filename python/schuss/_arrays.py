@@ -14,19 +14,34 @@ if TYPE_CHECKING:
 
 def array(name: str, given: Any) -> NDArray[Any]:
     """What was given as an array ; a table of several kinds of columns as one of numbers."""
-    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
-        masked = np.ma.getmaskarray(given).sum()
-        hint = "fill them in, or leave their rows out"
-        raise ValueError(f"{name} must be an array without masked elements, got {masked} of them: {hint}")
     try:
+        given = computed(given)
         converted = np.asarray(given)
     except (TypeError, ValueError, OverflowError) as error:  # of rows of unequal length, mostly
         raise ValueError(f"{name} must be an array, got {type(given).__name__}: {_brief(error)}") from None
+    refuse_masked(name, given)
     if converted.dtype.kind != "O":
         return converted
     if getattr(given, "columns", None) is not None and converted.ndim == 2:
         return _table(name, given)
     return _column(given, converted)
+
+
+def computed(given: Any) -> Any:
+    """What an array of Dask's stands for, in memory: as an array of NumPy's it would drop a mask."""
+    compute = getattr(given, "compute", None)
+    return compute() if callable(compute) else given
+
+
+def refuse_masked(name: str, given: Any) -> None:
+    """Refuse an array, or arrays in a list, that hide something: NumPy would bring it to light."""
+    arrays = given if isinstance(given, list | tuple) else (given,)
+    masked = sum(
+        int(np.ma.getmaskarray(each).sum()) for each in arrays if isinstance(each, np.ma.MaskedArray)
+    )
+    if masked:
+        hint = "fill them in, or leave their rows out"
+        raise ValueError(f"{name} must be an array without masked elements, got {masked} of them: {hint}")
 
 
 def numbers(name: str, given: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

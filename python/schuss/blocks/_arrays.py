@@ -38,7 +38,8 @@ def from_arrays(
     Each of X, y and sample_weight is an array, the path of an ``.npy`` file, a folder of such files (in the
     order of their names), or a sequence of arrays and paths that follow each other. Arrays may be anything
     with ``shape``, ``dtype`` and slices of rows: a `numpy.memmap`, a dataset of h5py, an array of Zarr.
-    Files are read, not mapped into memory.
+    Files are read, not mapped into memory. What has a dtype that is not NumPy's, such as columns of polars,
+    nullable ones of pandas and tensors, is converted at once.
 
     Parameters
     ----------

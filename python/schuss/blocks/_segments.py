@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
+from .._arrays import array, computed, refuse_masked
 from .._checks import shown
 from .._sparse import is_sparse
 from ._files import brief, files_of, named
@@ -76,9 +77,11 @@ class Sliced:
     def read(self, start: int, stop: int, out: NDArray[Any]) -> None:
         """Write rows to where they go."""
         try:
-            rows = np.asarray(self._array[start:stop])
+            rows = np.asanyarray(computed(self._array[start:stop]))
         except Exception as error:
             raise ValueError(f"{self.name}: rows {start} to {stop} cannot be read: {brief(error)}") from error
+        refuse_masked(f"{self.name}: rows {start} to {stop}", rows)
+        rows = np.asarray(rows)
         if rows.shape != out.shape:
             got = f"an array of shape {rows.shape}"
             raise ValueError(f"{self.name}: rows {start} to {stop} must be of shape {out.shape}, got {got}")
@@ -164,7 +167,21 @@ def _segments(name: str, given: Any) -> list[Segment]:
         raise TypeError(f"{name} must be arrays with all their numbers, got a sparse matrix")
     if not all(hasattr(given, each) for each in ("shape", "dtype", "__getitem__")):
         raise TypeError(f"{name} must be arrays or paths of .npy files, got {shown(given)}")
+    if not all(isinstance(length, int | np.integer) for length in given.shape):
+        raise ValueError(f"{name} must be arrays whose number of rows is known, got {shown(given)}")
+    if isinstance(given, np.ma.MaskedArray) or not _is_numpys(given.dtype):
+        given = array(name, given)
     return [Sliced(name, given)]
+
+
+def _is_numpys(dtype: Any) -> bool:
+    """Whether it is a dtype of NumPy's, or names one; those of pandas, polars and PyTorch are none."""
+    if isinstance(dtype, np.dtype):
+        return True
+    try:
+        return np.dtype(dtype).kind != "O"
+    except TypeError:
+        return False
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
