@@ -290,6 +290,8 @@ REFUSED = {
     "Input X contains NaN": {"X": array(np.where(np.arange(900)[:, None] == 777, np.nan, X))},
     "sample_weight must be finite and not negative": {"sample_weight": -array(WEIGHTS)},
     "sample_weight must be finite, not all zero": {"sample_weight": 0 * array(WEIGHTS)},
+    "sample_weight must be numbers, got dates": {"sample_weight": array(WEIGHTS.astype("M8[D]"))},
+    "sample_weight: could not convert": {"sample_weight": array(np.array(["a"] * 900))},
     "Unknown label type": {"y": array(X[:, 0])},
     "y must be labels of one kind, which can be sorted": {"y": array(np.array([1, "a"] * 450, object))},
     'scoring must be None or "loss" on a cluster, got': {"scoring": "roc_auc"},
@@ -308,6 +310,36 @@ def test_what_cannot_work_is_refused(client, words):
     with pytest.raises((TypeError, ValueError)) as raised:
         sd.DaskMLPClassifier(**given).fit(**rows)
     assert str(raised.value).startswith(words), raised.value
+
+
+GIVEN = {"X": X, "y": LABELS, "sample_weight": np.ones(900)}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_mask_is_not_dropped(client, watched, name):
+    def rows_with(mask):
+        given = np.ma.masked_array(GIVEN[name], np.zeros(GIVEN[name].shape, bool))
+        if mask:
+            given[700] = np.ma.masked
+        rows = {each: array(rows) for each, rows in (GIVEN | {name: given}).items()}
+        if not watched:
+            return rows
+        return {"X": array(X), "y": array(LABELS), **{f"{each}_val": part for each, part in rows.items()}}
+
+    prefix = "X_val, y_val: " if watched else ""
+    for make in (sd.DaskMLPClassifier, sd.DaskMLPRegressor):
+        with pytest.raises(
+            ValueError, match=f"^{prefix}{name} must be an array without masked elements, got"
+        ):
+            make(max_iter=1).fit(**rows_with(True))
+    # A mask that hides nothing is none.
+    sd.DaskMLPClassifier(max_iter=1).fit(**rows_with(False))
+    if watched:
+        return
+    fitted = sd.DaskMLPRegressor(max_iter=1).fit(array(X), array(LABELS))
+    with pytest.raises(ValueError, match=f"^{name} must be an array without masked elements, got"):
+        fitted.score(**rows_with(True))
 
 
 def test_without_a_client_it_says_where_to_get_one(monkeypatch):

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from .._data import Rows
 from .._draw import Draw
 from .._sparse import Sparse, compressed, is_sparse, stacked
+from ..estimators._given import check_given, naming
 from ..estimators._labels import Labels, labels_of, without_column
 
 Array = NDArray[Any]
 
+# Of the weights of rows: what float32 and float64 hold without a unit of their own.
+EXPONENTS = {4: 60, 8: 900}
 # Rows whose bytes are looked at together.
 ROWS = 2**16
 
@@ -39,13 +42,18 @@ class Seen(NamedTuple):
     weight: tuple[float, float, float]
 
 
-def seen(X: Any, y: Any, weight: Any, classifies: bool) -> Seen:
-    """Look at a partition as it was given."""
+def seen(X: Any, y: Any, weight: Any, classifies: bool, names: tuple[str, ...]) -> Seen:
+    """Look at a partition as it was given, and refuse what would become numbers without a word."""
+    for name, given in zip(names, (X, y, weight), strict=True):
+        check_given(**{name: given}, dates=classifies and given is y)
     rows = [given.shape[0] for given in (X, y, weight) if given is not None]
-    weights = np.ones(1) if weight is None or not len(weight) else np.asarray(weight, np.float64)
+    weights = np.ones(1)
+    if weight is not None and len(weight):
+        with naming(names[2]):
+            weights = np.asarray(weight, np.float64)
     least, most = float(weights.min()), float(weights.max())
     if not (least >= 0 and most < np.inf):
-        raise ValueError(f"sample_weight must be finite and not negative, got numbers from {least} to {most}")
+        raise ValueError(f"{names[2]} must be finite and not negative, got numbers from {least} to {most}")
     some = X.tocsr() if is_sparse(X) else X
     return Seen(
         rows=rows,

@@ -24,12 +24,10 @@ from ..estimators._losses import Objective
 from ..estimators._samples import seed_of_rows
 from . import _parts
 from ._cluster import groups_of, on_each, pieces
-from ._parts import Seen
+from ._parts import EXPONENTS, Seen
 
 Array = NDArray[Any]
 
-# Of the weights of rows: what float32 and float64 hold without a unit of their own.
-EXPONENTS = {4: 60, 8: 900}
 # Rows that the client looks at, to tell whether numbers are of a size that a network learns from.
 SOME = 1000
 # Of the multipliers of checksums.
@@ -53,7 +51,8 @@ class Given:
 
     def __init__(self, client: Client, given: tuple[Any, ...], classifies: bool, prefix: str = "") -> None:
         X, y, sample_weight = given
-        names = [f"{prefix}{name}" for name in ("X", "y", "sample_weight")]
+        names = tuple(f"{prefix}{name}" for name in ("X", "y", "sample_weight"))
+        self.names = names
         collections = [X, y] if sample_weight is None else [X, y, sample_weight]
         blocks = [_blocks(name, each) for name, each in zip(names, _alike(collections), strict=False)]
         counts = [len(each) for each in blocks]
@@ -68,7 +67,7 @@ class Given:
         self.parts = list(zip(*np.split(np.array(futures, object), len(counts)), strict=True))
         if sample_weight is None:
             self.parts = [(x, y, None) for x, y in self.parts]
-        looks = [client.submit(_parts.seen, *part, classifies, pure=False) for part in self.parts]
+        looks = [client.submit(_parts.seen, *part, classifies, names, pure=False) for part in self.parts]
         self.seen: list[Seen] = client.gather(looks)
         for number, of_part in enumerate(self.seen):
             if len(set(of_part.rows)) > 1:
@@ -92,7 +91,7 @@ class Given:
         least, most = (pick(of_part.weight[i] for of_part in self.seen) for i, pick in ((0, min), (1, max)))
         if not most > 0 or abs(int(np.frexp(most)[1])) > EXPONENTS[dtype.itemsize]:
             raise ValueError(
-                "sample_weight must be finite, not all zero, and of about 1, got numbers from "
+                f"{self.names[2]} must be finite, not all zero, and of about 1, got numbers from "
                 f"{least} to {most}"
             )
 
