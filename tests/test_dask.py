@@ -292,6 +292,11 @@ REFUSED = {
     "sample_weight must be finite, not all zero": {"sample_weight": 0 * array(WEIGHTS)},
     "sample_weight must be numbers, got dates": {"sample_weight": array(WEIGHTS.astype("M8[D]"))},
     "sample_weight: could not convert": {"sample_weight": array(np.array(["a"] * 900))},
+    "sample_weight must have one dimension, got 2": {"sample_weight": array(WEIGHTS[:, None])},
+    "class_weight must be finite, not negative": {"class_weight": {0: -1.0, 1: 5.0, 2: 1.0}},
+    "class_weight must be finite, not negative, and": {"class_weight": {0: 1.0, 1: 1.0, 2: np.inf}},
+    "class_weight must be finite, not negative, and not": {"class_weight": {0: np.nan, 1: 1.0, 2: 1.0}},
+    "class_weight must be of about 1 on a cluster": {"class_weight": {0: 1.0, 1: 1e290, 2: 1.0}},
     "Unknown label type": {"y": array(X[:, 0])},
     "y must be labels of one kind, which can be sorted": {"y": array(np.array([1, "a"] * 450, object))},
     'scoring must be None or "loss" on a cluster, got': {"scoring": "roc_auc"},
@@ -340,6 +345,29 @@ def test_a_mask_is_not_dropped(client, watched, name):
     fitted = sd.DaskMLPRegressor(max_iter=1).fit(array(X), array(LABELS))
     with pytest.raises(ValueError, match=f"^{name} must be an array without masked elements, got"):
         fitted.score(**rows_with(True))
+
+
+def test_weights_of_labels_that_hold_at_once_are_refused_alike(client):
+    y = np.stack([LABELS > 0, LABELS > 1], axis=1).astype(int)
+    given = {"class_weight": [{0: 1.0, 1: 1.0}, {0: 1.0, 1: -2.0}], "max_iter": 1}
+    for model, rows in ((sd.DaskMLPClassifier, (array(X), array(y))), (sc.MLPClassifier, (X, y))):
+        with pytest.raises(
+            ValueError, match="class_weight must be finite, not negative, and not zero for all"
+        ):
+            model(**given).fit(*rows)
+
+
+def test_weights_of_a_data_frame_are_refused_before_anything_is_computed(client):
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list(SERIES)).assign(y=LABELS, weight=WEIGHTS), 3)
+
+    def fails(part):
+        raise AssertionError("a partition was computed")
+
+    frame = frame.map_partitions(fails, meta=frame._meta)
+    for weight in (frame[["weight"]], frame[["weight"]].values):
+        with pytest.raises(ValueError, match="sample_weight must have one dimension, got 2"):
+            sd.DaskMLPClassifier().fit(frame[list(SERIES)], frame["y"], weight)
 
 
 def test_without_a_client_it_says_where_to_get_one(monkeypatch):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from .._data import Rows
 from .._draw import Draw
 from .._sparse import Sparse, compressed, is_sparse, stacked
@@ -73,9 +74,22 @@ def prepared(model: Any, empty: Rows, X: Any, y: Any, weight: Any) -> Rows:
     X, y, targets = model._check_rows(X, without_column(y), True, False, dtype)
     weights = None if weight is None else np.asarray(weight, np.float64)
     if getattr(model, "class_weight", None) is not None:
-        weights = model._given_weights(y, model.class_weight) * (1.0 if weights is None else weights)
+        weights = _times_classes(model, y, weights, dtype)
     x = compressed("X", X, dtype) if is_sparse(X) else X
     return Rows(x, targets, None if weights is None else np.ascontiguousarray(weights, dtype))
+
+
+def _times_classes(model: Any, y: Any, weights: Array | None, dtype: np.dtype[Any]) -> Array:
+    """The weights of rows, multiplied by those of their classes."""
+    found: Array = model._given_weights(y, model.class_weight) * (1.0 if weights is None else weights)
+    accepted = None
+    if not ((found >= 0) & np.isfinite(found)).all():
+        accepted = "finite, not negative, and not zero for all rows"
+    elif found.max() > 2.0 ** EXPONENTS[dtype.itemsize]:
+        accepted = "of about 1 on a cluster, multiplied by the weights of rows"
+    if accepted is not None:
+        raise ValueError(f"class_weight must be {accepted}; got {shown(model.class_weight)}")
+    return found
 
 
 def dtype_of(rows: Rows) -> np.dtype[Any]:

@@ -54,7 +54,10 @@ class Given:
         names = tuple(f"{prefix}{name}" for name in ("X", "y", "sample_weight"))
         self.names = names
         collections = [X, y] if sample_weight is None else [X, y, sample_weight]
-        blocks = [_blocks(name, each) for name, each in zip(names, _alike(collections), strict=False)]
+        blocks = [
+            _blocks(name, each, most)
+            for name, each, most in zip(names, _alike(collections), (2, 2, 1), strict=False)
+        ]
         counts = [len(each) for each in blocks]
         if len(set(counts)) > 1:
             raise ValueError(
@@ -248,13 +251,14 @@ def _alike(collections: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _blocks(name: str, given: Any) -> list[Any]:
-    """The partitions of a collection, with all columns."""
+def _blocks(name: str, given: Any, most: int) -> list[Any]:
+    """The partitions of a collection of at most so many dimensions, with all columns."""
     if not is_collection(given):
         raise TypeError(f"{name} must be a dask array or data frame, got {shown(given)}")
+    if not 1 <= given.ndim <= most:
+        accepted = "one dimension" if most == 1 else "one or two dimensions"
+        raise ValueError(f"{name} must have {accepted}, got {given.ndim}")
     if isinstance(given, dask.array.Array):
-        if given.ndim not in (1, 2):
-            raise ValueError(f"{name} must have one or two dimensions, got {given.ndim}")
         given = given.rechunk({1: -1}) if given.ndim == 2 else given
         return list(given.to_delayed().ravel())
     return list(given.to_delayed())
