@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import schuss as sc
 from test_distributed_estimators import sha
@@ -368,6 +369,49 @@ def test_weights_of_a_data_frame_are_refused_before_anything_is_computed(client)
     for weight in (frame[["weight"]], frame[["weight"]].values):
         with pytest.raises(ValueError, match="sample_weight must have one dimension, got 2"):
             sd.DaskMLPClassifier().fit(frame[list(SERIES)], frame["y"], weight)
+
+
+def test_a_score_leaves_the_estimator_as_it_was(client):
+    model = sd.DaskMLPRegressor(max_iter=1, hidden_layer_sizes=(4,)).fit(array(X), array(Y[:, 0]))
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="y must have 1 column, as what is learnt from, got 2"):
+        model.score(array(X), array(Y))
+    assert vars(model) == before
+    assert model.predict(X).shape == (900,)
+    two = sd.DaskMLPRegressor(max_iter=1, hidden_layer_sizes=(4,))
+    with pytest.raises(
+        ValueError, match="X_val, y_val: y must have 2 columns, as what is learnt from, got 1"
+    ):
+        two.fit(array(X), array(Y), X_val=array(X), y_val=array(Y[:, 0]))
+    assert not hasattr(two, "n_outputs_")
+
+
+@pytest.mark.parametrize("case", ["plain", "words", "two classes", "several labels"])
+def test_labels_that_are_not_known_are_not_predicted(client, case):
+    _, y, _ = CASES[case]
+    model, expected = together(case, max_iter=1), alone(case, max_iter=1)
+    others = {"words": "never", "several labels": 1 - LABELS[300:, None] % 2}
+    other = y.copy()
+    other[300:] = others.get(case, LABELS[300:] + 2)
+    assert 0 < model.score(array(X), array(other)) == pytest.approx(expected.score(X, other), rel=1e-12)
+    weight = np.where(np.arange(900) < 340, 0.0, WEIGHTS)  # two partitions weigh nothing
+    score = model.score(array(X), array(other), array(weight))
+    assert score == pytest.approx(expected.score(X, other, weight), rel=1e-12)
+    columns = 2 if case == "several labels" else 1
+    with pytest.raises(ValueError, match=f"^y must have {columns} column.*, as what is learnt from, got 3"):
+        model.score(array(X), array(np.zeros((900, 3), int)))
+    with pytest.raises(ValueError, match="X has 5 features, but"):
+        model.score(array(X[:, :5]), array(y))
+
+
+@pytest.mark.parametrize("make", [sd.DaskMLPClassifier, sd.DaskMLPRegressor])
+def test_one_that_is_not_fitted_says_so(client, make):
+    methods = {"predict", "predict_proba", "predict_log_proba", "score"} & set(dir(make))
+    assert len(methods) >= 2
+    for method in sorted(methods):
+        for rows, y in ((X, LABELS), (array(X), array(LABELS))):
+            with pytest.raises(NotFittedError, match=f"This {make.__name__} instance is not fitted yet"):
+                getattr(make(), method)(rows, *([y] if method == "score" else []))
 
 
 def test_without_a_client_it_says_where_to_get_one(monkeypatch):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ..estimators import MLPClassifier
 from ._estimator import OnDask, with_client
@@ -71,6 +72,7 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
             Labels, or 0 and 1 for several labels at once; of collections a dask array, computed when it is
             asked for.
         """
+        check_is_fitted(self)
         several = self._label_binarizer.y_type_ not in ("binary", "multiclass")
         dtype = np.dtype(int) if several else self.classes_.dtype
         return self._lazily("predict", X, self.n_outputs_ if several else None, dtype)
@@ -88,6 +90,7 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
         dask array or ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
+        check_is_fitted(self)
         return self._lazily("predict_proba", X, max(self.n_outputs_, 2), self.coefs_[0].dtype)
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -103,4 +106,5 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
         dask array or ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
+        check_is_fitted(self)
         return self._lazily("predict_log_proba", X, max(self.n_outputs_, 2), self.coefs_[0].dtype)

@@ -25,8 +25,8 @@ from ..estimators._labels import balanced, with_all
 from ..estimators._recipes import asked_for_lbfgs
 from ..estimators._training import Setup
 from ..estimators._watched import Watched
-from ._cluster import client_of
-from ._parts import prepared
+from ._cluster import client_of, on_each
+from ._parts import accuracy, prepared
 from ._predictions import lazily
 from ._rows import Given, Rows, is_collection
 from ._steps import collector_of
@@ -128,9 +128,11 @@ class OnDask(BaseMLP):
         float
             At most 1; partitions are looked at where they are.
         """
+        check_is_fitted(self)
         if not is_collection(X):
             return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)
+        if is_classifier(self):
+            return self._accuracy((X, y, sample_weight))
         theta = _parameters.flat(self.coefs_, self.intercepts_)
         rows = self._rows((X, y, sample_weight), dtype=theta.dtype)
         return Watched(self, rows.looked_at, decides=False).score(theta)
@@ -141,6 +143,7 @@ class OnDask(BaseMLP):
         self, given: Any, validation: Any, incremental: bool, first: bool, peers: Any
     ) -> tuple[Any, Any]:
         samples = self._rows(given, incremental=False, first=first)
+        self.n_outputs_ = self._n_outputs(samples.targets)
         if is_collection(validation[0]):
             watched = self._rows(validation, dtype=samples.X.dtype, prefix="X_val, y_val: ")
             return samples, watched
@@ -175,8 +178,9 @@ class OnDask(BaseMLP):
         """Rows of collections, checked where they are; those to learn from say which columns there are."""
         client = client_of(self.client)
         known = Given(client, given, is_classifier(self), prefix)
+        if incremental:
+            self._expect_columns(known)
         X, _, targets = self._check_rows(*self._sample(known), incremental, first, dtype)
-        self.n_outputs_ = self._n_outputs(targets)
         none = compressed("X", X[:0], X.dtype) if is_sparse(X) else X[:0]
         empty = _data.Rows(none, targets[:0])
         if given[2] is not None:
@@ -194,6 +198,28 @@ class OnDask(BaseMLP):
         if not rows.counts():
             raise ValueError("sample_weight and class_weight must leave some weight to the rows, got none")
         return rows
+
+    def _expect_columns(self, known: Given) -> None:
+        """Refuse targets that have not the columns of those that are learnt from."""
+        y = known.head()[1]
+        got = y.shape[1] if y.ndim == 2 else 1
+        is_one_label = is_classifier(self) and not self._label_binarizer.y_type_.startswith("multilabel")
+        expected = 1 if is_one_label else self.n_outputs_
+        if got != expected:
+            columns = "1 column" if expected == 1 else f"{expected} columns"
+            raise ValueError(f"{known.names[1]} must have {columns}, as what is learnt from, got {got}")
+
+    def _accuracy(self, given: Any) -> float:
+        """The share of rows whose labels are predicted: labels that are not known are not."""
+        client = client_of(self.client)
+        known = Given(client, given, True)
+        self._expect_columns(known)
+        if given[2] is not None:
+            known.check_weights(np.dtype(np.float64))
+        told = client.gather(
+            on_each(client, accuracy, *map(list, zip(*known.parts, strict=True)), self._copy())
+        )
+        return float(np.average([share for _, share in told], weights=[weight for weight, _ in told]))
 
     def _sample(self, known: Given) -> tuple[Any, Any]:
         """A few rows that have all labels: real inputs, one and the same, with made-up targets."""

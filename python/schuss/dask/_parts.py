@@ -92,6 +92,13 @@ def _times_classes(model: Any, y: Any, weights: Array | None, dtype: np.dtype[An
     return found
 
 
+def accuracy(X: Any, y: Any, weight: Any, model: Any) -> tuple[float, float]:
+    """The weight of the rows of a partition, and the share of it whose labels are predicted."""
+    weights = None if weight is None else np.asarray(weight, np.float64)
+    total = float(X.shape[0] if weights is None else weights.sum())
+    return total, float(model.score(X, without_column(y), weights)) if total else 0.0
+
+
 def dtype_of(rows: Rows) -> np.dtype[Any]:
     """Of the inputs, which is that of the parameters."""
     dtype: np.dtype[Any] = rows.x.data.dtype if isinstance(rows.x, Sparse) else rows.x.dtype

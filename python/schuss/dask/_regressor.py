@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from sklearn.utils.validation import check_is_fitted
+
 from ..estimators import MLPRegressor
 from ._estimator import OnDask, with_client
 
@@ -65,5 +67,6 @@ class DaskMLPRegressor(OnDask, MLPRegressor):
         dask array or ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The values; of collections a dask array, computed when it is asked for.
         """
+        check_is_fitted(self)
         columns = self.n_outputs_ if self.n_outputs_ > 1 else None
         return self._lazily("predict", X, columns, self.coefs_[0].dtype)
