@@ -262,6 +262,42 @@ def test_other_parameters_are_refused():
     assert together(3, fit) == [True] * 3
 
 
+@pytest.mark.parametrize("differs", ["epochs", "the epochs that are done"])
+def test_a_resumption_that_is_refused_changes_nothing(tmp_path, differs):
+    def begun():
+        net = sc.MLP([6, 11, 1], seed=1)
+        net.fit(X, Y, optimizer=sc.Adam(), epochs=1, n_shards=4)
+        return net
+
+    saving = {"n_shards": 4, "checkpoint_every": 1, "resume": True}
+    begun().fit(X, Y, epochs=2, checkpoint=tmp_path / "run", **saving)
+
+    def fit(comm):
+        net = begun()
+        theta, state = net.theta.copy(), net.optimizer.state_dict()
+        history, done = net.history, net._epochs_done
+        path = tmp_path / ("other" if differs != "epochs" and comm.Get_rank() == 1 else "run")
+        epochs = of_rank(4, 5, comm) if differs == "epochs" else 5
+        with pytest.raises(ValueError, match=f"same arguments: {differs} is .* on rank 1, and .* on rank 0"):
+            net.fit(X, Y, comm=comm, epochs=epochs, checkpoint=path, **saving)
+        assert net.history is history
+        assert net._epochs_done == done
+        assert str(net.optimizer.state_dict()) == str(state)
+        return (net.theta == theta).all()
+
+    assert together(2, fit) == [True] * 2
+    # Where all agree, they go on.
+    whole = begun()
+    whole.fit(X, Y, epochs=5, n_shards=4)
+
+    def resumed(comm):
+        net = begun()
+        net.fit(X, Y, comm=comm, epochs=5, checkpoint=tmp_path / "run", **saving)
+        return net.theta.tobytes()
+
+    assert together(2, resumed) == [whole.theta.tobytes()] * 2
+
+
 def test_what_one_rank_refuses_the_others_learn():
     def fit(comm):
         net = sc.MLP([6, 11, 1], seed=1)

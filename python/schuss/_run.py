@@ -100,9 +100,15 @@ class Run:
     looks: bool = False
     decided: Stop | None = None
 
-    def join(self, peers: Dialogue, facts: Mapping[str, Any]) -> None:
-        """Train together with other processes; the first one shows, saves, and looks at the clock."""
-        done = {"the epochs that are done": self.progress, "the parameters": zlib.crc32(self.net.theta.data)}
+    def join(self, peers: Dialogue, facts: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
+        """Train together with other processes; the first one shows, saves, and looks at the clock.
+
+        They agree on what they go on from before any of them takes it: a refusal leaves the network.
+        """
+        progress, theta = self.progress, self.net.theta
+        if saved is not None:
+            progress, theta = Progress(**saved["progress"]), np.ascontiguousarray(saved["theta"])
+        done = {"the epochs that are done": progress, "the parameters": zlib.crc32(theta.data)}
         peers.begin({**facts, "target_loss": self.target_loss, **done})
         self.peers = peers
         if peers.rank > 0:

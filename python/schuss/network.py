@@ -411,9 +411,9 @@ class MLP(Outputs, DataInit, Saved):
                 history._steps = Steps() if settings["records_steps"] else None
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
                 run.call_back = teller(listeners, self, history) if listeners else None
-                ended = None if saved is None else restore(run, saved, chosen)
                 if peers is not None:
-                    run.join(peers, {**facts, "epochs": epochs})
+                    run.join(peers, {**facts, "epochs": epochs}, saved)
+                ended = None if saved is None else restore(run, saved, chosen)
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
                 put(schedules, chosen)
                 try:
