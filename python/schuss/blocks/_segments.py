@@ -179,9 +179,10 @@ def _is_numpys(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype):
         return True
     try:
-        return np.dtype(dtype).kind != "O"
+        known: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         return False
+    return known.kind != "O"
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
