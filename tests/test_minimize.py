@@ -358,14 +358,140 @@ class TestScipy:
         for run in result.runs:
             assert run.fun == run.path_fun[0] < run.path_fun[1]
 
+    def test_batches_and_starts_are_as_without_it(self):
+        """What SciPy remembers of a function that returns both is that of another batch, or thread."""
+        random = np.random.default_rng(0)
+        X = random.normal(size=(40, 3))
+        y = X @ [1.0, -2.0, 0.5] + random.normal(size=40)
+
+        def squares(w, X, y):
+            residual = X @ w - y
+            return residual @ residual / len(y), 2 * residual @ X / len(y)
+
+        def hinge(w, rows):
+            wrong = rows * w < 1
+            return np.where(wrong, 1 - rows * w, 0).mean(), np.array([-(rows * wrong).mean()])
+
+        for fun, x0, data in (
+            (squares, np.zeros(3), (X, y)),
+            (hinge, np.array([2.0]), np.array([1.0, 1, -1, 1])),
+        ):
+            options = {"data": data, "batch_size": 1, "max_steps": 30}
+            own = schuss.minimize(fun, x0, jac=True, **options)
+            result = scipy.optimize.minimize(fun, x0, jac=True, method=schuss.minimize, options=options)
+            np.testing.assert_array_equal(result.path, own.path)
+            assert (result.fun, result.nfev) == (own.fun, own.nfev)
+            np.testing.assert_array_equal(result.jac, own.jac)
+
+        def slow(x):
+            time.sleep(1e-4)
+            return bowl(x)
+
+        starts = list(random.normal(size=(7, 2)))
+        options = {"starts": starts, "max_steps": 20, "n_threads": 8}
+        result = scipy.optimize.minimize(slow, [5.0, 5.0], jac=True, method=schuss.minimize, options=options)
+        for run, start in zip(result.runs, [[5.0, 5.0], *starts], strict=True):
+            np.testing.assert_array_equal(run.path, schuss.minimize(bowl, start, jac=True, max_steps=20).path)
+
     def test_constraints_are_refused(self):
         constraint = scipy.optimize.LinearConstraint(np.eye(1), 0, 1)
         with pytest.raises(ValueError, match="constraints"):
             scipy.optimize.minimize(bowl, [0.0], jac=True, method=schuss.minimize, constraints=[constraint])
 
 
+class TestBest:
+    def test_of_equal_points_it_is_the_last(self):
+        """A function that cannot tell them apart: the answer is where the rule was met."""
+
+        def far_up(x):
+            return 1e10 + float(((x - 3) ** 2).sum()), 2 * (x - 3)
+
+        for optimizer in ("lbfgs", schuss.SGD(lr=0.1)):
+            result = schuss.minimize(far_up, [3.0005], jac=True, optimizer=optimizer, min_step=1e-9)
+            assert result.success
+            np.testing.assert_array_equal(result.x, result.path[-1])
+            assert abs(result.x[0] - 3) < 1e-7
+            np.testing.assert_array_equal(result.jac, 2 * (result.x - 3))
+
+    @pytest.mark.parametrize("name", ["ema", "schedule-free"])
+    @pytest.mark.parametrize("batch_size", [None, 2])
+    def test_an_average_is_looked_at(self, name, batch_size):
+        rows, start = np.random.default_rng(0).normal(size=(50, 2)), np.array([3.0, -3.0])
+        # The one goes from side to side.
+        recipe = schuss.SGD(lr=0.98, ema=0.9) if name == "ema" else schuss.ScheduleFreeSGD(lr=0.1)
+        seen = []
+
+        def mean(x, rows):
+            seen.append(rows)
+            return ((rows - x) ** 2).sum(axis=1).mean(), 2 * (x - rows.mean(axis=0))
+
+        options = {"data": rows, "batch_size": batch_size, "max_steps": 60, "optimizer": recipe}
+        result = schuss.minimize(mean, start, jac=True, min_step=0, **options)
+        x = start.copy()
+        by_hand = recipe.bind(x)
+        for batch in seen[:60]:
+            by_hand.step(2 * (x - batch.mean(axis=0)))
+        average = by_hand.averaged_params()
+        value = mean(average, rows)[0]
+        lowest = min(result.path_fun)
+        is_lower = value <= lowest
+        assert batch_size or is_lower == (name == "ema")
+        if batch_size or is_lower:
+            np.testing.assert_array_equal(result.x, average)
+            assert result.fun == value
+            np.testing.assert_array_equal(result.jac, 2 * (average - rows.mean(axis=0)))
+        else:
+            assert result.fun == lowest
+        assert result.nfev == 62
+
+    def test_a_function_that_is_not_finite_on_all_rows_is_no_success(self):
+        rows = np.r_[np.zeros(999), 1.0]
+
+        def fun(x, rows):
+            with np.errstate(invalid="ignore"):
+                return np.where(rows > 0, np.log(x), x * x).mean(), np.where(rows > 0, 1 / x, 2 * x).mean()
+
+        result = schuss.minimize(
+            fun, -1.0, jac=True, data=rows, batch_size=1, max_steps=5, starts=[2.0], n_threads=1
+        )
+        assert [run.reason for run in result.runs] == ["not_finite", "epochs"]
+        assert result.fun == result.runs[1].fun
+        assert np.isfinite(result.fun)
+
+    def test_a_number_may_be_that_of_another_library(self):
+        class Tensor:
+            """As PyTorch's: `size` is a method."""
+
+            def __init__(self, numbers):
+                self.numbers = np.asarray(numbers)
+
+            def __array__(self, dtype=None, copy=None):
+                return np.array(self.numbers, dtype)
+
+            def size(self):
+                return self.numbers.shape
+
+        def fun(x):
+            return Tensor(((x - 3) ** 2).sum()), Tensor(2 * (x - 3))
+
+        result = schuss.minimize(fun, [0.0, 1.0], jac=True, optimizer=schuss.SGD(lr=0.1))
+        np.testing.assert_allclose(result.x, 3, atol=0.02)
+        with pytest.raises(ValueError, match="fun must return one number"):
+            schuss.minimize(lambda x: (Tensor([1.0, 2.0]), x), [0.0, 1.0], jac=True)
+
+
 class TestStarts:
     STARTS = ([3.0, 3.0], [-4.0, 1.0])
+
+    @pytest.mark.parametrize("bounds", [None, [(0, 5), (0, 5)]])
+    def test_they_have_the_shape_of_x0(self, bounds):
+        for starts in (np.array([1.0, 2.0]), [[1.0, 2.0], [1.0]]):
+            with pytest.raises(ValueError, match=r"starts\[[01]\] must have x0's shape \(2,\), got \("):
+                schuss.minimize(bowl, [0.0, 0.0], jac=True, starts=starts, bounds=bounds)
+
+    def test_one_where_the_function_is_not_finite_is_named(self):
+        with pytest.raises(schuss.NonFiniteError, match=r"at the start: fun\(starts\[0\]\) = nan"):
+            schuss.minimize(lambda x: np.sqrt(x) if x > 0 else np.nan, 1.0, starts=[-1.0])
 
     def test_the_best_of_all(self):
         result = schuss.minimize(

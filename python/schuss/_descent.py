@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ._averages import average_of
 from ._function import Function, length
 from ._optimizer import Optimizer
 from ._schuss import LBFGS, LbfgsRun, NonFiniteError
@@ -40,6 +41,8 @@ class Descent(Protocol):
         The stopping rule that is met, in words, where one is.
     resumed_after : Progress or None
         What the last evaluation had led to, where the descent goes on from a saved one.
+    noise : float
+        The share of a value by which a point may be above the one before and still count as no higher.
     """
 
     x: Array
@@ -47,6 +50,7 @@ class Descent(Protocol):
     gradient: Array
     rule: str
     resumed_after: Progress | None
+    noise: float
 
     def propose(self) -> Array | Stop:
         """Where to evaluate next; a Stop where there is no such point."""
@@ -59,6 +63,9 @@ class Descent(Protocol):
 
     def has_converged(self) -> bool:
         """Whether a stopping rule is met at `x`, which is new or was changed by those who watch."""
+
+    def averaged(self) -> Array | None:
+        """The average of the points, where the optimizer keeps one that has begun."""
 
 
 def descend(
@@ -115,6 +122,7 @@ class FirstOrder:
     gradient: Array
     rule: str
     resumed_after: Progress | None = None
+    noise = 0.0
 
     def __init__(self, recipe: Optimizer, x: Array, function: Function, limits: tuple[float, int]) -> None:
         self.x = x
@@ -186,6 +194,14 @@ class FirstOrder:
             return True
         return False
 
+    def averaged(self) -> Array | None:
+        """That of `ema`, of `swa_start`, or of a schedule-free rule."""
+        try:
+            average = average_of(self.optimizer)
+        except ValueError:
+            return None
+        return self.function.project(average.reshape(self.x.shape))
+
 
 class QuasiNewton:
     """Steps of L-BFGS, each with a line search.
@@ -202,6 +218,7 @@ class QuasiNewton:
         self.x = x
         self.recipe = recipe
         self.min_step = min_step
+        self.noise = 4 * float(np.finfo(x.dtype).eps)  # as in the line search
         self.begin()
 
     @classmethod
@@ -270,6 +287,9 @@ class QuasiNewton:
         else:
             return False
         return True
+
+    def averaged(self) -> None:
+        """None is kept."""
 
 
 def step_is_small(size: float, min_step: float) -> str:

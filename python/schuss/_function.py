@@ -159,10 +159,11 @@ class Function:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, (tuple, list)) or np.size(value) != 1:
+    # A tensor tells its size as an array alone.
+    array = None if isinstance(value, (tuple, list)) else np.asarray(value)
+    if array is None or array.size != 1:
         got = shown(value)
         raise ValueError(f"fun must return one number, got {got}; with its gradient only where jac=True")
-    array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"fun must return a real number, got {shown(value)}")
     return float(array.reshape(()))

@@ -66,23 +66,24 @@ class Minimization:
         Where it begins.
     rules : Rules
         What ends it.
-    saved : Saved, optional
-        Where the run is saved, and what it goes on from.
-    number : int
-        Its number there.
+    name : str
+        What messages call the start.
+    saved : tuple of Saved or None and int
+        Where the run is saved, and what it goes on from; its number there.
     """
 
     def __init__(
-        self, function: Function, start: Array, rules: Rules, saved: Saved | None = None, number: int = 0
+        self, function: Function, start: Array, rules: Rules, name: str, saved: tuple[Saved | None, int]
     ) -> None:
         self.function = function
+        self.name = name
         self.rules = rules
         self.start = function.project(start)
         self.nit = 0
         self.best: tuple[Array, float, Array] | None = None
         self.path: list[Array] | None = [] if rules.record else None
         self.path_fun: list[float] = []
-        self.saved, self.number = saved, number
+        self.saved, self.number = saved
         # Up to the last accepted point: what came after is done again by a run that resumes.
         self.evaluations = 0, 0
         # Whether a state that is saved now is whole.
@@ -102,13 +103,23 @@ class Minimization:
                     raise
                 reason = Stop.INTERRUPTED
             rule = descent.rule if reason is Stop.CONVERGED else None
+            if rule is not None:
+                self.arrive(descent)
             if reason is not Stop.INTERRUPTED or self.at_rest:
                 self.save(descent, reason, rule)
         assert reason is not None
         assert self.best is not None, "a run that has not evaluated its start has raised"
         x, value, gradient = self.best
+        averaged = descent.averaged()
         if self.function.is_stochastic:
+            x = x if averaged is None else averaged
             value, gradient = self.function.on_all_rows(x)
+            if not _are_finite(value, gradient):
+                reason = Stop.NOT_FINITE
+        elif averaged is not None:
+            there = self.function.on_all_rows(averaged)
+            if _are_finite(*there) and there[0] <= value:
+                x, (value, gradient) = averaged, there
         return OptimizeResult(
             x=x,
             fun=value,
@@ -163,7 +174,9 @@ class Minimization:
         if self.best is None:
             self.evaluations = self.function.nfev, self.function.njev
             if not self.keep(x, value, gradient):
-                raise NonFiniteError(f"fun or its gradient is not finite at the start: fun(x0) = {value}")
+                raise NonFiniteError(
+                    f"fun or its gradient is not finite at the start: fun({self.name}) = {value}"
+                )
         return value, gradient
 
     def stepped(self, descent: Descent) -> Stop | None:
@@ -177,7 +190,9 @@ class Minimization:
         if self.rules.callbacks:
             nit, nfev = self.nit, self.function.nfev
             state = OptimizeResult(x=x.copy(), fun=value, jac=gradient.copy(), nit=nit, nfev=nfev)
+            self.at_rest = True
             stop = Stop.CALLBACK if want_to_stop(self.rules.callbacks, state) else None
+            self.at_rest = False
         if stop is None and self.saved is not None and self.saved.checkpoint.is_due(self.nit):
             self.save(descent, None, None)
         return stop
@@ -187,12 +202,19 @@ class Minimization:
         if self.path is not None:
             self.path.append(x.copy())
             self.path_fun.append(value)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        if not _are_finite(value, gradient):
             return False
-        # What different batches give is not to be compared: the last point counts.
-        if self.best is None or self.function.is_stochastic or value < self.best[1]:
+        # What different batches give is not to be compared: the last point counts, as it does of equal ones.
+        if self.best is None or self.function.is_stochastic or value <= self.best[1]:
             self.best = (x.copy(), value, gradient.copy())
         return True
+
+    def arrive(self, descent: Descent) -> None:
+        """The point where a rule is met is the best one, if it is as good as can be told."""
+        assert self.best is not None
+        value = descent.value
+        if value - self.best[1] <= descent.noise * abs(self.best[1]):
+            self.best = (descent.x.copy(), value, descent.gradient.copy())
 
     def out_of_budget(self) -> Stop | None:
         """Whether steps or time are used up."""
@@ -204,6 +226,10 @@ class Minimization:
         if self.rules.deadline is not None and time.monotonic() >= self.rules.deadline:
             return Stop.MAX_TIME
         return None
+
+
+def _are_finite(value: float, gradient: Array) -> bool:
+    return bool(np.isfinite(value) and np.isfinite(gradient).all())
 
 
 def together(

@@ -76,7 +76,9 @@ def minimize(
         variable and step.
     optimizer : Optimizer, LBFGS or str, optional
         A recipe such as ``schuss.Adam(lr=0.1)``, or a name such as "adam" or "lbfgs" for one with its
-        default values. By default gradient descent, ``schuss.SGD(lr=0.01)``.
+        default values. By default gradient descent, ``schuss.SGD(lr=0.01)``. An average that it keeps
+        (`ema`, `swa_start`, that of a schedule-free rule) is looked at in the end: it is the result of a run
+        with batches, and of any other where it is no higher than the best point.
     max_steps : int, default 1000
         The most steps.
     min_step : float, default 0.001
@@ -162,6 +164,7 @@ def minimize(
     for name, value in (("hess", hess), ("hessp", hessp), ("constraints", constraints)):
         if value is not None and not (isinstance(value, (tuple, list, dict)) and not value):
             raise ValueError(f"{name} must be None or empty: these methods use the gradient only")
+    fun, jac = _without_memory(fun, jac)
     recipe = _recipe(optimizer)
     batches = batches_of(data, batch_size, seed)
     is_stochastic = batches is not None and not batches.is_whole
@@ -183,20 +186,39 @@ def minimize(
     deadline = None if max_time is None else time.monotonic() + max_time
     rules = Rules(max_steps, min_step, deadline, _callbacks(callback), record)
     starts = check_sequence("starts", starts, "starting points")
-    points = [start_of(x0, "x0"), *(start_of(start, f"starts[{i}]") for i, start in enumerate(starts))]
+    names = ["x0", *(f"starts[{i}]" for i in range(len(starts)))]
+    points = [start_of(at, name) for name, at in zip(names, (x0, *starts), strict=True)]
+    for name, at in zip(names, points, strict=True):
+        if at.shape != points[0].shape:
+            raise ValueError(f"{name} must have x0's shape {points[0].shape}, got {at.shape}")
     saved = None
     if (saving := checkpoint_of(checkpoint, checkpoint_every, resume)) is not None:
         saving.kind = "minimize"
         saving.facts = _facts(recipe, points, jac, bounds, min_step, record) | _facts_of(batches)
         saved = Saved(saving, len(points))
     runs = [
-        Minimization(Function(fun, jac, args, bounds_of(bounds, at), batches), at, rules, saved, number)
-        for number, at in enumerate(points)
+        Minimization(
+            Function(fun, jac, args, bounds_of(bounds, at), batches), at, rules, name, (saved, number)
+        )
+        for number, (name, at) in enumerate(zip(names, points, strict=True))
     ]
     if len(runs) == 1:
         return runs[0].result(recipe)
     results = together(runs, recipe, n_threads)
-    return OptimizeResult(**min(results, key=lambda result: result.fun), runs=results)
+    # NaN is less than nothing, and nothing is less than it.
+    best = min(results, key=lambda result: (math.isnan(result.fun), result.fun))
+    return OptimizeResult(**best, runs=results)
+
+
+def _without_memory(fun: Any, jac: Any) -> tuple[Any, Any]:
+    """A function as the caller gave it: SciPy's of ``jac=True`` remembers what it has last seen.
+
+    It goes by x alone, so that another batch would get the value of the one before, and it is one for all
+    threads.
+    """
+    if type(fun).__name__ == "MemoizeJac" and getattr(jac, "__self__", None) is fun:
+        return fun.fun, True
+    return fun, jac
 
 
 def _min_step(min_step: Any, tol: Any, is_lbfgs: bool, is_stochastic: bool) -> float:
