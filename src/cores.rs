@@ -1,28 +1,26 @@
 //! How many cores this process may use.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-/// For how many milliseconds an answer is used again.
-const FRESH: u64 = 100;
+/// For how long an answer is used again.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// The number of cores that this process may use: affinity and cgroup limits respected.
 ///
-/// To find out takes longer than many an optimizer's step, so the answer may be a tenth of a second old.
+/// To find out takes longer than many an optimizer's step, so the answer may be a tenth of a second old. It is the calling thread's:
+/// affinity is.
 pub fn cores() -> usize {
-    // The answer and the millisecond of its birth in one word: a lock that is held while the system is asked would stay locked
-    // in a child that is forked meanwhile.
-    static KNOWN: AtomicU64 = AtomicU64::new(0);
-    const BITS: u32 = 16;
-    // Where somebody sets the clock back, the age is negative, which is more than any: the system is asked again.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    let known = KNOWN.load(Ordering::Relaxed);
-    if known != 0 && now.wrapping_sub(known >> BITS) < FRESH {
-        return (known & ((1 << BITS) - 1)) as usize;
+    thread_local! {
+        static KNOWN: Cell<Option<(Instant, usize)>> = const { Cell::new(None) };
     }
-    let cores = thread::available_parallelism().map_or(1, usize::from).min((1 << BITS) - 1);
-    KNOWN.store(now << BITS | cores as u64, Ordering::Relaxed);
+    let now = Instant::now();
+    if let Some((_, cores)) = KNOWN.get().filter(|(at, _)| now.saturating_duration_since(*at) < FRESH) {
+        return cores;
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    KNOWN.set(Some((now, cores)));
     cores
 }
 

@@ -5,11 +5,12 @@
 //! The threads are those of one pool of this library's own. rayon's global pool would not do: its size is fixed when it is
 //! first used, by whoever comes first, and a forked child inherits it without its threads and waits for them for ever.
 //!
-//! No Python runs in the pool. A thread that waits for the parts of its own work takes parts of other work meanwhile: one user's
-//! function would be called in the middle of another one, which may hold a lock that the first one wants.
+//! A caller waits for the helpers that have come, and for no other: where all threads are busy with somebody else's long work, it
+//! does its own alone. No Python runs in the pool, whose threads would wait for the interpreter.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -41,16 +42,83 @@ pub fn share_out<P: Send>(parts: Vec<P>, threads: usize, work: impl Fn(bool, &mu
         work(is_caller, &mut std::iter::from_fn(next));
     };
     let affinity = Affinity::current();
+    let help = || {
+        affinity.iter().for_each(|affinity| affinity.adopt());
+        task(false);
+    };
+    let call = Call::new(&help);
+    for _ in 0..helpers {
+        let call = call.clone();
+        pool.spawn(move || call.help());
+    }
     // The caller begins at once: helpers that have to be woken first delay nobody.
-    pool.in_place_scope(|scope| {
-        for _ in 0..helpers {
-            scope.spawn(|_| {
-                affinity.iter().for_each(|affinity| affinity.adopt());
-                task(false);
-            });
+    let own = catch_unwind(AssertUnwindSafe(|| task(true))).err();
+    if let Some(panic) = own.or(call.close()) {
+        resume_unwind(panic);
+    }
+}
+
+/// What a thread has panicked with.
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// A call that threads of the pool may help with, until it is closed.
+struct Call {
+    /// It is there until the call is closed.
+    help: *const (dyn Fn() + Sync),
+    inside: Mutex<Inside>,
+    left: Condvar,
+}
+
+/// Who is in a call.
+#[derive(Default)]
+struct Inside {
+    closed: bool,
+    helpers: usize,
+    panic: Option<Panic>,
+}
+
+// SAFETY: what `help` points to may be called by all threads.
+unsafe impl Send for Call {}
+// SAFETY: as above.
+unsafe impl Sync for Call {}
+
+impl Call {
+    /// One that has to be closed before `help` ends.
+    fn new(help: &(dyn Fn() + Sync)) -> Arc<Self> {
+        // SAFETY: only the lifetime changes; nobody follows the pointer once the call is closed.
+        let help = unsafe { std::mem::transmute::<*const (dyn Fn() + Sync), *const (dyn Fn() + Sync)>(help) };
+        Arc::new(Call { help, inside: Mutex::default(), left: Condvar::new() })
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Comes in, helps and leaves; nothing where the call is closed.
+    fn help(&self) {
+        let mut inside = self.inside();
+        if inside.closed {
+            return;
         }
-        task(true);
-    });
+        inside.helpers += 1;
+        drop(inside);
+        // SAFETY: the call is closed by nobody before this thread has left.
+        let panic = catch_unwind(AssertUnwindSafe(|| unsafe { (*self.help)() })).err();
+        let mut inside = self.inside();
+        inside.helpers -= 1;
+        inside.panic = inside.panic.take().or(panic);
+        if inside.helpers == 0 {
+            self.left.notify_one();
+        }
+    }
+
+    /// Lets nobody in any more, and returns when all helpers have left; what one of them has panicked with.
+    fn close(&self) -> Option<Panic> {
+        let mut inside = self.inside();
+        inside.closed = true;
+        let wait = self.left.wait_while(inside, |inside| inside.helpers > 0);
+        wait.unwrap_or_else(PoisonError::into_inner).panic.take()
+    }
 }
 
 /// What `find` returns for the first of the ranges that together are `0..len`, each of `grain` but the last, for which it
@@ -108,8 +176,8 @@ fn start(threads: usize) -> Option<ThreadPool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::Duration;
 
     #[test]
     fn every_part_is_done_once_for_any_number_of_threads() {
@@ -145,6 +213,34 @@ mod tests {
             });
         });
         assert_eq!(sum.into_inner(), 190 * 190 * 6);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_long_work_of_others() {
+        let everybody = 1 + pool().map_or(0, |pool| pool.current_num_threads());
+        let (started, go_on) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (send, done) = std::sync::mpsc::channel();
+        let short = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for_each(vec![(); 4 * everybody], everybody, |()| {
+                    started.fetch_add(1, Ordering::SeqCst);
+                    while !go_on.load(Ordering::SeqCst) {
+                        std::thread::yield_now();
+                    }
+                });
+            });
+            while started.load(Ordering::SeqCst) < everybody {
+                std::thread::yield_now();
+            }
+            scope.spawn(move || {
+                for_each(vec![(); 64], 4, |()| ());
+                send.send(()).unwrap();
+            });
+            let short = done.recv_timeout(Duration::from_secs(20));
+            go_on.store(true, Ordering::SeqCst);
+            short
+        });
+        short.expect("a short call that does not wait for the long one");
     }
 
     #[test]

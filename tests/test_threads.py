@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -257,6 +258,34 @@ def started_while_confined():
 @several_cores
 def test_threads_that_were_started_on_one_core_run_where_their_next_caller_may():
     in_a_process(started_while_confined)
+
+
+def beside_a_confined_thread():
+    everywhere = os.sched_getaffinity(0)
+    ends, ready = threading.Event(), threading.Event()
+
+    def confined():
+        os.sched_setaffinity(0, {min(everywhere)})
+        while not ends.is_set():
+            predicted()
+            ready.set()
+
+    thread = threading.Thread(target=confined)
+    thread.start()
+    ready.wait()
+    for _ in range(5):
+        ready.clear()
+        ready.wait()
+        stepped()
+    ends.set()
+    thread.join()
+    assert masks_of_crew() == [everywhere] * (CORES - 1)
+
+
+@linux
+@several_cores
+def test_the_cores_of_one_thread_are_not_those_of_another():
+    in_a_process(beside_a_confined_thread)
 
 
 def test_the_module_says_that_it_needs_the_lock_of_python():

@@ -10,6 +10,9 @@ const LOOKS: usize = 1500;
 /// How long the leader of long work sleeps between two looks whether the others have come.
 const NAP: Duration = Duration::from_micros(200);
 
+/// What a worker panics with at a barrier where another one will not come, because it has panicked itself.
+pub const FORSAKEN: &str = "another worker of the team has panicked";
+
 /// Up to so many workers count themselves in one place; of more, groups do, and the last of each group in a second place.
 const TOGETHER: usize = 8;
 /// Workers of such a group.
@@ -97,7 +100,9 @@ impl Barrier {
                 self.sleep(generation);
             }
         }
-        assert!(!self.broken.load(Ordering::Relaxed), "another worker of the team has panicked");
+        if self.broken.load(Ordering::Relaxed) {
+            std::panic::panic_any(FORSAKEN);
+        }
     }
 
     /// Worker 0 waits until all others have come for the next time, without coming itself, and calls `meanwhile` every now and

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use super::barrier::FORSAKEN;
 use crate::affinity::Affinity;
 use crate::per_process::PerProcess;
 
@@ -115,7 +116,16 @@ impl Crew {
         // SAFETY: it lives, and is only read until all hands have finished.
         let task = unsafe { &*shared };
         wait_until(|| task.left.load(Ordering::Acquire) == 0);
-        own.or_else(|| task.panic.lock().unwrap_or_else(PoisonError::into_inner).take())
+        let theirs = task.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first(own, theirs)
+    }
+}
+
+/// The panic that tells more: others at a barrier panic only because one of them has.
+fn first(one: Option<Panic>, other: Option<Panic>) -> Option<Panic> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.downcast_ref() == Some(&FORSAKEN) => Some(other),
+        (one, other) => one.or(other),
     }
 }
 
@@ -151,7 +161,8 @@ impl Duty {
             // SAFETY: as above.
             let done = catch_unwind(AssertUnwindSafe(|| unsafe { &*task.work }(index)));
             if let Err(payload) = done {
-                *task.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+                let mut panic = task.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                *panic = first(panic.take(), Some(payload));
             }
             // The last use of the task.
             if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -126,7 +126,8 @@ mod tests {
                 worker.meet();
             });
         });
-        assert!(outcome.is_err());
+        // The one that tells why, not those of the others at the barrier.
+        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"on purpose"));
         run(4, |worker| worker.meet());
     }
 }
