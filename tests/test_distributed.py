@@ -348,10 +348,37 @@ def test_an_error_of_the_communicator_ends_all(capfd, method):
     assert "OSError: the network is down" in capfd.readouterr().err
 
 
-def test_the_memory_that_was_lent_is_given_back():
+@pytest.mark.parametrize("kept", [lambda view: view, lambda view: view[:], memoryview, np.asarray])
+def test_what_a_communicator_keeps_is_its_own(kept):
+    """A slice of the core's memory would be looked at after its end."""
+    seen, thetas = [], []
+
+    def fit(comm):
+        works = comm.Alltoallv
+
+        def keeps(mine, theirs):
+            works(mine, theirs)
+            seen.extend((bytes(each[0]), kept(each[0])) for each in (mine, theirs))
+
+        comm.Alltoallv = keeps
+        net = sc.MLP([6, 11, 1], seed=1)
+        net.fit(X, Y, n_shards=4, comm=comm, optimizer=sc.Adam(), epochs=1)
+        thetas.append(net.theta)
+
+    assert together(2, fit) == [None, None]
+    assert len(seen) == 24
+    for content, view in seen:
+        assert bytes(view) == content
+        if not memoryview(view).readonly:
+            memoryview(view).cast("B")[:1] = b"x"
+    np.testing.assert_array_equal(*thetas)
+
+
+def test_the_memory_that_mpi4py_borrows_is_given_back(monkeypatch):
     kept = []
 
     def fit(comm):
+        monkeypatch.setattr(type(comm), "__module__", "mpi4py.MPI")
         works = comm.Alltoallv
         comm.Alltoallv = lambda mine, theirs: kept.extend([mine[0], theirs[0]]) or works(mine, theirs)
         sc.MLP([6, 11, 1], seed=1).fit(X, Y, n_shards=4, comm=comm, optimizer=sc.Adam(), epochs=1)

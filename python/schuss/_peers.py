@@ -81,13 +81,15 @@ class Peers:
         self.begun = self.agreed = False
         self.share: Share | None = None
         self.stop_flag = _schuss.StopFlag()
+        # Which keeps nothing of what it is shown.
+        self._is_mpi4pys = type(comm).__module__.partition(".")[0] == "mpi4py"
         self._handler: Any = None
 
     # What the core calls, with views of its memory that are gone afterwards.
 
     def swap(self, mine: memoryview, parts: Places, theirs: memoryview, places: Places) -> None:
         """Send a part to each, and get one from each."""
-        with _in_words(mine) as sent, _in_words(theirs) as received:
+        with self._shown(mine) as sent, self._shown(theirs, returns=True) as received:
             self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def spread(self, mine: memoryview, all_of_them: memoryview, places: Places) -> None:
@@ -96,12 +98,19 @@ class Peers:
         Not by Allgatherv, which MPICH pipelines in pieces of 32 KiB: each of them pays a latency.
         """
         parts = [(0, len(mine))] * self.size
-        with _in_words(mine) as sent, _in_words(all_of_them) as received:
+        with self._shown(mine) as sent, self._shown(all_of_them, returns=True) as received:
             self.comm.Alltoallv([sent, _words(parts)], [received, _words(places)])
 
     def gather(self, mine: memoryview, all_of_them: memoryview) -> None:
         """Send the same number of bytes from each to all."""
-        self.comm.Allgather(mine, all_of_them)
+        with self._shown(mine, "B") as sent, self._shown(all_of_them, "B", returns=True) as received:
+            self.comm.Allgather(sent, received)
+
+    def _shown(
+        self, lent: memoryview, of: Literal["I", "B"] = WORD, returns: bool = False
+    ) -> AbstractContextManager[memoryview]:
+        """The core's memory in words or bytes; for who might keep it a copy, whose content returns."""
+        return _borrowed(lent, of) if self._is_mpi4pys else _copied(lent, of, returns)
 
     # What a training says.
 
@@ -354,9 +363,18 @@ def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
 
 
 @contextmanager
-def _in_words(lent: memoryview) -> Iterator[memoryview]:
+def _copied(lent: memoryview, of: Literal["I", "B"], returns: bool) -> Iterator[memoryview]:
+    """A copy of memory, which may be kept: a slice of the memory itself would outlive it."""
+    content = bytearray(lent) or bytearray(WORD_BYTES)
+    yield memoryview(content).cast(of)
+    if returns:
+        lent[:] = content[: len(lent)]
+
+
+@contextmanager
+def _borrowed(lent: memoryview, of: Literal["I", "B"]) -> Iterator[memoryview]:
     """Memory as MPI takes it. No bytes of Rust's lie at address 1, which is Open MPI's `MPI_IN_PLACE`."""
-    words = (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(WORD)
+    words = (lent if len(lent) else memoryview(bytearray(WORD_BYTES))).cast(of)
     try:
         yield words
     except BaseException:
