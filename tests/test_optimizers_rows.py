@@ -221,6 +221,27 @@ def test_averages_need_all_rows(options):
     assert np.array_equal(table, np.ones((4, 2)))
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("accumulate", 2), ("lookahead", 5), ("ema", 0.9), ("swa_start", 1)]
+)
+def test_a_learning_rate_that_asks_for_averages_meanwhile_is_refused_too(option, value):
+    def lr(step):
+        if step == 2:
+            optimizer.param_groups[0][option] = value
+        return 0.1
+
+    table = np.ones((4, 2))
+    optimizer = sc.Adam(table, lr=lr)
+    for _ in range(2):
+        optimizer.step((ROWS, VALUES))
+    before = table.copy()
+    with pytest.raises(TypeError, match="without averages"):
+        optimizer.step((ROWS, VALUES))
+    assert np.array_equal(table, before)
+    assert optimizer.step_count == 2
+    optimizer.step(np.ones((4, 2)))
+
+
 @pytest.mark.parametrize("rule", ["RMSprop", "Lion", "LAMB", "Prodigy", "Adadelta", "ScheduleFreeSGD"])
 def test_other_rules_need_all_rows(rule):
     table = np.ones((4, 2))

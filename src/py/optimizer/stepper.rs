@@ -55,6 +55,10 @@ impl<T: Scalar> Stepper<T> {
     #[inline]
     pub fn update(&mut self, py: Python<'_>, rates: &Rates) -> PyResult<()> {
         let Stepper { optimizer, arrays, gradients } = self;
+        if (0..gradients.len()).any(|index| arrays.has_rows(index)) {
+            // A learning rate that is a function may have set an option since.
+            optimizer.expect_rows_allowed()?;
+        }
         let large = arrays.place_gradients() >= RELEASE;
         let pins = if large { Some(arrays.pin(py, gradients)?) } else { None };
         arrays.verify(py)?;
