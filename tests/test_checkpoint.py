@@ -338,6 +338,24 @@ def test_minimize(path, name, error):
             np.testing.assert_equal(b[field], a[field], err_msg=field)
 
 
+def test_ctrl_c_in_a_callback_of_minimize_loses_nothing(path):
+    start, calls = np.linspace(-1, 1.3, 6), []
+    options = {"jac": True, "optimizer": sc.Adam(lr=0.02), "max_steps": 40}
+
+    def draws(_):
+        calls.append(None)
+        if len(calls) == 17:
+            raise KeyboardInterrupt
+
+    first = sc.minimize(rosenbrock, start, **options, callback=draws, checkpoint=path)
+    assert (first.reason, first.nit) == ("interrupted", 17)
+    resumed = sc.minimize(rosenbrock, start, **options, callback=draws, checkpoint=path, resume=True)
+    assert len(calls) == 40
+    whole = sc.minimize(rosenbrock, start, **options)
+    np.testing.assert_array_equal(resumed.path, whole.path)
+    assert resumed.fun == whole.fun
+
+
 def test_more_steps_and_more_epochs_than_at_first(path):
     start = np.linspace(-1, 1.3, 6)
     options = {"jac": True, "optimizer": sc.Adam(lr=0.02), "checkpoint": path, "resume": True}

@@ -50,6 +50,11 @@ class TestTrainingCurveDisplay:
         assert list(curves(second)) == ["wide: loss"]
         assert [line.get_linestyle() for line in (*first.lines_, *second.lines_)] == [":", ":", "-"]
 
+    def test_short_names_of_matplotlib_are_names(self, history):
+        display = TrainingCurveDisplay.from_history(history, c="red", ls=":", lw=3)
+        for line in display.lines_:
+            assert (line.get_color(), line.get_linestyle(), line.get_linewidth()) == ("red", ":", 3)
+
     def test_plot_draws_again_elsewhere(self, history):
         display = TrainingCurveDisplay.from_history(history, name="deep")
         ax = plt.figure().add_subplot()

@@ -188,6 +188,27 @@ class TestBatchRegimes:
         never = plots.batch_regimes(self.squares, np.zeros(2), data, steps=3, target=-1.0)
         assert all(name.endswith("not reached") for name in named(never))
 
+    def test_a_batch_without_a_gradient_is_no_end(self):
+        def hinge(w, rows):
+            wrong = rows * w < 1
+            return np.where(wrong, 1 - rows * w, 0).mean(), -(rows * wrong).mean()
+
+        axes, rows = panels(3), np.array([1.0, -1.0, 1.0, 1.0])
+        plots.batch_regimes(hinge, 2.0, rows, batch_sizes=[1, 2], steps=30, axes=axes)
+        assert [line.get_xdata()[-1] for line in named(axes[0]).values()] == [30, 30]
+        # Of all rows it is one.
+        axes = panels(3)
+        plots.batch_regimes(hinge, 2.0, np.ones(4), batch_sizes=[None, 4], steps=30, axes=axes)
+        assert [line.get_xdata()[-1] for line in named(axes[0]).values()] == [0, 0]
+
+    def test_a_schedule_takes_its_length_from_the_steps(self):
+        optimizer = sc.SGD(lr=sc.schedules.cosine(0.1, warmup_steps=10))
+        data = self.small()
+        axes, given = panels(3), {"optimizer": optimizer, "batch_sizes": [None], "steps": 40}
+        plots.batch_regimes(self.squares, np.zeros(2), data, axes=axes, **given)
+        (line,) = named(axes[0]).values()
+        assert line.get_xdata()[-1] == 40
+
     def test_functions_without_a_gradient_do(self):
         data = self.small()
         ax = plots.batch_regimes(

@@ -104,6 +104,8 @@ class TestLayers:
     def heights(self, ax, count):
         """The counts of each histogram, the largest of which is 0.9 high."""
         curves = [line.get_ydata() for line in ax.get_lines() if len(line.get_ydata()) > 2]
+        assert all(curve[-1] == curve[-2] for curve in curves)  # the right edge of the last bin
+        curves = [curve[:-1] for curve in curves]
         return [(curve - (count - 1 - number)) / 0.9 for number, curve in enumerate(curves)]
 
     def test_histograms_are_those_of_the_activations(self):
@@ -117,6 +119,17 @@ class TestLayers:
         for height, layer in zip(self.heights(ax, 3), layers, strict=True):
             counts = np.histogram(layer.a, edges)[0]
             np.testing.assert_allclose(height, counts / counts.max())
+
+    def test_the_last_bin_is_as_wide_as_the_others(self):
+        """What saturates is at both ends."""
+        net = sc.MLP([2, 50, 1], activation="tanh", seed=0)
+        net.params[0][:] *= 1000
+        ax = plots.layer_activations(net, X)
+        right = max(layer.a.max() for layer in net.forward_layers(X))
+        filled = ax.collections[0].get_paths()[0].vertices
+        base = filled[:, 1].min()
+        tall = filled[filled[:, 1] > base + 0.1]
+        assert tall[:, 0].max() - tall[tall[:, 0] > 0][:, 0].min() > 0.01 * (right + 1)
 
     def test_preactivations_are_those_before(self):
         net = self.net()

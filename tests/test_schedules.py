@@ -61,6 +61,20 @@ FORMS = {
 }  # fmt: skip
 
 
+def falling(t):
+    return 1 / (1 + t)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 10])
+def test_a_function_after_a_warm_up_is_copied_with_it(steps):
+    schedule = s.warmup(falling, steps)
+    for other in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), copy.copy(schedule)):
+        assert np.array_equal(other(STEPS), schedule(STEPS))
+        assert other == schedule
+    assert schedule(steps) == 1.0
+    assert repr(schedule).startswith("warmup(")
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_a_schedule_is_its_closed_form(name):
     schedule, form = FORMS[name]

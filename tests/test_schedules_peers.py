@@ -285,6 +285,10 @@ def test_minimize_tells_a_plateau_its_values():
         (lambda: s.polynomial(0.1, 10, power=-1), "power must be a finite number >= 0, got -1"),
         (lambda: s.cosine_restarts(0.1, 10, 0.5), "stretch must be a finite number >= 1, got 0.5"),
         (lambda: s.one_cycle(0.1, 10, rise=1.0), "rise must be a finite number in (0, 1), got 1"),
+        (
+            lambda: s.cyclic(0.001, 0.1, 5),
+            "low must be at most lr, the largest learning rate, which is 0.001, got 0.1",
+        ),
         (lambda: s.cyclic(0.1, 0.01, 0), "rise_steps must be a finite number > 0, got 0"),
         (lambda: s.plateau(0.1, 1.0), "factor must be a finite number in [0, 1), got 1"),
         (lambda: s.join([0.1], [5]), "boundaries must be one fewer than schedules, 0, got 1 of them"),

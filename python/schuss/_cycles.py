@@ -116,9 +116,12 @@ def cyclic(
     ----------
     Smith, Cyclical learning rates for training neural networks (2017).
     """
-    return Schedule(
+    schedule = Schedule(
         "cyclic", lr, low, rise_steps, rise_steps if fall_steps is None else fall_steps, factor, rate
     )
+    if low > lr:
+        raise ValueError(f"low must be at most lr, the largest learning rate, which is {lr:g}, got {low:g}")
+    return schedule
 
 
 def coslog(lr: float, total_steps: int | None = None, cycles: int = 4) -> Schedule:

@@ -216,8 +216,9 @@ def _without_memory(fun: Any, jac: Any) -> tuple[Any, Any]:
     It goes by x alone, so that another batch would get the value of the one before, and it is one for all
     threads.
     """
-    if type(fun).__name__ == "MemoizeJac" and getattr(jac, "__self__", None) is fun:
-        return fun.fun, True
+    remembers = getattr(jac, "__self__", None)
+    if remembers is fun and type(remembers).__name__ == "MemoizeJac":
+        return remembers.fun, True
     return fun, jac
 
 

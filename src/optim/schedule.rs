@@ -195,7 +195,9 @@ impl Schedule {
         check(("warmup_steps", NON_NEGATIVE), steps)?;
         check(("warmup_start", NON_NEGATIVE), start)?;
         then.expect_within_depth("schedule")?;
-        Ok(if steps == 0.0 { then } else { Schedule::Warmup { steps, start, then: Box::new(then) } })
+        // A function alone would be no schedule that can be written down.
+        let is_needless = steps == 0.0 && !matches!(then, Schedule::Custom(_));
+        Ok(if is_needless { then } else { Schedule::Warmup { steps, start, then: Box::new(then) } })
     }
 
     /// One schedule after the other; each but the first begins at its boundary, its own steps counted from there.

@@ -182,8 +182,10 @@ def ridges(ax: Axes, found: dict[str, Array]) -> None:
         base = len(found) - 1 - number
         heights = base + 0.9 * counts / max(counts.max(), 1)
         colour = colour_of(number)
-        ax.fill_between(edges[:-1], base, heights, step="post", color=colour, alpha=0.35, linewidth=0)
-        ax.step(edges[:-1], heights, where="post", color=colour, linewidth=1)
+        # The last bin has its right edge, too.
+        outline = np.append(heights, heights[-1])
+        ax.fill_between(edges, base, outline, step="post", color=colour, alpha=0.35, linewidth=0)
+        ax.step(edges, outline, where="post", color=colour, linewidth=1)
         ax.axhline(base, color="0.7", linewidth=0.6, zorder=0)
     ax.set_yticks(np.arange(len(found))[::-1], labels=list(found))
     ax.grid(axis="x", alpha=0.3)

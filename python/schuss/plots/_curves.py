@@ -147,8 +147,12 @@ def draw_curves(
     **line_kw: Any,
 ) -> Axes:
     """Draw curves by name, on a logarithmic scale where they are positive and far apart."""
-    ax = axes_of(ax)
+    ax = axes_of(ax)  # says what is missing, if matplotlib is
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
     before = drawn_before(ax)
+    line_kw = normalize_kwargs(line_kw, Line2D)  # `c` is `color`
     for number, (name, (x, values)) in enumerate(curves.items()):
         style: dict[str, Any] = {
             "label": name,

@@ -138,17 +138,14 @@ def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int
     times = [0.0]
     rows = data if isinstance(data, tuple) else (data,)
     both = isinstance(fun(np.array(x0, dtype=float), *(each[:1] for each in rows)), tuple)
-    options: dict[str, Any] = {"optimizer": recipe, "max_steps": steps, "min_step": 0, "data": data}
+    options: dict[str, Any] = {"optimizer": recipe, "max_steps": steps, "data": data, "batch_size": size}
+    if size is None or size >= len(rows[0]):
+        options["min_step"] = 0  # the gradient of a batch may be none at any time
     # The first step of a process has more to do than the others.
-    minimize(fun, x0, jac=both or None, **{**options, "max_steps": 1}, batch_size=size)
+    minimize(fun, x0, jac=both or None, callback=lambda x: True, **options)
     start = perf_counter()
     run = minimize(
-        fun,
-        x0,
-        jac=both or None,
-        batch_size=size,
-        callback=lambda x: times.append(perf_counter() - start),
-        **options,
+        fun, x0, jac=both or None, callback=lambda x: times.append(perf_counter() - start), **options
     )
     assert run.path is not None
     at = np.unique(np.linspace(0, run.nit, LOOKS).round().astype(int))
@@ -158,7 +155,8 @@ def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int
         return float(value[0] if both else value)
 
     losses = np.array([loss(point) for point in run.path[at]])
-    return Regime(_name(size), at, losses, float(np.median(np.diff(times))))
+    per_step = float(np.median(np.diff(times))) if run.nit else 0.0
+    return Regime(_name(size), at, losses, per_step)
 
 
 def _name(size: int | None) -> str:
