@@ -162,6 +162,150 @@ def test_a_schedule_on_sgd_needs_the_step():
     assert (optimizer.step_count, optimizer.lr) == (50, 0.5)
 
 
+def test_a_plain_sgd_has_no_state_and_is_told_the_step_all_the_same():
+    params = np.ones(2)
+    optimizer = sc.SGD(params, lr=0.1, convention="torch")
+    optimizer.step(np.ones(2))
+    state = optimizer.to_torch_state()
+    assert state["state"] == {}
+    schedule = sc.schedules.linear(1.0, 100)
+    back = sc.SGD.from_torch_state(state, params, lr=schedule, step_count=50)
+    assert (back.step_count, back.lr) == (50, 0.5)
+
+
+def test_the_callers_options_win_in_every_group():
+    weights, bias = np.ones(2), np.ones(3)
+    groups = [{"params": [weights], "weight_decay": 0.3}, {"params": [bias], "lr": 0.02}]
+    optimizer = sc.AdamW(groups, lr=0.1, convention="torch")
+    for _ in range(4):
+        optimizer.step([[np.ones(2)], [np.ones(3)]])
+    state, schedule = optimizer.to_torch_state(), sc.schedules.linear(0.4, 8)
+    back = sc.AdamW.from_torch_state(state, [[weights], [bias]], lr=schedule, clip_norm=1.0)
+    assert [group["lr"] for group in back.param_groups] == [0.2, 0.2]
+    assert [group["weight_decay"] for group in back.param_groups] == [0.3, 0.01]
+    assert [group["clip_norm"] for group in back.param_groups] == [1.0, 1.0]
+    back.step([[np.ones(2)], [np.ones(3)]])
+    assert [group["lr"] for group in back.param_groups] == pytest.approx([0.15, 0.15])
+    back = sc.AdamW.from_torch_state(state, [[weights], [bias]], weight_decay=0.5, eps=1e-3)
+    assert [(group["weight_decay"], group["eps"]) for group in back.param_groups] == [(0.5, 1e-3)] * 2
+    assert [group["lr"] for group in back.param_groups] == [0.1, 0.02]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [{"ema": 0.9}, {"ema": 0.9, "ema_start": "zero"}, {"swa_start": 1}, {"lookahead": 2}, {"accumulate": 2}],
+    ids=str,
+)
+def test_what_has_state_of_its_own_begins_where_torch_ends(options, groups):
+    """As if it was asked for then."""
+
+    def of_groups(a: np.ndarray, b: np.ndarray) -> list:
+        return [[a], [b]] if groups == 2 else [a, b]
+
+    params, twins = [[np.ones(2), np.ones(3)] for _ in range(2)]
+    given = [{"params": part} for part in of_groups(*params)] if groups == 2 else params
+    optimizer = sc.Adam(given, lr=0.1, convention="torch")
+    for _ in range(3):
+        optimizer.step(of_groups(np.ones(2), np.ones(3)))
+    for twin, param in zip(twins, params, strict=True):
+        twin[:] = param
+    back = sc.Adam.from_torch_state(optimizer.to_torch_state(), of_groups(*twins), **options)
+    for group in optimizer.param_groups:
+        for name, value in options.items():
+            group[name] = value
+    for number in range(1, 6):
+        for at_work in (optimizer, back):
+            at_work.step(of_groups(np.full(2, 1.0 / number), np.full(3, 1.0 / number)))
+    assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))
+    ours, theirs = optimizer.state_dict(), back.state_dict()
+    assert ours["step_count"] == theirs["step_count"]
+    for name, arrays in ours["state"].items():
+        assert all(np.array_equal(a, b) for a, b in zip(arrays, theirs["state"][name], strict=True))
+
+
+def test_an_average_that_is_asked_for_does_not_know_what_was_before():
+    params = np.ones(2)
+    optimizer = sc.Adam(params, lr=0.1, convention="torch")
+    optimizer.step(np.ones(2))
+    back = sc.Adam.from_torch_state(optimizer.to_torch_state(), params, swa_start=1)
+    seen = []
+    for _ in range(3):
+        back.step(np.ones(2))
+        seen.append(params.copy())
+    np.testing.assert_allclose(back.averaged_params(), np.mean(seen, axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("rule", "option", "slot"),
+    [
+        ("SGD", {"momentum": 0.9}, "momentum_buffer"),
+        ("RMSprop", {"momentum": 0.9}, "momentum_buffer"),
+        ("RMSprop", {"centered": True}, "grad_avg"),
+        ("Adam", {"amsgrad": True}, "max_exp_avg_sq"),
+    ],
+)
+def test_groups_have_the_state_that_their_options_ask_for(rule, option, slot):
+    """torch keeps nothing of a kind that a group does not use."""
+    params = [np.ones(2), np.ones(3)]
+    groups = [{"params": [params[0]], **option}, {"params": [params[1]]}]
+    optimizer = getattr(sc, rule)(groups, lr=0.1, convention="torch")
+    grads = [[[np.full(2, 1.0 / n)], [np.full(3, 1.0 / n)]] for n in range(1, 7)]
+    for step in grads[:3]:
+        optimizer.step(step)
+    state = optimizer.to_torch_state()
+    assert slot in state["state"][0]
+    assert slot not in state["state"].get(1, {})
+    twins = [p.copy() for p in params]
+    back = getattr(sc, rule).from_torch_state(state, [[p] for p in twins])
+    for step in grads[3:]:
+        optimizer.step(step)
+        back.step(step)
+    assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))
+
+
+@pytest.mark.parametrize("rule", sorted({case.rule for case in MOVED}))
+def test_a_group_that_was_frozen_all_the_time_has_no_state(rule):
+    params = [np.ones(2), np.ones(3)]
+    option = {"momentum": 0.9, "dampening": 0.5} if rule == "SGD" else {}
+    groups = [{"params": [params[0]]}, {"params": [params[1]], "lr": 0.0}]
+    optimizer = getattr(sc, rule)(groups, lr=0.1, convention="torch", **option)
+    grads = [[[np.full(2, 1.0 / n)], [np.full(3, 1.0 / n)]] for n in range(1, 7)]
+    for step in grads[:3]:
+        optimizer.step(step)
+    state = optimizer.to_torch_state()
+    assert (1 in state["state"]) == (rule == "Adagrad")
+    twins = [p.copy() for p in params]
+    back = getattr(sc, rule).from_torch_state(state, [[p] for p in twins])
+    optimizer.param_groups[1]["lr"] = back.param_groups[1]["lr"] = 0.1
+    for step in grads[3:]:
+        optimizer.step(step)
+        back.step(step)
+    assert all(np.array_equal(a, b) for a, b in zip(params, twins, strict=True))
+    assert not np.array_equal(params[1], np.ones(3))
+
+
+def test_dampening_does_not_touch_the_first_step_there_or_back():
+    """torch's first step takes the whole gradient unless there is a buffer."""
+    p = np.zeros(2)
+    state = sc.SGD(p, lr=1.0, momentum=0.9, dampening=0.5, convention="torch").to_torch_state()
+    assert state["state"] == {}
+    for step_count in (None, 50):
+        p[:] = 0
+        back = sc.SGD.from_torch_state(state, p, step_count=step_count)
+        assert back.step_count == (step_count or 0)
+        back.step(np.ones(2))
+        assert np.array_equal(p, [-1, -1])
+        # From here on there is one: 0.9 * 1 + 0.5 * 1.
+        back.step(np.ones(2))
+        np.testing.assert_allclose(p, -2.4, rtol=1e-15)
+    begun = back.to_torch_state()
+    with pytest.raises(
+        ValueError, match="step_count must be at least 1 where the state has a momentum_buffer"
+    ):
+        sc.SGD.from_torch_state(begun, p, step_count=0)
+
+
 def adam(state):
     return sc.Adam.from_torch_state(state, [np.ones(2), np.ones(3)])
 
@@ -212,11 +356,19 @@ REFUSED = [
     (lambda: adam(in_group(lr=np.nan)), ValueError, "lr of the state must be finite"),
     (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, step_count=7), ValueError, "step_count must be 1, which the state says"),
     (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, step_count=1.5), TypeError, "step_count"),
+    (lambda: sc.Adam.from_torch_state(fresh(), np.ones(2), step_count=7), ValueError, "step_count must be 0, which the state says, got 7"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, ema=2), ValueError, "ema must be"),
+    (lambda: sc.Adam.from_torch_state(state_of_two(), TWO, ema=0.9, swa_start=3), ValueError, "swa_start must be None where ema is given"),
     (lambda: sc.Lion.from_torch_state(state_of_two(), np.ones(2)), TypeError, "one that torch.optim has"),
 ]  # fmt: skip
 
 
 TWO = [np.ones(2), np.ones(3)]
+
+
+def fresh() -> dict:
+    """Of an optimizer before its first step."""
+    return sc.Adam(np.ones(2), convention="torch").to_torch_state()
 
 
 def changed(**values: object) -> dict:

@@ -173,10 +173,12 @@ class Optimizer(_schuss.Optimizer):
             The parameters in torch's order, with their present values; where there are several groups, a
             sequence with a structure for each.
         step_count : int, optional
-            Steps taken; needed only for a schedule on `SGD`, where torch does not count.
+            Steps taken; needed only for a schedule on `SGD`, where torch does not count. Elsewhere it must be
+            what the state says.
         **options
-            What torch does outside its optimizers, such as ``clip_norm`` or a schedule as ``lr``. All others
-            are taken from the state.
+            What torch does outside its optimizers, such as ``clip_norm`` or a schedule as ``lr``, for all
+            groups. All others are taken from the state. Averages (`ema`, `swa_start`), `lookahead` and
+            `accumulate` begin with the next step.
 
         Returns
         -------

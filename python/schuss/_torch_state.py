@@ -26,6 +26,12 @@ class _Rule:
     decays: tuple[str, ...] = ("coupled",)
     # Keys of torch's groups that say how, not what, is computed.
     how: tuple[str, ...] = ("foreach", "differentiable", "capturable")
+    # State arrays that a group has only with an option of ours.
+    only_with: dict[str, str] = field(default_factory=dict)
+
+    def has(self, slot: str, group: ParamGroup) -> bool:
+        """Whether a group computes with a state array."""
+        return slot not in self.only_with or bool(group[self.only_with[slot]])
 
 
 def _same(*names: str, **others: str) -> dict[str, str]:
@@ -51,6 +57,7 @@ def _adam(*decays: str) -> _Rule:
         },
         decays,
         (*_FUSED, "capturable"),
+        {"v_max": "amsgrad"},
     )
 
 
@@ -60,6 +67,7 @@ _RULES = {
         {"velocity": "momentum_buffer"},
         {"lr_inside": False},
         how=_FUSED,
+        only_with={"velocity": "momentum"},
     ),
     "Adagrad": _Rule(
         _same("lr_decay", "eps", "initial_accumulator_value"),
@@ -71,6 +79,7 @@ _RULES = {
         _same("momentum", "eps", "centered", beta="alpha"),
         {"square_average": "square_avg", "gradient_average": "grad_avg", "momentum": "momentum_buffer"},
         {"eps_in_sqrt": False, "nesterov": False, "lr_inside": False, "bias_correction": False},
+        only_with={"gradient_average": "centered", "momentum": "momentum"},
     ),
     "Adam": _adam(*_BOTH),
     "AdamW": _adam("decoupled"),
@@ -93,6 +102,8 @@ _PRODUCT, _MU_PRODUCT = "momentum_product", "mu_product"
 _NOT_NEGATIVE = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "acc_delta", "sum", "exp_inf", "step_size"}
 # Steps that a group has not taken part in; torch counts for each array.
 _FROZEN = "frozen_steps"
+# Options with state of their own, which begins where torch's ends.
+_BEGIN_HERE = ("accumulate", "lookahead", "ema", "swa_start")
 
 
 def to_torch(optimizer: Optimizer) -> dict[str, Any]:
@@ -107,19 +118,28 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
         # torch counts parameters in the order of the groups.
         indices = [len(state) + i for i in range(len(members))]
         groups.append({**_options(rule, group), "params": indices})
+        steps = saved["step_count"] - memory.get(_FROZEN, 0)
+        own = {name: torch for name, torch in rule.slots.items() if rule.has(name, group)}
         for index, member in zip(indices, members, strict=True):
-            arrays = ((torch, saved["state"].get(ours)) for ours, torch in rule.slots.items())
-            state[index] = {name: slots[member] for name, slots in arrays if slots is not None}
-            steps = saved["step_count"] - memory.get(_FROZEN, 0)
+            state[index] = {}
+            if not _has_state(saved["optimizer"], group, steps):
+                continue
+            state[index] |= {torch: saved["state"][name][member] for name, torch in own.items()}
             scalars = {} if saved["optimizer"] == "SGD" else {"step": steps}
             if _PRODUCT in memory:
                 scalars[_MU_PRODUCT] = memory[_PRODUCT]
             state[index] |= {
                 name: _scalar(value, group["params"][0].dtype) for name, value in scalars.items()
             }
-    # Before the first step torch has state for Adagrad only. A velocity of zeros is the lecture's start.
-    started = saved["step_count"] > 0 or saved["optimizer"] in ("SGD", "Adagrad")
-    return {"state": {i: entry for i, entry in state.items() if started and entry}, "param_groups": groups}
+    return {"state": {i: entry for i, entry in state.items() if entry}, "param_groups": groups}
+
+
+def _has_state(rule: str, group: ParamGroup, steps: int) -> bool:
+    """Whether torch has state for a group that has taken part in so many steps."""
+    if rule == "SGD" and group["first_step"] == "average":
+        # A velocity of zeros is the lecture's start; without one torch's is the whole first gradient.
+        return True
+    return steps > 0 or rule == "Adagrad"
 
 
 def _scalar(value: float, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -139,15 +159,12 @@ def from_torch(
     groups, entries = parts_of(state)
     for number, group in enumerate(groups):
         _expect_class(kind, rule, f"state['param_groups'][{number}]", group)
+    begin_here = {name: options.pop(name) for name in _BEGIN_HERE if name in options}
     given = [_from_options(rule, group) for group in groups]
     if len(groups) == 1:
         optimizer = kind(params, **{"convention": "torch", **given[0], **options})
     else:
-        if not isinstance(params, Sequence) or len(params) != len(groups):
-            got = len(params) if isinstance(params, Sequence) else type(params).__name__
-            raise ValueError(f"params must be {len(groups)} structures, one for each group, got {got}")
-        parts = [{**group, "params": part} for group, part in zip(given, params, strict=True)]
-        optimizer = kind(parts, **{"convention": "torch", **options})
+        optimizer = kind(_parts(given, params, options), **{"convention": "torch", **options})
     counts = [len(group["params"]) for group in optimizer.param_groups]
     if counts != [len(group["params"]) for group in groups]:
         expected = " and ".join(str(len(group["params"])) for group in groups)
@@ -156,40 +173,71 @@ def from_torch(
     for entry in entries:
         if others := [name for name in entry.values if name not in known]:
             raise ValueError(f"{entry.place} must be of torch.optim.{kind.__name__}, got {others[0]!r} in it")
-    if any(entry.values for entry in entries):
+    if step_count or any(entry.values for entry in entries):
         optimizer.load_state_dict(_saved(rule, optimizer, entries, step_count))
+    for name, value in begin_here.items():
+        for own in optimizer.param_groups:
+            own[name] = value
     return optimizer
+
+
+def _parts(given: list[dict[str, Any]], params: Any, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Several groups with the state's options; those that are the caller's are for all of them."""
+    if not isinstance(params, Sequence) or len(params) != len(given):
+        got = len(params) if isinstance(params, Sequence) else type(params).__name__
+        raise ValueError(f"params must be {len(given)} structures, one for each group, got {got}")
+    left = [{name: value for name, value in group.items() if name not in options} for group in given]
+    return [{**group, "params": part} for group, part in zip(left, params, strict=True)]
 
 
 def _saved(rule: _Rule, optimizer: Optimizer, entries: list[Entry], step_count: int | None) -> dict[str, Any]:
     """The state for `load_state_dict`: that of the new optimizer with torch's arrays and counts."""
     saved = optimizer.state_dict()
-    groups = [group["params"] for group in optimizer.param_groups]
-    own = [array for arrays in groups for array in arrays]
-    for ours in saved["state"]:
-        name = rule.slots[ours]
-        pairs = zip(entries, own, strict=True)
-        saved["state"][ours] = [entry.array(name, array, name in _NOT_NEGATIVE) for entry, array in pairs]
     steps: list[int] = []
     start = 0
-    for memory, arrays in zip(saved["memory"], groups, strict=True):
-        members = entries[start : start + len(arrays)]
-        start += len(arrays)
-        if _PRODUCT in memory:
+    for group, memory in zip(optimizer.param_groups, saved["memory"], strict=True):
+        stop = start + len(group["params"])
+        members = entries[start:stop]
+        for ours, arrays in saved["state"].items():
+            arrays[start:stop] = _arrays(rule, ours, group, members, arrays[start:stop])
+        # A group that was frozen all the time has no state.
+        has_begun = any(entry.values for entry in members)
+        if has_begun and _PRODUCT in memory:
             memory[_PRODUCT] = common(_MU_PRODUCT, members)
-        if all("step" in entry.values for entry in members):
-            steps.append(whole_steps(members))
-        elif saved["optimizer"] != "SGD":
-            members[0].number("step")
+        if saved["optimizer"] == "SGD":
+            steps.append(_steps_of_sgd(group, has_begun, step_count))
         else:
-            # torch's SGD does not count; what matters is whether there was a first step.
-            steps.append(1 if step_count is None else step_count)
-    if step_count is not None and max(steps) != step_count:
+            steps.append(whole_steps(members) if has_begun else 0)
+        start = stop
+    is_counted = saved["optimizer"] != "SGD"
+    if is_counted and step_count is not None and max(steps) != step_count:
         raise ValueError(f"step_count must be {max(steps)}, which the state says, got {step_count}")
-    saved["step_count"] = max(steps)
+    saved["step_count"] = max(steps) if is_counted or step_count is None else step_count
     for memory, taken in zip(saved["memory"], steps, strict=True):
-        memory[_FROZEN] = max(steps) - taken
+        memory[_FROZEN] = saved["step_count"] - taken
     return saved
+
+
+def _arrays(
+    rule: _Rule, ours: str, group: ParamGroup, members: Sequence[Entry], own: list[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """A group's state arrays of one kind: torch's, or the new optimizer's where torch has none."""
+    name = rule.slots[ours]
+    is_expected = rule.has(ours, group) and any(entry.values for entry in members)
+    if not is_expected and not any(name in entry.values for entry in members):
+        return own
+    pairs = zip(members, group["params"], strict=True)
+    return [entry.array(name, array, name in _NOT_NEGATIVE) for entry, array in pairs]
+
+
+def _steps_of_sgd(group: ParamGroup, has_begun: bool, step_count: int | None) -> int:
+    """The steps of a group of SGD, which torch does not count: it matters whether there was a first one."""
+    if not has_begun:
+        # Without momentum there is nothing to tell it from one that has begun.
+        return 0 if group["momentum"] else step_count or 0
+    if step_count == 0 and group["first_step"] == "gradient" and group["dampening"] != 0:
+        raise ValueError("step_count must be at least 1 where the state has a momentum_buffer, got 0")
+    return 1 if step_count is None else step_count
 
 
 def _rule(kind: type[Optimizer]) -> _Rule:
