@@ -99,11 +99,12 @@ def test_any_number_of_rows(rows):
     assert run(to_onnx(net), np.zeros((rows, 6))).shape == (rows, 3)
 
 
-def test_a_level_that_there_is_not_is_refused_as_by_the_network():
+@pytest.mark.parametrize("code", [5, -1, -5, -0.5, 1.7, 4.5, 1e10, -1e10, 1e30, np.nan, np.inf, -np.inf])
+def test_a_level_that_there_is_not_is_refused_as_by_the_network(code):
     net = made(embeddings=LEVELS[0])
     rows = X[:3].copy()
-    rows[1, 1] = 5
-    with pytest.raises(ValueError, match="5"):
+    rows[1, 1] = code
+    with pytest.raises(ValueError, match="must be whole numbers from 0 to 4, the levels of the category"):
         net.predict(rows)
     with pytest.raises(Exception, match="out of"):
         run(to_onnx(net), rows)

@@ -93,7 +93,12 @@ def _rows_of_table(graph: Graph, embedding: Category, start: str, table: Array, 
     from onnx import TensorProto
 
     column = graph.add("Gather", value, graph.constant(np.int64(embedding.column)), axis=1)
-    code = graph.add("Cast", column, to=TensorProto.INT64)
+    # The network refuses what is no level, and so does the last operator here what is beyond the table: to
+    # it, -1 would be the last level, and 1.7, as an integer, that of 1.
+    beyond = graph.constant(np.float32(embedding.levels))
+    level = graph.add("Min", graph.add("Floor", graph.add("Abs", column)), beyond)
+    level = graph.add("Where", graph.add("Equal", column, level), level, beyond)
+    code = graph.add("Cast", level, to=TensorProto.INT64)
     return graph.add("Gather", graph.constant(converted(f"{start}table", table, FLOAT32)), code, axis=0)
 
 
