@@ -113,7 +113,8 @@ def test_they_start_large_and_shrink():
         (lambda: s.step(0.1, 0), "step_size must be a finite number >= 1, got 0"),
         (lambda: s.exponential(0.1, 1.5), "rate must be a finite number in (0, 1], got 1.5"),
         (lambda: s.inverse_time(0.1, 1, 0), "decay_steps must be a finite number > 0, got 0"),
-        (lambda: s.coslog(0.1, 10, 0), "cycles must be a finite number in [1, 50], got 0"),
+        (lambda: s.coslog(0.1, 10, 0), "cycles must be an integer of at least 1, got 0"),
+        (lambda: s.coslog(0.1, 10, 51), "cycles must be an integer of at most 50, got 51"),
         (lambda: s.flat_cos(0.1, 10, flat=1), "flat must be a finite number in [0, 1), got 1"),
         (lambda: s.flat_cos(0.1, 10, warmup_steps=10), "total_steps must be more than warmup_steps (10), got 10"),
         (lambda: s.warmup(0.1, 5, -1), "warmup_start must be a finite number >= 0, got -1"),
@@ -125,6 +126,13 @@ def test_wrong_numbers_are_named(make, words):
     with pytest.raises(ValueError, match="must be") as raised:
         make()
     assert str(raised.value) == words
+
+
+@pytest.mark.parametrize("cycles", [2.5, 2.0, "2", None, True])
+def test_cycles_are_whole(cycles):
+    """Of half a cycle more the last rate would be the largest one."""
+    with pytest.raises(TypeError, match="cycles must be an integer, got "):
+        s.coslog(0.1, 100, cycles)
 
 
 def test_the_average_with_and_without_correction():

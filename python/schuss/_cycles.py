@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._checks import check_number
+from ._checks import check_count, check_number
 from ._schuss import Schedule
 
 
@@ -154,7 +154,8 @@ def coslog(lr: float, total_steps: int | None = None, cycles: int = 4) -> Schedu
     >>> [step for step in range(16) if schedule(step) < 1e-9]
     [0, 1, 3, 7, 15]
     """
-    return Schedule("coslog", lr, total_steps, cycles)
+    # A part of a cycle more would end amid its rise, and the rate would stay there.
+    return Schedule("coslog", lr, total_steps, check_count("cycles", cycles, most=50))
 
 
 def coslog4(lr: float, total_steps: int | None = None) -> Schedule:

@@ -74,7 +74,7 @@ SCHEDULES = {
     ),
     "coslog": (
         {"lr": 0.1, "total_steps": 9},
-        {"lr": NON_NEGATIVE, "total_steps": COUNTED, "cycles": Number(low=1, high=50)},
+        {"lr": NON_NEGATIVE, "total_steps": COUNTED, "cycles": Count(most=50)},
     ),
     "coslog4": ({"lr": 0.1, "total_steps": 9}, {"lr": NON_NEGATIVE, "total_steps": COUNTED}),
     "flat_cos": (
