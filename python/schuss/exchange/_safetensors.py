@@ -15,7 +15,7 @@ from .._extras import needed
 from .._files import File, checksum, describe, reading, writing
 from ..network import MLP
 from ._layers import layers_of
-from ._torch import layer_names, take, to_torch
+from ._torch import key_of, layer_names, take, to_torch
 
 # The metadata: what network it is, and the checksum of all. Each tells that the other one must be there.
 KEY, CHECKSUM = "schuss", "schuss.sha256"
@@ -153,7 +153,7 @@ def _network(place: str, about: Mapping[str, Any], state: Mapping[str, NDArray[A
     if not about:
         raise ValueError(f"{place} does not say what network it is: model must be given, got None")
     try:
-        weights = [state[f"{name}.weight"] for name in about["names"]]
+        weights = [state[key_of(name, "weight")] for name in about["names"]]
         matrices = [weight.shape for weight in weights if weight.ndim == 2]
         if about["layers"] != [matrices[0][1], *(outputs for outputs, _ in matrices)]:
             raise ValueError(f"layers of {about['layers']} units are not those of its tensors")

@@ -13,7 +13,7 @@ from .._foreign import numbers_of
 from ._layers import Layers, expect_number, layers_of, replace
 from ._order import in_order
 
-_WEIGHT, _BIAS = ".weight", ".bias"
+_WEIGHT, _BIAS = "weight", "bias"
 
 
 def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -27,7 +27,7 @@ def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArra
         The name of each module with weights: of each linear layer, and of each norm, `torch.nn.LayerNorm` or
         `torch.nn.RMSNorm` with ``eps=1e-5``, which follows its linear layer. By default those of a
         `torch.nn.Sequential` of linear layers, norms and activations: ``"0"``, ``"2"``, ``"4"``, ... without
-        norms, else ``"0"``, ``"1"``, ``"3"``, ``"4"``, ...
+        norms, else ``"0"``, ``"1"``, ``"3"``, ``"4"``, ... A layer that is the whole module is called ``""``.
 
     Returns
     -------
@@ -47,9 +47,9 @@ def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArra
     layers = layers_of(model)
     state = {}
     for name, (weight, bias) in zip(layer_names(names, layers), layers.modules, strict=True):
-        state[f"{name}.weight"] = np.array(weight.T, order="C")
+        state[key_of(name, _WEIGHT)] = np.array(weight.T, order="C")
         if bias is not None:
-            state[f"{name}.bias"] = np.array(bias)
+            state[key_of(name, _BIAS)] = np.array(bias)
     return state
 
 
@@ -88,21 +88,28 @@ def take(layers: Layers, state: Mapping[str, Any], names: Sequence[str] | None, 
         got = type(state).__name__
         raise TypeError(f"state must be a mapping of names to arrays, as of state_dict(), got {got}")
     if names is None:
-        chosen = [key.removesuffix(_WEIGHT) for key in state if key.endswith(_WEIGHT)]
+        modules = {key: key.rpartition(".")[0] for key in state}
+        chosen = [module for key, module in modules.items() if key == key_of(module, _WEIGHT)]
     else:
         chosen = _checked(names)
-        missing = [name for name in chosen if name + _WEIGHT not in state]
+        missing = [name for name in chosen if key_of(name, _WEIGHT) not in state]
         if missing:
             raise ValueError(f"state must have weights of the layers {missing}, got {list(state)}")
     _expect_linear(layers, chosen, state, all_of_it=names is None)
-    weights = {name: numbers_of(f"state[{name + _WEIGHT!r}]", state[name + _WEIGHT]).T for name in chosen}
+    keys = {name: key_of(name, _WEIGHT) for name in chosen}
+    weights = {name: numbers_of(f"state[{key!r}]", state[key]).T for name, key in keys.items()}
     if names is None:
         expected = [module.weight.shape for module in layers.modules]
         shapes = {name: weight.shape for name, weight in weights.items()}
         chosen = in_order(shapes, expected, is_ordered)
-    keys = {name: name + _BIAS for name in chosen}
+    keys = {name: key_of(name, _BIAS) for name in chosen}
     biases = [numbers_of(f"state[{key!r}]", state[key]) if key in state else None for key in keys.values()]
     replace(layers, chosen, list(zip(map(weights.__getitem__, chosen), biases, strict=True)))
+
+
+def key_of(module: str, kind: str) -> str:
+    """What a state dict calls a tensor of a module: by its kind alone where the module is all there is."""
+    return f"{module}.{kind}" if module else kind
 
 
 def _checked(names: Any) -> list[str]:
@@ -122,7 +129,7 @@ def _expect_linear(layers: Layers, names: list[str], state: Mapping[str, Any], a
     others = []
     for key in state:
         module, _, kind = key.rpartition(".")
-        if module in names and kind in ("weight", "bias"):
+        if module in names and key in (key_of(module, _WEIGHT), key_of(module, _BIAS)):
             continue
         what = f"must have weights of linear layers and layer norms alone, got {module!r} with {key!r}"
         if kind.startswith("running_"):
