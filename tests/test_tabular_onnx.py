@@ -16,7 +16,9 @@ from mixed_table import labels, numbers, table
 from schuss.exchange import onnx_inputs, to_onnx
 from schuss.exchange._graph import Graph, Value
 from schuss.exchange._onnx_calendar import Calendar
+from schuss.exchange._onnx_ensemble import _in_unit
 from schuss.tables._dates import PARTS
+from schuss.tables._target import RegressionTarget
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -127,6 +129,23 @@ class TestRegressor:
         out = run(to_onnx(model), onnx_inputs(model, frame))["prediction"]
         assert out.max() <= numbers(FRAME).max()
         np.testing.assert_allclose(out, model.predict(frame), rtol=1e-5)
+
+
+@pytest.mark.parametrize("ends", [10, 1])
+def test_beyond_the_last_knots_a_target_goes_on_as_in_predict(ends):
+    """Knots are of some of many rows, and the range is of all of them; of one value there is one knot."""
+    seen = np.exp(np.random.default_rng(0).normal(size=200)) if ends > 1 else np.ones(20)
+    target = RegressionTarget("quantile").fit(seen)
+    target.low, target.high = seen.min() - ends, seen.max() + ends
+    mean = np.linspace(-8, 8, 101)[:, None]
+    expected = target.inverse(mean)[:, 0]
+    if ends > 1:
+        is_beyond = (expected < seen.min()) | (expected > seen.max())
+        assert (is_beyond & (expected > target.low) & (expected < target.high)).sum() > 10
+    graph = Graph(["mean", "prediction"])
+    outputs = _in_unit(graph, "mean", target)
+    made = graph.model("target", [Value("mean", onnx.TensorProto.DOUBLE, [1])], outputs)
+    np.testing.assert_allclose(run(made, {"mean": mean})["prediction"], expected, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("part", PARTS)

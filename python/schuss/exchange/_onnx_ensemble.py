@@ -17,7 +17,7 @@ from ..tables._target import RegressionTarget
 from ._graph import Graph, Value
 from ._layers import layers_of_network
 from ._onnx_columns import Encoded, encoded, inputs_of
-from ._onnx_interpolation import interpolated
+from ._onnx_interpolation import extended, interpolated
 from ._onnx_labels import label_at
 from ._onnx_network import network
 
@@ -60,7 +60,7 @@ def _in_unit(graph: Graph, mean: str, target: RegressionTarget) -> dict[str, Val
         bent = graph.add("Exp", bent)
     elif target.quantiles is not None:
         at, scores = target.knots
-        bent = interpolated(graph, bent, [(scores, at)])
+        bent = extended(graph, bent, (scores, at))
     ends = (graph.constant(np.float64(end)) for end in (target.low, target.high))
     flat = graph.add("Squeeze", graph.add("Clip", bent, *ends), graph.axis(1))
     return {"prediction": Value(flat, TensorProto.DOUBLE, [])}

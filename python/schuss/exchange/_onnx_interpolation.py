@@ -41,3 +41,16 @@ def interpolated(graph: Graph, values: str, knots: Sequence[Knots]) -> str:
     beyond = graph.add("Sub", inside, graph.add("Gather", of_all, place))
     rise = graph.add("Mul", graph.add("Gather", of_slopes, place), beyond)
     return graph.add("Add", graph.add("Gather", of_heights, place), rise)
+
+
+def extended(graph: Graph, values: str, knots: Knots) -> str:
+    """The same of one column, which beyond both ends goes on as steep as it is on average."""
+    found = interpolated(graph, values, [knots])
+    at, heights = knots
+    if len(at) == 1:
+        return found
+    none = graph.constant(np.float64(0))
+    below = graph.add("Min", graph.add("Sub", values, graph.constant(np.float64(at[0]))), none)
+    above = graph.add("Max", graph.add("Sub", values, graph.constant(np.float64(at[-1]))), none)
+    slope = graph.constant(np.float64((heights[-1] - heights[0]) / (at[-1] - at[0])))
+    return graph.add("Add", found, graph.add("Mul", slope, graph.add("Add", below, above)))
