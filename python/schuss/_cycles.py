@@ -119,8 +119,11 @@ def cyclic(
     schedule = Schedule(
         "cyclic", lr, low, rise_steps, rise_steps if fall_steps is None else fall_steps, factor, rate
     )
-    if low > lr:
-        raise ValueError(f"low must be at most lr, the largest learning rate, which is {lr:g}, got {low:g}")
+    least, most = float(low), float(lr)
+    if least > most:
+        raise ValueError(
+            f"low must be at most lr, the largest learning rate, which is {most:g}, got {least:g}"
+        )
     return schedule
 
 

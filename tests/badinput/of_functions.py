@@ -36,7 +36,9 @@ LATE = {
     "warmup_steps": Only(lambda value: False if NON_NEGATIVE.legal(value) is False else None),
     "warmup_start": NON_NEGATIVE,
 }
-TOTAL = {"total_steps": COUNTED, "final": NON_NEGATIVE, **LATE}
+# None: as many as the training has.
+STEPS = COUNTED.or_none()
+TOTAL = {"total_steps": STEPS, "final": NON_NEGATIVE, **LATE}
 LATE["warmup_steps"] = (LATE["warmup_steps"], "total_steps")
 TOTAL["warmup_steps"] = LATE["warmup_steps"]
 
@@ -74,9 +76,9 @@ SCHEDULES = {
     ),
     "coslog": (
         {"lr": 0.1, "total_steps": 9},
-        {"lr": NON_NEGATIVE, "total_steps": COUNTED, "cycles": Count(most=50)},
+        {"lr": NON_NEGATIVE, "total_steps": STEPS, "cycles": Count(most=50)},
     ),
-    "coslog4": ({"lr": 0.1, "total_steps": 9}, {"lr": NON_NEGATIVE, "total_steps": COUNTED}),
+    "coslog4": ({"lr": 0.1, "total_steps": 9}, {"lr": NON_NEGATIVE, "total_steps": STEPS}),
     "flat_cos": (
         {"lr": 0.1, "total_steps": 9},
         {"lr": NON_NEGATIVE, **TOTAL, "flat": Number(low=0, high=1, high_open=True)},
@@ -85,7 +87,7 @@ SCHEDULES = {
         {"lr": 0.1, "total_steps": 9},
         {
             "lr": NON_NEGATIVE,
-            "total_steps": COUNTED,
+            "total_steps": STEPS,
             "rise": Number(low=0, high=1, low_open=True, high_open=True),
             "start": Number(low=0).or_none(),
             "final": Number(low=0).or_none(),
@@ -94,8 +96,8 @@ SCHEDULES = {
     "cyclic": (
         {"lr": 0.1, "low": 0.01, "rise_steps": 3},
         {
-            "lr": NON_NEGATIVE,
-            "low": NON_NEGATIVE,
+            "lr": Number(low=0.01),
+            "low": Number(low=0, high=0.1),
             "rise_steps": POSITIVE,
             "fall_steps": Number(low=0, low_open=True).or_none(),
             "factor": NON_NEGATIVE,
