@@ -293,3 +293,27 @@ def test_a_pipeline_passes_weights_and_its_own_transform_of_validation_rows():
         pipeline.fit(X[train], y[train], sample_weight=weight[train], X_val=X[held], **validation)
     assert weights_of(pipeline["mlp"]).tobytes() == weights_of(alone).tobytes()
     assert pipeline["mlp"].validation_loss_curve_ == alone.validation_loss_curve_
+
+
+@pytest.mark.filterwarnings("error", "ignore:.*Maximum iterations")
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+def test_numbers_of_numpys_small_types_are_numbers(kind, solver):
+    """60 rows are more than a uint8 can be negative, and 200 epochs of 8 steps more than it holds."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 3))
+    y = X[:, 0] > 0 if kind is MLPClassifier else X[:, 0]
+    numbers = {
+        "hidden_layer_sizes": 5,
+        "batch_size": 8,
+        "max_iter": 200,
+        "n_iter_no_change": 3,
+        "max_fun": 250,
+        "random_state": 1,
+        "n_threads": 2,
+    }
+    small = kind(solver=solver, **{name: np.uint8(value) for name, value in numbers.items()}).fit(X, y)
+    plain = kind(solver=solver, **numbers).fit(X, y)
+    assert small.n_iter_ == plain.n_iter_
+    for one, other in zip(small.coefs_, plain.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)

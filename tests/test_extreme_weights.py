@@ -110,3 +110,20 @@ def test_a_skipped_batch_counts_neither_by_loss_nor_by_weight():
     expected = sc.MLP([4, 6, 1], seed=1).loss(X[fine], y[fine], sample_weight=weights[fine])
     assert net.optimizer.skipped_steps == 1
     np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("error", "ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", [sc.MLPRegressor, sc.MLPClassifier])
+def test_the_sum_of_weights_may_be_beyond_float64(kind, early_stopping, solver):
+    X, y, weights = rows(n=100)
+    y = y > 0 if kind is sc.MLPClassifier else y
+    options = {"hidden_layer_sizes": 5, "solver": solver, "max_iter": 6, "random_state": 0, "alpha": 0.0}
+    options |= {"early_stopping": early_stopping and solver == "adam"}
+    plain = kind(**options).fit(X, y, sample_weight=weights)
+    model = kind(**options).fit(X, y, sample_weight=weights * 2.0**1022)
+    for one, other in zip(plain.coefs_, model.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    if options["early_stopping"]:
+        np.testing.assert_allclose(plain.validation_scores_, model.validation_scores_, rtol=1e-5, atol=1e-7)

@@ -56,7 +56,8 @@ def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weigh
 def total(weights: NDArray[Any] | Weights) -> float:
     """The sum of weights, in no unit."""
     values, unit = weights if isinstance(weights, tuple) else (weights, 1.0)
-    return float(values.sum(dtype=np.float64) * unit)
+    with np.errstate(over="ignore"):
+        return float(values.sum(dtype=np.float64) * unit)
 
 
 class Rows(NamedTuple):

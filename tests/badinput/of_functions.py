@@ -37,7 +37,7 @@ LATE = {
     "warmup_start": NON_NEGATIVE,
 }
 # None: as many as the training has.
-STEPS = COUNTED.or_none()
+STEPS = Number(low=1).or_none()
 TOTAL = {"total_steps": STEPS, "final": NON_NEGATIVE, **LATE}
 LATE["warmup_steps"] = (LATE["warmup_steps"], "total_steps")
 TOTAL["warmup_steps"] = LATE["warmup_steps"]

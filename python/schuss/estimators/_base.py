@@ -216,7 +216,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             if lbfgs is not None:
                 self._descend(setup, lbfgs, before)
             else:
-                self._train(setup, None if incremental else min(self.max_iter, MOST), before)
+                self._train(setup, None if incremental else min(int(self.max_iter), MOST), before)
             if tasks is not None:
                 tasks.end()
             if not np.isfinite(theta).all():
@@ -340,7 +340,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         names = weighed_by(self, sample_weight)
         weights = numbers(names, weights, np.dtype(np.float64))
         # The penalty is divided by them.
-        most, least = float(np.finfo(X.dtype).max), float(weights.sum())
+        with np.errstate(over="ignore"):  # no penalty is divided by too much
+            most, least = float(np.finfo(X.dtype).max), float(weights.sum())
         least = least if others is None else others.total(least)
         if others is not None and not least > 0:
             raise ValueError(f"{names} must leave some weight to the rows, got none")
@@ -464,9 +465,9 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
         threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
         training = FullBatch(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
-        training.begin(self.max_iter)
+        training.begin(int(self.max_iter))
         before.is_over()
-        training.run(self.max_iter)
+        training.run(int(self.max_iter))
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped in UNFINISHED:
@@ -478,7 +479,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             )
 
     def _batch_size(self, rows: int) -> int:
-        return min(self._most_rows(), rows) if self.batch_size == "auto" else self.batch_size
+        return min(self._most_rows(), rows) if self.batch_size == "auto" else int(self.batch_size)
 
     def _most_rows(self) -> int:
         """Of a batch, however many there are in all."""

@@ -29,7 +29,7 @@ from ._docs import TEXTS, document
 from ._given import naming, weighed_by
 from ._hyperparameters import Callback, keep
 from ._labels import balanced
-from ._scores import are_right
+from ._scores import are_right, mean_of
 from ._together import Others
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[np.minimum(out[:, 0] > 0.5, len(self.classes_) - 1)]
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
-        return float(np.average(are_right(out, targets), weights=sample_weight))
+        return float(mean_of(are_right(out, targets), sample_weight))
 
     def _begin_piece(self, y: Any, classes: Any) -> None:
         super()._begin_piece(y, classes)

@@ -31,7 +31,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
 from ._samples import Samples
-from ._scores import r2, squares
+from ._scores import mean_of, r2, squares
 from ._together import Others
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return out[:, 0] if self.n_outputs_ == 1 else out
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
-        mean = np.average(targets.astype(np.float64), axis=0, weights=sample_weight)
-        left, spread = (np.average(squares(of, targets), axis=0, weights=sample_weight) for of in (out, mean))
+        mean = mean_of(targets.astype(np.float64), sample_weight)
+        left, spread = (mean_of(squares(of, targets), sample_weight) for of in (out, mean))
         return r2(left, spread) if len(targets) > 1 else np.nan
 
     def _score_is_defined(self, held_out: Samples) -> bool:

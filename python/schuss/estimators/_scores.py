@@ -22,6 +22,15 @@ def squares(out: Array, targets: Array) -> Array:
     return (targets.astype(np.float64) - out) ** 2
 
 
+def mean_of(values: Array, weights: Array | None) -> Any:
+    """The mean over rows, whose weights may be so large that float64 does not hold their sum."""
+    if weights is not None:
+        with np.errstate(over="ignore"):
+            holds = np.isfinite(weights.sum(dtype=np.float64))
+        weights = weights if holds else weights / weights.max()
+    return np.average(values, axis=0, weights=weights)
+
+
 def r2(left: Array, spread: Array) -> float:
     """R^2, the mean over columns, of the mean squares of what is left and of targets about their mean."""
     # As scikit-learn's r2_score has it: a column that never changes is explained wholly or not at all.

@@ -118,6 +118,7 @@ def batch_regimes(
     sizes = check_sequence("batch_sizes", batch_sizes, "numbers of rows, or None")
     if not sizes:
         raise ValueError("batch_sizes must have at least one number of rows, or None, got none")
+    sizes = [None if size is None else check_count("batch_sizes", size) for size in sizes]
     if fun is None:
         fun, x0, data = line_fit()
     check_fun(fun)
