@@ -26,6 +26,8 @@ WARNS = (
     "invalid value encountered in cast",
 )
 
+LOSSES = ["squared_error", "mse", "absolute_error", "mae", "l1", "poisson", "huber", "quantile", "log_cosh"]
+
 
 def _widths(value):
     return (
@@ -122,7 +124,7 @@ def _parameters():
         more = {"class_weight": ANYTHING}
         if cls is sc.MLPRegressor:
             more = {
-                "loss": OneOf("squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh"),
+                "loss": OneOf(*LOSSES),
                 "delta": POSITIVE,
                 "quantile": Number(low=0, high=1, low_open=True, high_open=True),
                 "target_weights": ANYTHING,
