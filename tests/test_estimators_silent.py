@@ -115,6 +115,8 @@ def test_a_mask_is_not_dropped(make):
     for name, call in [
         ("X", lambda: make().fit(masked_X, C)),
         ("y", lambda: make().fit(X, masked_y)),
+        ("X", lambda: make().fit(list(masked_X), C)),
+        ("X", lambda: fitted.predict(list(masked_X))),
         ("sample_weight", lambda: make().fit(X, C, sample_weight=masked_weight)),
         ("X_val", lambda: make().fit(X, C, X_val=masked_X, y_val=C)),
         ("y_val", lambda: make().fit(X, C, X_val=X, y_val=masked_y)),

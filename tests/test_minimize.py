@@ -444,6 +444,16 @@ class TestBest:
             assert result.fun == lowest
         assert result.nfev == 62
 
+    def test_an_average_with_a_point_that_is_not_finite_does_not_count(self):
+        def fun(x, rows):
+            return (float(-x) if x < 2 else np.nan), np.array(-1.0)
+
+        result = schuss.minimize(
+            fun, 0.0, jac=True, data=np.zeros(10), batch_size=1, optimizer=schuss.SGD(lr=0.9, ema=0.1)
+        )
+        assert result.reason == "not_finite"
+        assert (result.x, result.fun) == (1.8, -1.8)
+
     def test_a_function_that_is_not_finite_on_all_rows_is_no_success(self):
         rows = np.r_[np.zeros(999), 1.0]
 

@@ -110,16 +110,15 @@ class Minimization:
         assert reason is not None
         assert self.best is not None, "a run that has not evaluated its start has raised"
         x, value, gradient = self.best
-        averaged = descent.averaged()
-        if self.function.is_stochastic:
-            x = x if averaged is None else averaged
+        averaged = None if reason in (Stop.INTERRUPTED, Stop.NOT_FINITE) else descent.averaged()
+        if averaged is not None:
+            there = self.function.on_all_rows(averaged)
+            if _are_finite(*there) and (self.function.is_stochastic or there[0] <= value):
+                x, (value, gradient) = averaged, there
+        if self.function.is_stochastic and x is not averaged:
             value, gradient = self.function.on_all_rows(x)
             if not _are_finite(value, gradient):
                 reason = Stop.NOT_FINITE
-        elif averaged is not None:
-            there = self.function.on_all_rows(averaged)
-            if _are_finite(*there) and there[0] <= value:
-                x, (value, gradient) = averaged, there
         return OptimizeResult(
             x=x,
             fun=value,

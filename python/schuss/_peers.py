@@ -368,7 +368,7 @@ def _copied(lent: memoryview, of: Literal["I", "B"], returns: bool) -> Iterator[
     content = bytearray(lent) or bytearray(WORD_BYTES)
     yield memoryview(content).cast(of)
     if returns:
-        lent[:] = content[: len(lent)]
+        lent[:] = memoryview(content)[: len(lent)]
 
 
 @contextmanager

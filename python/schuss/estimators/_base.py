@@ -403,7 +403,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         self.n_layers_ = len(layers)
         return theta
 
-    def _split(self, data: Any, weighed_by: str) -> tuple[Any, Any]:
+    def _split(self, data: Any, names: str) -> tuple[Any, Any]:
         """Hold rows out, the same ones whenever the fit continues."""
         # scikit-learn stratifies two classes, and only these.
         stratifies = is_classifier(self) and self.n_outputs_ == 1
@@ -416,7 +416,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         for part, name in zip(parts, ("that are learnt", "that early_stopping holds out"), strict=True):
             if not part.counts():
                 raise ValueError(
-                    f"{weighed_by} must leave some weight to the rows {name}, got zero for all of them: "
+                    f"{names} must leave some weight to the rows {name}, got zero for all of them: "
                     "change validation_fraction or random_state, or give rows to validate with"
                 )
         return parts

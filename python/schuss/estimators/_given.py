@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight
 
+from .._arrays import refuse_masked
 from .._checks import SHOWN, kind_of, shown
 from .._sparse import check_sound, is_sparse
 
@@ -31,9 +32,7 @@ LONGEST = 300
 def check_given(*, dates: bool = False, **given: Any) -> None:
     """Refuse masked arrays, whose mask would be dropped, and dates, which would be nanoseconds since 1970."""
     for name, value in given.items():
-        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-            masked = np.ma.getmaskarray(value).sum()
-            raise ValueError(f"{name} must be an array without masked elements, got {masked} of them")
+        refuse_masked(name, value)
         if is_sparse(value):
             check_sound(name, value)
         is_number = name.startswith("sample_weight") and _is_real(value)
