@@ -5,10 +5,10 @@ pub use self::system::Affinity;
 #[cfg(target_os = "linux")]
 mod system {
     use std::cell::Cell;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
-    /// For how long a thread's answer is used again: to ask takes longer than to wake another thread.
-    const FRESH: Duration = Duration::from_millis(100);
+    use crate::cores::recent;
+
     /// A machine with more processors than this keeps its threads as they were started.
     const PROCESSORS: usize = 1024;
 
@@ -30,15 +30,7 @@ mod system {
     impl Affinity {
         /// This thread's, which may be a tenth of a second old; None where the system does not tell.
         pub fn current() -> Option<Self> {
-            let now = Instant::now();
-            if let Some((asked, known)) = KNOWN.get()
-                && now.duration_since(asked) < FRESH
-            {
-                return Some(known);
-            }
-            let asked = Self::ask()?;
-            KNOWN.set(Some((now, asked)));
-            Some(asked)
+            recent(&KNOWN, Self::ask)
         }
 
         /// This thread's, as it is now.

@@ -1,10 +1,11 @@
 //! How many cores this process may use.
 
 use std::cell::Cell;
-use std::thread;
+use std::num::NonZero;
+use std::thread::{self, LocalKey};
 use std::time::{Duration, Instant};
 
-/// For how long an answer is used again.
+/// For how long an answer is used again: to ask takes longer than to wake another thread.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// The number of cores that this process may use: affinity and cgroup limits respected.
@@ -13,15 +14,23 @@ const FRESH: Duration = Duration::from_millis(100);
 /// affinity is.
 pub fn cores() -> usize {
     thread_local! {
-        static KNOWN: Cell<Option<(Instant, usize)>> = const { Cell::new(None) };
+        static KNOWN: Cell<Option<(Instant, NonZero<usize>)>> = const { Cell::new(None) };
     }
+    recent(&KNOWN, || thread::available_parallelism().ok()).map_or(1, usize::from)
+}
+
+/// What the system has last told this thread, or tells now where that is long ago; None where it does not tell.
+pub fn recent<T: Copy>(
+    known: &'static LocalKey<Cell<Option<(Instant, T)>>>,
+    ask: impl FnOnce() -> Option<T>,
+) -> Option<T> {
     let now = Instant::now();
-    if let Some((_, cores)) = KNOWN.get().filter(|(at, _)| now.saturating_duration_since(*at) < FRESH) {
-        return cores;
+    if let Some((_, answer)) = known.get().filter(|(at, _)| now.saturating_duration_since(*at) < FRESH) {
+        return Some(answer);
     }
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    KNOWN.set(Some((now, cores)));
-    cores
+    let answer = ask()?;
+    known.set(Some((now, answer)));
+    Some(answer)
 }
 
 /// The most threads that one piece of work ever gets, whatever was asked for: a few for each core. More would only wait for each
