@@ -43,10 +43,14 @@ Weights: TypeAlias = "tuple[NDArray[Any], float]"
 """Weights of rows in a unit: what the dtype of the network may not hold."""
 
 
+# The largest exponents of weights that a dtype of so many bytes holds without a unit of their own.
+EXPONENTS = {4: 60, 8: 900}
+
+
 def in_unit(weights: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any] | Weights:
     """Weights in a dtype, in a unit of their own where it might not hold them."""
     exponent = int(np.frexp(weights.max(initial=0.0))[1])
-    if abs(exponent) <= (60 if dtype == np.float32 else 900):
+    if abs(exponent) <= EXPONENTS[dtype.itemsize]:
         return contiguous(weights, dtype)
     # A power of two: nothing is rounded but what is far below the largest weight.
     unit = float(np.ldexp(1.0, max(min(exponent, 1023), -1021)))

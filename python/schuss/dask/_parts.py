@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import shown
-from .._data import Rows
+from .._data import EXPONENTS, Rows
 from .._draw import Draw
 from .._sparse import Sparse, compressed, is_sparse, stacked
 from ..estimators._given import check_given, naming
@@ -16,8 +16,6 @@ from ..estimators._labels import Labels, labels_of, without_column
 
 Array = NDArray[Any]
 
-# Of the weights of rows: what float32 and float64 hold without a unit of their own.
-EXPONENTS = {4: 60, 8: 900}
 # Rows whose bytes are looked at together.
 ROWS = 2**16
 

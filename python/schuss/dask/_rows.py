@@ -24,7 +24,7 @@ from ..estimators._losses import Objective
 from ..estimators._samples import seed_of_rows
 from . import _parts
 from ._cluster import groups_of, on_each, pieces
-from ._parts import EXPONENTS, Seen
+from ._parts import Seen
 
 Array = NDArray[Any]
 
@@ -92,7 +92,7 @@ class Given:
     def check_weights(self, dtype: np.dtype[Any]) -> None:
         """Refuse weights that a worker could not tell from others without knowing all."""
         least, most = (pick(of_part.weight[i] for of_part in self.seen) for i, pick in ((0, min), (1, max)))
-        if not most > 0 or abs(int(np.frexp(most)[1])) > EXPONENTS[dtype.itemsize]:
+        if not most > 0 or abs(int(np.frexp(most)[1])) > _data.EXPONENTS[dtype.itemsize]:
             raise ValueError(
                 f"{self.names[2]} must be finite, not all zero, and of about 1, got numbers from "
                 f"{least} to {most}"
