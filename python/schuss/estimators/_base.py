@@ -465,9 +465,10 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
         threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
         training = FullBatch(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
-        training.begin(int(self.max_iter))
+        most = int(self.max_iter)
+        training.begin(most)
         before.is_over()
-        training.run(int(self.max_iter))
+        training.run(most)
         if training.stopped is Stop.INTERRUPTED:
             warnings.warn("Training interrupted by user.", stacklevel=USER)
         elif training.stopped in UNFINISHED:
