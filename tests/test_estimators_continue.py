@@ -1,6 +1,7 @@
 """Fits that continue are one long fit, to the last bit."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import schuss as sc
 from schuss import MLPClassifier, MLPRegressor
+from schuss.estimators._optimizer_state import OptimizerState
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -201,3 +203,52 @@ def test_a_warm_fit_of_other_rows_begins_without_a_best(problem):
     assert model.fit(X, y).best_loss_ <= best
     model.fit(X[::-1], y)
     assert model.best_loss_ == min(model.loss_curve_[-5:])
+
+
+MEANT_OTHERWISE = {
+    "d0": (sc.Prodigy(), sc.Prodigy(d0=1e-3)),
+    "lr_inside": (
+        sc.SGD(lr=0.01, momentum=0.9, lr_inside=False),
+        sc.SGD(lr=0.01, momentum=0.9, lr_inside=True),
+    ),
+    "initial_accumulator_value": (sc.Adagrad(lr=0.01), sc.Adagrad(lr=0.01, initial_accumulator_value=0.5)),
+    "betas of averages": (sc.ScheduleFreeAdamW(lr=0.01), sc.ScheduleFreeAdamW(lr=0.01, betas=(0.8, 0.99))),
+    "a started average": (sc.Adam(lr=0.01, swa_start=2), sc.Adam(lr=0.01, swa_start=3)),
+}
+
+
+@pytest.mark.parametrize("name", MEANT_OTHERWISE)
+def test_options_that_state_depends_on_start_the_optimizer_afresh(problem, name):
+    kind, X, y = problem
+    first, second = MEANT_OTHERWISE[name]
+    model = kind(hidden_layer_sizes=4, random_state=0, max_iter=3, warm_start=True, optimizer=first).fit(X, y)
+    without = pickle.loads(pickle.dumps(model))
+    without._optimizer = OptimizerState()
+    for each in (model, without):
+        each.set_params(optimizer=second).fit(X, y)
+    np.testing.assert_array_equal(parameters(model), parameters(without))
+
+
+def test_other_options_act_on_the_old_state(problem):
+    kind, X, y = problem
+    model = kind(
+        hidden_layer_sizes=4, random_state=0, max_iter=3, warm_start=True, optimizer=sc.Adam(lr=0.01)
+    )
+    model.fit(X, y).set_params(optimizer=sc.Adam(lr=0.01, betas=(0.8, 0.99))).fit(X, y)
+    steps = -(-len(X) // min(200, len(X)))
+    assert model._optimizer.saved["step_count"] == 6 * steps
+
+
+def test_a_plateau_goes_on_and_another_schedule_begins(problem):
+    kind, X, y = problem
+    # No loss is better by so much: the rate falls with each epoch.
+    falling = partial(sc.schedules.plateau, patience=0, threshold=0.999, factor=0.5)
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "warm_start": True}
+    model = kind(max_iter=3, optimizer=sc.Adam(lr=0.1), **options).fit(X, y)
+    rates = model.set_params(optimizer=sc.Adam(lr=falling(0.01))).fit(X, y).history_["lr"][-3:]
+    assert rates[0] == 0.01 > rates[2]
+    assert model.fit(X, y).history_["lr"][-3] < rates[2]
+    model.set_params(optimizer=sc.Adam(lr=falling(0.01), weight_decay=1e-4)).fit(X, y)
+    assert model.history_["lr"][-3] < rates[2] / 4
+    model.set_params(optimizer=sc.Adam(lr=falling(0.02))).fit(X, y)
+    assert model.history_["lr"][-3] == 0.02

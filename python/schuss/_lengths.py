@@ -40,7 +40,7 @@ class OpenSchedules(NamedTuple):
 
 def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:
     """Those of a recipe, or of an optimizer at work, for a training of so many steps; None for none."""
-    found = recipe._opened() or [each for each in _schedules(recipe) if is_open(each[2])]
+    found = recipe._opened() or [each for each in scheduled(recipe) if is_open(each[2])]
     return OpenSchedules(total, *map(list, zip(*found, strict=True))) if found else None
 
 
@@ -50,7 +50,7 @@ def longer(
     """The same for so many steps more than the optimizer has done, but those that were replaced since."""
     if schedules is None or isinstance(optimizer, LBFGS):
         return None
-    now = {(group, name): schedule for group, name, schedule in _schedules(optimizer)}
+    now = {(group, name): schedule for group, name, schedule in scheduled(optimizer)}
     found = [
         (group, name, schedule)
         for group, name, schedule in zip(*schedules[1:], strict=True)
@@ -74,7 +74,7 @@ def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:
         optimizer._follow(group, name, schedule, schedules.total)
 
 
-def _schedules(optimizer: Optimizer) -> list[tuple[int, str, Any]]:
+def scheduled(optimizer: Optimizer) -> list[tuple[int, str, Any]]:
     """Group, name and value of all options that may be schedules: these show themselves only here."""
     groups = optimizer.__reduce__()[2]["param_groups"]
     return [(number, name, group[name]) for number, group in enumerate(groups) for name in SCHEDULED]

@@ -10,7 +10,7 @@ use crate::scalar::Scalar;
 
 impl<T: Scalar> Optimizer<T> {
     /// Refuses a configuration that a group cannot have now.
-    pub(super) fn expect_changeable(&self, group: usize, config: &Config) -> Result<()> {
+    pub fn expect_changeable(&self, group: usize, config: &Config) -> Result<()> {
         self.expect_round_goes_on(group, config)?;
         self.expect_same_state(group, config)?;
         let (old, new) = (self.groups()[group].surroundings().average, config.surroundings().average);

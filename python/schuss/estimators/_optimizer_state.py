@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._lengths import scheduled
 from .._schuss import Schedule
 
 
@@ -22,6 +23,8 @@ class OptimizerState:
         The learning rates of the recipe's further groups; None for a schedule.
     adapts : bool
         Whether any parameter has a learning rate that adaptation may change: schedules stay.
+    schedules : list
+        What was given as learning rates: the estimator's, and each group's.
     saved : dict or None
         The optimizer's ``state_dict()`` after the last training.
     """
@@ -30,6 +33,7 @@ class OptimizerState:
         self.learning_rate = self.given = float("nan")
         self.of_groups: list[float | None] = []
         self.adapts = True
+        self.schedules: list[Any] = []
         self.saved: dict[str, Any] | None = None
         # At work: a copy that a callback makes of the estimator has its state too.
         self._live: Any = None
@@ -43,23 +47,24 @@ class OptimizerState:
     ) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
-        What was changed since the last training counts: new options act on the old state, a new learning rate
-        replaces that which adaptation has reached, another kind of optimizer or other groups start afresh.
-        Schedules without a length of their own get one of the steps that are done and so many more; None
-        where there are none of these.
+        What was changed since the last training counts: new options act on the old state, a new rate
+        replaces that which adaptation has reached, and a new schedule begins. Another kind of optimizer,
+        other groups, or options with which the state would mean something else start afresh.
+        Schedules without a length of their own get one of the steps that are done and so many more;
+        None where there are none of these.
         """
-        old = self.saved
+        old, before = self.saved, self.schedules
+        self.schedules = [lr, *(value for _, name, value in scheduled(recipe) if name == "lr")]
+        optimizer = _bound(recipe, named, lr, clip_norm, steps, 0 if old is None else old["step_count"])
+        fresh = optimizer.state_dict()
         if old is not None:
-            optimizer = _bound(recipe, named, lr, clip_norm, steps, old["step_count"])
-            fresh = optimizer.state_dict()
-            goes_on = all(old[name] == fresh[name] for name in ("optimizer", "group_of"))
-            if goes_on and old["state"].keys() == fresh["state"].keys():
+            if self.schedules != before:
+                old = old | {"schedules": fresh["schedules"]}
+            if optimizer._can_continue(old) and old["state"].keys() == fresh["state"].keys():
                 optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
             else:
-                old = None
-        if old is None:
-            optimizer = _bound(recipe, named, lr, clip_norm, steps)
-            fresh = optimizer.state_dict()
+                optimizer = _bound(recipe, named, lr, clip_norm, steps)
+                fresh = optimizer.state_dict()
         rates = [group["lr"] for group in fresh["param_groups"]]
         given, *self.of_groups = rates
         # The first group, from whose rate all others are, may be without parameters.

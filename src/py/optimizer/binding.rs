@@ -9,7 +9,7 @@ use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Group};
 use super::stepper::Stepper;
 use crate::error::Error;
-use crate::optim::{Config, Counts, Optimizer};
+use crate::optim::{Config, Optimizer};
 use crate::py::arrays::element;
 use crate::py::precision::{Either, dispatch};
 use crate::py::structure::Structure;
@@ -96,20 +96,13 @@ impl Binding {
         Ok(())
     }
 
-    /// Takes over a state that is loaded: an optimizer that has its arrays, and how far it had come.
-    pub fn replace(
-        &mut self,
-        loaded: Either<Optimizer<f32>, Optimizer<f64>>,
-        (counts, progress): (Counts, &[(u64, u64)]),
-        selected: &[bool],
-        extras: Vec<Extras>,
-    ) {
+    /// Takes over a state that is loaded.
+    pub fn replace(&mut self, loaded: Either<Optimizer<f32>, Optimizer<f64>>, selected: &[bool], extras: Vec<Extras>) {
         match (&mut self.stepper, loaded) {
             (Either::Single(stepper), Either::Single(loaded)) => stepper.optimizer = loaded,
             (Either::Double(stepper), Either::Double(loaded)) => stepper.optimizer = loaded,
             _ => unreachable!("a state is loaded in the precision of the parameters"),
         }
-        dispatch!(&mut self.stepper, stepper => stepper.optimizer.resume(counts, progress));
         self.set_selected(selected);
         self.extras = extras;
     }

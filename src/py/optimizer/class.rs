@@ -230,6 +230,12 @@ impl PyOptimizer {
         state::load(&mut this.inner, state_dict)
     }
 
+    /// Whether this optimizer's options may follow a state: its class, its groups, and what may be changed while one is at work.
+    fn _can_continue(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let _call = Call::begin()?;
+        state::can_continue(&reading(slf)?.inner, state_dict)
+    }
+
     /// Schedules that were given a length when this was bound, and had none: group, option, and as they were given.
     fn _opened(slf: &Bound<'_, Self>) -> PyResult<Vec<(usize, &'static str, PySchedule)>> {
         let _call = Call::begin()?;

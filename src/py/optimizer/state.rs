@@ -1,11 +1,14 @@
 //! The state of an optimizer at work, as plain data.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use super::binding::Binding;
 use super::object::RecipeOrBinding;
+use super::recipe::Extras;
 use super::saved::{AVERAGED_SINCE, FROZEN_STEPS, Saved};
-use crate::optim::WEIGHT_DECAY;
+use crate::optim::{Optimizer, WEIGHT_DECAY};
 use crate::py::precision::{Either, dispatch};
 
 /// See `Optimizer.state_dict`.
@@ -64,17 +67,42 @@ pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -
 /// See `Optimizer.load_state_dict`. Nothing has changed where it fails.
 pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
     let (py, bound) = (state_dict.py(), inner.binding_mut()?);
+    let Read { loaded, extras } = read(state_dict, bound)?;
+    let masks = extras.iter().map(|extras| extras.mask.as_ref()).enumerate();
+    let selected = bound.selected(py, masks)?;
+    bound.replace(loaded, &selected, extras);
+    Ok(())
+}
+
+/// See `Optimizer._can_continue`.
+pub fn can_continue(inner: &RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let bound = inner.binding()?;
+    match read(state_dict, bound) {
+        Ok(Read { loaded, .. }) => {
+            let mut own = bound.configs().iter().enumerate();
+            Ok(dispatch!(&loaded, loaded => own.all(|(group, config)| loaded.expect_changeable(group, config).is_ok())))
+        }
+        Err(error) if error.is_instance_of::<PyValueError>(state_dict.py()) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A state that is to be loaded: an optimizer that has it, and what its groups have beside their options.
+struct Read {
+    loaded: Either<Optimizer<f32>, Optimizer<f64>>,
+    extras: Vec<Extras>,
+}
+
+fn read(state_dict: &Bound<'_, PyDict>, bound: &Binding) -> PyResult<Read> {
     let saved = Saved::new(state_dict, bound)?;
-    let groups = saved.groups(py)?;
+    let groups = saved.groups(state_dict.py())?;
     let counts = saved.counts(groups[0].config.surroundings().accumulate)?;
     let progress = saved.progress(counts.steps)?;
-    let masks = groups.iter().map(|group| group.extras.mask.as_ref()).enumerate();
-    let selected = bound.selected(py, masks)?;
     let (configs, extras) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
-    let loaded = match &bound.stepper {
+    let mut loaded = match &bound.stepper {
         Either::Single(stepper) => Either::Single(stepper.with_state(configs, &saved)?),
         Either::Double(stepper) => Either::Double(stepper.with_state(configs, &saved)?),
     };
-    bound.replace(loaded, (counts, &progress), &selected, extras);
-    Ok(())
+    dispatch!(&mut loaded, loaded => loaded.resume(counts, &progress));
+    Ok(Read { loaded, extras })
 }
