@@ -480,6 +480,48 @@ def test_settings_that_a_callback_changes_are_kept(path, killed_after_saving):
     assert (net.l2, net.dropout) == (0.5, [0.3])
 
 
+SET_BY_CALLBACKS = {
+    "cosine": ("lr", sc.schedules.cosine(0.02, total_steps=40)),
+    "plateau": ("lr", sc.schedules.plateau(0.02, patience=0, threshold=0.9)),
+    "constant": ("lr", 0.004),
+    "decay": ("weight_decay", sc.schedules.flat_cos(0.1, 60)),
+}
+
+
+@pytest.mark.parametrize("before", [0.01, sc.schedules.cosine(0.01), sc.schedules.plateau(0.01, patience=2)])
+@pytest.mark.parametrize("name", SET_BY_CALLBACKS)
+def test_schedules_that_a_callback_sets_are_kept(path, killed_after_saving, name, before):
+    option, value = SET_BY_CALLBACKS[name]
+
+    def callback(info):
+        if info.epoch == 2:
+            info.net.optimizer.param_groups[0][option] = value
+
+    def run(saving):
+        net = sc.MLP([8, 4, 1], seed=0)
+        optimizer = sc.AdamW(lr=before)
+        net.fit(X, Y, optimizer=optimizer, epochs=7, batch_size=50, seed=0, callbacks=callback, **saving)
+        return net
+
+    straight = run({})
+    attempts, net = until_done(lambda _: run({"checkpoint": path, "checkpoint_every": 1, "resume": True}))
+    assert attempts > 3
+    np.testing.assert_array_equal(net.theta, straight.theta)
+    same_history(net.history, straight.history)
+    assert net.optimizer.__reduce__()[2]["param_groups"] == straight.optimizer.__reduce__()[2]["param_groups"]
+
+
+def test_a_function_that_a_callback_sets_cannot_be_kept(path):
+    def callback(info):
+        info.net.optimizer.lr = lambda step: 0.01
+
+    net = sc.MLP([8, 4, 1], seed=0)
+    with pytest.raises(TypeError, match=r"param_groups\[0\]\['lr'\] must be a number or a schedule"):
+        net.fit(X, Y, epochs=3, callbacks=callback, checkpoint=path)
+    # One that is given is no part of the file: it is given again.
+    net.fit(X, Y, optimizer=sc.Adam(lr=lambda step: 0.01), epochs=3, checkpoint=path)
+
+
 def test_an_error_leaves_the_last_checkpoint(path):
     def fail(info):
         if info.epoch == 3:

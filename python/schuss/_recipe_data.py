@@ -39,11 +39,11 @@ def data_of(optimizer: Optimizer | LBFGS, params: Sequence[NDArray[Any]]) -> dic
             "optimizer must work on the network's own arrays to be saved, got one of other arrays"
         )
     groups = [
-        {name: _plain(f"optimizer.param_groups[{number}][{name!r}]", value) for name, value in group.items()}
+        {name: plain(f"optimizer.param_groups[{number}][{name!r}]", value) for name, value in group.items()}
         for number, group in enumerate(parts["param_groups"])
     ]
     selectors = [
-        _plain(f"params[{number}]['params'] of optimizer", selector)
+        plain(f"params[{number}]['params'] of optimizer", selector)
         for number, selector in enumerate(parts["selectors"], -1)
     ]
     return {"class": kind.__name__, **parts, "param_groups": groups, "selectors": selectors}
@@ -59,7 +59,7 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
         raise ValueError(f"there is no optimizer {name!r}")
     scheduled = ("lr", "weight_decay")
     groups = [
-        {**group, **{name: _lr_of(group[name]) for name in scheduled}} for group in parts["param_groups"]
+        {**group, **{name: rate_of(group[name]) for name in scheduled}} for group in parts["param_groups"]
     ]
     kind: type[Optimizer] = getattr(optimizers, name)
     optimizer = kind()
@@ -70,12 +70,12 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
 
 def data_of_rates(name: str, rates: Sequence[float | Schedule]) -> list[Any]:
     """Numbers and schedules as plain values."""
-    return [_plain(name, rate) for rate in rates]
+    return [plain(name, rate) for rate in rates]
 
 
 def rates_of_data(data: Sequence[Any]) -> list[float | Schedule]:
     """The inverse."""
-    return [_lr_of(rate) for rate in data]
+    return [rate_of(rate) for rate in data]
 
 
 def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
@@ -117,22 +117,23 @@ def _are_same(own: Any, params: Sequence[NDArray[Any]]) -> bool:
     return all(isinstance(a, np.ndarray) and place(a) == place(b) for a, b in zip(own, params, strict=True))
 
 
-def _plain(place: str, value: Any) -> Any:
+def plain(place: str, value: Any) -> Any:
     """A value without code in it; schedules by their parts."""
     if isinstance(value, Schedule):
-        return {_SCHEDULE: [_plain(place, part) for part in value.__reduce__()[1]]}
+        return {_SCHEDULE: [plain(place, part) for part in value.__reduce__()[1]]}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(place, part) for part in value)
+        return type(value)(plain(place, part) for part in value)
     if isinstance(value, Mapping):
-        return {name: _plain(f"{place}[{name!r}]", part) for name, part in value.items()}
+        return {name: plain(f"{place}[{name!r}]", part) for name, part in value.items()}
     if callable(value):
         instead = "a number or a schedule of schuss.schedules" if "'lr'" in place else "plain values"
         raise TypeError(f"{place} must be {instead} to be saved, got the function {value!r}")
     return value
 
 
-def _lr_of(value: Any) -> Any:
+def rate_of(value: Any) -> Any:
+    """The inverse, of a number or a schedule."""
     if isinstance(value, Mapping):
         form, *arguments = value[_SCHEDULE]
-        return Schedule(form, *map(_lr_of, arguments))
-    return tuple(map(_lr_of, value)) if isinstance(value, list | tuple) else value
+        return Schedule(form, *map(rate_of, arguments))
+    return tuple(map(rate_of, value)) if isinstance(value, list | tuple) else value

@@ -63,6 +63,8 @@ class Run:
         How far it has come.
     descent : QuasiNewton or None
         L-BFGS at work.
+    scheduled : list
+        The options of the optimizer that may be schedules, as they were when the training began.
     peers : Dialogue or None
         The other processes that train with this one.
     unseen : tuple or None
@@ -90,6 +92,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     progress: Progress = field(default_factory=Progress)
     descent: QuasiNewton | None = None
+    scheduled: list[tuple[int, str, Any]] = field(default_factory=list)
     start: float = field(default_factory=perf_counter)
     entered: float = 0.0
     seconds_before: float = 0.0

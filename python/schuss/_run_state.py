@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ._lengths import OpenSchedules, put, scheduled
 from ._progress import Progress
-from ._recipe_data import data_of_rates, rates_of_data
+from ._recipe_data import data_of_rates, plain, rate_of, rates_of_data
 from ._schuss import LBFGS, Optimizer
 from ._stop import FINAL, Stop
 
@@ -30,6 +31,7 @@ def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
             "precision": net.precision,
         },
         "optimizer": None if descent is None else descent.state_dict(),
+        "schedules": _set_since(run.scheduled, descent),
         "epochs_done": net._epochs_done,
         "flat_targets": net._flat_targets,
         "history": history,
@@ -42,11 +44,48 @@ def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
     }
 
 
-def restore(run: Run, state: Mapping[str, Any], optimizer: Optimizer | LBFGS) -> Stop | None:
-    """Go on from what a run has saved, with that optimizer; why the training has ended there, if so."""
-    net = run.net
+def begin(
+    run: Run,
+    saved: Mapping[str, Any] | None,
+    optimizer: Optimizer | LBFGS,
+    schedules: OpenSchedules | None,
+) -> Stop | None:
+    """Begin a training, or go on from what was saved; why it had ended there, if so.
+
+    `schedules` are those of the optimizer that are as long as this training makes them.
+    """
+    state = None if saved is None else saved["optimizer"]
+    # Earlier versions did not save these.
+    to_set = [] if saved is None else saved.get("schedules", [])
+    if isinstance(optimizer, Optimizer) and state is not None:
+        # What schedules remember comes once they are there.
+        own = {"schedules": optimizer.state_dict()["schedules"]} if to_set else {}
+        optimizer.load_state_dict(state | own)
+    ended = None if saved is None else restore(run, saved)
+    put(schedules, optimizer)
     if isinstance(optimizer, Optimizer):
-        optimizer.load_state_dict(state["optimizer"])
+        run.scheduled = scheduled(optimizer)
+        for group, name, schedule in to_set:
+            optimizer.param_groups[group][name] = rate_of(schedule)
+        if to_set and state is not None:
+            optimizer.load_state_dict(state)
+    return ended
+
+
+def _set_since(before: list[tuple[int, str, Any]], optimizer: Any) -> list[Any]:
+    """What callbacks have made of options that may be schedules: group, option, and the value as data."""
+    if not isinstance(optimizer, Optimizer):
+        return []
+    return [
+        [group, name, plain(f"optimizer.param_groups[{group}][{name!r}]", value)]
+        for (group, name, value), old in zip(scheduled(optimizer), before, strict=True)
+        if value != old[2]
+    ]
+
+
+def restore(run: Run, state: Mapping[str, Any]) -> Stop | None:
+    """Go on from what a run has saved, but for its optimizer; why the training has ended there, if so."""
+    net = run.net
     net.theta[...] = state["theta"]
     settings = {**state["settings"], "dropout": rates_of_data(state["settings"]["dropout"])}
     for name, value in settings.items():

@@ -28,7 +28,7 @@ from ._data import Blocks, Rows, source_of, steps_of
 from ._data_init import DataInit
 from ._early_stopping import early_stopping_of, held_out
 from ._facts import facts_of
-from ._lengths import OpenSchedules, longer, open_schedules, put
+from ._lengths import OpenSchedules, longer, open_schedules
 from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import expect_state, expect_theta
@@ -37,7 +37,7 @@ from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
 from ._registry import ACTIVATION_ALIASES, LOSS_ALIASES, LOSSES
 from ._run import Run
-from ._run_state import restore
+from ._run_state import begin
 from ._scale import warn_of_scale
 from ._schuss import LBFGS, Schedule
 from ._settings import settings_of
@@ -413,9 +413,8 @@ class MLP(Outputs, DataInit, Saved):
                 run.call_back = teller(listeners, self, history) if listeners else None
                 if peers is not None:
                     run.join(peers, {**facts, "epochs": epochs}, saved)
-                ended = None if saved is None else restore(run, saved, chosen)
+                ended = begin(run, saved, chosen, schedules)
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
-                put(schedules, chosen)
                 try:
                     with progress_bar(epochs, progress and leads) as update:
                         run.update = update if progress and leads else None
