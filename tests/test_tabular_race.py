@@ -57,7 +57,7 @@ def test_without_time_the_first_ones_are_kept():
 def test_plans_keep_their_budget_where_they_can(preset):
     for rows in (2, 100, 1000, 11_999, 12_000, 50_000, 1_000_000):
         for columns in ((5, 0), (30, 10), (200, 50)):
-            plan = _plan.plan_for((rows, *columns), preset, None, None)
+            plan = _plan.plan_for(_plan.Shape(rows, *columns), preset, None, None)
             assert plan.candidates >= plan.members >= 1
             assert 1 <= plan.folds <= max(rows // 2, 1)
             allowed = _plan.PRESETS[preset] * (_plan.ON_TABLE + _plan.ON_ROW * rows)
@@ -66,7 +66,7 @@ def test_plans_keep_their_budget_where_they_can(preset):
 
 
 def test_what_is_given_is_kept():
-    plan = _plan.plan_for((1_000_000, 200, 0), "quick", 7, 4)
+    plan = _plan.plan_for(_plan.Shape(1_000_000, 200, 0), "quick", 7, 4)
     assert (plan.members, plan.folds) == (7, 4)
 
 

@@ -218,7 +218,7 @@ def test_what_is_made_in_place_is_what_is_made_elsewhere(scaling, n_classes):
     assert np.shares_memory(chosen.x, x)
     inputs, encoded = _inputs.Inputs(encoder, scaling), encoder.transform(table)
     encoded = np.column_stack([encoded, np.zeros((rows, x.shape[1] - encoder.width), np.float32)])
-    inputs.fit(encoded, split[0], y[split[0]], n_classes, None, 0)
+    inputs.fit(encoded, split[0], y[split[0]], n_classes, None, None, 0)
     assert inputs.numbers > len(inputs.values)
     np.testing.assert_array_equal(learnt.x, inputs.transform(encoded, split[0], learnt=True))
     np.testing.assert_array_equal(chosen.x, inputs.transform(encoder.transform(table), split[1]))

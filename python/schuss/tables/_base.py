@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from time import perf_counter
@@ -26,12 +27,13 @@ from . import _crew
 from ._counted import counted, own_order, scaled
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
+from ._folds import copies_of
 from ._inputs import Inputs
 from ._leaderboard import Leaderboard, line_of
 from ._member import Rows, Trained
 from ._metrics import Metric
 from ._names import argument, check_names
-from ._plan import PRESETS, plan_for
+from ._plan import PRESETS, Shape, plan_for
 from ._prepared import Prepared, splits_of, taken_of
 from ._race import raced, trials_of
 from ._reading import Table, are_records, read_table
@@ -156,11 +158,13 @@ class BaseTabular(Saved, BaseEstimator):
         rows = Rows(encoded, targets, _weights(weights, factors, targets))
         if (order := own_order(encoded[:, : encoder.width], targets)) is not None:
             rows = taken_of(rows, order)
+        rows = replace(rows, copies=copies_of(rows.x[:, : encoder.width]))
         given = None if rows_val is None else self._given(*rows_val, factors)
         saving.expect_rows(rows, given)
         roles = encoder.roles
         numbers, n_rows = roles.count("value"), len(rows.x)
-        plan = plan_for((n_rows, numbers, len(roles) - numbers), self.preset, self.n_members, self.n_folds)
+        shape = Shape(n_rows, numbers, len(roles) - numbers, _rarer(targets, self._n_classes))
+        plan = plan_for(shape, self.preset, self.n_members, self.n_folds)
         budget = {"n_rows": n_rows, "epochs": plan.epochs, "batch_size": plan.batch_size}
         candidates = [draw(number, seed, **budget) for number in range(plan.candidates)]
         scalings = dict.fromkeys(each.scaling for each in candidates)
@@ -315,6 +319,11 @@ class BaseTabular(Saved, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _rarer(targets: Array, n_classes: int | None) -> int | None:
+    """The rows of the rarer one of two classes."""
+    return int(np.bincount(targets, minlength=2).min()) if n_classes == 2 else None
 
 
 def _weights(weights: Array | None, factors: Array | None, targets: Array) -> Array | None:

@@ -14,6 +14,8 @@ from .._checks import shown
 Array = NDArray[Any]
 # Up to so many rows, a row whose weight is 3 is three rows, and rows are in an order of their own.
 COUNTED = 1000
+# Up to here all whole numbers are numbers of float64.
+WHOLE = 2.0**53
 
 
 def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None]:
@@ -30,12 +32,13 @@ def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None
         raise ValueError("sample_weight must be positive for some rows, got only zeros")
     rows = np.flatnonzero(weights)
     kept = weights[rows]
-    if kept.max() <= COUNTED and kept.sum() <= COUNTED and (kept == np.trunc(kept)).all():
-        counts = kept.astype(np.intp)
+    if kept.max() <= WHOLE and (kept == np.trunc(kept)).all():
+        counts = kept.astype(np.int64)
         counts //= np.gcd.reduce(counts)
-        if counts.max() > 1:
+        if counts.max() == 1:
+            return None if len(rows) == n_rows else rows, None
+        if counts.max() <= COUNTED and counts.sum() <= COUNTED:
             return np.repeat(rows, counts), None
-        return None if len(rows) == n_rows else rows, None
     return None if len(rows) == n_rows else rows, scaled(kept)
 
 

@@ -42,9 +42,16 @@ class Inputs:
         self.means: TargetMeans | None = None
 
     def fit(
-        self, x: Floats32, rows: Array, y: Array, n_classes: int | None, weights: Array | None, seed: int
+        self,
+        x: Floats32,
+        rows: Array,
+        y: Array,
+        n_classes: int | None,
+        weights: Array | None,
+        copies: Array | None,
+        seed: int,
     ) -> None:
-        """Learn from some rows of an encoded table, whose targets and weights are given.
+        """Learn from some rows of an encoded table, whose targets, weights and numbers of copies are given.
 
         The means of the target for these rows, each made without the row's own, are written behind the
         encoded columns, where `transform` finds them.
@@ -52,12 +59,12 @@ class Inputs:
         if self.scaling == "quantile" and len(self.values):
             some = rows[:: -(-len(rows) // MOST_ROWS)]
             self.quantiles = Quantiles.of_columns(x[some, column] for column in self.values)
-        if not self.many or len(rows) < 2:
+        if not self.many or len(rows if copies is None else np.unique(copies)) < 2:
             return
         self.means = TargetMeans([self.levels[place] for place in self.many], seed=seed)
         codes = (x[rows, column] for column in self.codes[self.many])
         place = self.encoded
-        for means in self.means.fit_columns(codes, y, n_classes, weights):
+        for means in self.means.fit_columns(codes, y, n_classes, weights, copies):
             x[rows, place : place + means.shape[1]] = means
             place += means.shape[1]
 

@@ -70,11 +70,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs, targets and weights of some rows."""
+    """Inputs, targets and weights of some rows; where there are copies, the same number for all of one."""
 
     x: Array
     y: Array
     weights: Array | None
+    copies: Array | None = None
 
     def given(self) -> tuple[Array, ...]:
         """As `MLP.fit` takes validation data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ._race import TRIAL_EPOCHS
 from ._recipe import WIDTH
@@ -14,6 +15,8 @@ FOLDS = {"quick": 3, "balanced": 5, "best": 8}
 
 # Below this, rows are too few for some of them to be left out: all are in some fold.
 SMALL = 12_000
+# So are those of a class that is rarer than this, in a table that is no larger.
+RARE, LARGE = 100, 50_000
 # The part of the rows that chooses epochs and members, where there are no folds.
 HOLDOUT = 1 / 10
 # Floating-point operations that "balanced" spends on any table, and on each row; a core does 1e11 a second.
@@ -26,6 +29,15 @@ MORE_LAYERS = 2 / 3
 CANDIDATES = 2
 # The part of the epochs that is made until early stopping.
 MADE = 0.35
+
+
+class Shape(NamedTuple):
+    """How large a table is: rows, columns of numbers and others, rows of the rarer one of two classes."""
+
+    rows: int
+    numbers: int
+    others: int
+    rarer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,19 +70,20 @@ class Plan:
         )
 
 
-def plan_for(shape: tuple[int, int, int], preset: str, members: int | None, folds: int | None) -> Plan:
-    """The plan for a table of so many rows, numbers and other columns; what is given is kept.
+def plan_for(shape: Shape, preset: str, members: int | None, folds: int | None) -> Plan:
+    """The plan for a table; what is given is kept.
 
     Passes fall with the root of the rows: what counts is steps, and few rows are learnt by heart in many
     of them. Few rows are given folds, which use all of them for both learning and choosing (bagging of
     five folds takes 5 to 8 percent off the error, arXiv:2407.04491, table B.4). Where that costs too much, it
     is folds that are saved, then epochs, then members.
     """
-    n_rows, numbers, others = shape
+    n_rows, numbers, others, rarer = shape
+    few = n_rows < SMALL or (rarer is not None and rarer < RARE and n_rows <= LARGE)
     epochs = round(min(max(72 * (10_000 / n_rows) ** 0.5, 8), 100))
     sizes = ((600, 32), (1600, 64), (8000, 128), (40_000, 256))
     batch_size = next((size for most, size in sizes if n_rows <= most), 512)
-    most_folds = (FOLDS[preset] if n_rows < SMALL else 1) if folds is None else folds
+    most_folds = (FOLDS[preset] if few else 1) if folds is None else folds
     kept = members or MEMBERS[preset]
     plan = Plan(CANDIDATES * kept, kept, max(min(most_folds, n_rows // 2), 1), epochs, batch_size)
     allowed = PRESETS[preset] * (ON_TABLE + ON_ROW * n_rows)

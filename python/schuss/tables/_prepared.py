@@ -36,13 +36,15 @@ def splits_of(
         return [None]
     count, rng = len(rows.x), np.random.default_rng([seed, 2])
     codes = None if n_classes is None else rows.y
-    if count < FEWEST:
+    different = count if rows.copies is None else int(rows.copies.max()) + 1
+    if different < FEWEST:
         every = np.arange(count)
         return [(every, every)]
     if folds == 1:
-        held = held_out(count, codes, HOLDOUT, rng)
+        held = held_out(count, codes, HOLDOUT, rng, rows.copies)
         return [(np.flatnonzero(~held), np.flatnonzero(held))]
-    fold = fold_of_each(count, codes, folds, rng)
+    folds = min(folds, different // 2)
+    fold = fold_of_each(count, codes, folds, rng, rows.copies)
     return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(folds)]
 
 
@@ -76,8 +78,8 @@ class Prepared:
     def _make(self, scaling: str, fold: int, in_place: bool = False) -> None:
         (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
         inputs, y = Inputs(self.encoder, scaling), learnt.y[of_learnt]
-        weights = _some_of(learnt.weights, of_learnt)
-        inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, self.seed)
+        weights, copies = _some_of(learnt.weights, of_learnt), _some_of(learnt.copies, of_learnt)
+        inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, copies, self.seed)
         self.inputs[scaling, fold] = inputs
         x, count = learnt.x, len(of_learnt)
         fits = in_place and inputs.width == x.shape[1]
@@ -161,7 +163,8 @@ def _some_of(values: Array | None, chosen: Array) -> Array | None:
 
 def taken_of(rows: Rows, chosen: Array) -> Rows:
     """Some of the rows."""
-    return Rows(rows.x[chosen], rows.y[chosen], None if rows.weights is None else rows.weights[chosen])
+    weights, copies = _some_of(rows.weights, chosen), _some_of(rows.copies, chosen)
+    return Rows(rows.x[chosen], rows.y[chosen], weights, copies)
 
 
 def _some(rows: Rows, rng: np.random.Generator) -> Rows:

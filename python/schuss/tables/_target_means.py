@@ -47,14 +47,16 @@ class TargetMeans:
         y: np.ndarray[Any, Any],
         n_classes: int | None = None,
         weights: np.ndarray[Any, Any] | None = None,
+        copies: np.ndarray[Any, Any] | None = None,
     ) -> Floats32:
         """Learn the means, and give those of the training rows.
 
         `codes` has a column for each category. `y` is a regression's target, better standardised, or with
         `n_classes` the class of each row, as 0, 1, ...: then each class has a column, two of them share one.
+        Rows whose numbers in `copies` are the same are in one fold.
         """
         self._check(codes)
-        parts = [*self.fit_columns(codes.T, y, n_classes, weights)]
+        parts = [*self.fit_columns(codes.T, y, n_classes, weights, copies)]
         return np.concatenate(parts, axis=1) if parts else np.empty((len(codes), 0), dtype=np.float32)
 
     def fit_columns(
@@ -63,11 +65,14 @@ class TargetMeans:
         y: np.ndarray[Any, Any],
         n_classes: int | None = None,
         weights: np.ndarray[Any, Any] | None = None,
+        copies: np.ndarray[Any, Any] | None = None,
     ) -> Iterator[Floats32]:
         """The same for one category after the other, each when it is asked for."""
         targets, n_rows = _targets(y, n_classes), len(y)
         weights = np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
-        folds = np.random.default_rng(self.seed).permutation(n_rows) % min(self.n_folds, n_rows)
+        numbers = np.arange(n_rows) if copies is None else np.unique(copies, return_inverse=True)[1].ravel()
+        count = int(numbers.max()) + 1
+        folds = (np.random.default_rng(self.seed).permutation(count) % min(self.n_folds, count))[numbers]
         n_outputs = len(targets)
         self.tables = []
         for codes, size in zip(columns, self.sizes, strict=True):
