@@ -58,9 +58,9 @@ def one():
     return sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, ["no", "yes"]))
 
 
-@pytest.mark.parametrize("scaling", ["clip", "quantile"])
+@pytest.mark.parametrize("scaling", ["clip", "quantile", "screened"])
 def test_each_scaling_and_the_means_of_levels_take_part(scaling):
-    model = sc.TabularRegressor(**LITTLE | {"n_members": 4}).fit(FRAME, numbers(FRAME))
+    model = sc.TabularRegressor(**LITTLE | {"n_members": 8, "random_state": 3}).fit(FRAME, numbers(FRAME))
     members = [each for each in model.ensemble_.members if each.recipe.scaling == scaling]
     assert members
     assert all(inputs.means is not None for member in members for inputs in member.inputs)

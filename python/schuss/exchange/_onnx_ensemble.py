@@ -101,19 +101,25 @@ def _inputs(graph: Graph, inputs: Inputs, table: Encoded, codes: Sequence[str]) 
     from onnx import TensorProto
 
     parts = []
-    if table.values is not None:
+    numbers, indicators, kept = inputs.places
+    if table.values is not None and len(numbers):
+        values = table.values
+        if not inputs.is_whole:
+            values = graph.add("Gather", values, graph.constant(numbers), axis=1)
         if inputs.quantiles is None:
-            parts.append(_clipped(graph, table.values))
+            parts.append(_clipped(graph, values))
         else:
-            values = graph.add("Cast", table.values, to=TensorProto.DOUBLE)
+            values = graph.add("Cast", values, to=TensorProto.DOUBLE)
             scores = interpolated(
                 graph, values, [each for each in inputs.quantiles.knots if each is not None]
             )
             parts.append(graph.add("Cast", scores, to=TensorProto.FLOAT))
     if inputs.means is not None:
         for place, means in zip(inputs.many, inputs.means.tables, strict=True):
-            parts.append(graph.add("Gather", graph.constant(smooth_clip(means)), table.codes[place], axis=0))
-    return graph.joined([*parts, *table.indicators, *codes])
+            of_level = graph.constant(smooth_clip(means))
+            parts.append(graph.add("Gather", of_level, table.codes[kept[place]], axis=0))
+    parts += [table.indicators[place] for place in indicators]
+    return graph.joined([*parts, *(codes[place] for place in kept)])
 
 
 def _clipped(graph: Graph, values: str) -> str:

@@ -167,7 +167,9 @@ class BaseTabular(Saved, BaseEstimator):
         plan = plan_for(shape, self.preset, self.n_members, self.n_folds)
         budget = {"n_rows": n_rows, "epochs": plan.epochs, "batch_size": plan.batch_size}
         candidates = [draw(number, seed, **budget) for number in range(plan.candidates)]
-        scalings = dict.fromkeys(each.scaling for each in candidates)
+        drawn = {each.scaling for each in candidates}
+        # The last one is made in place, and needs all columns; screened ones may be those of quantiles.
+        scalings = [each for each in ("quantile", "screened", "clip") if each in drawn]
         splits = splits_of(rows, given, plan.folds, self._n_classes, seed)
         prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings)
         return prepared, candidates, plan.members

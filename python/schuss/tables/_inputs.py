@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from ._encoder import TableEncoder
 from ._scaling import MOST_ROWS, Quantiles, blocks_of, smooth_clip
+from ._screening import parts_of, rows_to_ask, telling
 from ._target_means import TargetMeans
 
 Array = NDArray[Any]
@@ -26,20 +28,77 @@ class Inputs:
     ----------
     encoder : TableEncoder
         What has made the encoded table.
-    scaling : {"clip", "quantile"}
-        What numbers are given after their robust scale.
+    scaling : {"clip", "quantile", "screened"}
+        What numbers are given after their robust scale; "screened" is "quantile", of those columns alone that
+        `screen` leaves.
+
+    Attributes
+    ----------
+    values, plain, codes : ndarray of int
+        The encoded columns that are numbers on a scale, indicators, and codes of categories.
+    levels : tuple of int
+        Codes of each category.
+    many : list of int
+        The places among them of those with means of the target.
+    encoded : int
+        How many columns the encoder makes.
     """
 
     def __init__(self, encoder: TableEncoder, scaling: str) -> None:
-        roles = np.array(encoder.roles)
-        self.values = np.flatnonzero(roles == "value")
-        self.plain = np.flatnonzero((roles == "missing") | (roles == "apart"))
-        self.codes = np.flatnonzero(roles == "category")
-        self.levels = tuple(encoder.category_sizes)
-        self.many = [place for place, size in enumerate(self.levels) if size > MANY_LEVELS]
-        self.scaling = scaling
+        self._roles = np.array(encoder.roles)
+        self._sizes = dict(
+            zip(np.flatnonzero(self._roles == "category"), encoder.category_sizes, strict=True)
+        )
+        self.scaling, self.encoded = scaling, len(self._roles)
         self.quantiles: Quantiles | None = None
         self.means: TargetMeans | None = None
+        self._take(np.arange(self.encoded))
+
+    def _take(self, columns: Array) -> None:
+        self.values, self.plain, self.codes = (columns[np.isin(columns, each)] for each in self._of_kinds())
+        self.levels = tuple(self._sizes[column] for column in self.codes.tolist())
+        self.many = [place for place, size in enumerate(self.levels) if size > MANY_LEVELS]
+
+    def _of_kinds(self) -> tuple[Array, Array, Array]:
+        """All encoded columns that are numbers on a scale, indicators, and codes."""
+        kinds = ("value",), ("missing", "apart"), ("category",)
+        values, plain, codes = (np.flatnonzero(np.isin(self._roles, each)) for each in kinds)
+        return values, plain, codes
+
+    @property
+    def places(self) -> tuple[Array, Array, Array]:
+        """Which of all numbers, of all indicators and of all codes are taken."""
+        taken = self.values, self.plain, self.codes
+        values, plain, codes = (np.searchsorted(*each) for each in zip(self._of_kinds(), taken, strict=True))
+        return values, plain, codes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all columns are taken."""
+        return len(self.values) + len(self.plain) + len(self.codes) == self.encoded
+
+    def screen(
+        self,
+        x: Floats32,
+        rows: Array,
+        y: Array,
+        n_classes: int | None,
+        weights: Array | None,
+        copies: Array | None,
+    ) -> None:
+        """Leave out the columns that tell nothing of the target by themselves; all stay where none tells.
+
+        What columns tell together only, this misses: it is for some members of an ensemble.
+        """
+        asked = rows_to_ask(len(rows), copies)
+        x, y = x[rows[asked]], y[asked]
+        columns = [
+            x[:, column].astype(np.intp) if role == "category" else parts_of(x[:, column])
+            for column, role in enumerate(self._roles)
+        ]
+        kept = telling(columns, y, n_classes, None if weights is None else weights[asked])
+        if kept.any():
+            self._take(np.flatnonzero(kept))
 
     def fit(
         self,
@@ -56,7 +115,7 @@ class Inputs:
         The means of the target for these rows, each made without the row's own, are written behind the
         encoded columns, where `transform` finds them.
         """
-        if self.scaling == "quantile" and len(self.values):
+        if self.scaling != "clip" and len(self.values):
             some = rows[:: -(-len(rows) // MOST_ROWS)]
             self.quantiles = Quantiles.of_columns(x[some, column] for column in self.values)
         if not self.many or len(rows if copies is None else np.unique(copies)) < 2:
@@ -120,11 +179,6 @@ class Inputs:
         return len(self.values) + width
 
     @property
-    def encoded(self) -> int:
-        """How many columns the encoder makes."""
-        return len(self.values) + len(self.plain) + len(self.codes)
-
-    @property
     def width(self) -> int:
         """How many inputs there are."""
         return self.numbers + len(self.plain) + len(self.codes)
@@ -133,6 +187,7 @@ class Inputs:
         """What `from_state` makes it of, beside the encoder."""
         return {
             "scaling": self.scaling,
+            "columns": None if self.is_whole else np.sort([*self.values, *self.plain, *self.codes]),
             "quantiles": None if self.quantiles is None else self.quantiles.get_state(),
             "means": None if self.means is None else self.means.get_state(),
         }
@@ -141,6 +196,8 @@ class Inputs:
     def from_state(cls, encoder: TableEncoder, state: Mapping[str, Any]) -> Inputs:
         """The inputs whose state this is; they give the same bits."""
         inputs = cls(encoder, state["scaling"])
+        if state.get("columns") is not None:  # earlier versions took all
+            inputs._take(_places(state["columns"], inputs.encoded))
         if state["quantiles"] is not None:
             inputs.quantiles = Quantiles.from_state(state["quantiles"])
             if len(inputs.quantiles.knots) != len(inputs.values):
@@ -150,3 +207,12 @@ class Inputs:
             if [len(table) for table in inputs.means.tables] != [inputs.levels[each] for each in inputs.many]:
                 raise ValueError("state must have means for the levels of the encoder's categories")
         return inputs
+
+
+def _places(columns: Any, count: int) -> Array:
+    """Some of so many columns, in their order."""
+    places = np.asarray(columns)
+    ascend = places.ndim == 1 and len(places) > 0 and bool((np.diff(places) > 0).all())
+    if places.dtype.kind not in "iu" or not ascend or places[0] < 0 or places[-1] >= count:
+        raise ValueError(f"state must have some of {count} columns, in order, got {shown(columns)}")
+    return places.astype(np.intp)

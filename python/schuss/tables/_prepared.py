@@ -79,6 +79,12 @@ class Prepared:
         (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
         inputs, y = Inputs(self.encoder, scaling), learnt.y[of_learnt]
         weights, copies = _some_of(learnt.weights, of_learnt), _some_of(learnt.copies, of_learnt)
+        if scaling == "screened":
+            inputs.screen(learnt.x, of_learnt, y, self.n_classes, weights, copies)
+            if inputs.is_whole and ("quantile", fold) in self.inputs:
+                self.inputs[scaling, fold] = self.inputs["quantile", fold]
+                self._made[scaling, fold] = self._made["quantile", fold]
+                return
         inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, copies, self.seed)
         self.inputs[scaling, fold] = inputs
         x, count = learnt.x, len(of_learnt)

@@ -29,8 +29,9 @@ class Recipe:
     dropout : float
     sigma : float
         Of the numbers' waves, see `schuss.embeddings.Periodic`; 0 for none.
-    scaling : {"clip", "quantile"}
-        What is done to numbers after their robust scale: `smooth_clip`, or `Quantiles`.
+    scaling : {"clip", "quantile", "screened"}
+        What is done to numbers after their robust scale: `smooth_clip`, or `Quantiles`; "screened" is the
+        latter, of those columns alone that tell something of the target by themselves.
     lr : float
         The learning rate of weights in units of NTK parametrisation: divided by the root of a layer's inputs.
     weight_decay : float
@@ -78,7 +79,7 @@ def draw(number: int, seed: int, *, n_rows: int, epochs: int, batch_size: int) -
         # Irregular functions of a number are learnt from many rows only.
         sigma=_between(*((0.03, 10.0) if n_rows < FEW else (0.05, 20.0)), sigma),
         # Of a large table one copy is enough.
-        scaling="clip" if number % 4 == 1 and n_rows < MANY else "quantile",
+        scaling={1: "clip", 3: "screened"}.get(number % 4, "quantile") if n_rows < MANY else "quantile",
         lr=_between(0.01, 0.05, rng.random()),
         weight_decay=_between(0.1 * min(1000 / n_rows, 1.0), 1.0, decay),
         batch_size=batch_size,
