@@ -5,15 +5,19 @@ plot it. Steps are counted from 0: ``schedule(0)`` is the learning rate of the f
 remembered between calls, so a run that is resumed at step 1000 continues with ``schedule(1000)``; but
 `plateau` falls where results stop improving, and what it remembers belongs to the optimizer's state.
 
-Most functions take `warmup_steps` and `warmup_start`: the learning rate then rises in a straight line from
-`warmup_start` at step 0 to where the schedule begins, at step `warmup_steps`. The schedule's own steps count
-from there, but `total_steps` includes the warm-up. Left out, it is that of the training in which the schedule
-is used, with the steps that were taken before where it goes on: `MLP.fit`, `minimize` and the estimators'
-`fit` know it, ``recipe.bind(params, total_steps=...)`` and ``schedule.with_length(...)`` are told it, the
-rest refuses it. Any other callable of the step will do, too.
+Most functions take `warmup_steps` and `warmup_start`: the learning rate then goes in a straight line from
+`warmup_start` at step 0 to where the schedule begins, at step `warmup_steps` (Goyal et al. 2017,
+arXiv:1706.02677). The schedule's own steps count from there, also in its formula, whose `total_steps` are
+those that are left; as an argument, `total_steps` includes the warm-up. Left out, it is that of the training
+in which the schedule is used, with the steps that were taken before where it goes on: `MLP.fit`, `minimize`
+and the estimators' `fit` know it, ``recipe.bind(params, total_steps=...)`` and ``schedule.with_length(...)``
+are told it, the rest refuses it. Any other callable of the step will do, too.
 
 Notes
 -----
+Where a function names no source, its formula is that of the scheduler of PyTorch, Keras or Optax with the
+same name or a like one.
+
 PyTorch's schedulers agree with these where ``scheduler.step()`` follows each ``optimizer.step()``, but
 `OneCycleLR` counts from 1 where it rises and where it ends: its ``total_steps=n, pct_start=p`` is
 ``one_cycle(lr, n - 1, rise=(p * n - 1) / (n - 1))`` here. Optax's take the same step counts. In PyTorch
@@ -58,13 +62,18 @@ def constant(lr: float, *, warmup_steps: int = 0, warmup_start: float = 0.0) -> 
     ----------
     lr : float
         The learning rate.
-    warmup_steps, warmup_start : int, float
-        See the module.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite.
     """
     return warmup(Schedule("constant", lr), warmup_steps, warmup_start)
 
@@ -79,16 +88,21 @@ def step(
     lr : float
         The learning rate at the start.
     step_size : int
-        Steps between two falls.
+        Steps between two falls, at least 1.
     factor : float, default 0.1
-        What each fall multiplies by.
-    warmup_steps, warmup_start : int, float
-        See the module.
+        What each fall multiplies by, at least 0.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or `step_size` below 1.
     """
     return warmup(Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
 
@@ -108,16 +122,21 @@ def multistep(
     lr : float
         The learning rate at the start.
     milestones : sequence of int
-        The steps at which it falls.
+        The steps at which it falls, in any order; where one is there twice, it falls twice.
     factor : float, default 0.1
-        What each fall multiplies by.
-    warmup_steps, warmup_start : int, float
-        See the module.
+        What each fall multiplies by, at least 0.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or `milestones` no sequence.
     """
     return warmup(Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
 
@@ -134,14 +153,20 @@ def exponential(
     rate : float
         What `decay_steps` steps multiply by, in (0, 1].
     decay_steps : float, default 1
-        Steps.
-    warmup_steps, warmup_start : int, float
-        See the module.
+        The steps in which it falls by `rate`, above 0.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number or not finite, `rate` not in (0, 1], `decay_steps` not above 0, or another
+        one negative.
     """
     return warmup(Schedule("exponential", lr, rate, decay_steps), warmup_steps, warmup_start)
 
@@ -158,14 +183,19 @@ def inverse_time(
     rate : float
         How fast it falls, at least 0.
     decay_steps : float, default 1
-        Steps.
-    warmup_steps, warmup_start : int, float
-        See the module.
+        The unit of time of `rate`, in steps, above 0.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or `decay_steps` 0.
     """
     return warmup(Schedule("inverse_time", lr, rate, decay_steps), warmup_steps, warmup_start)
 
@@ -187,16 +217,22 @@ def linear(
     lr : float
         The learning rate at the start.
     total_steps : int, optional
-        The step at which `final` is reached, counted with the warm-up.
+        The step at which `final` is reached, counted with the warm-up. None for the end of the training.
     final : float, default 0
         The learning rate from there on.
-    warmup_steps, warmup_start : int, float
-        See the module.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or what `warmup_steps` leaves of `total_steps`
+        below 1.
     """
     steps = steps_after(total_steps, warmup_steps)
     return warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
@@ -220,18 +256,24 @@ def polynomial(
     lr : float
         The learning rate at the start.
     total_steps : int, optional
-        The step at which `final` is reached, counted with the warm-up.
+        The step at which `final` is reached, counted with the warm-up. None for the end of the training.
     final : float, default 0
         The learning rate from there on.
     power : float, default 1
-        1 is a straight line; more falls early, less falls late.
-    warmup_steps, warmup_start : int, float
-        See the module.
+        1 is a straight line; more falls early, less falls late, 0 not at all.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or what `warmup_steps` leaves of `total_steps`
+        below 1.
     """
     steps = steps_after(total_steps, warmup_steps)
     return warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
@@ -254,20 +296,26 @@ def cosine(
     lr : float
         The learning rate at the start.
     total_steps : int, optional
-        The step at which `final` is reached, counted with the warm-up.
+        The step at which `final` is reached, counted with the warm-up. None for the end of the training.
     final : float, default 0
         The learning rate from there on.
-    warmup_steps, warmup_start : int, float
-        See the module.
+    warmup_steps, warmup_start : int, float, default 0, 0.0
+        A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
     Returns
     -------
     Schedule
         A function of the step.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, negative or not finite, or what `warmup_steps` leaves of `total_steps`
+        below 1.
+
     References
     ----------
-    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017).
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017), arXiv:1608.03983.
 
     Examples
     --------
@@ -293,8 +341,10 @@ def plateau(
 
     `MLP.fit` and the estimators tell it the validation loss of each epoch, or the training loss where there
     is none, and `minimize` the value of each step; in a loop of your own, call ``optimizer.tell(result)``. It
-    falls at the result that is one more than `patience` in a row without an improvement. What it remembers
-    belongs to the optimizer, and is part of its state.
+    falls, to ``max(factor * lr, min_lr)``, at the result that is one more than `patience` in a row without an
+    improvement. A result improves on the best one where it is below ``best - threshold * abs(best)``, or, if
+    not `relative`, below ``best - threshold``; with `maximize` where it is as far above. NaN is no
+    improvement. What it remembers belongs to the optimizer, and is part of its state.
 
     Parameters
     ----------
@@ -303,7 +353,7 @@ def plateau(
     factor : float, default 0.1
         What each fall multiplies by, at least 0 and less than 1.
     patience : int, default 10
-        Results without improvement that are borne.
+        Results in a row without improvement that are borne.
     threshold : float, default 1e-4
         An improvement is better than the best result by more than this.
     relative : bool, default True
@@ -311,14 +361,23 @@ def plateau(
     maximize : bool, default False
         Whether larger results are better.
     cooldown : int, default 0
-        Results after a fall that are not counted.
+        Results after a fall that do not count as ones without improvement.
     min_lr : float, default 0
-        The smallest learning rate.
+        It falls no lower; one that is larger than `lr` keeps it where it is.
 
     Returns
     -------
     Schedule
         Called with a step, it gives `lr`: it has been told nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is none, negative or not finite, `factor` not below 1, or a switch not True or False.
+
+    References
+    ----------
+    PyTorch's `ReduceLROnPlateau`.
 
     Examples
     --------
@@ -335,10 +394,13 @@ def plateau(
 def join(schedules: Sequence[LearningRate], boundaries: Sequence[int]) -> Schedule:
     """Put schedules one after the other.
 
+    ``schedules[k](step - boundaries[k - 1])``, where k is the number of boundaries that are not after `step`;
+    ``schedules[0](step)`` before the first.
+
     Parameters
     ----------
     schedules : sequence of float, Schedule or callable
-        Each counts its own steps from where it begins.
+        Each counts its own steps from where it begins. Only the last one may be without `total_steps`.
     boundaries : sequence of int
         The steps at which the second and all others begin: one fewer than schedules, in rising order.
 
@@ -346,6 +408,12 @@ def join(schedules: Sequence[LearningRate], boundaries: Sequence[int]) -> Schedu
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a schedule is none of these, a boundary no number, negative or not finite, if there are not as many
+        boundaries as there should be, or they are not in order.
 
     Examples
     --------
@@ -360,19 +428,36 @@ def join(schedules: Sequence[LearningRate], boundaries: Sequence[int]) -> Schedu
 def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
     """Put a warm-up before a schedule.
 
+    ``start + (schedule(0) - start) * step / steps``, from step `steps` on ``schedule(step - steps)``.
+
     Parameters
     ----------
     schedule : float, Schedule or callable
         What follows; its own steps count from the end of the warm-up.
     steps : int
-        Length of the warm-up.
+        Length of the warm-up, at least 0.
     start : float, default 0
-        Learning rate at step 0; from there a straight line to ``schedule(0)``.
+        Learning rate at step 0.
 
     Returns
     -------
     Schedule
         A function of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `schedule` is none of these, or a number is none, negative or not finite.
+
+    References
+    ----------
+    Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1 hour (2017), arXiv:1706.02677.
+
+    Examples
+    --------
+    >>> schedule = warmup(cosine(0.1, total_steps=100), steps=10, start=0.02)
+    >>> schedule(0), schedule(5), schedule(10), schedule(60)
+    (0.02, 0.06, 0.1, 0.05)
     """
     return Schedule("warmup", schedule, steps, start)
 

@@ -20,7 +20,32 @@ use crate::simd::FlushDenormals;
 
 /// A learning rate as a function of the step; made by the functions of `schuss.schedules`.
 ///
-/// Call it with a step, counted from 0, or with an array of steps. It remembers nothing between calls.
+/// Call it with a step, counted from 0, or with an array of steps: the learning rate of that update, a float, or an
+/// array of float64 of the same shape. It remembers nothing between calls. Schedules are values: they are equal where
+/// they are made the same way, and may be hashed, copied and pickled where functions in them may.
+///
+/// Parameters
+/// ----------
+/// form : str
+///     The name of the function that makes such a schedule, for copies and pickles.
+/// *arguments
+///     All that this function would be given, defaults included.
+///
+/// Raises
+/// ------
+/// TypeError, ValueError
+///     When it is made, as that function; when it is called, if a step is no number, negative or NaN, if `total_steps`
+///     is not known, or if a function in it gives no number that is finite and at least 0.
+///
+/// Examples
+/// --------
+/// >>> import numpy as np
+/// >>> from schuss.schedules import linear
+/// >>> schedule = linear(0.1, total_steps=100)
+/// >>> schedule(50)
+/// 0.05
+/// >>> schedule(np.array([0, 50, 100]))
+/// array([0.1 , 0.05, 0.  ])
 #[pyclass(name = "Schedule", module = "schuss.schedules", frozen)]
 pub struct PySchedule {
     schedule: Schedule,
