@@ -19,7 +19,17 @@ _KIND = "optimizer"
 
 
 class Optimizer(_schuss.Optimizer):
-    """The base of all optimizers, which update NumPy arrays in place: `SGD`, `Adam` and all others."""
+    """The base of all optimizers, which update NumPy arrays in place: `SGD`, `Adam` and all others.
+
+    One that is made without arrays is a recipe: it has options, and no steps, state or averages.
+
+    Raises
+    ------
+    TypeError
+        If it is called itself: its subclasses are the optimizers.
+    RuntimeError
+        By whatever needs arrays, of a recipe; and by all of it while a training or a step uses it.
+    """
 
     __slots__ = ()
 
@@ -54,6 +64,11 @@ class Optimizer(_schuss.Optimizer):
         -------
         dict
             Of the first group.
+
+        Raises
+        ------
+        RuntimeError
+            While a training or a step uses it.
         """
         return {
             name: value
@@ -108,6 +123,10 @@ class Optimizer(_schuss.Optimizer):
 
         Raises
         ------
+        TypeError
+            If `file` is none of these.
+        RuntimeError
+            If this optimizer is a recipe, or a training or a step uses it.
         OSError
             If it cannot be written; the old file is as it was then.
 
@@ -131,6 +150,10 @@ class Optimizer(_schuss.Optimizer):
         ------
         TypeError, ValueError
             If it is damaged, another file, or does not fit; nothing has changed then.
+        RuntimeError
+            If this optimizer is a recipe, or a training or a step uses it.
+        OSError
+            If it cannot be read.
         """
         saved = read_tree(file, _KIND, unmarked=_nested)
         try:
@@ -156,6 +179,8 @@ class Optimizer(_schuss.Optimizer):
             If torch has no such rule.
         ValueError
             If an option differs from torch's formula: see ``convention="torch"``.
+        RuntimeError
+            If this optimizer is a recipe, or a training or a step uses it.
         """
         return _torch_state.to_torch(self)
 

@@ -68,7 +68,7 @@ def minimize(
         the shape of `x0`.
     x0 : array_like
         Where to start. float32 stays float32, all else becomes float64.
-    args : tuple
+    args : tuple, default ()
         Further arguments of `fun` and `jac`.
     jac : callable, bool or str, optional
         ``jac(x, *args) -> gradient``, shaped like x; True if `fun` returns both; None or "3-point" for
@@ -81,11 +81,11 @@ def minimize(
         with batches, and of any other where it is no higher than the best point.
     max_steps : int, default 1000
         The most steps.
-    min_step : float, default 0.001
-        The step size at which it has converged: `lr` is the learning rate of the next step, `|g|` the 2-norm
-        of the gradient. With bounds, the length of the gradient step that the bounds leave. `LBFGS` has no
-        learning rate and takes the length of the last step instead, by default 0: it then stops by its own
-        tolerances.
+    min_step : float, optional
+        The step size at which it has converged, by default 0.001: `lr` is the learning rate of the next step,
+        `|g|` the 2-norm of the gradient. With bounds, the length of the gradient step that the bounds leave.
+        `LBFGS` has no learning rate and takes the length of the last step instead, by default 0: it then
+        stops by its own tolerances.
     max_time : float, optional
         Seconds after which it stops.
     bounds : sequence of (min, max), or scipy.optimize.Bounds, optional
@@ -107,7 +107,7 @@ def minimize(
         small gradient of a batch is no sign of having arrived: `min_step` is used only if it is given.
     seed : int, default 0
         Seed of the orders.
-    starts : iterable of array_like
+    starts : iterable of array_like, default ()
         Further starting points. All are run at once, on `n_threads` threads, and the best result is returned,
         with all results in `runs`. Threads help as far as `fun` lets other threads run, as NumPy does on
         large arrays.
@@ -142,6 +142,8 @@ def minimize(
         another run.
     NonFiniteError
         If the function or its gradient is not finite at the start. Later on, it ends the run with status 4.
+    OSError
+        If `checkpoint` cannot be read or written.
 
     Examples
     --------

@@ -36,6 +36,12 @@ lr : float, Schedule or callable, default {lr}
 convention : "lecture", "torch", "optax" or "keras", default "lecture"
     Whose formula and defaults to follow; options given besides still count.
 
+Raises
+------
+TypeError, ValueError
+    If there is no such option or convention, if a value is not accepted, or if `params` are none of these:
+    arrays must be writable and have memory of their own.
+
 References
 ----------
 {reference}

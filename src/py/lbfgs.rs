@@ -48,8 +48,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///
 /// Raises
 /// ------
-/// ValueError
-///     If a parameter is out of its range.
+/// TypeError, ValueError
+///     If a parameter is no number, or out of its range.
 ///
 /// References
 /// ----------

@@ -76,8 +76,11 @@ impl PyOptimizer {
     ///
     /// Raises
     /// ------
-    /// ValueError
-    ///     If a group selects no array, or if this optimizer has several groups that are arrays: they are no recipe.
+    /// TypeError, ValueError
+    ///     If `params` are no arrays that can be updated, names are not theirs, a group selects no array, a schedule
+    ///     has no length, or this optimizer has several groups that are arrays: they are no recipe.
+    /// RuntimeError
+    ///     If this optimizer is in use by a training or a step.
     #[pyo3(signature = (params, names=None, *, total_steps=None))]
     fn bind<'py>(
         slf: &Bound<'py, Self>,
@@ -117,7 +120,10 @@ impl PyOptimizer {
     ///     If structure, dtype or shape of a gradient is not that of its parameter, or if rows are given where the rule, or
     ///     `accumulate`, `lookahead`, `ema` or `swa_start`, needs all of them.
     /// NonFiniteError
-    ///     If a gradient has NaN or infinity in it and ``nonfinite="raise"``.
+    ///     With ``nonfinite="raise"``, if a gradient has NaN or infinity in it, or if the update would leave them in a
+    ///     parameter or in the state, as a large `lr` does even where gradients are finite.
+    /// RuntimeError
+    ///     If it is a recipe, which has no arrays, or in use by a training or by another step.
     fn step(slf: &Bound<'_, Self>, grads: &Bound<'_, PyAny>) -> PyResult<()> {
         stepping::step(slf, grads)
     }
@@ -142,7 +148,14 @@ impl PyOptimizer {
     /// Parameters
     /// ----------
     /// result : float
-    ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`.
+    ///     Such as the validation loss of an epoch: see `schuss.schedules.plateau`. NaN is no improvement.
+    ///
+    /// Raises
+    /// ------
+    /// TypeError
+    ///     If it is no number.
+    /// RuntimeError
+    ///     If this optimizer is a recipe, or in use by a training or a step.
     fn tell(slf: &Bound<'_, Self>, result: &Bound<'_, PyAny>) -> PyResult<()> {
         let result = number("result", result)?;
         dispatch!(&mut writing(slf)?.inner.binding_mut()?.stepper, stepper => stepper.optimizer.tell(result));
@@ -179,6 +192,8 @@ impl PyOptimizer {
     /// ------
     /// ValueError
     ///     If there is no average.
+    /// RuntimeError
+    ///     If this optimizer is a recipe, or in use by a training or a step.
     fn averaged_params<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let _call = Call::begin()?;
         let (this, py) = (reading(slf)?, slf.py());
@@ -196,12 +211,19 @@ impl PyOptimizer {
     /// Returns
     /// -------
     /// dict
-    ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``param_groups`` (a dict of options for each group;
-    ///     ``lr`` is None where it is a schedule: that is a function of ``step_count``), ``names`` and ``group_of`` (each
-    ///     array's name, and the number of its group) and ``state`` (for each state array a list of copies, shaped like the parameters and of their
-    ///     dtype); ``gathered`` (gradients since the last step, with `accumulate`) and ``memory`` (for each group the
-    ///     numbers that its rule remembers; ``frozen_steps``, in which it was frozen, and ``averaged_since``, the steps
-    ///     before its average was asked for, where there were any).
+    ///     ``optimizer`` (name), ``step_count``, ``skipped_steps``, ``gathered`` (gradients since the last step, with
+    ///     `accumulate`), ``param_groups`` (a dict of options for each group; ``lr`` and ``weight_decay`` are None
+    ///     where they are schedules: those are functions of ``step_count``), ``names`` and ``group_of`` (each array's
+    ///     name, and the number of its group), ``memory`` (for each group the numbers that its rule remembers;
+    ///     ``frozen_steps``, in which it was frozen, and ``averaged_since``, the steps before its average was asked
+    ///     for, where there were any), ``schedules`` (for each group the numbers that its learning rate remembers of
+    ///     results, as `schuss.schedules.plateau` does) and ``state`` (for each state array a list of copies, shaped
+    ///     like the parameters and of their dtype).
+    ///
+    /// Raises
+    /// ------
+    /// RuntimeError
+    ///     If this optimizer is a recipe, or in use by a training or a step.
     fn state_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let _call = Call::begin()?;
         state::saved(&reading(slf)?.inner, slf.py())
@@ -220,6 +242,8 @@ impl PyOptimizer {
     /// ------
     /// TypeError, ValueError
     ///     If it does not fit; nothing has changed then.
+    /// RuntimeError
+    ///     If this optimizer is a recipe, or in use by a training or a step.
     fn load_state_dict(slf: &Bound<'_, Self>, state_dict: &Bound<'_, PyAny>) -> PyResult<()> {
         let _call = Call::begin()?;
         let Ok(state_dict) = state_dict.cast::<PyDict>() else {

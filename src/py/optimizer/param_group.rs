@@ -7,7 +7,24 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::object::{PyOptimizer, RecipeOrBinding, next_lr, reading, writing};
 
-/// One group's options, live.
+/// One group's options, live: a mapping from names to values, which are those that the next step uses.
+///
+/// `Optimizer.param_groups` has them; there is no other way to make one. ``group["lr"]`` is the number of the next
+/// step, before `lr_factor`, also where it is a schedule. ``group["params"]`` is a list of the group's arrays, of a
+/// recipe what selects them.
+///
+/// Setting ``group["lr"] = 0.1`` or another option takes effect at the next step. An option of the whole step, such
+/// as `clip_norm`, is set in all groups.
+///
+/// Raises
+/// ------
+/// KeyError
+///     If what is read is none of the group's keys.
+/// TypeError, ValueError
+///     If what is set is no option of the rule, or its value is not accepted; "params" and "name" stay. Nothing has
+///     changed then.
+/// RuntimeError
+///     If the optimizer is in use by a training or a step.
 #[pyclass(module = "schuss", mapping, frozen)]
 pub struct ParamGroup {
     optimizer: Py<PyOptimizer>,
