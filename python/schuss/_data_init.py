@@ -52,6 +52,10 @@ class DataInit(Layers):
         ValueError
             If the network has a norm, which takes a layer's scale away again, if X has no rows or one that
             is not finite, or if numbers become too large; nothing has changed then.
+        TypeError, ValueError
+            If `X` is not accepted, as by `predict`, `seed` is negative, or `n_threads` not positive.
+        RuntimeError
+            While another thread trains the network.
 
         Notes
         -----

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LayerOutputs(NamedTuple):
-    """What a layer makes of rows.
+    """What a layer makes of rows, as `MLP.forward_layers` gives it.
 
     Attributes
     ----------
@@ -50,6 +50,11 @@ class Layers(Attributes):
         list of LayerOutputs
             For each layer, from the first hidden one to the output, its `name`, its preactivations `z` and
             its activations `a`, to the same bits as `predict` computes them: views of one new array.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `MLP.predict`.
 
         Examples
         --------

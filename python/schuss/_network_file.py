@@ -56,7 +56,7 @@ class Saved:
         ------
         TypeError
             If the optimizer has a function in it, such as a learning rate, or is of a class of your own: a
-            file holds no code. Nothing has been written then.
+            file holds no code. Nothing has been written then. If `file` is none of these.
         RuntimeError
             While another thread trains it.
         OSError
@@ -87,8 +87,12 @@ class Saved:
 
         Raises
         ------
+        TypeError
+            If `file` is none of these.
         ValueError
             If the file is damaged, or no network of this or an earlier version.
+        OSError
+            If it cannot be read.
         """
         tree = read_tree(file, _KIND)
         try:

@@ -37,11 +37,37 @@ class Outputs(Looks):
         ndarray of shape (n_samples, n_outputs), or (n_samples,)
             The latter with one output, unless the network was trained with targets of shape (n_samples, 1).
             Classes are what `predict_classes` gives. A row's result does not depend on the other rows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is no array of real numbers, has other columns than the network has inputs, or numbers
+            beyond the range of its dtype; NaN and infinity are none of these. If `n_threads` is no positive
+            integer.
+        RuntimeError
+            While another thread trains the network.
         """
         return self._outputs(X, False, n_threads)
 
     def logits(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
-        """Outputs before softmax, sigmoid or exp; else as `predict`."""
+        """Outputs for the rows of `X` before what the loss implies: softmax, sigmoid or exp.
+
+        Parameters
+        ----------
+        X, n_threads
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs), or (n_samples,)
+            The last layer's weighted sums plus biases, shaped as `predict` shapes its own: logits with the
+            loss a cross entropy, the logarithms of rates with ``"poisson"``, else what `predict` gives.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `predict`.
+        """
         return self._outputs(X, True, n_threads)
 
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> NDArray[Any]:
@@ -63,6 +89,8 @@ class Outputs(Looks):
         ------
         ValueError
             With another loss: there are no classes.
+        TypeError, ValueError, RuntimeError
+            As `predict`.
         """
         self._expect_classes("predict_proba")
         out = self._outputs(X, False, n_threads)
@@ -86,6 +114,8 @@ class Outputs(Looks):
         ------
         ValueError
             With another loss: there are no classes.
+        TypeError, ValueError, RuntimeError
+            As `predict`.
         """
         self._expect_classes("predict_classes")
         out = self._outputs(X, False, n_threads)
@@ -114,7 +144,16 @@ class Outputs(Looks):
         -------
         float
             The accuracy where the loss is a cross entropy, else R², the coefficient of determination: 1 is
-            perfect, 0 no better than the mean of `y`; NaN where all of `y` is the same.
+            perfect, 0 no better than the mean of `y`; NaN where all of `y` is the same. With several outputs
+            it is the mean over them, and with several labels the share of rows that are right in all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not accepted, for which see `fit`, or there are none; if `n_threads` is no
+            positive integer.
+        RuntimeError
+            While another thread trains the network.
         """
         rows = self._to_measure(X, y, sample_weight)
         return self._measure([score_of(self.objective)], rows, check_threads(n_threads))[0]
@@ -143,6 +182,14 @@ class Outputs(Looks):
         -------
         dict of str to float
             ``"loss"``, the objective, and each metric by its name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not accepted, for which see `fit`, or there are none; if a metric is unknown, is
+            not for this loss, or returns no number; if `n_threads` is no positive integer.
+        RuntimeError
+            While another thread trains the network.
 
         Examples
         --------
@@ -181,6 +228,15 @@ class Outputs(Looks):
         Returns
         -------
         float
+            In the units of the loss: a mean over the rows, by their weights, but with ``"sse"`` a sum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rows are not accepted, for which see `fit`, or there are none; if `n_threads` is no
+            positive integer.
+        RuntimeError
+            While another thread trains the network.
         """
         rows = self._to_measure(X, y, sample_weight)
         return self._core.loss(self.theta, rows.arrays, check_threads(n_threads))
@@ -221,7 +277,9 @@ class Outputs(Looks):
         ------
         TypeError, ValueError
             For rows as for `fit`; if `out` is not such a vector, cannot be written to, or shares memory with
-            the parameters or the rows.
+            the parameters or the rows; if `dropout_seed` is negative, or `n_threads` not positive.
+        RuntimeError
+            While another thread trains the network.
         """
         rows = self._to_measure(X, y, sample_weight)
         grads = np.empty(self.theta.size, self.dtype) if out is None else self._apart(out, rows)

@@ -23,6 +23,7 @@ from ._progress import Progress
 from ._registry import LOSSES
 from ._run_state import state_of
 from ._schuss import LBFGS, EpochRecord
+from ._settings import check_lbfgs
 from ._stop import Stop
 from ._trainee import Trainee
 from ._watch import Watch
@@ -284,7 +285,7 @@ class Run:
             stop = self._after_epoch(progress.epochs, descent.value, None)
             if net._core is not core:
                 # A callback has set `l2` or the like: what is known of the old objective is of no use.
-                net._check_lbfgs(rows, None)
+                check_lbfgs(rows, net.dropout)
                 search.begin()
             self._save_if_due(progress.epochs)
             return Stop.EPOCHS if stop is None and progress.epochs == epochs else stop

@@ -22,7 +22,6 @@ from ._checks import (
     check_number,
     check_seed,
     check_sequence,
-    shown,
 )
 from ._data import Blocks, Rows, source_of, steps_of
 from ._data_init import DataInit
@@ -40,7 +39,7 @@ from ._run import Run
 from ._run_state import begin
 from ._scale import warn_of_scale
 from ._schuss import LBFGS, Schedule
-from ._settings import settings_of
+from ._settings import check_lbfgs, settings_of
 from ._steps import Steps
 from ._stop import Stop
 from ._summary import Summary, summary_of
@@ -134,6 +133,16 @@ class MLP(Outputs, DataInit, Saved):
         The optimizer of the last `fit`, with its state.
     history : History or None
         The record of the last `fit`, also of one that was interrupted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not accepted, or some do not go together, such as ``"cross_entropy"`` and one
+        output. So it is with attributes that are set.
+    AttributeError
+        If an attribute is set that stays, or that there is not.
+    MemoryError
+        If the parameters do not fit in memory.
 
     Notes
     -----
@@ -255,7 +264,7 @@ class MLP(Outputs, DataInit, Saved):
             in memory comes from `schuss.blocks`, as an object with ``n_blocks`` and ``read(i) -> (X, y)`` or
             ``(X, y, weight)``, or as a callable without arguments that returns a new iterator over such
             blocks, which are taken as they come.
-        y : array of shape (n_samples,) or (n_samples, n_outputs)
+        y : array of shape (n_samples,) or (n_samples, n_outputs), optional
             The targets: class indices for ``"cross_entropy"``, 0 to 1 for ``"binary_cross_entropy"``, counts
             for ``"poisson"``, else any numbers. None where X is a source of blocks.
         optimizer : Optimizer, LBFGS or str, optional
@@ -318,7 +327,7 @@ class MLP(Outputs, DataInit, Saved):
             and the rows within each block. Without, blocks are read as 0, 1, 2, ...
         target_loss : float, optional
             Stop after the first epoch whose loss is not above this.
-        callbacks : callable or iterable of callables
+        callbacks : callable or iterable of callables, default ()
             Each is called after every epoch with a `TrainingInfo`; training stops where one returns True or
             raises StopIteration.
         progress : bool, default False
@@ -370,6 +379,8 @@ class MLP(Outputs, DataInit, Saved):
         RuntimeError
             If it is training already, in another thread or in the `fit` whose callback this is; nothing has
             changed then.
+        OSError
+            If `checkpoint` cannot be read or written.
         """
         with peers_of(comm) as peers:
             epochs = check_count("epochs", epochs, least=0)
@@ -400,7 +411,7 @@ class MLP(Outputs, DataInit, Saved):
                 chosen, schedules = self._chosen(optimizer, steps)
                 averaged = check_averaged(averaged, chosen)
                 if isinstance(chosen, LBFGS):
-                    self._check_lbfgs(source, batch_size, n_shards)
+                    check_lbfgs(source, self.dropout, batch_size, n_shards)
                 facts: dict[str, Any] = {}
                 if saving is not None or peers is not None:
                     facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer, peers)
@@ -486,14 +497,3 @@ class MLP(Outputs, DataInit, Saved):
             return recipe, None
         bound = recipe.bind(self.params, self.named_params, total_steps=total_steps)
         return bound, open_schedules(recipe, total_steps or 0)
-
-    def _check_lbfgs(self, source: object, batch_size: int | str | None, n_shards: int = 1) -> None:
-        if n_shards != 1:
-            raise ValueError(f"n_shards must be 1 with LBFGS, got {n_shards}")
-        if batch_size is not None and batch_size != "auto":
-            got = shown(batch_size)
-            raise ValueError(f'batch_size must be None or "auto" with LBFGS: all rows, got {got}')
-        if not isinstance(source, Rows):
-            raise TypeError("X must be an array with LBFGS, which takes all rows at once; got blocks")
-        if any(self.dropout):
-            raise ValueError(f"dropout must be 0 with LBFGS: its loss may not change, got {self.dropout}")
