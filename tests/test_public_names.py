@@ -133,6 +133,12 @@ def test_the_types_of_names_are_what_the_estimators_for_tables_accept(name, para
     assert set(typing.get_args(getattr(names, name))) == accepted.options
 
 
+def test_every_loss_of_a_regressor_is_named_where_its_parameter_is_described():
+    estimators = pytest.importorskip("schuss.estimators")
+    for name in typing.get_args(names.RegressionLossName):
+        assert f'"{name}"' in estimators.MLPRegressor.__doc__.partition("hidden_layer_sizes :")[0]
+
+
 def test_the_type_of_kinds_has_those_that_the_encoder_takes():
     kinds = pytest.importorskip("schuss.tables._kinds")
     assert typing.get_args(names.ColumnKind) == kinds.KINDS

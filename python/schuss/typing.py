@@ -115,7 +115,7 @@ LearningRateName: TypeAlias = Literal["constant", "invscaling", "adaptive"]
 RegressionLossName: TypeAlias = Literal[
     "squared_error", "poisson", "absolute_error", "huber", "quantile", "log_cosh", "mse", "mae", "l1"
 ]
-"""What `schuss.MLPRegressor` minimises: in scikit-learn's words, the last three for the first and third."""
+"""What `schuss.MLPRegressor` minimises. "mse" means "squared_error"; "mae" and "l1" mean "absolute_error"."""
 
 PresetName: TypeAlias = Literal["quick", "balanced", "best"]
 """How much `schuss.TabularClassifier` and `schuss.TabularRegressor` spend."""

@@ -71,6 +71,13 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
         dask array or ndarray of shape (n_samples,) or (n_samples, n_classes)
             Labels, or 0 and 1 for several labels at once; of collections a dask array, computed when it is
             asked for.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            As the estimator that trains in one process; of collections when the result is computed.
         """
         check_is_fitted(self)
         several = self._label_binarizer.y_type_ not in ("binary", "multiclass")
@@ -89,6 +96,13 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
         -------
         dask array or ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            As the estimator that trains in one process; of collections when the result is computed.
         """
         check_is_fitted(self)
         return self._lazily("predict_proba", X, max(self.n_outputs_, 2), self.coefs_[0].dtype)
@@ -105,6 +119,13 @@ class DaskMLPClassifier(OnDask, MLPClassifier):
         -------
         dask array or ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            As the estimator that trains in one process; of collections when the result is computed.
         """
         check_is_fitted(self)
         return self._lazily("predict_log_proba", X, max(self.n_outputs_, 2), self.coefs_[0].dtype)

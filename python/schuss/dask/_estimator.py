@@ -109,6 +109,16 @@ class OnDask(BaseMLP):
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is no collection, its partitions are not those of the others, there is no client, or as the
+            estimator that trains in one process. With L-BFGS.
+        RuntimeError
+            If it is training already.
+        OSError
+            If `checkpoint` cannot be read or written.
         """
         if asked_for_lbfgs(self) is not None:
             raise ValueError("solver and optimizer must not be L-BFGS on a cluster")
@@ -127,6 +137,13 @@ class OnDask(BaseMLP):
         -------
         float
             At most 1; partitions are looked at where they are.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If rows are not accepted, as by `fit`, or have other columns.
         """
         check_is_fitted(self)
         if not is_collection(X):

@@ -66,6 +66,13 @@ class DaskMLPRegressor(OnDask, MLPRegressor):
         -------
         dask array or ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The values; of collections a dask array, computed when it is asked for.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            As the estimator that trains in one process; of collections when the result is computed.
         """
         check_is_fitted(self)
         columns = self.n_outputs_ if self.n_outputs_ > 1 else None

@@ -155,9 +155,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         %(held_out)s
         %(checkpoint)s
 
-        Returns
-        -------
-        self
+        %(fit_ends)s
         """
         validation, saving = (X_val, y_val, sample_weight_val), (checkpoint, checkpoint_every, resume)
         return self._fit(X, y, sample_weight, validation=validation, saving=saving, peers=comm)

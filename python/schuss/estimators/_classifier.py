@@ -42,8 +42,8 @@ Weights: TypeAlias = Mapping[Any, float]
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multilayer perceptron classifier: scikit-learn's, trained by schuss.
 
-    All parameters and attributes of `sklearn.neural_network.MLPClassifier` with their meaning, and more.
-    Several columns of 0 and 1 in y are labels that may hold at once.
+    All parameters and attributes of `sklearn.neural_network.MLPClassifier` with their meaning, and more; as
+    there, it is `fit` that checks them. Several columns of 0 and 1 in y are labels that may hold at once.
 
     Parameters
     ----------
@@ -144,6 +144,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         self
+
+        Raises
+        ------
+        AttributeError
+            With L-BFGS, which needs all rows: there is no such method then.
+        TypeError, ValueError
+            As `fit`. If `classes` are missing at the first call, or y has others. If `early_stopping` is set,
+            `class_weight` is "balanced", or a schedule has no length.
+        RuntimeError
+            If it is training already, in another thread or in the `fit` whose callback this is.
         """
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
@@ -152,13 +162,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The inputs.
+        %(predict)s
 
         Returns
         -------
         ndarray or sparse matrix of shape (n_samples,) or (n_samples, n_classes)
             Labels, or 0 and 1 for several labels at once, sparse where y was.
+
+        %(predict_raises)s
         """
         return self._labels(self._outputs(X))
 
@@ -167,13 +178,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The inputs.
+        %(predict)s
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        %(predict_raises)s
         """
         out = self._outputs(X)
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
@@ -183,13 +195,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The inputs.
+        %(predict)s
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        %(predict_raises)s
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
@@ -299,4 +312,4 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weights
 
 
-document(MLPClassifier, TEXTS)
+document(MLPClassifier, TEXTS, "predict", "predict_proba", "predict_log_proba")

@@ -16,8 +16,9 @@ hidden_layer_sizes : int or array-like of int, default (100,)
     batch_size : int or "auto", default "auto"
         Rows per step; "auto" is 200, or all where there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
-        With "sgd" or an `optimizer`: constant; ``learning_rate_init / (t + 1) ** power_t`` after t rows; or
-        divided by 5 each time the loss has stalled, down to 1e-6. Schedules stay as they are.
+        With "sgd" or an `optimizer`: constant; ``rate / (t + 1) ** power_t`` in the epoch that begins after t
+        rows, where rate is `learning_rate_init`, or the optimizer's own; or divided by 5 each time the loss
+        has stalled, until it is 1e-6 or less. Schedules stay as they are.
     learning_rate_init : float, default 0.001
         The learning rate at the start, of "sgd" and "adam"; an `optimizer` has its own.
     power_t : float, default 0.5
@@ -122,6 +123,45 @@ X : array-like or sparse matrix of shape (n_samples, n_features)
             Weights of the rows.
 """
 
+FIT_ENDS = """\
+Warns
+        -----
+        ConvergenceWarning
+            If it ended before it converged, or diverged, where the best epoch is kept.
+        UserWarning
+            If a column of X, or of the targets of a regressor, is so large that a network hardly learns;
+            if `batch_size` is more than there are rows; if Ctrl-C has ended the training.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, the rows or another argument is not accepted, or `checkpoint` is damaged or of
+            another training; the model is then as it was. If a training diverged of which no epoch is kept.
+        RuntimeError
+            If it is training already, in another thread or in the `fit` whose callback this is.
+        OSError
+            If `checkpoint` cannot be read or written.
+"""
+
+PREDICT = """\
+X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs."""
+
+PREDICT_RAISES = """\
+Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If `X` has no rows, other columns than those that were learnt from, NaN or infinity, or what is no
+            number.
+        RuntimeError
+            While another thread trains the model."""
+
 HELD_OUT = """\
 X_val, y_val, sample_weight_val : array-like, optional
             Rows to watch: their score and loss are recorded, and decide with `early_stopping`.
@@ -152,6 +192,9 @@ TEXTS = {
     "third": THIRD.rstrip(),
     "attributes": ATTRIBUTES.rstrip(),
     "fit": FIT.rstrip(),
+    "fit_ends": FIT_ENDS.rstrip(),
+    "predict": PREDICT,
+    "predict_raises": PREDICT_RAISES,
     "held_out": HELD_OUT.rstrip(),
     "checkpoint": CHECKPOINT.rstrip(),
 }

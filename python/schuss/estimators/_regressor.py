@@ -43,13 +43,15 @@ Array: TypeAlias = NDArray[Any]
 class MLPRegressor(RegressorMixin, BaseMLP):
     """A multilayer perceptron regressor: scikit-learn's, trained by schuss.
 
-    All parameters and attributes of `sklearn.neural_network.MLPRegressor` with their meaning, and more.
+    All parameters and attributes of `sklearn.neural_network.MLPRegressor` with their meaning, and more; as
+    there, it is `fit` that checks them.
 
     Parameters
     ----------
     loss : str, default "squared_error"
         What is minimised: "squared_error" (half of it), "poisson" (for counts; predictions are exp of the
-        last layer), "absolute_error", "huber", "quantile" or "log_cosh".
+        last layer), "absolute_error", "huber", "quantile" or "log_cosh". "mse" is another name of
+        "squared_error"; "mae" and "l1" are others of "absolute_error".
     %(first)s
     %(second)s
     delta : float, default 1.0
@@ -151,6 +153,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Returns
         -------
         self
+
+        Raises
+        ------
+        AttributeError
+            With L-BFGS, which needs all rows: there is no such method then.
+        TypeError, ValueError
+            As `fit`. If `early_stopping` is set, or a schedule has no length.
+        RuntimeError
+            If it is training already, in another thread or in the `fit` whose callback this is.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
@@ -159,13 +170,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The inputs.
+        %(predict)s
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The values.
+
+        %(predict_raises)s
         """
         out = self._outputs(X)
         return out[:, 0] if self.n_outputs_ == 1 else out
@@ -207,4 +219,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return sample_weight
 
 
-document(MLPRegressor, TEXTS)
+document(MLPRegressor, TEXTS, "predict")

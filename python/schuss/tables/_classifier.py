@@ -52,6 +52,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         What the logarithms of the probabilities are divided by.
     %(features)s
 
+    References
+    ----------
+    Much in the members is of RealMLP (Holzmueller, Grinsztajn and Steinwart, Better by default, 2024,
+    arXiv:2407.04491). Caruana et al., Ensemble selection from libraries of models (2004); Guo et al., On
+    calibration of modern neural networks (2017).
+
     Examples
     --------
     >>> import numpy as np
@@ -124,7 +130,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         ------
         ValueError, TypeError
             If a column has text that is no category, or infinite or mixed values, if y has one class only or
-            is missing somewhere, or the like; the message names the column.
+            is missing somewhere, or the like; the message names the column. If a parameter or another
+            argument is not accepted, or `checkpoint` is damaged or of another fit. A former fit is as it was
+            then.
+        OSError
+            If `checkpoint` cannot be read or written.
         """
         return self._fit(X, y, X_val, y_val, sample_weight, (checkpoint, checkpoint_every, resume))
 
@@ -139,6 +149,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        %(bad_X)s
         """
         said = self._said(X)
         return heated(said, self.temperature_)
@@ -154,6 +166,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         -------
         ndarray of shape (n_samples,)
             Labels.
+
+        %(bad_X)s
         """
         said = self._said(X)
         labels: Array = self.classes_[said.argmax(axis=1)]
@@ -208,6 +222,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        %(bad_X)s
         """
         return np.log(self.predict_proba(X))
 

@@ -69,10 +69,20 @@ checkpoint : path-like, optional
 X : like X of `fit`
             The same columns by the same names where they had any, and in the same order. Names of a mapping,
             or of a list of mappings, may be in any order.""",
+    "bad_X": """\
+Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            If `X` is no table, has no rows or other columns than `fit`, infinity, or values that are none of
+            their kind.""",
     "row": """\
 row : mapping, Series or sequence
             Its values by the names of the columns, or in their order.""",
     "bad_row": """\
-ValueError, TypeError
-            If it has other columns than `fit`, or values that are none of their kind.""",
+NotFittedError
+            If the estimator is not fitted.
+        TypeError, ValueError
+            If it has other columns than `fit`, infinity, or values that are none of their kind.""",
 }

@@ -37,8 +37,9 @@ class TableEncoder:
       hour, scaled in the same way, and the place in the year and in the day as sine and cosine.
     - A **category** is a code, exact in float32: 0 for missing, then 1, 2, ... by frequency. The last one is
       that of all rare levels together and of levels never seen; without rare levels, these are 0 as well.
-    - Columns are dropped that are constant, all missing, or names of rows: text of which fewer than 5 % of
-      the rows have a level of their own.
+    - Columns are dropped that are constant, all missing, or categories that differ in nearly every row: fewer
+      than 5 % of the rows have a level that is there often enough to get a code (`min_count`). Where some
+      rows miss their value, there is still a column that says which.
 
     The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
     numbers need a decimal point somewhere, a mark for what is missing ("?", "NA"), or a table of nothing but
@@ -73,6 +74,14 @@ class TableEncoder:
         The place of the column that it comes from.
     report : Report
         What was done to each column.
+
+    Raises
+    ------
+    AttributeError
+        By what needs `fit`, before it.
+    TypeError, ValueError
+        If `min_count` is no integer of at least 1, or `max_levels` none from 2 to 2**24 - 2. The columns'
+        kinds are checked by `fit`.
     """
 
     n_numbers: int
@@ -96,7 +105,32 @@ class TableEncoder:
         self.max_levels = check_count("max_levels", max_levels, least=2, most=2**24 - 2)
 
     def fit(self, X: Any, y: object = None) -> TableEncoder:
-        """Learn the columns of `X`: a data frame, an array, a list of rows, or a mapping of columns."""
+        """Learn the columns of a table.
+
+        Parameters
+        ----------
+        X : data frame, Arrow table, array, list of rows or mapping of columns
+            Of shape (n_samples, n_features), of pandas, polars, pyarrow or NumPy; missing values are NaN,
+            None or the like.
+        y : object, optional
+            Not looked at.
+
+        Returns
+        -------
+        TableEncoder
+            This one.
+
+        Warns
+        -----
+        UserWarning
+            If text may be numbers or dates, and is taken as a category.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is no table, `columns` or `categorical_features` are not of its columns, a column has free
+            text, infinite or mixed values, or no column tells the rows apart.
+        """
         table = read_table(X)
         wishes = wished(table, self.columns, self.categorical_features)
         found = [self._fit_column(table, place, wishes.get(place)) for place in range(len(table.columns))]
@@ -110,7 +144,23 @@ class TableEncoder:
         return self
 
     def fit_transform(self, X: Any, y: object = None) -> Floats32:
-        """`fit` and `transform` of the same table."""
+        """`fit` and `transform` of the same table.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float32, of shape (n_samples, width)
+            As of `transform`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        """
         return self.fit(X).transform(X)
 
     def _fit_column(self, table: Table, place: int, wish: str | None) -> tuple[Feature | None, ColumnReport]:
@@ -182,12 +232,46 @@ class TableEncoder:
         return self.n_numbers + len(self.category_sizes)
 
     def transform(self, X: Any) -> Floats32:
-        """The array of `X`, a table with the columns of `fit`'s: those of frames by name, others by place."""
+        """The numbers and codes of a table.
+
+        Parameters
+        ----------
+        X : like X of `fit`
+            A table with the same columns: those of frames are found by name, others by place.
+
+        Returns
+        -------
+        ndarray of float32, of shape (n_samples, width)
+            The numbers, then the codes of the categories.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` has no rows or other columns than `fit`'s, infinity, or values that are none of their kind.
+        """
         table = read_table(X)
         return self.write(table, np.empty((table.n_rows, self.width), dtype=np.float32))
 
     def write(self, table: Table, out: Floats32) -> Floats32:
-        """Write the array of a table into the first columns of `out`, and give all of it."""
+        """Write the numbers and codes of a table into an array that is there.
+
+        Parameters
+        ----------
+        table : Table
+            A table as this package has read it.
+        out : ndarray of float32, of shape (n_samples, at least width)
+            Its first columns are written to.
+
+        Returns
+        -------
+        ndarray
+            `out`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `transform`.
+        """
         columns = self.matched(table)
         for start in range(0, table.n_rows, BLOCK):
             stop = min(start + BLOCK, table.n_rows)
@@ -200,7 +284,23 @@ class TableEncoder:
         return out
 
     def matched(self, table: Table) -> list[Column]:
-        """The columns of a table in the order of `fit`."""
+        """The columns of a table in the order of `fit`.
+
+        Parameters
+        ----------
+        table : Table
+            A table as this package has read it.
+
+        Returns
+        -------
+        list of Column
+            By name where both tables have names, else by place.
+
+        Raises
+        ------
+        ValueError
+            If it has other columns.
+        """
         names = self.feature_names_in
         if names is not None and table.names is not None:
             _check_names(names, table.names)
@@ -215,7 +315,20 @@ class TableEncoder:
         return table.columns
 
     def encode_row(self, row: Any, out: Floats32) -> None:
-        """Write one row, by name or in order, to `out`: the numbers of `transform`, in microseconds."""
+        """Write the numbers and codes of a single row: those of `transform`, in microseconds.
+
+        Parameters
+        ----------
+        row : mapping, Series or sequence
+            Its values by the names of the columns, or in their order.
+        out : ndarray of float32, of shape (width,)
+            Where they go.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the row has other columns than `fit`'s, infinity, or values that are none of their kind.
+        """
         values: list[float] = []
         named = _has_names(row)
         if named and self.feature_names_in is None:
@@ -247,7 +360,13 @@ class TableEncoder:
     # Files
 
     def get_state(self) -> dict[str, Any]:
-        """What `from_state` makes it of: numbers, strings, lists and mappings, as JSON has them."""
+        """What `from_state` makes it of.
+
+        Returns
+        -------
+        dict
+            Numbers, strings, lists and mappings, as JSON has them.
+        """
         return {
             "names": self.feature_names_in,
             "n_features": self.n_features_in,
@@ -259,7 +378,23 @@ class TableEncoder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> TableEncoder:
-        """The encoder whose state this is; it gives the same bits."""
+        """The encoder whose state this is.
+
+        Parameters
+        ----------
+        state : mapping
+            What `get_state` has given.
+
+        Returns
+        -------
+        TableEncoder
+            One that gives the same bits; it does not know `columns` and `categorical_features`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is no such state.
+        """
         encoder = cls(min_count=state["min_count"], max_levels=state["max_levels"])
         features = [FEATURES[each["kind"]].from_state(each) for each in state["features"]]
         names, n_features = state["names"], state["n_features"]

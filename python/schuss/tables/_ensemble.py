@@ -27,10 +27,13 @@ class Member:
     Attributes
     ----------
     recipe : Recipe
+        How they were made and trained.
     networks : list of MLP
+        One for each fold that was trained.
     inputs : list of Inputs
-        What each of them is given.
+        What each of them is given: it makes inputs of rows that `TableEncoder` has encoded.
     weight : float
+        The share of all members' mean that is theirs, above 0.
     """
 
     recipe: Recipe
@@ -65,7 +68,26 @@ class Ensemble:
         self.n_classes = n_classes
 
     def predict(self, encoded: NDArray[np.float32], threads: int | None) -> Floats:
-        """Means of what the members say of encoded rows."""
+        """Means of what the members say of encoded rows.
+
+        Parameters
+        ----------
+        encoded : ndarray of float32, of shape (n_samples, width)
+            Rows as `TableEncoder.transform` gives them.
+        threads : int or None
+            Workers; None for as many as the rows deserve.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of a classifier probabilities before its `temperature_`, of a regressor what it has learnt in
+            place of the target.
+
+        Raises
+        ------
+        IndexError
+            If the rows have fewer columns than these.
+        """
         shape = (len(encoded),) if self.n_classes is None else (len(encoded), self.n_classes)
         out = np.zeros(shape)
         for start in range(0, len(encoded), BLOCK):

@@ -46,12 +46,22 @@ def line_of(
 class Leaderboard(Sequence[Mapping[str, Any]]):
     """What each member scores, the best one first; the lower the better.
 
-    Attributes
+    It is a sequence of dicts, and prints as a table.
+
+    Parameters
     ----------
+    lines : sequence of mappings
+        For each member its number ("member"), "score", "weight", best "epoch" (the mean of its folds),
+        "seconds" of training, and what it is made of ("width", "depth", "lr" and so on).
     metric : str
         What `score` is.
     score : float
         That of all members together.
+
+    Attributes
+    ----------
+    metric, score : str, float
+        As given.
     """
 
     def __init__(self, lines: Sequence[Mapping[str, Any]], metric: str, score: float) -> None:
@@ -87,7 +97,18 @@ class Leaderboard(Sequence[Mapping[str, Any]]):
         return f"<table>{foot}<thead>{row('th', SHOWN)}</thead><tbody>{body}</tbody></table>"
 
     def to_frame(self) -> Any:
-        """A pandas data frame of it, with a column for each part of a recipe."""
+        """A pandas data frame of it, with a column for each part of a recipe.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each member, the best one first.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         from .._extras import needed
 
         with needed("to_frame", "pandas", "notebook"):

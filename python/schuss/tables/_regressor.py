@@ -48,6 +48,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     %(fitted)s
     %(features)s
 
+    References
+    ----------
+    Much in the members is of RealMLP (Holzmueller, Grinsztajn and Steinwart, Better by default, 2024,
+    arXiv:2407.04491). Caruana et al., Ensemble selection from libraries of models (2004).
+
     Examples
     --------
     >>> import numpy as np
@@ -118,7 +123,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         ------
         ValueError, TypeError
             If a column has text that is no category, or infinite or mixed values, if y is missing or infinite
-            somewhere, or the like; the message names the column.
+            somewhere, or the like; the message names the column. If a parameter or another argument is not
+            accepted, or `checkpoint` is damaged or of another fit. A former fit is as it was then.
+        OSError
+            If `checkpoint` cannot be read or written.
         """
         return self._fit(X, y, X_val, y_val, sample_weight, (checkpoint, checkpoint_every, resume))
 
@@ -133,6 +141,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         -------
         ndarray of shape (n_samples,)
             In the unit of y.
+
+        %(bad_X)s
         """
         said = self._said(X)
         return self._target.inverse(said)

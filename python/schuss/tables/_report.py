@@ -14,7 +14,21 @@ HEADS = ("column", "kind", "inputs", "missing", "what was done")
 
 @dataclass(frozen=True)
 class ColumnReport:
-    """One column: what it was found to be, how many inputs it became, and what was done to it."""
+    """One column: what it was found to be, how many inputs it became, and what was done to it.
+
+    Parameters
+    ----------
+    column : str
+        Its name, or "x0", "x1" and so on by its place.
+    kind : {"number", "date", "category", "dropped"}
+        What it was taken as.
+    inputs : int
+        How many columns of numbers and codes it became.
+    missing : float
+        The share of rows in which it is missing.
+    done : str
+        What was done to it, in words.
+    """
 
     column: str
     kind: str
@@ -23,13 +37,25 @@ class ColumnReport:
     done: str
 
     def cells(self) -> tuple[str, ...]:
-        """The entries of its line in the table."""
+        """The entries of its line in the table.
+
+        Returns
+        -------
+        tuple of str
+            One for each parameter, as it is shown.
+        """
         missing = "" if not self.missing else "<0.1%" if self.missing < 0.001 else f"{self.missing:.1%}"
         return self.column, self.kind, str(self.inputs), missing, self.done
 
 
 class Report(Sequence[ColumnReport]):
-    """A list of `ColumnReport`, one for each column of the table, that prints as a table."""
+    """A list of `ColumnReport`, one for each column of the table, that prints as a table.
+
+    Parameters
+    ----------
+    columns : sequence of ColumnReport
+        The lines, in the order of the columns.
+    """
 
     def __init__(self, columns: Sequence[ColumnReport]) -> None:
         self._columns = tuple(columns)
@@ -73,7 +99,18 @@ class Report(Sequence[ColumnReport]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def to_frame(self) -> Any:
-        """The report as a data frame of pandas, one row for each column."""
+        """The report as a data frame of pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each column.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         with needed("Report.to_frame", "pandas", "notebook"):
             import pandas as pd
         return pd.DataFrame([asdict(column) for column in self], columns=list(ColumnReport.__annotations__))

@@ -45,7 +45,8 @@ class Saved:
         NotFittedError
             If it has not been fitted.
         TypeError
-            If a parameter is no plain value: a file holds no code. Nothing has been written then.
+            If a parameter is no plain value: a file holds no code. Nothing has been written then. If `file`
+            is none of these.
         OSError
             If it cannot be written; the old file is as it was then.
 
@@ -68,12 +69,16 @@ class Saved:
         Returns
         -------
         TabularClassifier or TabularRegressor
-            Like the saved one in all that it had.
+            An estimator of this class, like the saved one in all that it had.
 
         Raises
         ------
+        TypeError
+            If `file` is none of these.
         ValueError
-            If the file is damaged, or no such estimator of this or an earlier version.
+            If the file is damaged, has an estimator of another class, or none of this or an earlier version.
+        OSError
+            If it cannot be read.
         """
         tree = read_tree(file, cls._kind_of_file())
         try:
