@@ -94,6 +94,20 @@ class TestTrainingCurveDisplay:
         with pytest.raises(TypeError, match=r"estimator must be a fitted .*, got"):
             TrainingCurveDisplay.from_estimator(model)
 
+    def test_what_came_is_said_and_whether_it_is_only_not_fitted(self):
+        neural_network = pytest.importorskip("sklearn.neural_network")
+        pipeline = pytest.importorskip("sklearn.pipeline")
+        theirs = neural_network.MLPRegressor(max_iter=300, tol=0.1).fit([[0.0], [1.0]], [0.0, 1.0])
+        for model, got in (
+            (sc.MLP([1, 1]), r"MLP\(\[1, 1\].*\), which is not fitted yet"),
+            (sc.MLPClassifier(), r"MLPClassifier\(\), which is not fitted yet"),
+            (pipeline.make_pipeline(sc.MLPRegressor()), r"MLPRegressor\(\), which is not fitted yet"),
+            (theirs, r"MLPRegressor\(.*\)"),
+            (3, "3"),
+        ):
+            with pytest.raises(TypeError, match=f"MLP of schuss, got {got}$"):
+                TrainingCurveDisplay.from_estimator(model)
+
 
 class TestSummary:
     net = sc.MLP([784, 256, 128, 10], loss="cross_entropy", dropout=[0.5, 0], l2=0.01, dtype="float64")

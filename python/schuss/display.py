@@ -92,11 +92,13 @@ class TrainingCurveDisplay:
         Returns
         -------
         TrainingCurveDisplay
+            What has been drawn.
 
         Raises
         ------
         TypeError
-            If there is no training to show: the estimator is not fitted, or of another kind.
+            If there is no training to show: the estimator is not fitted, or of another kind. If another
+            argument is not accepted.
         ImportError
             If matplotlib is not installed.
         """
@@ -124,9 +126,12 @@ class TrainingCurveDisplay:
         Returns
         -------
         TrainingCurveDisplay
+            What has been drawn.
 
         Raises
         ------
+        TypeError
+            If `history` is no `History`, or another argument is not accepted.
         ImportError
             If matplotlib is not installed.
         """
@@ -150,6 +155,13 @@ class TrainingCurveDisplay:
         -------
         TrainingCurveDisplay
             This one.
+
+        Raises
+        ------
+        TypeError
+            If `history` is no `History`, `columns` or `name` are no text, or `ax` is no axes.
+        ImportError
+            If matplotlib is not installed.
         """
         check_history(self.history)
         columns = check_sequence("columns", self.columns, "names of columns")
@@ -173,13 +185,16 @@ class TrainingCurveDisplay:
 
 def _history_of(model: Any) -> History:
     """The history of a model, also of one inside a search, a pipeline or a wrapper of targets."""
-    for inner in ("best_estimator_", "regressor_", "history_", "history"):
+    for inner in ("best_estimator_", "regressor_"):
         if hasattr(model, inner):
-            found = getattr(model, inner)
-            if isinstance(found, History):
-                return found
-            return _history_of(found)
+            return _history_of(getattr(model, inner))
+    for own in ("history_", "history"):
+        if isinstance(found := getattr(model, own, None), History):
+            return found
     if hasattr(model, "steps"):
         return _history_of(model.steps[-1][1])
     expected = "a fitted MLPClassifier, MLPRegressor or MLP of schuss"
-    raise TypeError(f"estimator must be {expected}, got {shown(model)}")
+    # Those of scikit-learn are called the same, and have no history when they are fitted.
+    is_new = type(model).__name__ in ("MLPClassifier", "MLPRegressor", "MLP") and not hasattr(model, "coefs_")
+    lacks = ", which is not fitted yet" if is_new else ""
+    raise TypeError(f"estimator must be {expected}, got {shown(model)}{lacks}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,7 +151,7 @@ def _where_it_is(model: Any, accepted: str) -> str:
     """Where to look for what is accepted, as the end of a sentence."""
     if hasattr(model, "steps"):
         return "; of a pipeline it is the last step, pipeline[-1]"
-    if type(model).__name__ in accepted:
+    if type(model).__name__ in re.findall(r"\w+", accepted):
         return ", which is not fitted yet"
     for name in ("best_estimator_", "regressor_", "estimator_"):
         if hasattr(model, name):
