@@ -43,6 +43,12 @@ class Periodic:
         The deviation of the initial frequencies, in periods in a unit of X: the larger, the more irregular
         are the functions that are learnt first. It is the parameter to tune, from 0.01 to 10.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `columns` are no numbers of columns, or none, `frequencies` or `width` no integer of at least 1, or
+        `sigma` not positive.
+
     Notes
     -----
     It is the PBLD embedding of D. Holzmueller, L. Grinsztajn and I. Steinwart, "Better by Default", NeurIPS
@@ -89,6 +95,13 @@ class PiecewiseLinear:
         data as a rule, see `from_quantiles`.
     width : int, default 3
         Functions of each column, beside the column itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `columns` are no numbers of columns, or none, `edges` are not of as many columns, or those of one
+        are not at least two numbers, finite and increasing, as float32 too; if `width` is no integer of at
+        least 1.
 
     Notes
     -----
@@ -143,8 +156,9 @@ class PiecewiseLinear:
 
         Raises
         ------
-        ValueError
-            If a column has fewer than two values.
+        TypeError, ValueError
+            If `X` is no array of two axes of real numbers, has not these columns, or one of them has fewer
+            than two values; if `bins` or `width` is no integer of at least 1.
 
         Examples
         --------
@@ -188,6 +202,12 @@ class Category:
         How many levels there are, up to 2**24.
     width : int, default 8
         Numbers of each level.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `column` is no number of a column, or `levels` or `width` no integer of at least 1; by `schuss.MLP`
+        where it has not so many columns, or there are too many levels.
 
     Notes
     -----

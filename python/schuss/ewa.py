@@ -35,8 +35,9 @@ def ewa(series: ArrayLike, beta: float = 0.9, bias_correction: bool = False) -> 
 
     Raises
     ------
-    ValueError
-        If `beta` is out of range or `series` has not one dimension.
+    TypeError, ValueError
+        If `series` is not numbers in one dimension, `beta` not in [0, 1), or `bias_correction` not True or
+        False.
 
     Examples
     --------

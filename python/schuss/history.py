@@ -84,8 +84,13 @@ class History(dict[str, list[float]]):
         Parameters
         ----------
         **values : float or None
-            A value per column. A column exists from its first value that is not None on; an
-            epoch without one has NaN there.
+            A value per column. A column exists from its first value that is not None on; an epoch without
+            one has NaN there.
+
+        Raises
+        ------
+        TypeError
+            If a value is neither a number nor None; nothing has changed then.
         """
         numbers = {
             name: check_number(name, value, nan=True) for name, value in values.items() if value is not None
@@ -143,7 +148,13 @@ class History(dict[str, list[float]]):
             raise KeyError(f"no column {shown(name)} in this history; it has {names}") from None
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused: a record is changed by `append` only."""
+        """Refused: a record is changed by `append` only.
+
+        Raises
+        ------
+        TypeError
+            Always; ``dict(history)`` is a copy that may be changed.
+        """
         raise TypeError(
             "a History keeps what happened: append(...) adds an epoch, dict(history) can be changed"
         )
@@ -228,9 +239,12 @@ class History(dict[str, list[float]]):
         Returns
         -------
         matplotlib.axes.Axes
+            The axes drawn on.
 
         Raises
         ------
+        TypeError
+            If `ax` is no axes.
         ImportError
             If matplotlib is not installed.
         """

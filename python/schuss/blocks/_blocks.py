@@ -64,6 +64,13 @@ class Blocks:
         -------
         tuple of arrays
             (X, y), or (X, y, weight); X is of float32.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such block, or its rows are not accepted: see `from_arrays` and `from_parquet`.
+        OSError
+            If a file cannot be read.
         """
         number = check_count("number", number, least=0, most=self.n_blocks - 1)
         return next(self._made([[number]], np.dtype(np.float32), _never))
@@ -84,6 +91,13 @@ class Blocks:
         ------
         tuple of arrays
             (X, y), or (X, y, weight): the rows of `window` blocks, of the last window maybe fewer.
+
+        Raises
+        ------
+        TypeError
+            If `dtype` is none of these.
+        TypeError, ValueError, IndexError, OSError
+            While they are taken: if there is no such block, or as `read`.
         """
         windows, dtype = self._windows(order, first), check_dtype(dtype)
         return ahead(lambda stopped: self._made(windows, dtype, stopped))
@@ -105,6 +119,13 @@ class Blocks:
         ------
         tuple of (int, tuple of arrays)
             The number of rows of the window, and the rows that are wanted.
+
+        Raises
+        ------
+        TypeError
+            If `dtype` is none of these.
+        TypeError, ValueError, IndexError, OSError
+            While they are taken: if there is no such block, or as `read`.
         """
         windows, dtype = self._windows(order, first), check_dtype(dtype)
         return ahead(lambda stopped: self._parts_made(windows, dtype, part, stopped))

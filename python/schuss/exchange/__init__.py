@@ -1,8 +1,9 @@
 """Trained networks for and from other programs: ONNX, safetensors, PyTorch, scikit-learn.
 
-A model is, wherever a function takes one, an `MLP`, a fitted `MLPClassifier` or `MLPRegressor` of schuss, or
-one of scikit-learn itself; `to_onnx` takes estimators for tables, too. Each function imports what it needs
-when it is called.
+A model is, as a rule, an `MLP`, a fitted `MLPClassifier` or `MLPRegressor` of schuss, or one of scikit-learn
+itself. `to_onnx` takes fitted estimators for tables as well, and `onnx_inputs` nothing else; `from_sklearn`
+and `to_sklearn` take `MLPClassifier` and `MLPRegressor`. Each function imports what it needs when it is
+called.
 """
 
 from ._onnx import to_onnx

@@ -39,9 +39,15 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     ------
     ImportError
         If the package onnx is not installed.
+    TypeError
+        If `model` is none of these, or an estimator that is not fitted; if `path` is none of these.
     ValueError
         If a parameter is not finite in float32, if ONNX has not the classes' dtype, if a column is called as
         an output is, or if nothing can stand for a missing level.
+    RuntimeError
+        While another thread trains the model.
+    OSError
+        If the file cannot be written; the old one is as it was then.
 
     Notes
     -----

@@ -41,6 +41,8 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
     ------
     ImportError
         If the package safetensors is not installed.
+    TypeError, ValueError, RuntimeError
+        If `path` is none of these; otherwise as `to_torch`.
     OSError
         If it cannot be written; the old file is as it was then.
     """
@@ -94,7 +96,12 @@ def load_safetensors(path: File, model: Any = None, names: Sequence[str] | None 
         If the package safetensors is not installed.
     TypeError, ValueError
         If the file is damaged, does not fit the model, does not say what network it is, or leaves open in
-        which order layers of the same shape are; nothing has changed then.
+        which order layers of the same shape are; nothing has changed then. If `path` or `model` is none of
+        these.
+    RuntimeError
+        While another thread trains `model`.
+    OSError
+        If the file cannot be read.
     """
     state, about = _read(path)
     if names is None:

@@ -29,6 +29,15 @@ def from_sklearn(model: Any) -> Any:
     MLPClassifier or MLPRegressor
         One with the same parameters that predicts the same, in arrays of its own. Training can go on
         (`partial_fit`, `warm_start`), with a fresh optimizer.
+
+    Raises
+    ------
+    TypeError
+        If it is no fitted estimator.
+    ValueError
+        If its weights and biases do not fit each other.
+    ImportError
+        If scikit-learn is not installed.
     """
     with needed("exchange.from_sklearn", "scikit-learn", "sklearn"):
         from .. import estimators
@@ -63,9 +72,13 @@ def to_sklearn(model: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is no fitted estimator.
+        If it is no fitted estimator; an `MLP` is none.
     ValueError
         If the network has an activation or a loss that scikit-learn does not have.
+    RuntimeError
+        While another thread trains the model.
+    ImportError
+        If scikit-learn is not installed.
     """
     with needed("exchange.to_sklearn", "scikit-learn", "sklearn"):
         from sklearn import neural_network

@@ -34,6 +34,14 @@ def to_torch(model: Any, names: Sequence[str] | None = None) -> dict[str, NDArra
     dict of str to ndarray
         ``"0.weight"`` of shape (outputs, inputs), ``"0.bias"`` and so on; new arrays.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` is none of these, or a network with `embeddings`, `input_scale` or `parametric`; if `names`
+        are not different strings, one for each module.
+    RuntimeError
+        While another thread trains the model.
+
     Examples
     --------
     >>> import schuss as sc
@@ -70,10 +78,14 @@ def load_torch(model: Any, state: Mapping[str, Any], names: Sequence[str] | None
     Raises
     ------
     TypeError
-        If an entry is no array of floating-point numbers.
+        If `model` is none of these, `state` no mapping of names, or an entry no array of floating-point
+        numbers.
     ValueError
         If number, kind or shapes of the layers differ, if a number is not finite, or if the names do not say
-        in which order layers of the same shape are.
+        in which order layers of the same shape are. If it is a network with `embeddings`, `input_scale` or
+        `parametric`.
+    RuntimeError
+        While another thread trains the model.
 
     Notes
     -----

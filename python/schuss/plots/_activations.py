@@ -31,7 +31,7 @@ def activations(
     Parameters
     ----------
     names : str or sequence of str, default ("relu", "tanh", "gelu")
-        Some of `schuss.ACTIVATIONS`.
+        Some of `schuss.ACTIVATIONS`, or other names of them.
     bounds : (float, float), default (-4.0, 4.0)
         The range of the preactivation.
     ax : matplotlib.axes.Axes, optional
@@ -42,6 +42,15 @@ def activations(
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `names` are not of `schuss.ACTIVATIONS` or other names of these, `bounds` is no finite range,
+        `gradients` not True or False, or `ax` no axes.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -101,6 +110,15 @@ def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivation
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `net` is no MLP, `X` is not accepted, as by `MLP.forward_layers`, or has no rows, or another
+        argument is not accepted.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -142,6 +160,13 @@ def layer_gradients(net: MLP, X: Any, y: ArrayLike, ax: Axes | None = None) -> A
     matplotlib.axes.Axes
         With the magnitude's logarithm from left to right. How many elements are exactly 0, and so have none,
         is beside the layer's name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `net` is no MLP, the rows are not accepted, as by `MLP.loss_and_grads`, or `ax` is no axes.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -55,6 +55,11 @@ class Race:
         ----------
         frame : int
             Its number, from 0; negative ones count from the end.
+
+        Raises
+        ------
+        IndexError
+            If there is no such frame.
         """
         self._show(int(self.steps[frame]))
 
@@ -69,6 +74,12 @@ class Race:
         Returns
         -------
         str
+            A ``<div>`` and a script, for a page or a notebook.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `dpi` is not positive.
         """
         alt = "optimizers on their way down: " + ", ".join(
             str(line.get_label()) for line in self.ax.get_lines() if str(line.get_label())[0] != "_"
@@ -87,8 +98,8 @@ class Race:
 
         Raises
         ------
-        ValueError
-            If the name ends otherwise.
+        TypeError, ValueError
+            If `file` is no path, or its name ends otherwise, or `dpi` is not positive.
         OSError
             If it cannot be written.
         """
@@ -147,6 +158,14 @@ def animate(
     Race
         A notebook shows it; ``race.save("race.gif")`` is for slides, ``race.to_html()`` for pages, and
         ``race.ax`` are the axes, with the last frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, there is no path, or one that does not have the one or two parameters of all,
+        if a range is none, `frames` is not from 1 to 1000, or `seconds` not positive and finite.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -40,6 +40,15 @@ def decision_boundary(
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` cannot predict, or predicts several numbers, if `X` is not of two columns, or `y` not of as
+        many rows, or `resolution` is not from 2 to 10,000.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -37,6 +37,13 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
         tenth of its largest value. Where the history knows its `best_epoch`, a line marks it and a star
         the number that decided. Where it has `steps`, their losses are a thin line behind, whose last point
         of an epoch is at that epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `history` is no `History`, `score` none of its columns, or `ax` no axes.
+    ImportError
+        If matplotlib is not installed.
     """
     check_history(history)
     if score is not None and check_name("score", score, history) not in history:
@@ -120,6 +127,14 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
         The axes drawn on; the scale is chosen as in `learning_curve`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, a path has no points, as a result of ``minimize(record=False)``, or `ax` is
+        no axes.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -43,6 +43,15 @@ def ewa(
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `series` is not numbers in one dimension, `beta` not in [0, 1), `steps` not positive, or `ax` no
+        axes.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -50,6 +50,14 @@ def loss_curve(fun: Loss, bounds: Range, paths: Paths | None = None, ax: Axes | 
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, `bounds` no finite range, a path not of one parameter, or `ax` no axes.
+    ImportError
+        If matplotlib is not installed.
     """
     check_fun(fun)
     all_points = points_of(paths, 1)
@@ -99,6 +107,14 @@ def loss_surface(
         The axes drawn on. Between neighbouring contour lines lies the same area, so that valleys
         show whatever the height of the walls around them. Arrows say which way a path goes, a star where it
         ends.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, a path is not of two parameters, `bounds` are no two finite ranges, or
+        missing where there are no paths, or `ax` is no axes.
+    ImportError
+        If matplotlib is not installed.
     """
     check_fun(fun)
     all_points = points_of(paths, 2)
@@ -154,6 +170,14 @@ def paths(
     matplotlib.axes.Axes
         Drawn on by `loss_curve` or `loss_surface`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, there is no path, or one that does not have the one or two parameters of all,
+        if a range is none, or `ax` no axes.
+    ImportError
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import numpy as np
@@ -201,6 +225,13 @@ def surface(
     Returns
     -------
     mpl_toolkits.mplot3d.axes3d.Axes3D
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `loss_surface`; if `ax` is not in three dimensions.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------

@@ -62,6 +62,15 @@ def learning_rates(
     matplotlib.axes.Axes, or list of them
         What was drawn on.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, or comes without `x0` or `rates`, if a rate is negative or there is none,
+        `steps` is not positive, `ax` and `axes` are both given, or `axes` are not one for each rate of a loss
+        of one weight.
+    ImportError
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import schuss as sc

@@ -103,6 +103,15 @@ def batch_regimes(
         Each step of a run counts as long as its middle one took, so that little is seen of what else the
         machine does meanwhile.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `fun` is no function, or comes without `x0` or `data`, if there are no `batch_sizes` or one is not
+        positive, `steps` is not positive, `optimizer` or `target` is not accepted, `ax` and `axes` are both
+        given, or `axes` are not three.
+    ImportError
+        If matplotlib is not installed.
+
     Examples
     --------
     >>> import schuss as sc

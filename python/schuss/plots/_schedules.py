@@ -39,6 +39,15 @@ def schedules(
     Returns
     -------
     matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is no schedule, has no length, or gives no number, if `steps` is not positive, or `ax`
+        no axes.
+    ImportError
+        If matplotlib is not installed.
 
     Examples
     --------
