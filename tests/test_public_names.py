@@ -73,6 +73,27 @@ def test_a_cluster_without_dask_says_what_to_install(missing):
     )
 
 
+@pytest.mark.parametrize("module", ["dask", "estimators", "tables"])
+def test_a_module_that_needs_more_is_there_when_it_is_asked_for(module):
+    pytest.importorskip("distributed" if module == "dask" else "sklearn")
+    assert run(f"import schuss; print(schuss.{module}.__name__)") == f"schuss.{module}\n"
+    assert run(f"from schuss import {module}; print({module}.__name__)") == f"schuss.{module}\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "words"),
+    [
+        ("dask", "distributed", 'needs dask, distributed and scikit-learn: pip install "schuss[distributed'),
+        ("dask", "sklearn", 'needs dask, distributed and scikit-learn: pip install "schuss[distributed'),
+        ("tables", "sklearn", 'needs scikit-learn 1.6 or newer: pip install "schuss[sklearn]"'),
+    ],
+)
+def test_a_module_that_lacks_something_says_what_to_install(module, missing, words):
+    caught = f"import schuss\ntry:\n    schuss.{module}\nexcept ImportError as error:\n    print(error)"
+    said = run(caught, without=[missing])
+    assert said.startswith(f"schuss.{module} {words}")
+
+
 def test_importing_the_package_imports_no_optional_one():
     optional = {"sklearn", "scipy", "pandas", "matplotlib", "tqdm", "onnx", "safetensors", "torch", "dask"}
     assert run(f"import schuss; dir(schuss); print({optional} & {{*sys.modules}})") == "set()\n"

@@ -1,6 +1,7 @@
 """Fast optimizers and neural-network training for NumPy, on the CPU."""
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ from .network import MLP, TrainingInfo
 from .optimizers import *  # noqa: F403  the classes come from the tables of the rules
 
 if TYPE_CHECKING:
+    from . import dask as dask
+    from . import estimators as estimators
+    from . import tables as tables
     from .estimators import MLPClassifier, MLPRegressor
     from .tables import TabularClassifier, TabularRegressor
 
@@ -43,11 +47,14 @@ if not TYPE_CHECKING:
         __all__ = [name for name in __all__ if name not in _ESTIMATORS]
 
     def __getattr__(name: str) -> object:
-        """Import the estimators where they are first asked for: they need scikit-learn, the rest does not."""
-        if name not in _ESTIMATORS:
+        """Import what needs more than NumPy where it is first asked for."""
+        if name == "dask":  # it says itself what it needs
+            return import_module(f"{__name__}.dask")
+        if name not in (*_ESTIMATORS, "estimators", "tables"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
-            from . import estimators, tables
+            # Not `from . import`, which would ask here for them.
+            estimators, tables = (import_module(f"{__name__}.{each}") for each in ("estimators", "tables"))
         except ImportError as error:
             needed = 'scikit-learn 1.6 or newer: pip install "schuss[sklearn]"'
             raise ImportError(f"schuss.{name} needs {needed} ({error})") from error

@@ -267,6 +267,7 @@ def on_a_cluster() -> None:
     regressor = DaskMLPRegressor("huber", n_shards=4, max_iter=3)
     assert_type(classifier, DaskMLPClassifier)
     assert_type(regressor.get_params()["n_shards"], Any)
+    assert_type(sc.dask.DaskMLPClassifier(), DaskMLPClassifier)
     print(classifier, regressor)
 
 
