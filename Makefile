@@ -82,6 +82,7 @@ lint: .venv/.lint
 	cargo clippy $(LOCKED) --all-targets -- -D warnings
 	@if rustc --print target-libdir --target aarch64-unknown-linux-gnu 2>/dev/null | xargs -I{} test -d '{}'; \
 	then set -x; cargo check $(LOCKED) --no-default-features --target aarch64-unknown-linux-gnu; fi
+	$(PY) tools/licences.py --check
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy

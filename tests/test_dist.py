@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,6 +14,16 @@ SPEC = importlib.util.spec_from_file_location(
 )
 check_dist = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(check_dist)
+
+
+def test_the_notices_are_those_of_the_crates_that_are_locked():
+    root = Path(__file__).parent.parent
+    told = (root / "LICENSE-THIRD-PARTY").read_text(encoding="utf-8")
+    crates = set(re.findall(r"^([a-z0-9_-]+) (\d+\.\d+\.\d+) \(", told, re.MULTILINE))
+    lock = (root / "Cargo.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r'^name = "(.+)"\nversion = "(.+)"$', lock, re.MULTILINE))
+    assert {"ndarray", "numpy", "pyo3", "rayon"} <= {name for name, _ in crates}
+    assert crates <= locked
 
 
 def wheel(folder, name="schuss-0.1.0-cp310-abi3-manylinux2014_x86_64.whl", without=(), more=()):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_BYTES = 3_000_000
-LICENCES = {"LICENSE", "LICENSE-APACHE", "LICENSE-MIT"}
+LICENCES = {"LICENSE", "LICENSE-APACHE", "LICENSE-MIT", "LICENSE-THIRD-PARTY"}
 # At the top of the source distribution, beside the folders.
 SOURCE_FILES = {"Cargo.toml", "Cargo.lock", "PKG-INFO", "README.md", "pyproject.toml"} | LICENCES
 MADE = re.compile(r"schuss/_schuss\.(abi3\.so|pyd)")
