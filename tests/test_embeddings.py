@@ -254,6 +254,8 @@ def test_what_cannot_be_is_refused(options, match):
         (lambda: Periodic([]), "columns must be at least one"),
         (lambda: Periodic([-1]), "columns must be an integer of at least 0"),
         (lambda: Periodic([0], sigma=0.0), "sigma must be"),
+        (lambda: Periodic([0], sigma=1e300), "sigma must be at most"),
+        (lambda: Periodic([0], sigma=np.inf), "sigma must be at most"),
         (lambda: Periodic([0], frequencies=0), "frequencies must be"),
         (lambda: Category(0, 0), "levels must be"),
         (lambda: Category("city", 3), "column must be"),

@@ -292,7 +292,7 @@ def test_minimize_tells_a_plateau_its_values():
         (lambda: s.cyclic(0.1, 0.01, 0), "rise_steps must be a finite number > 0, got 0"),
         (lambda: s.plateau(0.1, 1.0), "factor must be a finite number in [0, 1), got 1"),
         (lambda: s.join([0.1], [5]), "boundaries must be one fewer than schedules, 0, got 1 of them"),
-        (lambda: s.join([], []), "boundaries must be one fewer than schedules, 0, got 0 of them"),
+        (lambda: s.join([], []), "schedules must be at least one, got none"),
         (lambda: s.join([0.1, 0.2, 0.3], [5, 4]), "boundaries must be in rising order, got [5.0, 4.0]"),
     ],
 )

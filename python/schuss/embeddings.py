@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Category", "Periodic", "PiecewiseLinear"]
 
+# Of so many periods in a unit, float32 tells none from the next.
+_MOST_SIGMA = 1e8
+
 
 @dataclass(frozen=True)
 class Periodic:
@@ -47,7 +50,7 @@ class Periodic:
     ------
     TypeError, ValueError
         If `columns` are no numbers of columns, or none, `frequencies` or `width` no integer of at least 1, or
-        `sigma` not positive.
+        `sigma` not positive, or above 1e8.
 
     Notes
     -----
@@ -71,6 +74,8 @@ class Periodic:
         _set(self, "frequencies", check_count("frequencies", self.frequencies))
         _set(self, "width", check_count("width", self.width))
         _set(self, "sigma", check_number("sigma", self.sigma, above=0))
+        if self.sigma > _MOST_SIGMA:
+            raise ValueError(f"sigma must be at most {_MOST_SIGMA}, got {shown(self.sigma)}")
 
     @property
     def _core(self) -> tuple[Any, ...]:

@@ -202,8 +202,11 @@ impl Schedule {
 
     /// One schedule after the other; each but the first begins at its boundary, its own steps counted from there.
     pub fn join(parts: Vec<Schedule>, boundaries: Vec<f64>) -> Result<Self> {
-        if parts.is_empty() || boundaries.len() + 1 != parts.len() {
-            let expected = format!("one fewer than schedules, {}", parts.len().max(1) - 1);
+        if parts.is_empty() {
+            return Err(Error::value("schedules", "none", "at least one"));
+        }
+        if boundaries.len() + 1 != parts.len() {
+            let expected = format!("one fewer than schedules, {}", parts.len() - 1);
             return Err(Error::value("boundaries", format!("{} of them", boundaries.len()), expected));
         }
         boundaries.iter().try_for_each(|&boundary| check(("boundaries", NON_NEGATIVE), boundary))?;

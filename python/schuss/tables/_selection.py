@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 PICKS = 32
 # Of a temperature, and how much validation rows there must be for it to leave 1.
 RANGE = (0.5, 2.0)
-STEADY = 50.0
+STEADY = 200.0
 # Of which logarithms are taken.
 LEAST = 1e-30
 
