@@ -15,7 +15,8 @@ memory      the peak of each process beside its rows, four times the parameters 
 accuracy    larger batches with LAMB and Adam, and averages of parameters, on scikit-learn's digits
 
 Whoever has a turn starts anew; a figure is the median of the turns. What is not installed does not take
-part, and the run says so. Parts that are not measured stay as they were in the stored run.
+part, and the run says so. Parts that are not measured stay as they were in the stored run, each with the
+machine and the versions that it was measured with.
 """
 
 from __future__ import annotations
@@ -56,39 +57,57 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"there is no part {', '.join(unknown)}; known are {', '.join(PARTS)}")
-    try:
-        run = json.loads(options.json.read_text()) if options.json.exists() else {"parts": {}}
-    except ValueError as error:
-        parser.error(f"{options.json} has no stored run: {error}")
-    run["machine"] = machine.describe()
+    run = stored(parser, options.json, options.redraw)
     # Before the first part: the others would find the load of those before them.
     load = machine.load_average()
+    options.json.parent.mkdir(parents=True, exist_ok=True)
     for part in [] if options.redraw else options.parts or PARTS:
         measured(part, run, options, load)
-        options.json.parent.mkdir(exist_ok=True)
         options.json.write_text(json.dumps(run, indent=1) + "\n")
     say(run)
     if options.docs:
-        STORED.parent.mkdir(exist_ok=True)
-        STORED.write_text(json.dumps(run, indent=1) + "\n")
-        chart.draw(run, PICTURE)
-        PAGE.write_text(report.filled(PAGE.read_text(), run))
+        publish(run)
+
+
+def stored(parser: argparse.ArgumentParser, path: Path, needed: bool) -> dict:
+    """The run of a file, whose parts may be of several machines and days; none where there is no file."""
+    try:
+        run = json.loads(path.read_text()) if needed or path.exists() else {"parts": {}}
+    except (OSError, ValueError) as error:
+        parser.error(f"{path} has no stored run: {error}")
+    if silent := [name for name, part in run["parts"].items() if "machine" not in part]:
+        parser.error(f"{path} does not say on which machine it has measured {', '.join(silent)}: remove it")
+    return run
+
+
+def publish(run: dict) -> None:
+    """Writes the page, its picture and its numbers."""
+    STORED.parent.mkdir(exist_ok=True)
+    STORED.write_text(json.dumps(run, indent=1) + "\n")
+    PAGE.write_text(report.filled(PAGE.read_text(), run))
+    if not chart.draw(run, PICTURE):
+        print(f"{PICTURE} stays as it was: it shows steps and networks, both measured", file=sys.stderr)
 
 
 def measured(part: str, run: dict, options: argparse.Namespace, load: float | None) -> None:
     print(part, end=" ", file=sys.stderr, flush=True)
     rounds, seconds = (1, 0.05) if options.quick else (options.rounds, 0.3)
-    facts = {"started": measure.started(), "load_average": load, "quick": options.quick}
+    facts = {"started": measure.started(), "machine": machine.describe(), "versions": measure.versions()}
+    facts |= {"load_average": load, "quick": options.quick}
     measures = {
         name: partial(getattr(measure, name), rounds, seconds) for name in PARTS if name != "accuracy"
     }
     measures["accuracy"] = partial(accuracy.measure, options.quick)
-    run["parts"][part] = {**facts, **measures[part]()}
+    try:
+        run["parts"][part] = {**facts, **measures[part]()}
+    except ImportError as error:
+        print(f"left out: {error}", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 
 def say(run: dict) -> None:
-    print("\n".join(machine.text(run["machine"])))
+    for names, where in report.machines(run):
+        print("\n".join([f"{', '.join(names)}:", *machine.text(where)]))
     for part, found in run["parts"].items():
         for who, why in found.get("failures", {}).items():
             print(f"{part}: {who} failed: {why.splitlines()[-1]}")

@@ -163,6 +163,81 @@ def test_the_page_has_the_tables_of_its_numbers(bench):
         report.filled("another page", run)
 
 
+def stored_run():
+    return json.loads((ROOT / "docs/_data/scale.json").read_text())
+
+
+def test_each_part_is_of_the_machine_that_measured_it(bench):
+    report, run = bench("report"), stored_run()
+    first = report.when(run)
+    assert first.index("(family 25), 2 cores") < first.index("- accuracy") < first.index("(family 26)")
+    assert [names for names, _ in report.machines(run)] == [["accuracy"], list(run["parts"])[1:]]
+    networks = run["parts"]["networks"] = {**run["parts"]["networks"], "versions": {"torch": "2.15.0"}}
+    assert report.when(run).count("; torch 2.15.0:\n\n- networks: ") == 1
+    of_two = report.predicted(run["parts"])
+    networks["machine"] = {**networks["machine"], "usable_cpus": 4, "cores": 4}
+    assert "another machine" not in first
+    assert "another machine" in report.when(run)
+    for two, four in zip(of_two, report.predicted(run["parts"]), strict=True):
+        assert two["computes"] == four["computes"] * max(1, two["size"] / 2)
+
+
+def test_a_stored_run_is_drawn_again_without_a_look_at_this_machine(bench, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    bench("report")
+    command, machine = (importlib.import_module(name) for name in ("processes", "schuss_bench.machine"))
+    page = tmp_path / "scale.md"
+    page.write_text((ROOT / "docs/scale.md").read_text())
+    for name, path in {
+        "PAGE": page,
+        "STORED": tmp_path / "data/a.json",
+        "PICTURE": tmp_path / "a.png",
+    }.items():
+        monkeypatch.setattr(command, name, path)
+    monkeypatch.delattr(machine, "describe")
+    monkeypatch.setattr(
+        sys, "argv", ["processes.py", "--redraw", "--docs", "--json", str(ROOT / "docs/_data/scale.json")]
+    )
+    command.main()
+    assert page.read_text() == (ROOT / "docs/scale.md").read_text()
+    assert json.loads((tmp_path / "data/a.json").read_text()) == stored_run()
+    assert (tmp_path / "a.png").exists()
+    assert "accuracy:\nProcessor: AMD EPYC, family 25" in capsys.readouterr().out
+    old = tmp_path / "old.json"
+    for content, why in (
+        ('{"parts": {"steps": {}}}', "does not say on which machine it has measured steps"),
+        (None, "has no stored run"),
+    ):
+        if content:
+            old.write_text(content)
+        else:
+            old.unlink()
+        monkeypatch.setattr(sys, "argv", ["processes.py", "--redraw", "--json", str(old)])
+        with pytest.raises(SystemExit):
+            command.main()
+        assert why in capsys.readouterr().err
+    del sys.modules["processes"]
+
+
+@pytest.mark.parametrize(
+    "failed", [["part of 3"], ["1 thread"], ["1 thread", "part of 2", "part of 3", "part of 4"]]
+)
+def test_a_report_leaves_out_what_failed(bench, failed, tmp_path):
+    report, run = bench("report"), stored_run()
+    whole = report.tables(run)
+    for row in run["parts"]["steps"]["rows"]:
+        for name in failed:
+            del row["seconds"][name]
+    found = report.tables(run)
+    none = len(failed) == 4
+    assert set(whole) - set(found) == ({"networks", "ranks", "half", "overlap"} if none else set())
+    if failed == ["part of 3"]:
+        assert "2 processes, ms | model | 4 processes, ms | model" in found["networks"]
+    pytest.importorskip("matplotlib")
+    assert bench("chart").draw(run, tmp_path / "a.png") is not none
+
+
 def test_what_cannot_take_part_is_told_and_the_others_are_measured(bench):
     measure, launch = bench("measure"), bench("launch")
 

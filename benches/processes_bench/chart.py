@@ -8,7 +8,6 @@ import matplotlib
 import numpy as np
 
 from . import model, report
-from .cases import parameters
 
 matplotlib.use("agg")  # a file, not a window
 import matplotlib.pyplot as plt
@@ -23,16 +22,19 @@ DPI = 160
 def draw(run: dict, path: Path) -> bool:
     """False where the run has not all that is needed."""
     parts = run["parts"]
-    if not {"steps", "networks"} <= set(parts) or not parts["networks"]["links"]:
+    if not {"steps", "networks"} <= set(parts):
+        return False
+    found, worlds = report.predicted(parts), report.worlds(parts)
+    if not found or not worlds:
         return False
     fig, (left, right) = plt.subplots(1, 2, figsize=(12.5, 4.8), layout="constrained")
-    _measured(left, report.predicted(parts, run["machine"]["usable_cpus"]))
-    _many(right, parts)
+    _measured(left, found)
+    _many(right, worlds)
     for axes in (left, right):
         axes.grid(color="#ececec", lw=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)
     return True
@@ -40,7 +42,6 @@ def draw(run: dict, path: Path) -> bool:
 
 def _measured(axes: Axes, found: list[dict]) -> None:
     links = list(dict.fromkeys(str(row["link"]) for row in found))
-    found = [row for row in found if "schuss" in row["seconds"]]
     for row in found:
         colour = COLOURS[links.index(str(row["link"]))]
         point = 1e3 * row["seconds"]["schuss"], 1e3 * row["predicted"]
@@ -57,14 +58,11 @@ def _measured(axes: Axes, found: list[dict]) -> None:
     axes.legend(fontsize=8.5, frameon=False)
 
 
-def _many(axes: Axes, parts: dict) -> None:
+def _many(axes: Axes, worlds: list[report.World]) -> None:
     ranks = np.unique(np.geomspace(1, 1024, 60).round().astype(int))
     styles = {"10 Gbit/s, 0.1 ms": "-", "1 Gbit/s, 0.5 ms": "--"}
-    names: list[str] = []
-    for name, link, wire in report._worlds(parts):
-        layers = next(row["layers"] for row in parts["steps"]["rows"] if row["name"] == name)
-        work, size = report.work(name, parts), 4 * parameters(layers)
-        names += [name] if name not in names else []
+    names = list(dict.fromkeys(world.name for world in worlds))
+    for name, link, wire, work, size in worlds:
         alone = work.seconds(1024)
         shares = [100 * alone / (alone + model.exchange(int(p), size, wire)) for p in ranks]
         axes.plot(ranks, shares, styles[link], color=COLOURS[names.index(name)], label=f"{name}; {link}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
+from importlib import metadata
 from statistics import median
+
+import schuss
 
 from . import launch
 from .cases import LINKS, OVER_NETWORKS, SHARDS, Link, all_cases, case, parameters, share
@@ -13,6 +17,7 @@ from .cases import LINKS, OVER_NETWORKS, SHARDS, Link, all_cases, case, paramete
 SIZES = (2, 3, 4)
 PROBED = {"size": 2, "probe": True}
 TOO_LONG = 1.0  # seconds of a step that is left out
+LIBRARIES = ("numpy", "torch", "mpi4py", "mpich", "openmpi")
 
 
 def work(
@@ -156,3 +161,12 @@ def memory(rounds: int, seconds: float) -> dict:
 
 def started() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that take part, as far as they are installed."""
+    found = {"schuss": schuss.__version__}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name).partition("+")[0]
+    return found

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from schuss_bench import machine
 
 from . import model
-from .cases import SHARDS, Link, parameters, share
+from .cases import LAYERS, SHARDS, Link, parameters, share
 
 BEGIN, END = "<!-- {}: `make processes` writes what follows -->", "<!-- end -->"
 BUSY = 0.5  # a load average
 TIMED = ("steps", "shards", "networks")
+MODELLED = ("steps", "networks")
 RANKS = (1, 8, 64, 1000)
 Table = list[list[str]]
 
 
+class World(NamedTuple):
+    """A network to train, and the network between processes, of which there may be many."""
+
+    name: str
+    link: str
+    wire: model.Wire
+    work: model.Work
+    size: int  # bytes of a gradient
+
+
 def tables(run: dict) -> dict[str, str]:
     """Every table of a run, by its name, as Markdown."""
-    parts, cores = run["parts"], run["machine"]["usable_cpus"]
+    parts = run["parts"]
     found: dict[str, Table] = {}
     if "steps" in parts:
         found["steps"] = _steps(parts["steps"])
@@ -25,7 +38,7 @@ def tables(run: dict) -> dict[str, str]:
         found["shards"] = _shards(parts["shards"])
     if parts.get("networks", {}).get("links") and "messages" in parts.get("steps", {}):
         found["links"] = _links(parts["networks"], parts["steps"])
-        found["networks"] = _networks(predicted(parts, cores))
+        found["networks"] = _networks(predicted(parts))
         found["ranks"] = _ranks(parts)
         found["half"] = _half(parts)
     if "memory" in parts:
@@ -33,48 +46,91 @@ def tables(run: dict) -> dict[str, str]:
     if "accuracy" in parts:
         found["batches"] = _batches(parts["accuracy"])
         found["averaging"] = _averaging(parts["accuracy"])
-    return {"when": when(run), **{name: markdown(of) for name, of in found.items()}}
+    # A table of which nothing could be measured has a head alone.
+    return {"when": when(run), **{name: markdown(of) for name, of in found.items() if len(of) > 1}}
+
+
+def machines(run: dict) -> list[tuple[list[str], dict]]:
+    """The machines of a run, each with the names of the parts that it has measured."""
+    found: list[tuple[list[str], dict]] = []
+    for name, part in run["parts"].items():
+        names = next((names for names, where in found if where == part["machine"]), None)
+        if names is None:
+            found.append(([name], part["machine"]))
+        else:
+            names.append(name)
+    return found
 
 
 def when(run: dict) -> str:
-    """Where and when, and whether the machine was doing something else."""
-    lines = [f"Measured on {machine.short(run['machine'])}, {run['machine']['system']}:", ""]
+    """Where, when and with what, and whether the machine was doing something else."""
+    places: dict[str, list[str]] = {}
     for name, part in run["parts"].items():
-        quick = "a quick run, " if part["quick"] else ""
-        load = part["load_average"]
-        is_busy = name in TIMED and load is not None and load >= BUSY
-        busy = ", while other work ran on the machine: provisional" if is_busy else ""
-        note = f"; {part['note']}" if "note" in part else ""  # by hand, until the part is measured anew
-        lines.append(f"- {name}: {quick}{part['started'][:10]}{busy}{note}")
-    return "\n".join(lines)
+        where, versions = part["machine"], part.get("versions", {})
+        libraries = ", ".join(f"{library} {version}" for library, version in versions.items())
+        place = f"{machine.short(where)}, {where['system']}" + (f"; {libraries}" if libraries else "")
+        places.setdefault(place, []).append(_day(name, part))
+    paragraphs = [f"Measured on {place}:\n\n" + "\n".join(days) for place, days in places.items()]
+    of_model = {machine.short(run["parts"][name]["machine"]) for name in MODELLED if name in run["parts"]}
+    if len(of_model) > 1:
+        paragraphs.append("The model's work is of another machine than the networks: it tells little here.")
+    return "\n\n".join(paragraphs)
 
 
-def predicted(parts: dict, cores: int) -> list[dict]:
-    """Each step over a network, measured and by the model, whose constants are of other measurements."""
+def _day(name: str, part: dict) -> str:
+    quick = "a quick run, " if part["quick"] else ""
+    load = part["load_average"]
+    is_busy = name in TIMED and load is not None and load >= BUSY
+    busy = ", while other work ran on the machine: provisional" if is_busy else ""
+    note = f"; {part['note']}" if "note" in part else ""  # by hand, until the part is measured anew
+    return f"- {name}: {quick}{part['started'][:10]}{busy}{note}"
+
+
+def predicted(parts: dict) -> list[dict]:
+    """Each step over a network, measured and by the model, whose constants are of other measurements.
+
+    Without those that lack what the model needs.
+    """
     alone = {(row["name"], row["batch"]): row for row in parts["steps"]["rows"]}
+    cores = machine.threads(parts["networks"]["machine"])
     found = []
     for link in parts["networks"]["links"]:
         wire = model.wire_of(link["messages"], link["adding"])
         for row in link["rows"]:
             of, size = alone[row["name"], row["batch"]], row["size"]
+            part = of["seconds"].get(f"part of {size}")
+            if part is None or "schuss" not in row["seconds"]:
+                continue
             # Processes that share a core take turns.
-            computes = of["seconds"][f"part of {size}"] * max(1.0, size / cores)
+            computes = part * max(1.0, size / cores)
             tells = model.exchange(size, 4 * parameters(of["layers"]), wire)
             link_of = Link(link["milliseconds"], link["gigabits"])
             found.append({**row, "link": link_of, "computes": computes, "predicted": computes + tells})
     return found
 
 
-def work(row_of: str, parts: dict) -> model.Work:
-    """The work of a process with a network, from all batches and parts of them."""
-    points = []
-    for row in parts["steps"]["rows"]:
-        if row["name"] == row_of:
-            seconds = row["seconds"]
-            points.append((row["batch"], seconds["1 thread"]))
-            for size in (2, 3, 4):
-                points.append((row["batch"] * share(SHARDS, size) // SHARDS, seconds[f"part of {size}"]))
-    return model.work_of(points)
+def work(row_of: str, parts: dict) -> model.Work | None:
+    """The work of a process, from all batches and parts of them; None where these are too few."""
+    points = {}
+    for row in [row for row in parts["steps"]["rows"] if row["name"] == row_of]:
+        names = {"1 thread": SHARDS} | {f"part of {size}": share(SHARDS, size) for size in (2, 3, 4)}
+        for name, shards in names.items():
+            if name in row["seconds"]:
+                points[row["batch"] * shards // SHARDS] = row["seconds"][name]
+    return model.work_of(list(points.items())) if len(points) > 1 else None
+
+
+def worlds(parts: dict) -> list[World]:
+    """What the model looks at with many processes."""
+    found = []
+    for name in ("small", "fmnist", "wide"):
+        of = work(name, parts)
+        for link in parts["networks"]["links"]:
+            if of and (link["milliseconds"], link["gigabits"]) in ((0.1, 10), (0.5, 1)):
+                text = str(Link(link["milliseconds"], link["gigabits"]))
+                wire = model.wire_of(link["messages"], link["adding"])
+                found.append(World(name, text, wire, of, 4 * parameters(LAYERS[name])))
+    return found
 
 
 def _steps(part: dict) -> Table:
@@ -134,7 +190,7 @@ def _networks(found: list[dict]) -> Table:
     sizes = sorted({row["size"] for row in found})
     head = [word for size in sizes for word in (f"{size} processes, ms", "model")]
     rows = [["network, batch", "between them", *head, "torch DDP, 2 processes", "schuss / DDP"]]
-    of = {(_case(row), str(row["link"]), row["size"]): row for row in found if "schuss" in row["seconds"]}
+    of = {(_case(row), str(row["link"]), row["size"]): row for row in found}
     for name, link in dict.fromkeys((name, link) for name, link, _ in of):
         cells = []
         for size in sizes:
@@ -149,9 +205,7 @@ def _networks(found: list[dict]) -> Table:
 def _ranks(parts: dict) -> Table:
     """Steps of one batch on ever more processes, and of ever larger batches."""
     rows = [["network", "between them", "rows", *(f"{ranks:,}" for ranks in RANKS)]]
-    for name, link, wire in _worlds(parts):
-        layers = next(row["layers"] for row in parts["steps"]["rows"] if row["name"] == name)
-        of, size = work(name, parts), 4 * parameters(layers)
+    for name, link, wire, of, size in worlds(parts):
         for rows_of, text in ((lambda p: 8192 / p, "8,192 together"), (lambda p: 1024, "1,024 each")):
             seconds = [of.seconds(rows_of(p)) + model.exchange(p, size, wire) for p in RANKS]
             speeds = [rows_of(p) * p / s for p, s in zip(RANKS, seconds, strict=True)]
@@ -162,22 +216,9 @@ def _ranks(parts: dict) -> Table:
 
 def _half(parts: dict) -> Table:
     rows = [["network", "between them", *(f"{ranks:,} processes" for ranks in RANKS[1:])]]
-    for name, link, wire in _worlds(parts):
-        layers = next(row["layers"] for row in parts["steps"]["rows"] if row["name"] == name)
-        of, size = work(name, parts), 4 * parameters(layers)
+    for name, link, wire, of, size in worlds(parts):
         rows.append([name, link, *(f"{model.rows_for_half(p, wire, of, size):,.0f}" for p in RANKS[1:])])
     return rows
-
-
-def _worlds(parts: dict) -> list[tuple[str, str, model.Wire]]:
-    """Networks to train, and networks between processes, of which there may be many."""
-    found = []
-    for name in ("small", "fmnist", "wide"):
-        for link in parts["networks"]["links"]:
-            if (link["milliseconds"], link["gigabits"]) in ((0.1, 10), (0.5, 1)):
-                text = str(Link(link["milliseconds"], link["gigabits"]))
-                found.append((name, text, model.wire_of(link["messages"], link["adding"])))
-    return found
 
 
 def _memory(part: dict) -> Table:
