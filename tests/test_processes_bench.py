@@ -1,11 +1,11 @@
 """The measurements of several processes: the network that they simulate, the model, and the page of both."""
 
+import contextlib
 import importlib
 import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -69,33 +69,38 @@ else:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has namespaces")
 def test_a_message_takes_the_delay_of_the_simulated_network_each_way(bench):
-    delay = 0.05
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/switch"
-        switch = subprocess.Popen(
-            [sys.executable, BENCHES / "processes_bench/switch.py", path, "2", str(delay), "1e9"]
-        )
+    launch, delay = bench("launch"), 0.05
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A path that is too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="a-long-name-" * 10) as folder, contextlib.ExitStack() as ends:
+        inside = ends.enter_context(launch._switch(folder, 2, bench("cases").Link(1e3 * delay, 1)))
         hosts = []
-        try:
-            while not Path(path).exists():
-                time.sleep(0.01)
-            host = [sys.executable, "-m", "processes_bench.host", path, sys.executable, "-c", ECHO]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            hosts = [
-                subprocess.Popen(host, env={"PYTHONPATH": str(BENCHES), "RANK": str(rank)}, **pipes)
-                for rank in (0, 1)
-            ]
-            said = [of.communicate(timeout=LIMIT) for of in hosts]
-        finally:
-            for process in (*hosts, switch):
-                process.kill()
-                process.wait()
+        for rank in (0, 1):
+            host = [*inside, sys.executable, "-c", ECHO]
+            hosts.append(subprocess.Popen(host, env={"RANK": str(rank)}, **pipes))
+            ends.callback(hosts[-1].kill)
+        said = [of.communicate(timeout=LIMIT) for of in hosts]
     if "PermissionError" in said[0][1] or "no network namespace" in said[0][1]:
         pytest.skip("this system gives no network namespaces")
     assert hosts[0].returncode == 0, said
     seconds, echo = said[0][0].split(maxsplit=1)
     assert echo == "to whom it may concern\n"
     assert float(seconds) >= 2 * delay
+
+
+def test_a_switch_that_ends_is_a_failure_and_not_a_wait(bench, tmp_path):
+    launch, link = bench("launch"), bench("cases").Link(1, 1)
+    tmp_path.joinpath("switch").symlink_to("nowhere")  # where its socket would be
+    with pytest.raises(launch.Failed, match="Address already in use"), launch._switch(tmp_path, 2, link):
+        pass
+
+
+def test_a_switch_does_without_what_the_system_has_not(bench, monkeypatch):
+    switch = bench("switch")
+    for name in ("sched_setscheduler", "SCHED_FIFO", "sched_param"):
+        monkeypatch.delattr(switch.os, name, raising=False)
+    monkeypatch.setattr(switch.ctypes, "CDLL", lambda name: object())
+    switch.be_prompt()
 
 
 @pytest.mark.parametrize("size", [2, 4, 8])

@@ -74,13 +74,18 @@ def _switch(folder: str, size: int, link: Link | None) -> Iterator[list[str]]:
     if link is None:
         yield []
         return
-    path = f"{folder}/switch"
-    facts = [path, str(size), str(link.milliseconds / 1e3), str(link.gigabits * 1e9)]
-    switch = subprocess.Popen([sys.executable, str(HERE / "switch.py"), *facts], stdout=subprocess.DEVNULL)
+    path, said = Path(folder, "switch"), Path(folder, "switch-said")
+    # Named as it is seen from its folder: a socket's whole path may have no more than 100 characters.
+    facts = [path.name, str(size), str(link.milliseconds / 1e3), str(link.gigabits * 1e9)]
+    with said.open("w") as file:
+        command = [sys.executable, str(HERE / "switch.py"), *facts]
+        switch = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=file)
     try:
-        while not os.path.exists(path):
+        while not path.exists():
+            if switch.poll() is not None:
+                raise Failed(said.read_text().strip()[-2000:] or f"the switch ended with {switch.returncode}")
             time.sleep(0.01)
-        yield [sys.executable, str(HERE / "host.py"), path]
+        yield [sys.executable, str(HERE / "host.py"), str(path)]
     finally:
         switch.kill()
         switch.wait()
