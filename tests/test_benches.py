@@ -273,3 +273,20 @@ def test_a_contender_that_fails_is_named_and_the_others_go_on(bench, capfd):
     assert "nobody" in session.failures["one_row/tiny nobody"]
     assert len(result.turns["numpy"]) == 2
     assert result.fastest_peer == "numpy"
+
+
+def test_a_process_sees_as_many_processors_as_can_run_at_once(bench):
+    held_on, threads = bench("worker").held_on, bench("machine").threads
+    at_once = threads({"usable_cpus": 4, "cpu_limit": 2.5})
+    assert len(held_on(None, [0, 1, 2, 3], at_once)) == 2
+    assert len(held_on(1, [0, 1, 2, 3], at_once)) == 1
+    assert held_on(None, [0, 1], threads({"usable_cpus": 2})) == []
+
+
+def test_the_fastest_way_is_not_that_of_one_lucky_turn(bench):
+    def way(*seconds):
+        turns = iter([9.0, *seconds])  # the first one is to get warm
+        return lambda times: next(turns)
+
+    steady, lucky = way(2, 2, 2, 2, 2), way(1, 3, 3, 1, 3)
+    assert bench("timing").fastest([lucky, steady]) is steady

@@ -79,10 +79,20 @@ class Worker:
             self._process.terminate()
 
 
+def held_on(processors: int | None, usable: list[int], at_once: int) -> list[int]:
+    """The processors that a library's process is held on; none where it may use all.
+
+    Most libraries count the processors that they see, and know of no limit to a container's time: all of them
+    see as many as threads can run at once.
+    """
+    few = processors or at_once
+    return machine.spread(usable)[:few] if few < len(usable) else []
+
+
 def _serve(pipe: Connection, library: str, processors: int | None) -> None:
-    if processors:
-        # Before the library is imported. Systems without this call have no such contenders.
-        os.sched_setaffinity(0, machine.spread(machine.usable_cpus())[:processors])
+    if held := held_on(processors, machine.usable_cpus(), machine.threads(machine.describe())):
+        # Before the library is imported. Systems without this call have no such contenders and no limit.
+        os.sched_setaffinity(0, held)
     runs, current = {}, None
     while True:
         try:

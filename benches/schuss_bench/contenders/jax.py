@@ -19,7 +19,7 @@ RULES = {"adam": ADAM, "momentum": optax.sgd(1e-3, momentum=0.9), "rmsprop": opt
 
 
 def prepare(case: Case, variant: str) -> Run:
-    # As many threads as its process had processors when it started: see `worker.process_of`.
+    # As many threads as its process had processors when it started: see `worker.held_on`.
     if case.section in EPOCHS:
         return train(case)
     return {"optimizer": optimize, "predict": predict, "one_row": predict, "loop": loop}[case.section](case)

@@ -14,11 +14,11 @@ from torch import nn
 
 from .. import data
 from ..cases import EPOCHS, Case
-from ..machine import usable_cpus
+from ..machine import describe, threads
 from ..timing import Run, fastest, repeat
 
 VERSION = f"torch {torch.__version__.split('+')[0]}"
-CPUS = len(usable_cpus())
+CPUS = threads(describe())
 
 
 def prepare(case: Case, variant: str) -> Run:
