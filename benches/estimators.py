@@ -7,6 +7,7 @@ In turns, each library in a process of its own and after a rest (the threads of 
 while and would slow down what comes next), with a new seed each time for the split, the weights and the
 order of rows: mean and standard deviation of the score on unseen rows (accuracy or R2), medians of the
 seconds. The scores count as the same where their mean difference is below three standard errors.
+scikit-learn's BLAS has one thread or all, whichever takes less time for the first epochs of a set.
 
 digits, cancer, diabetes    scikit-learn's own, 3/4 of the rows to learn from, default parameters
 housing                     California housing as in the examples, 20 epochs at most
@@ -33,7 +34,12 @@ from time import perf_counter, sleep
 from typing import NamedTuple
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
+from schuss_bench import machine
+from schuss_bench.build import fingerprint
+from schuss_bench.contenders.sklearn import with_threads
+from schuss_bench.timing import fastest
 from sklearn import datasets, neural_network
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import ConvergenceWarning
@@ -41,6 +47,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 import schuss
 
@@ -118,20 +125,72 @@ REST = 0.3  # seconds before each fit
 LIBRARIES = {"scikit-learn": neural_network, "schuss": schuss}
 
 
-def one(library: str, task: Task, widths: tuple[int, ...], seed: int) -> tuple[float, float]:
-    """Score on unseen rows and seconds of one fit."""
-    parts = train_test_split(task.X, task.y, train_size=task.train_size, random_state=seed)
-    scaler = StandardScaler().fit(parts[0])
-    X, X_test = scaler.transform(parts[0]), scaler.transform(parts[1])
+def rows_of(task: Task, seed: int) -> list[NDArray]:
+    """Inputs to learn from and to score on, then what they are to give."""
+    X, X_test, *targets = train_test_split(task.X, task.y, train_size=task.train_size, random_state=seed)
+    scaler = StandardScaler().fit(X)
+    return [scaler.transform(X), scaler.transform(X_test), *targets]
+
+
+def model_of(library: str, task: Task, widths: tuple[int, ...], seed: int, **others):
     warnings.simplefilter("ignore", ConvergenceWarning)
-    model = getattr(LIBRARIES[library], task.kind)(
-        hidden_layer_sizes=widths, random_state=seed, **(task.options or {})
-    )
+    options = (task.options or {}) | others
+    return getattr(LIBRARIES[library], task.kind)(hidden_layer_sizes=widths, random_state=seed, **options)
+
+
+def best_threads(task: Task, widths: tuple[int, ...]) -> int:
+    """The number of BLAS threads with which scikit-learn takes less time, by its first two epochs."""
+    X, _, y, _ = rows_of(task, 0)
+    model = model_of("scikit-learn", task, widths, 0, max_iter=2)
+    ways = {with_threads(lambda: model.fit(X, y), threads): threads for threads in machine.one_or_all()}
+    return ways[fastest(list(ways))]
+
+
+def one(library: str, task: Task, widths: tuple[int, ...], seed: int, threads: int) -> tuple[float, float]:
+    """Score on unseen rows and seconds of one fit; so many threads are for a BLAS alone."""
+    X, X_test, y, y_test = rows_of(task, seed)
+    model = model_of(library, task, widths, seed)
     sleep(REST)
-    start = perf_counter()
-    model.fit(X, parts[2])
-    seconds = perf_counter() - start
-    return model.score(X_test, parts[3]), seconds
+    with threadpool_limits(threads):
+        start = perf_counter()
+        model.fit(X, y)
+        seconds = perf_counter() - start
+    return model.score(X_test, y_test), seconds
+
+
+class Runs:
+    """The single runs, of which a file may have some: of this machine, and of these versions."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        self.known = json.loads(file.read_text()) if file and file.exists() else {}
+        context = multiprocessing.get_context("spawn")
+        self.pools = {library: ProcessPoolExecutor(1, context) for library in LIBRARIES}
+        self.machine = machine.short(machine.describe())
+        versions = {"scikit-learn": sklearn.__version__, "schuss": fingerprint()}
+        self.versions = {library: f"{library} {version}" for library, version in versions.items()}
+
+    def of(self, library: str, what: str, work: Callable, *arguments):
+        """What that library's process finds, or has found before."""
+        key = f"{what}, {self.versions[library]}, {self.machine}"
+        if key not in self.known:
+            self.known[key] = self.pools[library].submit(work, *arguments).result()
+            if self.file:
+                self.file.write_text(json.dumps(self.known, indent=1))
+        return self.known[key]
+
+
+def measured(runs: Runs, name: str, task: Task, widths: tuple[int, ...], seeds: int) -> str:
+    """A line of the table."""
+    label = f"{name} {'-'.join(map(str, widths))}"
+    threads = runs.of("scikit-learn", f"{label}, threads", best_threads, task, widths)
+    found: dict[str, list[tuple[float, float]]] = {library: [] for library in LIBRARIES}
+    for seed in range(seeds):
+        for library, results in found.items():
+            blas = f", {threads} BLAS threads" if library == "scikit-learn" else ""
+            given = library, task, widths, seed, threads
+            results.append(runs.of(library, f"{label} {seed}{blas}", one, *given))
+    return f"{row(label, found)}{threads:9}"
 
 
 def row(name: str, runs: dict[str, list[tuple[float, float]]]) -> str:
@@ -144,7 +203,7 @@ def row(name: str, runs: dict[str, list[tuple[float, float]]]) -> str:
     difference = scores[1] - scores[0]
     same = abs(difference.mean()) <= 3 * difference.std(ddof=1) / len(difference) ** 0.5
     verdict = "same" if same else "DIFFERS"
-    return f"{name:20}{cells}{seconds[0] / seconds[1]:7.1f}x{difference.mean():+9.4f} {verdict}"
+    return f"{name:20}{cells}{seconds[0] / seconds[1]:7.1f}x{difference.mean():+9.4f} {verdict:7}"
 
 
 def main() -> None:
@@ -160,11 +219,13 @@ def main() -> None:
     unknown = [name for name in arguments.sets if name not in TASKS]
     if unknown:
         parser.error(f"no set is called {', '.join(unknown)}; known are {', '.join(TASKS)}")
-    file = arguments.json
-    known = json.loads(file.read_text()) if file and file.exists() else {}
-    context = multiprocessing.get_context("spawn")
-    pools = {library: ProcessPoolExecutor(1, context) for library in LIBRARIES}
-    print(f"{'':20}{'scikit-learn':>27}{'schuss':>27}{'times':>8}{'difference':>12}")
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    load = machine.load_text(machine.load_average())
+    runs = Runs(arguments.json)
+    print("\n".join([runs.machine, *load]))
+    head = f"{'':20}{'scikit-learn':>27}{'schuss':>27}{'times':>8}{'difference':>12}"
+    print(f"{head}{'BLAS threads':>17}")
     for name in arguments.sets or TASKS:
         try:
             task = TASKS[name]()
@@ -172,17 +233,8 @@ def main() -> None:
             print(f"{name:20}left out: {error}")
             continue
         for widths in WIDTHS:
-            runs: dict[str, list[tuple[float, float]]] = {library: [] for library in LIBRARIES}
-            for seed in range(max(2 if arguments.quick else arguments.seeds, 2)):
-                for library, results in runs.items():
-                    key = f"{name} {'-'.join(map(str, widths))} {seed} {library}"
-                    known[key] = (
-                        known.get(key) or pools[library].submit(one, library, task, widths, seed).result()
-                    )
-                    results.append(known[key])
-                if file:
-                    file.write_text(json.dumps(known, indent=1))
-            print(row(f"{name} {'-'.join(map(str, widths))}", runs), flush=True)
+            seeds = max(2 if arguments.quick else arguments.seeds, 2)
+            print(measured(runs, name, task, widths, seeds), flush=True)
 
 
 if __name__ == "__main__":

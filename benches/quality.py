@@ -7,8 +7,9 @@ fashion   accuracy 0.88 on the test images of Fashion-MNIST, 784-256-128-10
 housing   RMSE 50,000 dollars on a fifth of California housing, prepared as in examples/california_housing.py
 
 All train the same layers with the same batches and Adam at the same constant rate, in turns, each with a new
-seed, one library at a time in its own process. The clock runs while they train, not while they are scored,
-which is after every epoch. The figures are medians.
+seed, one library at a time in its own process, after a rest (the threads of others spin on for a while).
+torch and scikit-learn have one thread or all, whichever takes less time. The clock runs while they train, not
+while they are scored, which is after every epoch. The figures are medians. Who is not installed is left out.
 
 Fashion-MNIST is not part of this repository: --data or the variable FASHION_MNIST names the folder of its
 four files.
@@ -25,10 +26,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 from numpy.typing import NDArray
+from schuss_bench import machine
+from schuss_bench.timing import fastest, repeat
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
@@ -157,11 +160,45 @@ def with_torch(task: Task, seed: int) -> Epochs:
 
 
 CONTENDERS = {"schuss": with_schuss, "torch": with_torch, "sklearn": with_sklearn}
+REST = 0.3  # seconds before each run
+STEPS = 50  # by which threads are chosen
 
 
-def run(contender: str, task: Task, seed: int) -> tuple[float, int, float]:
+def set_threads(contender: str, threads: int) -> None:
+    """For all that follows in this process; schuss chooses by itself."""
+    if contender == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+    elif contender == "sklearn":
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+
+
+def best_threads(contender: str, task: Task) -> int:
+    """The number of threads that takes less time; imports and first calls are made here as well."""
+    rows = slice(STEPS * task.batch)
+    some = replace(task, X=task.X[rows], y=task.y[rows])
+
+    def way(threads: int):
+        train, _ = CONTENDERS[contender](some, 0)
+
+        def turn(times: int) -> float:
+            set_threads(contender, threads)
+            return repeat(train)(times)
+
+        return turn
+
+    ways = {way(threads): threads for threads in machine.one_or_all()}
+    return ways[fastest(list(ways))]
+
+
+def run(contender: str, task: Task, seed: int, threads: int) -> tuple[float, int, float]:
     """Seconds and epochs until the target, and the score then; infinity where it is not reached."""
     train, predict = CONTENDERS[contender](task, seed)
+    set_threads(contender, threads)
+    sleep(REST)
     seconds, score = 0.0, -np.inf
     for epoch in range(1, task.most_epochs + 1):
         start = perf_counter()
@@ -171,6 +208,39 @@ def run(contender: str, task: Task, seed: int) -> tuple[float, int, float]:
         if score >= task.target:
             return seconds, epoch, score
     return np.inf, task.most_epochs, score
+
+
+Pools = dict[str, ProcessPoolExecutor]
+
+
+def threads_of(task: Task, pools: Pools) -> dict[str, int]:
+    """For each contender that can take part the number of threads."""
+    found = {}
+    for contender, pool in pools.items():
+        try:
+            found[contender] = pool.submit(best_threads, contender, task).result()
+        except ImportError as error:
+            print(f"{contender} takes no part: {error}", file=sys.stderr)
+    return found
+
+
+def measure(task: Task, pools: Pools, rounds: int) -> None:
+    """Run and print one task."""
+    threads = threads_of(task, pools)
+    runs: dict[str, list] = {contender: [] for contender in threads}
+    for seed in range(rounds):
+        for contender, results in runs.items():
+            results.append(pools[contender].submit(run, contender, task, seed, threads[contender]).result())
+    goal = f"accuracy {task.target:.2f}" if task.classes else f"RMSE {-task.target:,.0f}"
+    shape = "-".join(map(str, task.layers))
+    print(f"\n{task.name}: {goal}, {len(task.X):,} rows, {shape}, batches of {task.batch}, Adam {task.lr:g}")
+    print(f"{'':10}{'seconds':>10}{'epochs':>8}{'score':>10}{'not reached':>13}{'threads':>9}")
+    for contender, results in runs.items():
+        seconds, epochs, score = (median(values) for values in zip(*results, strict=True))
+        missed = sum(np.isinf(result[0]) for result in results)
+        shown = f"{score:.4f}" if task.classes else f"{-score:,.0f}"
+        told = f"{contender:10}{seconds:10.2f}{epochs:8.0f}{shown:>10}{missed:>8} of {len(results)}"
+        print(f"{told}{'its own' if contender == 'schuss' else threads[contender]:>9}")
 
 
 def parser_of_tasks(description: str | None) -> argparse.ArgumentParser:
@@ -191,6 +261,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no task is called {', '.join(unknown)}; known are {', '.join(TASKS)}")
 
+    load = machine.load_text(machine.load_average())
+    print("\n".join([machine.short(machine.describe()), *load]))
     # Fresh interpreters, one for each library, for all runs.
     context = multiprocessing.get_context("spawn")
     pools = {name: ProcessPoolExecutor(1, context) for name in CONTENDERS}
@@ -200,21 +272,7 @@ def main() -> None:
         except FileNotFoundError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
-        runs: dict[str, list] = {contender: [] for contender in pools}
-        for contender, pool in pools.items():  # imports and first calls, which do not count
-            pool.submit(run, contender, replace(task, most_epochs=1), 0).result()
-        for seed in range(options.rounds):
-            for contender, pool in pools.items():
-                runs[contender].append(pool.submit(run, contender, task, seed).result())
-        goal = f"accuracy {task.target:.2f}" if task.classes else f"RMSE {-task.target:,.0f}"
-        shape = "-".join(map(str, task.layers))
-        print(f"\n{name}: {goal}, {len(task.X):,} rows, {shape}, batches of {task.batch}, Adam {task.lr:g}")
-        print(f"{'':10}{'seconds':>10}{'epochs':>8}{'score':>10}{'not reached':>13}")
-        for contender, results in runs.items():
-            seconds, epochs, score = (median(values) for values in zip(*results, strict=True))
-            missed = sum(np.isinf(result[0]) for result in results)
-            shown = f"{score:.4f}" if task.classes else f"{-score:,.0f}"
-            print(f"{contender:10}{seconds:10.2f}{epochs:8.0f}{shown:>10}{missed:>10} of {len(results)}")
+        measure(task, pools, options.rounds)
     for pool in pools.values():
         pool.shutdown()
 

@@ -57,9 +57,20 @@ def threads(found: dict) -> int:
     return max(1, min(found["usable_cpus"], int(found.get("cpu_limit", found["usable_cpus"]))))
 
 
+def one_or_all() -> list[int]:
+    """The numbers of threads of which a library gets the better one: small work is done sooner by one."""
+    return sorted({1, threads(describe())})
+
+
 def load_average() -> float | None:
     """That of the last minute."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def load_text(load: float | None) -> list[str]:
+    """What else the machine was doing, as a line, where it is known."""
+    busy = " (other work ran just before, or still runs)"
+    return [] if load is None else [f"Load average when it began: {load:.1f}" + busy * (load > 0.5)]
 
 
 def spread(cpus: Iterable[int], root: Path = Path("/")) -> list[int]:

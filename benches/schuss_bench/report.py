@@ -9,8 +9,6 @@ from . import machine
 from .cases import SECTIONS
 from .measure import Result, Session
 
-BUSY = " (other work ran just before, or still runs)"
-
 
 def text(session: Session) -> str:
     """Everything, as tables."""
@@ -36,7 +34,7 @@ def text(session: Session) -> str:
 
 def where(session: Session) -> list[str]:
     """The machine, what it can do and what else it was doing, and the libraries."""
-    peak, load = session.peak, session.load
+    peak = session.peak
     return [
         f"{session.started}",
         *machine.text(session.machine),
@@ -46,7 +44,7 @@ def where(session: Session) -> list[str]:
             for dtype in ("float32", "float64")
         ),
         f"Libraries: {'; '.join(session.versions.values())}",
-        *([] if load is None else [f"Load average when it began: {load:.1f}" + BUSY * (load > 0.5)]),
+        *machine.load_text(session.load),
     ]
 
 

@@ -9,7 +9,7 @@ import sklearn
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from .. import data
+from .. import data, machine
 from ..cases import Case
 from ..timing import Run, fastest, repeat
 
@@ -26,17 +26,18 @@ def model_of(case: Case) -> MLPClassifier | MLPRegressor:
     )
 
 
+def with_threads(work: Callable[[], object], threads: int) -> Run:
+    run = repeat(work)
+
+    def limited(times: int) -> float:
+        with threadpool_limits(threads):
+            return run(times)
+
+    return limited
+
+
 def best(work: Callable[[], object]) -> Run:
-    def with_threads(threads: int | None) -> Run:
-        run = repeat(work)
-
-        def limited(times: int) -> float:
-            with threadpool_limits(threads):
-                return run(times)
-
-        return limited
-
-    return fastest([with_threads(1), with_threads(None)])
+    return fastest([with_threads(work, threads) for threads in machine.one_or_all()])
 
 
 def train(case: Case) -> Run:

@@ -14,11 +14,10 @@ from torch import nn
 
 from .. import data
 from ..cases import EPOCHS, Case
-from ..machine import describe, threads
+from ..machine import one_or_all
 from ..timing import Run, fastest, repeat
 
 VERSION = f"torch {torch.__version__.split('+')[0]}"
-CPUS = threads(describe())
 
 
 def prepare(case: Case, variant: str) -> Run:
@@ -43,7 +42,7 @@ def with_threads(work: Callable[[], object], threads: int) -> Run:
 
 
 def best(work: Callable[[], object]) -> Run:
-    return fastest([with_threads(work, threads) for threads in {1, CPUS}])
+    return fastest([with_threads(work, threads) for threads in one_or_all()])
 
 
 def model_of(case: Case) -> nn.Sequential:
