@@ -10,6 +10,7 @@ Each library works in its own process and all take turns, row by row: first uncl
 compiled and warm, then seven turns, each of them one unclocked run and as many clocked ones as fit into a
 quarter of a second. The figure is the median of the turns. All train with the same layers, batches, dtype,
 Adam, and rows shuffled anew each epoch; each peer in its best form, which `schuss_bench/contenders` shows.
+Each row is stored once it is there; the numbers of a full run are docs/_data/bench.json as well.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import sys
 from pathlib import Path
 
 from schuss_bench import cases, chart, measure, report
+from schuss_bench.commands import INTERRUPTED, at_least_one, store
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "bench.png"
+PICTURE, STORED = ROOT / "docs" / "bench.png", ROOT / "docs" / "_data" / "bench.json"
 
 
 def main() -> None:
@@ -34,7 +36,9 @@ def main() -> None:
     )
     parser.add_argument("rows", nargs="*", help="sections, names or section/name; all where none are given")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a rough impression")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=7, help="turns of each contender (%(default)s)"
+    )
     parser.add_argument("--compile", action="store_true", help="torch.compile as well; needs a C++ compiler")
     parser.add_argument("--json", type=Path, default=ROOT / "out" / "bench.json")
     parser.add_argument(
@@ -53,15 +57,21 @@ def main() -> None:
         selected = [_with_compile(case) for case in selected]
     rounds, seconds = (3, 0.05) if options.quick else (options.rounds, 0.25)
 
-    session = measure.run(selected, rounds, seconds)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    session = measure.run(selected, rounds, seconds, lambda rows: store(report.as_json(rows), options.json))
+    if not session.results:
+        sys.exit(INTERRUPTED)
     print(report.text(session))
     run = report.as_json(session)
-    options.json.parent.mkdir(exist_ok=True)
-    options.json.write_text(json.dumps(run, indent=1) + "\n")
-    full = not options.rows and not options.quick
+    store(run, options.json)
+    full = not (options.rows or options.quick or session.interrupted)
     picture = options.chart or (PICTURE if full else None)
     drawn = picture is not None and chart.draw(run, picture)
+    if drawn and full and picture == PICTURE:
+        store(run, STORED)  # whoever has the picture can draw it again
     print(f"\nAlso in {options.json}" + (f" and {picture}" if drawn else ""), file=sys.stderr)
+    if session.interrupted:
+        sys.exit(INTERRUPTED)
 
 
 def redraw(parser: argparse.ArgumentParser, stored: Path, picture: Path) -> None:

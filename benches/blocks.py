@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from schuss_bench.commands import at_least_one
 
 COLUMNS = 100
 ROW_BYTES = 4 * (COLUMNS + 1)
@@ -40,7 +41,7 @@ def main() -> None:
     )
     parser.add_argument("--gb", type=float, default=1.0, help="size of the set as float32 (%(default)s)")
     parser.add_argument("--memory-gb", type=float, default=1.0, help="of it in memory (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns (%(default)s)")
+    parser.add_argument("--rounds", type=at_least_one, default=3, help="turns (%(default)s)")
     parser.add_argument("--threads", type=int, help="of the training; all that pay where not given")
     parser.add_argument("--processes", type=int, default=1, help="that train together (%(default)s)")
     parser.add_argument("--batch-size", type=int, default=128, help="rows of a step (%(default)s)")

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from schuss_bench import cases, measure
+from schuss_bench.commands import at_least_one
 from schuss_bench.worker import Failed, Worker
 
 HERE = Path(__file__).resolve().parent.parent
@@ -29,13 +30,16 @@ def main() -> None:
     )
     parser.add_argument("other", type=Path, help="the other checkout")
     parser.add_argument("rows", nargs="*", help="sections, names or section/name; all where none are given")
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each (%(default)s)")
+    parser.add_argument("--rounds", type=at_least_one, default=15, help="turns of each (%(default)s)")
     options = parser.parse_args()
-    if not list(options.other.glob("python/schuss/_schuss*")):
+    if not any([*options.other.glob(f"python/schuss/_schuss*.{kind}")] for kind in ("so", "pyd")):
         parser.error(
             f"there is no built extension in {options.other}/python/schuss: make develop builds it there"
         )
-    selected = [case for case in cases.select(options.rows) if "schuss" in case.contenders]
+    try:
+        selected = [case for case in cases.select(options.rows) if "schuss" in case.contenders]
+    except ValueError as error:
+        parser.error(str(error))
     with build(options.other) as other, build(HERE) as this:
         print(f"{other.version()} of {options.other.resolve()} beside {this.version()} of {HERE}")
         print(f"{'row':<24}{'other us':>12}{'this us':>12}{'this / other':>14}")

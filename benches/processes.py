@@ -29,6 +29,7 @@ from pathlib import Path
 
 from processes_bench import accuracy, chart, measure, report
 from schuss_bench import machine
+from schuss_bench.commands import at_least_one, store
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/scale.md"
@@ -46,7 +47,7 @@ def main() -> None:
         "parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none are given"
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a rough impression")
-    parser.add_argument("--rounds", type=int, default=5, help="turns (%(default)s)")
+    parser.add_argument("--rounds", type=at_least_one, default=5, help="turns (%(default)s)")
     parser.add_argument(
         "--docs", action="store_true", help="writes docs/scale.md, its picture and its numbers"
     )
@@ -63,7 +64,7 @@ def main() -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     for part in [] if options.redraw else options.parts or PARTS:
         measured(part, run, options, load)
-        options.json.write_text(json.dumps(run, indent=1) + "\n")
+        store(run, options.json)
     say(run)
     if options.docs:
         publish(run)
@@ -82,8 +83,7 @@ def stored(parser: argparse.ArgumentParser, path: Path, needed: bool) -> dict:
 
 def publish(run: dict) -> None:
     """Writes the page, its picture and its numbers."""
-    STORED.parent.mkdir(exist_ok=True)
-    STORED.write_text(json.dumps(run, indent=1) + "\n")
+    store(run, STORED)
     PAGE.write_text(report.filled(PAGE.read_text(), run))
     if not chart.draw(run, PICTURE):
         print(f"{PICTURE} stays as it was: it shows steps and networks, both measured", file=sys.stderr)

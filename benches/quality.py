@@ -31,6 +31,7 @@ from time import perf_counter, sleep
 import numpy as np
 from numpy.typing import NDArray
 from schuss_bench import machine
+from schuss_bench.commands import at_least_one
 from schuss_bench.timing import fastest, repeat
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,7 +256,7 @@ def parser_of_tasks(description: str | None) -> argparse.ArgumentParser:
 
 def main() -> None:
     parser = parser_of_tasks(__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each library (%(default)s)")
+    parser.add_argument("--rounds", type=at_least_one, default=3, help="runs of each library (%(default)s)")
     options = parser.parse_args()
     unknown = [name for name in options.tasks if name not in TASKS]
     if unknown:

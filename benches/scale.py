@@ -16,9 +16,11 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from schuss_bench import machine, measure, report, scale_chart, scaling
+from schuss_bench.commands import INTERRUPTED, at_least_one, store
 
 OUT = Path(__file__).resolve().parent.parent / "out"
 
@@ -31,7 +33,9 @@ def main() -> None:
     )
     parser.add_argument("networks", nargs="*", help="all where none are given")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a rough impression")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=7, help="turns of each contender (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, default=OUT / "scale.json")
     parser.add_argument("--chart", type=Path, default=OUT / "scale.png")
     parser.add_argument("--redraw", type=Path, metavar="JSON", help="only the picture, from a stored run")
@@ -41,7 +45,9 @@ def main() -> None:
             run = json.loads(options.redraw.read_text())
         except (OSError, ValueError) as error:
             parser.error(f"{options.redraw} has no stored run: {error}")
-        scale_chart.draw(run, options.chart)
+        if not scale_chart.draw(run, options.chart):
+            parser.error(f"{options.redraw} has no network that schuss has trained with one thread")
+        print(options.chart, file=sys.stderr)
         return
     cpus = machine.threads(machine.describe())
     try:
@@ -50,13 +56,22 @@ def main() -> None:
         parser.error(str(error))
     rounds, seconds = (3, 0.05) if options.quick else (options.rounds, 0.25)
 
-    session = measure.run(selected, rounds, seconds)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    keep = partial(keep_rows, cpus, options.json)
+    session = measure.run(selected, rounds, seconds, keep)
+    if not session.results:
+        sys.exit(INTERRUPTED)
     run = scaling.as_json(session, cpus)
     print("\n".join([*report.where(session), *scaling.text(run), *report.failed(session)]))
-    options.json.parent.mkdir(exist_ok=True)
-    options.json.write_text(json.dumps(run, indent=1) + "\n")
-    scale_chart.draw(run, options.chart)
-    print(f"\nAlso in {options.json} and {options.chart}", file=sys.stderr)
+    store(run, options.json)
+    drawn = scale_chart.draw(run, options.chart)
+    print(f"\nAlso in {options.json}" + (f" and {options.chart}" if drawn else ""), file=sys.stderr)
+    if session.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+def keep_rows(cpus: int, path: Path, session: measure.Session) -> None:
+    store(scaling.as_json(session, cpus), path)
 
 
 if __name__ == "__main__":

@@ -85,3 +85,106 @@ def test_the_fingerprint_is_that_of_the_code(command, tmp_path):
     (tmp_path / "deep" / "a.py").write_text("a = 2")
     assert fingerprint(tmp_path) != first
     assert fingerprint() == fingerprint()
+
+
+def started(command, monkeypatch, name, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+    command(name).main()
+
+
+@pytest.mark.parametrize("name", ["bench", "scale", "compare", "processes", "quality", "blocks"])
+def test_no_turn_is_refused(command, monkeypatch, capsys, name):
+    pytest.importorskip("matplotlib")
+    other = ["other"] if name == "compare" else []
+    for rounds in ("0", "-1", "few"):
+        with pytest.raises(SystemExit, match="2"):
+            started(command, monkeypatch, name, *other, f"--rounds={rounds}")
+        assert f"--rounds: there must be at least one, not {rounds}" in capsys.readouterr().err
+
+
+def test_another_build_must_be_built_and_rows_must_be_known(command, monkeypatch, tmp_path, capsys):
+    package = tmp_path / "python" / "schuss"
+    package.mkdir(parents=True)
+    (package / "_schuss.pyi").touch()
+    for more, why in (
+        (None, "no built extension"),
+        ("_schuss.abi3.so", "no case is called tarin; known are"),
+    ):
+        if more:
+            (package / more).touch()
+        with pytest.raises(SystemExit, match="2"):
+            started(command, monkeypatch, "compare", tmp_path, "tarin")
+        assert why in capsys.readouterr().err
+
+
+def instead_of_measuring(command, monkeypatch, after, how):
+    """Rows of made-up times, until after some of them something comes in between."""
+    measure, done = command("schuss_bench.measure"), []
+
+    def row(case, *_):
+        if len(done) == after:
+            raise how
+        done.append(case.name)
+        return measure.Result(case, {name: [1e-3] for name in case.contenders})
+
+    monkeypatch.setattr(measure, "_measure", row)
+    monkeypatch.setattr(
+        measure.subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("cargo"))
+    )
+    return done
+
+
+@pytest.mark.parametrize("name", ["bench", "scale"])
+@pytest.mark.parametrize("how", [KeyboardInterrupt(), MemoryError()])
+def test_rows_are_kept_whatever_comes_after_them(command, monkeypatch, tmp_path, capsys, name, how):
+    pytest.importorskip("matplotlib")
+    done = instead_of_measuring(command, monkeypatch, 2, how)
+    file, picture = tmp_path / "a" / "b" / "run.json", tmp_path / "c" / "d" / "run.png"
+    arguments = name, "--json", file, "--chart", picture
+    with pytest.raises((SystemExit, MemoryError)) as ended:
+        started(command, monkeypatch, *arguments)
+    run = json.loads(file.read_text())
+    assert [row["name"] for row in run["rows"]] == done == ["sgd1", "tiny"]
+    assert run["failures"] == {"the machine's peak": "cargo"}
+    if isinstance(how, KeyboardInterrupt):
+        assert ended.value.code == 130
+        assert picture.exists()
+        told = capsys.readouterr()
+        assert "interrupted: 2 of" in told.err
+        assert "32 network, 8 inputs" in told.out or "8-32-1" in told.out
+
+
+@pytest.mark.parametrize("name", ["bench", "scale"])
+def test_what_is_stored_stays_where_nothing_was_measured(command, monkeypatch, tmp_path, name):
+    pytest.importorskip("matplotlib")
+    instead_of_measuring(command, monkeypatch, 0, KeyboardInterrupt())
+    file = tmp_path / "run.json"
+    file.write_text("an earlier run")
+    with pytest.raises(SystemExit, match="130"):
+        started(command, monkeypatch, name, "--json", file)
+    assert file.read_text() == "an earlier run"
+
+
+@pytest.mark.parametrize("name", ["bench", "scale"])
+def test_a_picture_of_nothing_is_an_error(command, monkeypatch, tmp_path, capsys, name):
+    pytest.importorskip("matplotlib")
+    file, picture = tmp_path / "run.json", tmp_path / "run.png"
+    file.write_text('{"rows": []}')
+    with pytest.raises(SystemExit, match="2"):
+        started(command, monkeypatch, name, "--redraw", file, "--chart", picture)
+    assert f"{file} has no " in capsys.readouterr().err
+    assert not picture.exists()
+
+
+def test_the_numbers_of_a_full_run_are_kept_beside_its_picture(command, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+    bench = command("bench")
+    monkeypatch.setattr(bench, "PICTURE", tmp_path / "docs" / "bench.png")
+    monkeypatch.setattr(bench, "STORED", tmp_path / "docs" / "_data" / "bench.json")
+    instead_of_measuring(command, monkeypatch, None, None)
+    started(command, monkeypatch, "bench", "--json", tmp_path / "run.json")
+    assert bench.PICTURE.exists()
+    assert bench.STORED.read_text() == (tmp_path / "run.json").read_text()
+    bench.STORED.unlink()
+    started(command, monkeypatch, "bench", "--json", tmp_path / "run.json", "train")
+    assert not bench.STORED.exists()

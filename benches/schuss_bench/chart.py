@@ -53,7 +53,7 @@ def draw(run: dict, path: Path) -> bool:
     _words(
         fig, run, [name for name in STYLES if any(name in row["microseconds"] for row in rows_of(sections))]
     )
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)
     return True

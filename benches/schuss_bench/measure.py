@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -53,11 +53,12 @@ class Session:
 
     results: list[Result] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
-    peak: dict = field(default_factory=dict)
+    peak: dict = field(default_factory=dict)  # empty where it could not be measured
     failures: dict[str, str] = field(default_factory=dict)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
     load: float | None = field(default_factory=machine.load_average)
     machine: dict = field(default_factory=machine.describe)
+    interrupted: bool = False
 
     @contextlib.contextmanager
     def failing(self, label: str, contender: str) -> Iterator[None]:
@@ -70,7 +71,11 @@ class Session:
     def watch_peak(self) -> None:
         """Measures the peak again and keeps the best: other work on the machine can only lower it."""
         command = ["cargo", "bench", "--quiet", "--no-default-features", "--bench", "peak"]
-        peak = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        try:
+            peak = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            self.failures["the machine's peak"] = str(error)
+            return
         for dtype in ("float32", "float64"):
             for cores, rate in self.peak.get(dtype, {}).items():
                 peak[dtype][cores] = max(rate, peak[dtype][cores])
@@ -91,16 +96,24 @@ class Workers(contextlib.ExitStack):
         return self._workers[name]
 
 
-def run(cases: list[Case], rounds: int, seconds: float) -> Session:
-    """Measures the cases, one after the other."""
+def run(
+    cases: list[Case], rounds: int, seconds: float, keep: Callable[[Session], object] = lambda session: None
+) -> Session:
+    """Measures the cases, one after the other, until Ctrl-C; what there is is kept after each of them."""
     session = Session()
-    session.watch_peak()
-    with Workers() as workers:
-        for number, case in enumerate(cases, 1):
-            print(f"[{number}/{len(cases)}] {case.section}/{case.name}", end=" ", file=sys.stderr, flush=True)
-            session.results.append(_measure(case, rounds, seconds, workers, session))
-            print(file=sys.stderr)
-            session.watch_peak()
+    try:
+        session.watch_peak()
+        with Workers() as workers:
+            for number, case in enumerate(cases, 1):
+                label = f"[{number}/{len(cases)}] {case.section}/{case.name}"
+                print(label, end=" ", file=sys.stderr, flush=True)
+                session.results.append(_measure(case, rounds, seconds, workers, session))
+                print(file=sys.stderr)
+                keep(session)
+                session.watch_peak()
+    except KeyboardInterrupt:
+        session.interrupted = True
+        print(f"\ninterrupted: {len(session.results)} of {len(cases)} rows are there", file=sys.stderr)
     return session
 
 

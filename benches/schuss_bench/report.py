@@ -42,6 +42,7 @@ def where(session: Session) -> list[str]:
             f"FMA peak {dtype}: {peak[dtype]['one core']:.0f} GFLOP/s on one core, "
             f"{peak[dtype]['all cores']:.0f} on all {peak['cores']}, with {peak['simd']}"
             for dtype in ("float32", "float64")
+            if dtype in peak
         ),
         f"Libraries: {'; '.join(session.versions.values())}",
         *machine.load_text(session.load),
@@ -134,7 +135,7 @@ def microseconds(seconds: float) -> str:
 
 def table(head: list[str], rows: list[list[str]], left: int = 2) -> list[str]:
     """Lines whose cells stand below each other; so many columns are of words, the others of numbers."""
-    width = max(map(len, rows))
+    width = max(map(len, rows), default=len(head))
     head, rows = head[:width], [row + [""] * (width - len(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return [

@@ -40,7 +40,7 @@ def draw(run: dict, path: Path) -> bool:
     )
     libraries = "; ".join(version for name, version in run["versions"].items() if name in STYLES)
     fig.supxlabel(f"threads\n{fill(libraries, 110)}", fontsize=8, color="#444444")
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)
     return True

@@ -62,7 +62,7 @@ def draw(found: list[dict], place: str, path: Path) -> bool:
     axes.set_title(f"{title}\n{place}", fontsize=11)
     versions = "; ".join(dict.fromkeys(run["version"] for run in found))
     fig.supxlabel(f"lower and further left is better\n{fill(versions, 120)}", fontsize=8, color="#444444")
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=DPI)
     plt.close(fig)
     return True
