@@ -7,8 +7,9 @@
     make tabular ARGS=--report                            runs nothing, shows what is there
 
 Each run, of one contender with one seed on one table, is a process of its own, and a line of
-out/tabular.jsonl when it has come to its end: an interrupted benchmark goes on where it stopped. `--fresh`
-does the selected runs anew. What counts is each contender's error divided by that of CatBoost with the same
+out/tabular.jsonl when it has come to its end: an interrupted benchmark goes on where it stopped. What another
+machine, another version or another build of schuss has done is done anew; `--fresh` does all selected runs
+anew. What counts is each contender's error divided by that of CatBoost with the same
 seed; `docs/tabular.md` says how.
 
 Three tables are files of this project. The variable TABLES names the folder of the other seventeen, one
@@ -51,6 +52,7 @@ def parser_of_arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", action="store_true", help="only show the stored ones of the selected runs"
     )
+    parser.add_argument("--machine", help="whose runs --report shows, where the file has those of several")
     parser.add_argument(
         "--docs", action="store_true", help="write tables and picture into docs, as a full run does"
     )
@@ -68,6 +70,8 @@ def select(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list
         parser.error(f"no contender is called {', '.join(unknown)}; known are {', '.join(CONTENDERS)}")
     if options.seeds < 1 or (options.threads or 1) < 1:
         parser.error("there must be at least one seed and one thread")
+    if options.machine and not options.report:
+        parser.error("--machine chooses what --report shows; runs are done on this machine")
     try:
         there = tables.available(options.data)
     except FileNotFoundError as error:
@@ -86,27 +90,50 @@ def main() -> None:
     parser = parser_of_arguments()
     options = parser.parse_args()
     names = select(parser, options)
-    here = machine.describe()
-    threads = options.threads or machine.threads(here)
+    described = machine.describe()
+    here, threads = machine.short(described), options.threads or machine.threads(described)
     contenders = [ablation.CONTENDER] if options.ablation else options.contenders or list(CONTENDERS)
     variants = ablation.VARIANTS if options.ablation else None
-    jobs = list(runs.jobs_of(names, contenders, options.seeds, threads, variants))
+    jobs = list(runs.jobs_of(names, contenders, options.seeds, threads, variants, here))
     if options.fresh and not options.report:
         runs.forget(options.file, jobs)
     if not options.report:
-        runs.run_all(jobs, options.file, options.data, machine.short(here), tell)
-    wanted = {job.key for job in jobs}
-    found = [run for run in runs.stored(options.file) if runs.key(run) in wanted]
-    if not found:
-        parser.exit(message="none of these runs is there\n")
-    machines = "; ".join(dict.fromkeys(run["machine"] for run in found))
-    place = f"{machines}; {threads} thread{'s' * (threads > 1)}; {max(run['date'] for run in found)[:10]}"
+        runs.run_all(jobs, options.file, options.data, tell)
+    found = shown(parser, options, jobs, here)
+    place = place_of(found, threads)
     text = report.of_ablation(found) if options.ablation else report.of_contenders(found)
     text = f"{place[0].upper()}{place[1:]}.\n\n{text}"
     print(text)
     every = not (options.tables or options.contenders or options.report) and len(names) == len(tables.NAMES)
     if options.docs or (every and options.seeds >= FULL):
         publish(found, place, text, options.ablation)
+
+
+def shown(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, jobs: list[runs.Job], here: str
+) -> list[dict]:
+    """The stored runs of these jobs: of this machine, or for a report of the one that has done them."""
+    wanted = {runs.place(vars(job)) for job in jobs}
+    found = [run for run in runs.stored(options.file) if runs.place(run) in wanted]
+    machines = dict.fromkeys(run["machine"] for run in found)
+    if options.report and not options.machine and len(machines) > 1:
+        parser.error(
+            f"{options.file} has runs of several machines: --machine chooses of {'; '.join(machines)}"
+        )
+    of_one = options.machine or (next(iter(machines), here) if options.report else here)
+    found = [run for run in found if run["machine"] == of_one]
+    if not found:
+        parser.exit(message="none of these runs is there\n")
+    return found
+
+
+def place_of(found: list[dict], threads: int) -> str:
+    """Where and when, from the first run to the last."""
+    days = sorted({run["date"][:10] for run in found})
+    builds = {run.get("build") for run in found if run["contender"].startswith("schuss")}
+    several = f"; schuss in {len(builds)} builds" if len(builds) > 1 else ""
+    when = " to ".join(dict.fromkeys((days[0], days[-1])))
+    return f"{found[0]['machine']}; {threads} thread{'s' * (threads > 1)}; {when}{several}"
 
 
 def publish(found: list[dict], place: str, text: str, of_pieces: bool) -> None:

@@ -24,7 +24,7 @@ def bench(monkeypatch):
     monkeypatch.syspath_prepend(BENCHES)
     monkeypatch.delenv("TABLES", raising=False)
     yield lambda name: importlib.import_module(f"tabular_bench.{name}")
-    for name in [name for name in sys.modules if name.startswith("tabular_bench")]:
+    for name in [name for name in sys.modules if name.startswith(("tabular_bench", "schuss_bench"))]:
         del sys.modules[name]
 
 
@@ -247,33 +247,62 @@ def test_a_peak_of_memory_that_is_forgotten_is_over(bench):
 def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monkeypatch):
     runs = bench("runs")
     file, told, done = tmp_path / "out" / "runs.jsonl", [], []
-    jobs = list(runs.jobs_of(["a", "b"], ["catboost", "absent", "failing"], 2, 2))
+    jobs = list(runs.jobs_of(["a", "b"], ["catboost", "absent", "failing"], 2, 2, machine="a machine"))
     assert [(job.seed, job.table) for job in jobs[::3]] == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
 
     def one(job, folder):
         done.append(str(job))
-        if job.contender == "absent":
-            return {"missing": "No module named 'absent'"}
         if job.contender == "failing":
             raise runs.Failed("exit code 1: out of memory")
         if len(runs.stored(file)) == 3:
             raise KeyboardInterrupt
         return run_of(job.table, job.contender, job.seed)
 
+    def about(contender):
+        return {"missing": "No module named 'absent'"} if contender == "absent" else {"version": contender}
+
     monkeypatch.setattr(runs, "one", one)
+    monkeypatch.setattr(runs, "about", about)
     with pytest.raises(KeyboardInterrupt):
-        runs.run_all(jobs, file, None, "a machine", told.append)
-    assert done.count("a, absent, seed 0") == 1
-    assert "b, absent, seed 0" not in done
+        runs.run_all(jobs, file, None, told.append)
+    assert "a, absent, seed 0" not in done
     assert "absent is left out: No module named 'absent'" in told
     assert "a, failing, seed 0: FAILED, exit code 1: out of memory" in told
     with file.open("a") as lines:
         lines.write('{"table": "b", "conte')
     monkeypatch.setattr(runs, "one", lambda job, folder: run_of(job.table, job.contender, job.seed, rmse=7.0))
-    runs.run_all(jobs[:1] + jobs[9:10], file, None, "a machine", told.append)
+    runs.run_all(jobs[:1] + jobs[9:10], file, None, told.append)
     assert [run["scores"]["rmse"] for run in runs.stored(file)] == [1, 1, 1, 7]
     runs.forget(file, jobs[:9])
     assert [runs.key(run) for run in runs.stored(file)] == [jobs[9].key]
+
+
+def test_what_has_changed_is_done_anew_and_old_runs_are_still_shown(bench, tmp_path, monkeypatch):
+    runs, file, told = bench("runs"), tmp_path / "runs.jsonl", []
+    (job,) = runs.jobs_of(["a"], ["schuss"], 1, 2, machine="a machine")
+    build = {"version": "schuss 0.1.0", "build": "1a"}
+    monkeypatch.setattr(runs, "about", lambda contender: build)
+    monkeypatch.setattr(
+        runs, "one", lambda job, folder: {**run_of(contender="schuss"), **build, "machine": job.machine}
+    )
+    # A line from before builds were noted, and one of another machine.
+    for machine in ("a machine", "another"):
+        runs.append(file, run_of(contender="schuss", version="schuss 0.1.0", machine=machine))
+
+    def builds():
+        runs.run_all([job], file, None, told.append)
+        return [(run["machine"], run.get("build")) for run in runs.stored(file)]
+
+    assert runs.place(runs.stored(file)[0]) == runs.place(vars(job))
+    for number in ("1a", "1a", "2b"):
+        build["build"] = number
+        assert builds() == [("a machine", number), ("another", None)]
+    assert [line for line in told if "anew" in line] == [
+        "1 stored runs are of another version or build, and are done anew"
+    ] * 2
+    assert len(file.read_text().splitlines()) == 4
+    runs.forget(file, [job])
+    assert [run["machine"] for run in runs.stored(file)] == ["another"]
 
 
 def test_a_folder_may_be_named_as_it_is_seen_from_here(bench, tmp_path, monkeypatch):
@@ -381,6 +410,32 @@ def test_only_what_is_asked_for_or_whole_is_written_into_the_documentation(
     assert "| catboost  | 1      | 1     | 1.000 | 1 of 1" in page.read_text()
     assert (tmp_path / "tabular.png").exists()
     assert "adult" in capsys.readouterr().err  # left out without their folder, and it says so
+
+
+def test_a_report_is_of_one_machine_and_says_its_days(bench, command, tmp_path, monkeypatch, capsys):
+    file, runs = tmp_path / "runs.jsonl", bench("runs")
+    for seed, day in enumerate(("2026-11-02", "2026-11-01", "2026-12-03")):
+        runs.append(
+            file, run_of("french-houses", "schuss", seed, date=f"{day}T12:00:00", build=f"{seed // 2}")
+        )
+    runs.append(file, run_of("french-houses", "schuss", machine="another"))
+
+    def told(*options):
+        monkeypatch.setattr(
+            sys, "argv", ["tabular.py", "--report", "--threads", "2", "--file", str(file), *options]
+        )
+        command.main()
+        return capsys.readouterr().out
+
+    with pytest.raises(SystemExit, match="2"):
+        told()
+    assert "has runs of several machines: --machine chooses of a machine; another" in capsys.readouterr().err
+    first = told("--machine", "a machine").splitlines()[0]
+    assert first == "A machine; 2 threads; 2026-11-01 to 2026-12-03; schuss in 2 builds."
+    assert told("--machine", "another").splitlines()[0] == "Another; 2 threads; 2026-01-01."
+    monkeypatch.setattr(sys, "argv", ["tabular.py", "--machine", "another"])
+    with pytest.raises(SystemExit, match="2"):
+        command.main()
 
 
 def test_the_command_runs_reports_and_resumes(command, tmp_path, monkeypatch, capsys):

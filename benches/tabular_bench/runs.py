@@ -16,6 +16,9 @@ HERE = Path(__file__).resolve().parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
+PLACE = ("table", "contender", "variant", "seed", "threads")
+
+
 @dataclass(frozen=True)
 class Job:
     """One run to do; the variant is the contender's own, with these options, in an ablation."""
@@ -25,6 +28,7 @@ class Job:
     seed: int
     threads: int
     variant: str = ""
+    machine: str = ""
     options: dict = field(default_factory=dict, compare=False)
 
     @property
@@ -40,9 +44,19 @@ class Failed(Exception):
     """A run has not come to its end."""
 
 
+def place(run: dict) -> tuple:
+    """Where a run stands in a report, which is of one machine."""
+    return tuple(run[name] for name in PLACE)
+
+
 def key(run: dict) -> tuple:
-    """What makes a run the same as another."""
-    return tuple(run[name] for name in ("table", "contender", "variant", "seed", "threads"))
+    """What makes a later run replace another."""
+    return *place(run), run["machine"]
+
+
+def who(run: dict) -> tuple:
+    """What has changed where a run is to be done anew. Runs from before builds were noted have none."""
+    return run["version"], run.get("build")
 
 
 def stored(file: Path) -> list[dict]:
@@ -66,12 +80,21 @@ def forget(file: Path, jobs: list[Job]) -> None:
 
 def one(job: Job, folder: Path | None) -> dict:
     """What the worker tells of one run."""
-    request = json.dumps({**asdict(job), "folder": str(folder) if folder else None})
+    return ask({**asdict(job), "folder": str(folder) if folder else None}, job.threads)
+
+
+def about(contender: str) -> dict:
+    """The version of a contender and, of schuss, its build; or why it is `missing`."""
+    return ask({"contender": contender}, 1)
+
+
+def ask(request: dict, threads: int) -> dict:
+    """The answer of a process of its own."""
     # The folder stays as it is: paths that were given may be relative to it.
     modules = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | dict.fromkeys(THREADS, str(job.threads)) | {"PYTHONPATH": modules}
+    environment = os.environ | dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": modules}
     process = subprocess.run(
-        [sys.executable, "-m", f"{__package__}.worker", request],
+        [sys.executable, "-m", f"{__package__}.worker", json.dumps(request)],
         env=environment,
         capture_output=True,
         text=True,
@@ -83,30 +106,45 @@ def one(job: Job, folder: Path | None) -> dict:
     return json.loads(lines[-1])
 
 
-def run_all(
-    jobs: list[Job], file: Path, folder: Path | None, machine: str, say: Callable[[str], None]
-) -> None:
-    """Does the jobs whose runs the file does not have, and appends each when it has come to its end."""
+def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> None:
+    """Does the jobs whose runs the file does not have, and appends each when it has come to its end.
+
+    A run by another version, or by another build of schuss, counts for nothing here.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    done = {key(run) for run in stored(file)}
-    absent: set[str] = set()
+    there = present(jobs, say)
+    done = {key(run): who(run) for run in stored(file)}
+    old = sum(job.key in done and done[job.key] != there.get(job.contender, done[job.key]) for job in jobs)
+    if old:
+        say(f"{old} stored runs are of another version or build, and are done anew")
     for number, job in enumerate(jobs, 1):
-        if job.key in done or job.contender in absent:
+        if job.contender not in there or done.get(job.key) == there[job.contender]:
             continue
         try:
             figures = one(job, folder)
         except Failed as error:
             say(f"{job}: FAILED, {error}")
             continue
-        if "missing" in figures:
-            absent.add(job.contender)
-            say(f"{job.contender} is left out: {figures['missing']}")
-            continue
         date = datetime.now().astimezone().isoformat(timespec="seconds")
         identity = {name: value for name, value in asdict(job).items() if name != "options"}
-        append(file, {**identity, **figures, "machine": machine, "date": date})
+        append(file, {**identity, **figures, "date": date})
         told = ", ".join(f"{name} {value:.4g}" for name, value in figures["scores"].items())
         say(f"{number} of {len(jobs)}: {job}: {told}; {figures['seconds']:.1f} s")
+
+
+def present(jobs: list[Job], say: Callable[[str], None]) -> dict[str, tuple]:
+    """The contenders that can take part, and who they are."""
+    found = {}
+    for contender in dict.fromkeys(job.contender for job in jobs):
+        try:
+            told = about(contender)
+        except Failed as error:
+            told = {"missing": str(error)}
+        if "missing" in told:
+            say(f"{contender} is left out: {told['missing']}")
+        else:
+            found[contender] = who(told)
+    return found
 
 
 def append(file: Path, run: dict) -> None:
@@ -117,11 +155,16 @@ def append(file: Path, run: dict) -> None:
 
 
 def jobs_of(
-    names: list[str], contenders: list[str], seeds: int, threads: int, variants: dict[str, dict] | None = None
+    names: list[str],
+    contenders: list[str],
+    seeds: int,
+    threads: int,
+    variants: dict[str, dict] | None = None,
+    machine: str = "",
 ) -> Iterator[Job]:
     """Seed by seed, so that a run that is interrupted has something of every table."""
     for seed in range(seeds):
         for table in names:
             for contender in contenders:
                 for variant, options in (variants or {"": {}}).items():
-                    yield Job(table, contender, seed, threads, variant, options)
+                    yield Job(table, contender, seed, threads, variant, machine, options)

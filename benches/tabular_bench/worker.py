@@ -26,12 +26,15 @@ def cpu_seconds() -> float:
 
 
 def run(job: dict) -> dict:
-    """The figures of one run, or `missing`: why the contender is not there."""
+    """The figures of one run, without a table only who runs; or `missing`: why the contender is not there."""
     file, options = CONTENDERS[job["contender"]]
     try:
         module = importlib.import_module(f"{__package__}.contenders.{file}")
     except ImportError as error:
         return {"missing": str(error)}
+    about = {"version": module.VERSION} | ({"build": module.BUILD} if hasattr(module, "BUILD") else {})
+    if "table" not in job:
+        return about
     imported = memory.resident()
     table = tables.load(job["table"], job["folder"], job["seed"])
     memory.forget_peak()
@@ -55,7 +58,7 @@ def run(job: dict) -> dict:
         "cpu_seconds": cpu,
         "predict_seconds": end - fitted,
         "memory_bytes": max(memory.peak() - imported, 0),
-        "version": module.VERSION,
+        **about,
     }
 
 

@@ -1,4 +1,5 @@
-"""A file for each library: `VERSION`, and `make`, which returns an estimator ready for `fit`.
+"""A file for each library: `VERSION`, and `make`, which returns an estimator ready for `fit`. Those of schuss
+have a `BUILD` as well, since its version stays the same while it is worked on.
 
     make(task, X, seed, threads, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schuss_bench.build import fingerprint
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -10,7 +11,7 @@ import schuss
 
 from . import frames
 
-VERSION = f"schuss {schuss.__version__}"
+VERSION, BUILD = f"schuss {schuss.__version__}", fingerprint()
 
 
 def make(task: str, X, seed: int, threads: int, **options):

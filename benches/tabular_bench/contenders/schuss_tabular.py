@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from schuss_bench.build import fingerprint
+
 import schuss
 from schuss import TabularClassifier, TabularRegressor
 from schuss.tables import _base
 
-VERSION = f"schuss {schuss.__version__}"
+VERSION, BUILD = f"schuss {schuss.__version__}", fingerprint()
 DRAW, RACED = _base.draw, _base.raced
 
 
