@@ -3,7 +3,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oldest soak asan lint bench scale processes products compare quality estimators tabular docs develop lecture stubs format wheel clean
+# Two builds of the extension would write one file at once; Cargo has threads of its own.
+.NOTPARALLEL:
+.PHONY: help demo test oldest soak asan lint bench scale processes products compare quality estimators tabular peers-docs docs \
+    develop lecture stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -25,7 +28,7 @@ unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 help:
 	@echo 'make demo     train on California housing and show the result'
 	@echo 'make test     test the Rust core without Python, then the Python package'
-	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support'
+	@echo 'make oldest   test the estimators with the oldest scikit-learn that they support (Python 3.10 to 3.13)'
 	@echo 'make soak     long runs: kills, forks, threads, fuzzing (SECONDS=1800 for each, ARGS="-k kill")'
 	@echo 'make asan     the tests of arrays, with an extension that looks at every address (AddressSanitizer; Linux, gcc)'
 	@echo 'make lint     formatting, clippy, ruff, mypy, pyright, stubtest'
@@ -37,6 +40,7 @@ help:
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
 	@echo 'make tabular  the estimators for tables beside boosted trees and other networks (ONLY=titanic ARGS="--seeds 1")'
+	@echo 'make peers-docs  run the snippets of the pages for those who come from torch, Keras or Optax'
 	@echo 'make docs     the site in out/docs/site, the documentation of the Rust core in out/docs/rust, pictures in docs/images'
 	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
 	@echo 'make develop  .venv with everything for working on schuss'
@@ -52,10 +56,12 @@ test: .venv/.test
 	cargo test $(LOCKED) --no-default-features
 	$(PY) -m pytest
 
-# The extension is of the stable ABI: the one built for .venv serves any Python.
+# The extension is of the stable ABI: the one built for .venv serves any Python. Without polars and pyarrow, which are no part
+# of the promise, their tests are skipped.
 oldest: .venv/.test .venv-oldest/.made
-	PYTHONPATH=python .venv-oldest/bin/python -m pytest -p no:cacheprovider tests/test_estimators*.py \
-	    $(addprefix tests/test_,display.py exchange.py interrupt.py persistence.py sklearn_suite.py sparse.py tables.py)
+	PYTHONPATH=python .venv-oldest/bin/python -m pytest -p no:cacheprovider tests/test_estimators*.py tests/test_tables*.py \
+	    $(filter-out %_bench.py,$(wildcard tests/test_tabular*.py)) \
+	    $(addprefix tests/test_,display.py exchange.py interrupt.py persistence.py sklearn_suite.py sparse.py)
 
 # The minutes that the test suite does not have: tests/soak/soak_*.py, each as often as its time allows.
 soak: export SOAK_SECONDS := $(or $(SECONDS),60)
@@ -78,6 +84,7 @@ asan: .venv/.test
 
 lint: .venv/.lint
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/peers/Cargo.toml
 	cargo clippy $(LOCKED) --all-targets --no-default-features -- -D warnings
 	cargo clippy $(LOCKED) --all-targets -- -D warnings
 	@if rustc --print target-libdir --target aarch64-unknown-linux-gnu 2>/dev/null | xargs -I{} test -d '{}'; \
@@ -120,6 +127,10 @@ estimators: .venv/.test
 tabular: .venv-tabular/.bench
 	.venv-tabular/bin/python benches/tabular.py $(ONLY) $(ARGS)
 
+# Keras is told which of the others it is to use.
+peers-docs: .venv-bench/.bench .venv-bench/.pytest
+	KERAS_BACKEND=jax .venv-bench/bin/python -m pytest -p no:cacheprovider tests/test_readme.py -k 'snippets_run and from-'
+
 # What Sphinx warns of is an error: a link that leads nowhere, a public name without a docstring.
 docs: .venv-docs/.docs
 	.venv-docs/bin/python examples/optimizer_paths.py
@@ -156,6 +167,7 @@ stubs: .venv/.lint
 
 format: .venv/.lint
 	cargo fmt
+	cargo fmt --manifest-path benches/peers/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
@@ -164,31 +176,40 @@ clean:
 	    docs/notebooks docs/optimizers docs/project docs/reference \
 	    out dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -f python/schuss/_schuss*.so
+	rm -f python/schuss/_schuss*.so python/schuss/_schuss*.pyd
 
-.venv/.made .venv-bench/.made .venv-docs/.made .venv-tabular/.made:
-	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)
+# A new environment of a Python 3 from $(1) on, to $(2) where there is no wheel of what it needs for a newer one.
+define environment
+@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, $(1)) <= sys.version_info[:2] <= (3, $(or $(2),99)))' || { echo \
+    '$(@D) needs Python 3.$(1) or newer$(if $(2), (3.$(2) at most)): make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+$(PYTHON) -m venv --clear $(@D)
+endef
+
+.venv/.made .venv-docs/.made:
+	$(call environment,10)
+	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
+	@touch $@
+
+# The lists of peers are of versions that ask for it.
+.venv-bench/.made .venv-tabular/.made:
+	$(call environment,11)
 	$(@D)/bin/python -m pip install 'maturin>=1.16,<2'
 	@touch $@
 
 .venv-oldest/.made: Makefile
-	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install 'scikit-learn==1.6.*' 'pytest<9' hypothesis matplotlib pandas safetensors
+	$(call environment,10,13)
+	$(@D)/bin/python -m pip install 'scikit-learn==1.6.*' 'narwhals==2.0.*' 'pytest<9' hypothesis matplotlib pandas safetensors
 	@touch $@
 
 # Zig is 90 MB, auditwheel is for Linux alone.
 .venv-wheel/.made: Makefile
-	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)
+	$(call environment,10)
 	$(@D)/bin/python -m pip install 'maturin$(if $(ON_LINUX),[zig])>=1.16,<2' twine $(if $(ON_LINUX),auditwheel)
 	@touch $@
 
 # Which of them there are depends on the system: the list says so itself.
 .venv-blas/.made: benches/blas.txt
-	@test -n '$(PYTHON)' || { echo 'Python 3.10 or newer is needed: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(@D)
+	$(call environment,10)
 	$(@D)/bin/python -m pip install --no-deps --only-binary :all: -r benches/blas.txt
 	@touch $@
 
@@ -216,6 +237,10 @@ gone:
 .venv-bench/.peers: .venv-bench/.made benches/peers.txt
 	@echo 'installing the peers (4 GB)'
 	.venv-bench/bin/python -m pip install --no-deps -r benches/peers.txt
+	@touch $@
+
+.venv-bench/.pytest: .venv-bench/.peers
+	.venv-bench/bin/python -m pip install 'pytest>=8'
 	@touch $@
 
 .venv-tabular/.bench: export VIRTUAL_ENV := $(CURDIR)/.venv-tabular

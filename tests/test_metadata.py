@@ -83,6 +83,13 @@ def test_the_oldest_rust_is_the_same_everywhere():
     assert minor(used.pop()) >= minor(OLDEST_RUST)
 
 
+def test_each_target_is_told_by_make_help_and_in_contributing():
+    phony = found(r"^\.PHONY: ([^\\\n]*(?:\\\n[^\\\n]*)*)$", "Makefile")
+    targets = set(phony.replace("\\\n", " ").split()) - {"help"}
+    assert set(re.findall(r"@echo 'make ([\w-]+)", read("Makefile"))) == targets
+    assert set(re.findall(r"^\| `make ([\w-]+)", read("CONTRIBUTING.md"), re.MULTILINE)) == targets
+
+
 def test_the_wheel_is_tried_with_the_oldest_numpy():
     oldest = found(r"^numpy==(\d+\.\d+)\.\d+; python_version < ", "tests/smoke/oldest.txt")
     assert f'dependencies = ["numpy>={oldest}"]' in read("pyproject.toml")

@@ -35,18 +35,13 @@ pub struct Blas {
 /// Those whose library an environment variable names.
 pub fn all() -> Vec<Blas> {
     let mkl = Blas::load("mkl", "MKL_LIBRARY", "cblas_sgemm", "MKL_Set_Num_Threads");
-    let openblas = Blas::load(
-        "openblas",
-        "OPENBLAS_LIBRARY",
-        "scipy_cblas_sgemm",
-        "scipy_openblas_set_num_threads",
-    );
+    let openblas = Blas::load("openblas", "OPENBLAS_LIBRARY", "scipy_cblas_sgemm", "scipy_openblas_set_num_threads");
     [mkl, openblas].into_iter().flatten().collect()
 }
 
 impl Blas {
     fn load(name: &'static str, variable: &str, sgemm: &str, set_threads: &str) -> Option<Blas> {
-        let path = std::env::var_os(variable)?;
+        let path = std::env::var_os(variable).filter(|path| !path.is_empty())?;
         // SAFETY: these are the libraries' documented functions, by their documented types.
         unsafe {
             let library = Library::new(path).expect("the library of the environment variable");
@@ -65,9 +60,7 @@ impl Blas {
         let (of_b, ldb) = if form == 'b' { (TRANSPOSED, k) } else { (PLAIN, n) };
         // SAFETY: the arrays are as long as the sizes say.
         unsafe {
-            (self.sgemm)(
-                ROW_MAJOR, of_a, of_b, m, n, k, 1.0, a.as_ptr(), lda, b.as_ptr(), ldb, 0.0, c.as_mut_ptr(), n,
-            );
+            (self.sgemm)(ROW_MAJOR, of_a, of_b, m, n, k, 1.0, a.as_ptr(), lda, b.as_ptr(), ldb, 0.0, c.as_mut_ptr(), n);
         }
     }
 }

@@ -131,7 +131,8 @@ fn main() {
         let (a_slice, b_slice) = (stored_a.slice(), stored_b.slice());
         let output = || Matrix::zeros(m, n);
         let mut contenders: Vec<Contender<'_>> = vec![];
-        let (mut c, mut scratch) = (output(), Scratch::new(Sizes { rows: m, depth: k, cols: n, ..Sizes::default() }).expect("memory"));
+        let (mut c, mut scratch) =
+            (output(), Scratch::new(Sizes { rows: m, depth: k, cols: n, ..Sizes::default() }).expect("memory"));
         contenders.push((
             "schuss",
             Box::new(move || matmul(black_box(c.view_mut()), Init::Zero, black_box(a), black_box(b), &mut scratch)),
