@@ -3,9 +3,10 @@
 Prepares California housing (1990 census, 20,640 districts) with scikit-learn's transformers, trains a
 network with schuss, and compares it on unseen districts with simpler models on the same columns.
 
-Run: python examples/california_housing.py
+Run: python examples/california_housing.py [folder of the picture]
 """
 
+import sys
 import time
 from pathlib import Path
 
@@ -104,7 +105,8 @@ def main() -> None:
     for name, error, took in results:
         print(f"{name:<24}{'$' + format(error, ',.0f'):>11}{took:>12.2f}")
 
-    picture = HERE.parent / "out" / "california_housing.png"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "out"
+    picture = folder / "california_housing.png"
     draw(history, spread, price_test, predicted, picture)
     print(f"\nThe learning curve is in {picture}")
 

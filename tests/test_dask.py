@@ -14,9 +14,13 @@ from sklearn.exceptions import NotFittedError
 import schuss as sc
 from test_distributed_estimators import sha
 
-da = pytest.importorskip("dask.array")
-distributed = pytest.importorskip("distributed")
-sd = pytest.importorskip("schuss.dask")
+pytest.importorskip("dask.array")
+pytest.importorskip("distributed")
+import dask.array as da
+import distributed
+
+import schuss.dask as sd
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -21,18 +21,16 @@ def run(script, *arguments):
     return done.stdout
 
 
-def test_california_housing_beats_its_references():
+def test_california_housing_beats_its_references(tmp_path):
     pytest.importorskip("sklearn")
-    picture = EXAMPLES.parent / "out" / "california_housing.png"
-    picture.unlink(missing_ok=True)
-    printed = run("california_housing.py")
+    printed = run("california_housing.py", tmp_path)
     error = {
         name.strip(): float(dollars.replace(",", ""))
         for name, dollars in re.findall(r"^(\S.*?) +\$([\d,]+) ", printed, re.MULTILINE)
     }
     # On this split scikit-learn's MLP with its defaults gets 54,211 from plainly scaled columns.
     assert error["schuss.MLP"] < 48_000 < error["linear regression"] < error["the mean training price"]
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "california_housing.png").read_bytes().startswith(b"\x89PNG")
 
 
 def write_idx(path, values):

@@ -101,11 +101,11 @@ class PressAt:
 
 def lines_of_a_training():
     """Every line that may run after an epoch, with the function that has it."""
-    training = pytest.importorskip("schuss.estimators._training")
-    from schuss.estimators import _full_batch, _held_out, _listeners, _mini_batches, _record
+    pytest.importorskip("sklearn")
+    from schuss.estimators import _full_batch, _held_out, _listeners, _mini_batches, _record, _training
 
     for kind in (
-        training.Training,
+        _training.Training,
         _full_batch.FullBatch,
         _mini_batches.MiniBatches,
         _held_out.HeldOut,

@@ -30,7 +30,8 @@ def test_a_loss_by_another_name_is_the_same(other, name):
 
 @pytest.mark.filterwarnings("ignore:.*Maximum iterations")
 class TestEstimators:
-    estimators = pytest.importorskip("schuss.estimators")
+    pytest.importorskip("sklearn")
+    from schuss import estimators
 
     @pytest.mark.parametrize(
         ("options", "same"),

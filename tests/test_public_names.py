@@ -126,7 +126,9 @@ def test_the_types_of_names_are_what_the_core_accepts(name, accepted):
 
 
 def constraint(parameter):
-    estimators = pytest.importorskip("schuss.estimators")
+    pytest.importorskip("sklearn")
+    from schuss import estimators
+
     (options,) = estimators.MLPRegressor._parameter_constraints[parameter]
     return options.options
 
@@ -149,7 +151,9 @@ def test_the_types_of_names_are_what_the_estimators_accept(name, parameter):
     ],
 )
 def test_the_types_of_names_are_what_the_estimators_for_tables_accept(name, parameter, estimator):
-    tables = pytest.importorskip("schuss.tables")
+    pytest.importorskip("sklearn")
+    from schuss import tables
+
     accepted = getattr(tables, estimator)._parameter_constraints[parameter][0]
     assert set(typing.get_args(getattr(names, name))) == accepted.options
 
@@ -161,8 +165,10 @@ def test_every_loss_of_a_regressor_is_named_where_its_parameter_is_described():
 
 
 def test_the_type_of_kinds_has_those_that_the_encoder_takes():
-    kinds = pytest.importorskip("schuss.tables._kinds")
-    assert typing.get_args(names.ColumnKind) == kinds.KINDS
+    pytest.importorskip("sklearn")
+    from schuss.tables._kinds import KINDS
+
+    assert typing.get_args(names.ColumnKind) == KINDS
 
 
 def test_any_name_of_a_precision_is_accepted():

@@ -196,7 +196,9 @@ class TestOfTheLengthOfTheTraining:
         assert repr(bound) == repr(sc.SGD(lr=make(50)).bind(w))
 
     def test_estimators_give_it_all_steps_of_max_iter(self):
-        estimators = pytest.importorskip("schuss.estimators")
+        pytest.importorskip("sklearn")
+        from schuss import estimators
+
         results = []
         for total in (None, 3 * 4):
             schedule = sc.schedules.cosine(0.1, total)

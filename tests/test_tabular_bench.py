@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pd = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
+import pandas as pd
 
-tables_base = pytest.importorskip("schuss.tables._base")
+from schuss.tables import _base as tables_base
 
 ROOT = Path(__file__).parents[1]
 BENCHES = ROOT / "benches"
