@@ -498,7 +498,7 @@ def test_ctrl_c_keeps_the_last_finished_step() -> None:
         net.fit(X, y, epochs=10**6)
     stopped_after = time.perf_counter() - pressed[0]
     thread.join()
-    assert stopped_after < 2.0  # a hang, not a speed, would fail here
+    assert stopped_after < 30  # a hang, not a speed, would fail here
     assert net.history.stopped == "interrupted"
     done = len(net.history["loss"])
     assert done > 0

@@ -24,6 +24,7 @@ def encoded(values, **options):
 finite = st.floats(-1e9, 1e9).map(lambda x: round(x, 3))
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=2, max_size=60))
 def test_numbers_are_scaled_by_median_and_quartiles(values):
     x = np.array(values)
@@ -277,7 +278,7 @@ def test_one_row_has_the_bits_of_the_table():
         assert encoder.transform(dict(zip(table, row, strict=True))).tobytes() == array[place].tobytes()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(-1e30, 1e30), st.integers(-(2**60), 2**60)), min_size=1))
 def test_one_row_of_any_number_has_the_bits_of_the_table(values):
     encoder = TableEncoder().fit({"x": [0.1, 0.1, 0.1, 0.1, 0.1, 7.3, 1.9, None]})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schuss.tables._scaling import Quantiles, smooth_clip
@@ -56,6 +56,7 @@ def test_scores_are_normal_whatever_the_column(n):
         assert abs(scores[:, place] - ndtri(ranks)).mean() < (0.12 if n < 1000 else 0.02)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=200))
 def test_equal_values_stay_together_and_in_order(values):
     u = np.array(values, np.float32)[:, None]

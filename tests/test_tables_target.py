@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schuss.tables._target import ClassTarget, RegressionTarget
@@ -366,6 +366,7 @@ def test_weights_are_as_many_rows():
     np.testing.assert_allclose(weighted.transform(rows), doubled.transform(rows), rtol=0.05, atol=0.02)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), min_size=1, max_size=40))
 def test_means_are_finite_and_seeded(rows):
     codes = np.array([[code] for code, _ in rows])

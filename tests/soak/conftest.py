@@ -1,6 +1,7 @@
 """What all long runs share: for how long each of them goes on, and a report of what it has done."""
 
 import os
+import random
 import time
 
 import pytest
@@ -11,6 +12,8 @@ class Soak:
 
     def __init__(self, name, seconds):
         self.name = name
+        # Another run each time, and one that can be had again.
+        self.seed = int(os.environ.get("SOAK_SEED") or random.randrange(2**32))
         self.end = time.monotonic() + seconds
         self.counts = {}
 
@@ -23,7 +26,8 @@ class Soak:
 
 @pytest.fixture
 def soak(request):
-    """Ask it whether to go on; its counts are printed at the end."""
+    """Ask it whether to go on, and for a seed; both its seed and its counts are printed."""
     run = Soak(request.node.name, float(os.environ.get("SOAK_SECONDS", "60")))
+    print(f"\n{run.name}: SOAK_SEED={run.seed}", flush=True)
     yield run
     print(f"\n{run.name}: " + ", ".join(f"{number:,} {what}" for what, number in run.counts.items()))
