@@ -97,11 +97,14 @@ lint: .venv/.lint
 	$(PY) -m mypy.stubtest schuss --mypy-config-file pyproject.toml \
 	    --allowlist tests/stubtest_allowed.txt --ignore-unused-allowlist
 
+# Peers are to have their best form: OpenBLAS chooses its kernels by the processor, whatever the environment says.
+PEERS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
+
 bench: .venv-bench/.bench
-	.venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
+	$(PEERS) .venv-bench/bin/python benches/bench.py $(ONLY) $(ARGS)
 
 scale: .venv-bench/.bench
-	.venv-bench/bin/python benches/scale.py $(ONLY) $(ARGS)
+	$(PEERS) .venv-bench/bin/python benches/scale.py $(ONLY) $(ARGS)
 
 processes: .venv-bench/.bench
 	.venv-bench/bin/python benches/processes.py $(ONLY) $(ARGS)
@@ -110,7 +113,7 @@ processes: .venv-bench/.bench
 BLAS := $(CURDIR)/.venv-blas/lib
 products: .venv-blas/.made
 	cd benches/peers && \
-	    MKL_LIBRARY="$$(find '$(BLAS)' -name 'libmkl_rt.so*' | head -n 1)" \
+	    $(PEERS) MKL_LIBRARY="$$(find '$(BLAS)' -name 'libmkl_rt.so*' | head -n 1)" \
 	    OPENBLAS_LIBRARY="$$(find '$(BLAS)' -name 'libscipy_openblas.*' | head -n 1)" \
 	    MKL_THREADING_LAYER=SEQUENTIAL LD_LIBRARY_PATH='$(BLAS)' \
 	    cargo run --quiet $(LOCKED) --release -- $(ONLY)
@@ -119,13 +122,13 @@ compare: .venv/.test
 	$(PY) benches/compare.py $(WITH) $(ONLY) $(ARGS)
 
 quality: .venv-bench/.bench
-	.venv-bench/bin/python benches/quality.py $(ARGS)
+	$(PEERS) .venv-bench/bin/python benches/quality.py $(ARGS)
 
 estimators: .venv/.test
-	$(PY) benches/estimators.py $(ARGS)
+	$(PEERS) $(PY) benches/estimators.py $(ARGS)
 
 tabular: .venv-tabular/.bench
-	.venv-tabular/bin/python benches/tabular.py $(ONLY) $(ARGS)
+	$(PEERS) .venv-tabular/bin/python benches/tabular.py $(ONLY) $(ARGS)
 
 # Keras is told which of the others it is to use.
 peers-docs: .venv-bench/.bench .venv-bench/.pytest

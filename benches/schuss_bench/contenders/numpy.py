@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import data
+from .. import data, openblas
 from ..cases import Case
 from ..timing import Run, repeat
 
-VERSION = f"numpy {np.__version__}"
+VERSION = f"numpy {np.__version__}{openblas.kernels()}"
 
 
 def prepare(case: Case, variant: str) -> Run:

@@ -9,11 +9,11 @@ import sklearn
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from .. import data, machine
+from .. import data, machine, openblas
 from ..cases import Case
 from ..timing import Run, fastest, repeat
 
-VERSION = f"scikit-learn {sklearn.__version__}"
+VERSION = f"scikit-learn {sklearn.__version__}{openblas.kernels()}"
 
 
 def prepare(case: Case, variant: str) -> Run:
