@@ -63,6 +63,60 @@ def test_a_usual_value_with_few_others_has_no_indicator():
     assert np.ptp(array[:5]) > 1  # told apart all the same
 
 
+def rounded(seed=0, usual=0.1):
+    """Mostly one value that float32 rounds, with gaps."""
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random(200) < 0.85, usual, rng.exponential(size=200))
+    values[::9] = np.nan
+    return values
+
+
+FORMS_OF_NUMBERS = {
+    "float64": lambda x: x,
+    "float32": lambda x: x.astype(np.float32),
+    "text": lambda x: ["" if value != value else str(value) for value in x.tolist()],
+    "text of float32": lambda x: ["" if value != value else str(value) for value in x.astype(np.float32)],
+    "objects": lambda x: [None if value != value else np.float32(value) for value in x.tolist()],
+}
+
+
+@pytest.mark.parametrize("fitted", FORMS_OF_NUMBERS)
+@pytest.mark.parametrize("given", FORMS_OF_NUMBERS)
+@pytest.mark.parametrize("usual", [0.1, -1 / 3, 12.7])
+def test_the_usual_value_is_the_same_in_every_precision(fitted, given, usual):
+    fitted, given = FORMS_OF_NUMBERS[fitted], FORMS_OF_NUMBERS[given]
+    values = rounded(usual=usual)
+    encoder = TableEncoder().fit({"x": fitted(values)})
+    assert encoder.roles == ["value", "apart", "missing"]
+    cells = given(values)
+    array = encoder.transform({"x": cells})
+    assert array[:, 1].tolist() == ((values != usual) & ~np.isnan(values)).tolist()
+    np.testing.assert_allclose(array, encoder.transform({"x": fitted(values)}), atol=1e-5)
+    rows = np.stack([encode(encoder, {"x": cell}) for cell in cells])
+    assert rows.tobytes() == array.tobytes()
+
+
+def test_a_usual_value_in_two_precisions_is_one():
+    values = rounded(usual=0.1)
+    mixed = np.concatenate([values, values.astype(np.float32)])
+    encoder, array = encoded(mixed)
+    known = ~np.isnan(mixed)
+    assert encoder.roles == ["value", "apart", "missing"]
+    assert array[:, 1].tolist() == ((abs(mixed - 0.1) > 1e-8) & known).tolist()
+    alone = encoded(np.tile(values, 2))[1]
+    np.testing.assert_allclose(array, alone, atol=1e-5)
+    # Of more rows than are put in order as well.
+    many = np.tile(mixed, 500)
+    assert encoded(many)[0].roles == encoder.roles
+
+
+def test_numbers_that_float32_has_as_one_are_told_apart_by_their_values():
+    values = 1.7e9 + np.repeat([0.0, 1.0, 2.0, 3.0], [60, 20, 10, 10])
+    encoder, array = encoded(values)
+    assert encoder.roles == ["value"]
+    np.testing.assert_allclose(np.diff(np.unique(array[:, 0])), 0.8, rtol=1e-6)
+
+
 def test_missing_numbers_are_the_median_with_an_indicator():
     values = [1.0, None, 3.0, 4.0, np.nan]
     encoder, array = encoded(values)

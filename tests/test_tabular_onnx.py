@@ -219,6 +219,21 @@ class TestInputs:
             [model.predict_proba_one(row) for row in rows], model.predict_proba(given(NEW))
         )
 
+    @pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32")])
+    def test_the_usual_value_is_the_same_in_every_precision(self, dtypes):
+        def given(frame, dtype):
+            return (frame[["size", "mostly"]] + {"size": 0.0, "mostly": 0.1}).astype(dtype)
+
+        fitted, given_ = dtypes
+        usual = (FRAME["mostly"] == 0).to_numpy()
+        model = sc.TabularClassifier(**LITTLE).fit(given(FRAME, fitted), usual)
+        assert "apart" in model.encoder_.roles
+        frame = given(NEW, given_)
+        check(model, frame)
+        assert (model.predict(frame) == (NEW["mostly"] == 0)).mean() > 0.9
+        feeds = {name: given(NEW, "float64")[name].to_numpy() for name in frame}
+        check(model, frame, feeds)
+
     def test_a_level_without_letters_is_not_what_is_missing(self):
         def given(frame):
             return frame.assign(town=frame["town"].replace(["town 0", "town 1"], ""))

@@ -84,8 +84,8 @@ def _indicators(graph: Graph, feature: NumberFeature | DateFeature, column: str)
     missing = graph.add("IsNaN", column)
     found = []
     if isinstance(feature, NumberFeature) and feature.scale is not None and feature.scale.apart:
-        usual = graph.add("Equal", column, graph.constant(np.float64(feature.scale.centre)))
-        found.append(graph.add("Not", graph.add("Or", usual, missing)))
+        away = graph.add("Abs", graph.add("Sub", column, graph.constant(np.float64(feature.scale.centre))))
+        found.append(graph.add("Greater", away, graph.constant(np.float64(feature.scale.near))))
     if feature.missing:
         found.append(missing)
     return [graph.add("Cast", each, to=TensorProto.FLOAT) for each in found]

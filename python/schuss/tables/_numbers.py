@@ -16,6 +16,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 FAR = 1e18  # as far as scaled values go: their squares are numbers in float32 still
 MOST_ROWS = 131_072  # that are put in order for a column's quartiles
 APART_SHARE = 0.01  # of the rows that differ from a column's usual value, for an indicator of that
+NEAR = 2.0**-24  # the part of a number that rounding to float32 moves it by, at most
 
 
 def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
@@ -86,6 +87,18 @@ class Scale:
         """A single number scaled, bit for bit as among others."""
         return min(max((number - self.centre) * self.factor, -FAR), FAR) if number == number else 0.0
 
+    def differs(self, numbers: Any) -> Any:
+        """Whether numbers, one or many, are others than the centre; NaN is none.
+
+        What float32 does not tell apart is the same: a file or another dtype may have rounded it.
+        """
+        return abs(numbers - self.centre) > self.near
+
+    @property
+    def near(self) -> float:
+        """How far from the centre a number is still the same."""
+        return NEAR * abs(self.centre)
+
     def get_state(self) -> list[float]:
         """What `from_state` makes it of."""
         return [self.centre, self.factor, self.apart]
@@ -125,21 +138,30 @@ def fit_scale(known: Floats) -> Scale | None:
         return None
     ordered = np.sort(known[:: -(-len(known) // MOST_ROWS)])
     low, middle, high = quartiles(ordered)
-    if low == high and len(ordered) < len(known):
+    if len(ordered) < len(known) and _is_usual(ordered, low, high):
         # What is rare must be seen in all rows.
         ordered = np.sort(known)
         low, middle, high = quartiles(ordered)
     apart, spread = False, high - low
-    if spread == 0:
-        others = ordered[ordered != middle]
-        first, _, last = quartiles(others)
-        spread = max(last - first, float(np.median(np.abs(others - middle))) / 2)
+    if _is_usual(ordered, low, high):
+        others = ordered[Scale(middle, 1.0).differs(ordered)]
         # A single other value is told by the scaled column itself.
         apart = bool(len(others) >= APART_SHARE * len(ordered) and others[0] != others[-1])
+        others = others if len(others) else ordered[ordered != middle]
+        first, _, last = quartiles(others)
+        spread = max(last - first, float(np.median(np.abs(others - middle))) / 2)
     with np.errstate(over="ignore", divide="ignore"):
         factor = float(np.float64(1) / np.float64(spread))
     # Differences below the smallest normal number are none.
     return Scale(middle, factor, apart) if np.isfinite(factor) else None
+
+
+def _is_usual(ordered: Floats, low: float, high: float) -> bool:
+    """Whether the middle half is one value, or it and what float32 makes of it."""
+    if low == high:
+        return True
+    between = np.unique(ordered[np.searchsorted(ordered, low) : np.searchsorted(ordered, high, "right")])
+    return len(between) == 2 and not Scale(low, 1.0).differs(high)
 
 
 def known_of(numbers: Floats) -> Floats:
@@ -177,8 +199,7 @@ class NumberFeature:
         if self.scale is None:
             return
         if self.scale.apart:
-            # NaN is not equal to anything, but it is not another value either.
-            out[:, 1] = (numbers != self.scale.centre) & ~np.isnan(numbers)
+            out[:, 1] = self.scale.differs(numbers)
         out[:, 0] = self.scale(numbers)
 
     def one(self, value: Any, out: list[float], name: str) -> None:
@@ -194,7 +215,7 @@ class NumberFeature:
         if self.scale is not None:
             out.append(self.scale.one(value))
             if self.scale.apart:
-                out.append(1.0 if known and value != self.scale.centre else 0.0)
+                out.append(1.0 if self.scale.differs(value) else 0.0)
         if self.missing:
             out.append(0.0 if known else 1.0)
 
