@@ -401,6 +401,15 @@ def test_integers_that_columns_are_called_are_names(form):
     assert [line.kind for line in encoder.report] == ["number", "category", "number"]
 
 
+@pytest.mark.parametrize("names", [[("a", 1), ("a", 2)], [0.5, 1.5], [np.datetime64("2024-01-01"), 7]])
+def test_any_label_of_a_column_may_be_wished_for(names):
+    table = dict(zip(names, [[1, 2, 1, 2], [1, 2, 3, 4]], strict=True))
+    for options in ({"columns": {names[0]: "category"}}, {"categorical_features": [names[0]]}):
+        assert [line.kind for line in TableEncoder(**options).fit(table).report] == ["category", "number"]
+    for options in ({"columns": {0: "category"}}, {"categorical_features": [0]}):
+        assert [line.kind for line in TableEncoder(**options).fit(table).report] == ["category", "number"]
+
+
 def test_pandas_dtypes_without_a_name_elsewhere():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(

@@ -1,5 +1,6 @@
 """What is said of a single row, a mapping or a sequence, is what is said of a table with it, to the bit."""
 
+import json
 import pickle
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 import schuss as sc
 from mixed_table import labels, numbers, table
-from schuss.tables import Ensemble
+from schuss.tables import Ensemble, TableEncoder
 from schuss.tables._dates import PARTS, parts_of_one
 
 LITTLE = {"preset": "quick", "n_members": 3, "n_folds": 2, "random_state": 0}
@@ -168,8 +169,126 @@ def test_rows_with_names_of_columns_that_have_none(fitted_on):
     model = sc.TabularRegressor(**LITTLE).fit(fitted_on(X), X[:, 0] - X[:, 2])
     want = model.predict(fitted_on(X[:1]))[0]
     values = X[0].tolist()
-    rows = [values, X[0], pd.Series(values), pd.Series(values, index=["a", "b", "c"])]
-    for row in [*rows, dict(enumerate(values)), dict(zip("abc", values, strict=True))]:
+    turned = dict(reversed([*enumerate(values)]))
+    for row in [values, X[0], pd.Series(values), dict(enumerate(values)), turned, pd.Series(turned)]:
         assert model.predict_one(row) == want
+    for row in [pd.Series(values, index=["a", "b", "c"]), dict(zip("abc", values, strict=True))]:
+        with pytest.warns(UserWarning, match="a row has names, but the table of fit had none") as told:
+            assert model.predict_one(row) == want
+        assert told[0].filename == __file__
     with pytest.raises(ValueError, match="a row must have 3 values"):
         model.predict_one(pd.Series(values[:2]))
+
+
+LABELS = {
+    "integers": [30, 10, 20],
+    "places in another order": [1, 2, 0],
+    "tuples": [("a", "x"), ("a", "y"), ("b", 1)],
+    "fractions": [0.5, 2.5, 3.0],
+    "dates": [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01"), pd.Timestamp("2022-01-01 10:00")],
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_labels_that_are_no_strings_are_names_of_values_as_well(labels, tmp_path):
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    frame = pd.DataFrame(X, columns=pd.Index(labels, tupleize_cols=False))
+    model = sc.TabularRegressor(**LITTLE).fit(frame, X[:, 0] - X[:, 2])
+    want = model.predict(frame)
+    assert not hasattr(model, "feature_names_in_")
+    model.save(tmp_path / "model")
+    for same in (model, sc.TabularRegressor.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
+        row = frame.iloc[0]
+        for one in (row, row[::-1], row.to_dict(), row[::-1].to_dict(), row.tolist()):
+            assert same.predict_one(one) == want[0]
+        assert same.predict(X).tolist() == want.tolist()
+        turned = frame.iloc[:, ::-1]
+        for given in ({label: turned[label] for label in turned}, turned.to_dict("records")):
+            assert same.predict(given).tolist() == want.tolist()
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            same.predict(frame.iloc[:, ::-1])
+        for other in ([30, 10, 21], ["p", "q", "r"], [("a", "x"), ("a", "y"), ("b", 2)]):
+            with pytest.raises(ValueError, match=r"unseen at fit time:\n(.*\n)*.*yet now missing:"):
+                same.predict(frame.set_axis(pd.Index(other, tupleize_cols=False), axis=1))
+            with pytest.raises(ValueError, match=r"unseen at fit time:\n(.*\n)*.*yet now missing:"):
+                same.predict_one(dict(zip(other, X[0], strict=True)))
+
+
+def test_integers_that_json_has_made_text_of_are_the_same_names():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    frame = pd.DataFrame(X, columns=[30, 10, 20])
+    model = sc.TabularRegressor(**LITTLE).fit(frame, X[:, 0] - X[:, 2])
+    assert model.predict_one(json.loads(json.dumps(frame.iloc[0, ::-1].to_dict()))) == model.predict(frame)[0]
+    assert model.predict(frame.rename(columns=str)).tolist() == model.predict(frame).tolist()
+
+
+def test_a_frame_whose_columns_are_numbered_takes_no_others():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    frame = pd.DataFrame(X)
+    model = sc.TabularRegressor(**LITTLE).fit(frame, X[:, 0] - X[:, 2])
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(frame[[2, 1, 0]])
+    with pytest.raises(ValueError, match="unseen at fit time:\n- 3\n- 4"):
+        model.predict(frame.set_axis([2, 3, 4], axis=1))
+    with pytest.raises(ValueError, match=r"X has 2 features, but .* is expecting 3"):
+        model.predict(frame[[0, 1]])
+    with pytest.warns(UserWarning, match="X has feature names, but TabularRegressor was fitted without"):
+        model.predict({"a": X[:, 0], "b": X[:, 1], "c": X[:, 2]})
+
+
+def test_an_array_has_places_only():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    model = sc.TabularRegressor(**LITTLE).fit(X, X[:, 0] - X[:, 2])
+    want = model.predict(X).tolist()
+    assert model.predict(pd.DataFrame(X, columns=[7, 8, 9])).tolist() == want
+    assert model.predict({2: X[:, 2], 0: X[:, 0], 1: X[:, 1]}).tolist() == want
+    with pytest.warns(UserWarning, match="X has feature names, but TabularRegressor was fitted without"):
+        assert model.predict({7: X[:, 0], 8: X[:, 1], 9: X[:, 2]}).tolist() == want
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(pd.DataFrame(X)[[2, 1, 0]])
+
+
+def test_states_of_earlier_versions_take_columns_by_their_places():
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    frame = pd.DataFrame(X, columns=[30, 10, 20])
+    encoder = TableEncoder().fit(frame)
+    state = encoder.get_state()
+    assert state.pop("labels") == ["30", "10", "20"]
+    old = TableEncoder.from_state(state)
+    assert old.transform(frame).tobytes() == encoder.transform(frame).tobytes()
+    assert old.transform(frame.set_axis([1, 0, 2], axis=1)).tobytes() == encoder.transform(frame).tobytes()
+
+
+NAMED = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 3)), columns=["a", "b", "count"])
+
+
+@pytest.fixture(scope="module")
+def named():
+    return sc.TabularRegressor(**LITTLE).fit(NAMED, NAMED["a"] - NAMED["count"])
+
+
+@pytest.mark.parametrize("order", [["a", "b", "count"], ["count", "b", "a"]])
+def test_records_and_named_tuples_have_names(named, order):
+    frame, want = NAMED[order], named.predict(NAMED)
+    assert named.predict_one(next(frame.itertuples(index=False))) == want[0]
+    assert named.predict_one(next(frame.itertuples())) == want[0]
+    assert named.predict_one(next(frame.itertuples(index=False, name=None))) != want[0] or order[0] == "a"
+    assert named.predict_one(frame.to_records(index=False)[0]) == want[0]
+    array = np.array([tuple(row) for row in frame.to_numpy()], dtype=[(name, "f8") for name in order])
+    assert named.predict_one(array[0]) == want[0]
+    for records in (frame.to_records(), frame.rename(columns={"a": "A"}).to_records(index=False)):
+        with pytest.raises(ValueError, match=r"unseen at fit time:\n- (index|A)\n"):
+            named.predict_one(records[0])
+
+
+def test_names_that_pandas_gives_to_places_are_places():
+    columns = ["a", "room size", "_b"]
+    frame = NAMED.set_axis(columns, axis=1)
+    model = sc.TabularRegressor(**LITTLE).fit(frame, frame["a"] - frame["_b"])
+    row = next(frame.itertuples(index=False))
+    assert row._fields == ("a", "_1", "_2")
+    assert model.predict_one(row) == model.predict(frame)[0]
+    with pytest.raises(ValueError, match="yet now missing:\n- _b\n- room size"):
+        model.predict_one(next(frame[["room size", "a", "_b"]].itertuples(index=False)))
+    with pytest.raises(ValueError, match="a row must have 3 values"):
+        model.predict_one(next(frame.itertuples()))

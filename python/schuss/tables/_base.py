@@ -293,12 +293,11 @@ class BaseTabular(Saved, BaseEstimator):
     def _said(self, X: Any) -> Array:
         """What the ensemble says of a table."""
         check_is_fitted(self)
-        table = read_table(X)
-        encoded = self.encoder_.transform(table)
-        fitted = self.encoder_.feature_names_in
-        by_name = fitted is not None and table.names is not None and are_records(X)
-        if not isinstance(X, Mapping) and not by_name:
-            check_names(type(self).__name__, fitted, table.names)
+        table, encoder = read_table(X), self.encoder_
+        encoded = encoder.transform(table)
+        any_order = isinstance(X, Mapping) or are_records(X)
+        names = encoder.headings, table.headings
+        check_names(type(self).__name__, *names, encoder.n_features_in, any_order)
         return self.ensemble_.predict(encoded, self._threads())
 
     def _said_of_row(self, row: Any) -> Array:

@@ -22,7 +22,7 @@ preset : {"quick", "balanced", "best"}, default "balanced"
 columns : mapping, optional
         Kinds of columns by name or place, where they are not what their dtype says: ``{"zip": "category",
         "year": "number"}``; "number", "category", "date" or "drop". Where a frame's columns are called by
-        integers, these are their names.
+        integers, tuples or dates, these are their names.
     categorical_features : sequence, optional
         Names or places of the categories, or True and False for each column, as in scikit-learn; integers
         that a frame's columns are called are names here as well.
@@ -67,8 +67,8 @@ checkpoint : path-like, optional
             `progress`.""",
     "X": """\
 X : like X of `fit`
-            The same columns by the same names where they had any, and in the same order. Names of a mapping,
-            or of a list of mappings, may be in any order.""",
+            The same columns by the same names, or other labels, where they had any, and in the same order.
+            Names of a mapping, or of a list of mappings, may be in any order.""",
     "bad_X": """\
 Raises
         ------
@@ -78,8 +78,8 @@ Raises
             If `X` is no table, has no rows or other columns than `fit`, infinity, or values that are none of
             their kind.""",
     "row": """\
-row : mapping, Series or sequence
-            Its values by the names of the columns, or in their order.""",
+row : mapping, Series, named tuple or sequence
+            Its values by the names or labels of the columns, or in their order.""",
     "bad_row": """\
 NotFittedError
             If the estimator is not fitted.

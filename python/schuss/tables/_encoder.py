@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from .._checks import check_count, shown
 from ._categories import CategoryFeature, counts_of, tally_of
 from ._dates import DateFeature, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
+from ._names import Headings, by_fields, check_same, has_names, in_order, paired
 from ._numbers import NumberFeature, numbers_of
 from ._reading import Column, Table, read_table
 from ._report import ColumnReport, Report
@@ -50,7 +51,7 @@ class TableEncoder:
     ----------
     columns : mapping, optional
         Kinds by name or place: `{"zip": "category", "year": "number"}`. "number", "category", "date" or
-        "drop". Where a frame's columns are called by integers, these are their names.
+        "drop". Where a frame's columns are called by integers, tuples or dates, these are their names.
     categorical_features : sequence, optional
         Names or places of categories, or True and False for each column, as in scikit-learn; integers that
         a frame's columns are called are names here as well.
@@ -84,6 +85,8 @@ class TableEncoder:
         kinds are checked by `fit`.
     """
 
+    # Pickles of earlier versions have none.
+    labels_in: list[str] | None = None
     n_numbers: int
     category_sizes: list[int]
     output_names: list[str]
@@ -140,7 +143,7 @@ class TableEncoder:
             rows = "X has 1 sample, and no column" if table.n_rows == 1 else "X has no column"
             why = "; ".join(f"{line.column} is {line.done}" for line in report[:5])
             raise ValueError(f"{rows} that tells its rows apart: {why}")
-        self._learnt(table.names, len(table.columns), features, report)
+        self._learnt(table.headings, len(table.columns), features, report)
         return self
 
     def fit_transform(self, X: Any, y: object = None) -> Floats32:
@@ -207,10 +210,9 @@ class TableEncoder:
         # Nothing but an indicator, which would be constant.
         return (None, missing, ALL_MISSING) if missing == n_rows else (feature, missing, told)
 
-    def _learnt(
-        self, names: list[str] | None, n_features: int, features: list[Feature], report: Report
-    ) -> None:
-        self.feature_names_in, self.n_features_in, self.report = names, n_features, report
+    def _learnt(self, headings: Headings, n_features: int, features: list[Feature], report: Report) -> None:
+        self.feature_names_in, self.labels_in = headings
+        self.n_features_in, self.report = n_features, report
         numbers = [feature for feature in features if feature.kind != "category"]
         categories = [feature for feature in features if isinstance(feature, CategoryFeature)]
         self.features: list[Feature] = [*numbers, *categories]
@@ -221,10 +223,17 @@ class TableEncoder:
         self.roles = [role for _, role in outputs]
         places = [feature.place for feature in self.features for _ in feature.outputs]
         self.origins = np.array(places, dtype=np.intp)
-        self._called = [
-            (feature, f"column {feature.place if names is None else feature.label!r} of X")
-            for feature in self.features
-        ]
+        self._called = [(feature, f"column {self._name_of(feature)} of X") for feature in self.features]
+
+    def _name_of(self, feature: Feature) -> str:
+        if self.feature_names_in is not None:
+            return repr(feature.label)
+        return self.labels_in[feature.place] if self.labels_in else str(feature.place)
+
+    @property
+    def headings(self) -> Headings:
+        """What the columns of `fit` were called."""
+        return Headings(self.feature_names_in, self.labels_in)
 
     @property
     def width(self) -> int:
@@ -237,7 +246,7 @@ class TableEncoder:
         Parameters
         ----------
         X : like X of `fit`
-            A table with the same columns: those of frames are found by name, others by place.
+            A table with the same columns: found by their names or labels in both tables, else by place.
 
         Returns
         -------
@@ -294,20 +303,19 @@ class TableEncoder:
         Returns
         -------
         list of Column
-            By name where both tables have names, else by place.
+            By what both tables call them, else by place.
 
         Raises
         ------
         ValueError
             If it has other columns.
         """
-        names = self.feature_names_in
-        if names is not None and table.names is not None:
-            _check_names(names, table.names)
-            if names != table.names:
-                places = {name: place for place, name in enumerate(table.names)}
-                return [table.columns[places[name]] for name in names]
-        elif len(table.columns) != self.n_features_in:
+        pair = paired(self.headings, table.headings, self.n_features_in)
+        if pair is not None:
+            names, given = pair
+            places = {name: place for place, name in enumerate(given)}
+            return [table.columns[places[name]] for name in names]
+        if len(table.columns) != self.n_features_in:
             raise ValueError(
                 f"X has {len(table.columns)} features, but {type(self).__name__} "
                 f"is expecting {self.n_features_in} features as input"
@@ -319,8 +327,8 @@ class TableEncoder:
 
         Parameters
         ----------
-        row : mapping, Series or sequence
-            Its values by the names of the columns, or in their order.
+        row : mapping, Series, named tuple or sequence
+            Its values by the names or labels of the columns, or in their order.
         out : ndarray of float32, of shape (width,)
             Where they go.
 
@@ -330,9 +338,11 @@ class TableEncoder:
             If the row has other columns than `fit`'s, infinity, or values that are none of their kind.
         """
         values: list[float] = []
-        named = _has_names(row)
-        if named and self.feature_names_in is None:
-            row, named = list(row.values() if isinstance(row, Mapping) else row), False
+        named, names = has_names(row), self.feature_names_in
+        if named and names is None:
+            row, named = in_order(row, self.headings, self.n_features_in), False
+        elif names is not None and isinstance(row, tuple | np.void):
+            row = by_fields(row, names)
         try:
             count = len(row)
         except TypeError:
@@ -349,8 +359,8 @@ class TableEncoder:
 
     def _refuse_row(self, row: Any) -> None:
         names = self.feature_names_in
-        if names is not None and _has_names(row):
-            _check_names(names, list(map(str, row.keys())))
+        if names is not None and has_names(row):
+            check_same(names, list(map(str, row.keys())))
         raise ValueError(
             f"a row must have {self.n_features_in} values"
             f"{'' if names is None else ' by name or in order'}, got {shown(row)}"
@@ -369,6 +379,7 @@ class TableEncoder:
         """
         return {
             "names": self.feature_names_in,
+            "labels": self.labels_in,
             "n_features": self.n_features_in,
             "features": [feature.get_state() for feature in self.features],
             "report": [list(vars(line).values()) for line in self.report],
@@ -397,31 +408,12 @@ class TableEncoder:
         """
         encoder = cls(min_count=state["min_count"], max_levels=state["max_levels"])
         features = [FEATURES[each["kind"]].from_state(each) for each in state["features"]]
-        names, n_features = state["names"], state["n_features"]
+        names, labels, n_features = state["names"], state.get("labels"), state["n_features"]
         places = {feature.place for feature in features}
-        if not places <= set(range(n_features)) or (names is not None and len(names) != n_features):
-            raise ValueError(f"state must have names and places of {n_features} columns, got {shown(names)}")
+        texts = labels or names
+        if not places <= set(range(n_features)) or (texts is not None and len(texts) != n_features):
+            raise ValueError(f"state must have names and places of {n_features} columns, got {shown(texts)}")
         report = Report([ColumnReport(*line) for line in state["report"]])
-        encoder._learnt(None if names is None else list(names), n_features, features, report)
+        headings = Headings(*(None if each is None else list(each) for each in (names, labels)))
+        encoder._learnt(headings, n_features, features, report)
         return encoder
-
-
-def _has_names(row: Any) -> bool:
-    """Whether a row has its values by name: mappings, and what a data frame or a database gives for one."""
-    return isinstance(row, Mapping) or (hasattr(row, "keys") and getattr(row, "ndim", 1) == 1)
-
-
-def _check_names(expected: Sequence[str], got: Sequence[str]) -> None:
-    """Refuse names that are not those of `fit`, in scikit-learn's words; their order is free."""
-    unseen = sorted(set(got) - set(expected))
-    lost = sorted(set(expected) - set(got))
-    if not unseen and not lost:
-        return
-    lines = ["The feature names should match those that were passed during fit."]
-    for head, names in (
-        ("Feature names unseen at fit time:", unseen),
-        ("Feature names seen at fit time, yet now missing:", lost),
-    ):
-        if names:
-            lines += [head, *(f"- {name}" for name in names[:5]), *(["- ..."] if len(names) > 5 else [])]
-    raise ValueError("\n".join(lines) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,17 +99,20 @@ def _place(argument: str, label: Any, table: Table) -> int:
             meant = did_you_mean(label, table.names)
             raise ValueError(f"{argument} has {label!r}, which is no column of X{meant}")
         return table.names.index(label)
-    is_number = isinstance(label, int | np.integer) and not isinstance(label, bool)
-    if is_number and table.numbers is not None:
+    is_number = _is_number(label)
+    if not isinstance(label, bool) and isinstance(label, Hashable) and label in table.labels:
+        return list(table.labels).index(label)
+    if is_number and not table.headings.are_places and all(map(_is_number, table.labels)):
         # What a frame calls its columns goes before their places.
-        if label not in table.numbers:
-            raise ValueError(
-                f"{argument} has {label!r}, which is no column of X: they are called {shown(table.numbers)}"
-            )
-        return table.numbers.index(label)
+        called = shown(list(map(int, table.labels)))
+        raise ValueError(f"{argument} has {label!r}, which is no column of X: they are called {called}")
     if is_number and -count <= label < count:
         return int(label) % count
     raise ValueError(f"{argument} must have names or places of the {count} columns of X, got {shown(label)}")
+
+
+def _is_number(label: Any) -> bool:
+    return isinstance(label, int | np.integer) and not isinstance(label, bool)
 
 
 # What the values say

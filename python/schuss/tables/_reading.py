@@ -10,6 +10,7 @@ import numpy as np
 
 from .._checks import shown
 from .._extras import needed
+from ._names import Headings, called
 from ._values import WHOLE
 
 ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
@@ -31,15 +32,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length; `names` is None where they have only places.
-
-    `numbers` are names of a frame that are integers, where those are not the places.
-    """
+    """Columns of equal length; `names` is None where they have only places, or other `labels`."""
 
     columns: list[Column]
     names: list[str] | None
     n_rows: int
-    numbers: list[int] | None = None
+    labels: Sequence[Any] = ()
+
+    @property
+    def headings(self) -> Headings:
+        """What the columns are called."""
+        return Headings(self.names, None if self.names is not None else list(map(called, self.labels)))
 
     def take(self, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Table:
         """Some of the rows, or some of them more than once, read where they are."""
@@ -86,15 +89,13 @@ RESHAPE = (
 )
 
 
-def _table(
-    columns: list[Column], names: list[str] | None, n_rows: int, numbers: list[int] | None = None
-) -> Table:
+def _table(columns: list[Column], names: list[str] | None, n_rows: int, labels: Sequence[Any] = ()) -> Table:
     shape = f"(shape=({n_rows}, {len(columns)}))"
     if n_rows == 0:
         raise ValueError(f"X has 0 sample(s) {shape} while a minimum of 1 is required.")
     if not columns:
         raise ValueError(f"X has 0 feature(s) {shape} while a minimum of 1 is required.")
-    return Table(columns, names, n_rows, numbers)
+    return Table(columns, names, n_rows, labels)
 
 
 # Arrays
@@ -177,7 +178,7 @@ def _of_frame(X: Any) -> Table:
         n_rows = len(frame)
     called = [f"column {label!r} of X" for label in labels]
     columns = [_frame_column(each, name) for each, name in zip(series, called, strict=True)]
-    return _table(columns, names, n_rows, _numbers_of(labels))
+    return _table(columns, names, n_rows, labels)
 
 
 def _checked_names(labels: Sequence[Any]) -> list[str] | None:
@@ -195,14 +196,6 @@ def _checked_names(labels: Sequence[Any]) -> list[str] | None:
             f"got {shown(labels[are_text.index(True)])} and {shown(labels[are_text.index(False)])}"
         )
     return [str(label) for label in labels] if all(are_text) else None
-
-
-def _numbers_of(labels: Sequence[Any]) -> list[int] | None:
-    """Integers that columns are called, where they are not the places of the columns."""
-    if any(isinstance(label, bool) or not isinstance(label, int | np.integer) for label in labels):
-        return None
-    numbers = [int(label) for label in labels]
-    return None if numbers == list(range(len(numbers))) else numbers
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -295,7 +288,8 @@ def _of_records(rows: list[Mapping[str, Any]]) -> Table:
 
 
 def _of_mapping(X: Mapping[Any, Any]) -> Table:
-    names, numbers = _checked_names(list(X)), _numbers_of(list(X))
+    labels = list(X)
+    names = _checked_names(labels)
     read = {label: _series_of(values) for label, values in X.items()}
     are_columns = [series is not None or _is_column(X[label]) for label, series in read.items()]
     if X and not any(are_columns):
@@ -311,7 +305,7 @@ def _of_mapping(X: Mapping[Any, Any]) -> Table:
         else:
             array = values if isinstance(values, np.ndarray) else objects(list(values))
             columns.append(array_column(array, name))
-    return _table(columns, names, lengths.pop() if lengths else 0, numbers)
+    return _table(columns, names, lengths.pop() if lengths else 0, labels)
 
 
 def _is_column(values: Any) -> bool:
