@@ -1,6 +1,7 @@
 """Tables of every library, and of none, give the same bits; columns are of the kind that they say."""
 
 import datetime
+import json
 import re
 from decimal import Decimal
 
@@ -428,6 +429,112 @@ def test_pandas_dtypes_without_a_name_elsewhere():
         for row in frame.to_dict("records")
     ]
     same_bits(np.stack(rows), encoder.transform(frame))
+
+
+def in_zones(library, zone):
+    """The same moments on the clock of a zone, None for none, beside a number."""
+    rng = np.random.default_rng(0)
+    moments = np.datetime64("2024-03-20", "us") + rng.integers(0, 40 * 24 * 60, 60) * np.timedelta64(1, "m")
+    pd = pytest.importorskip("pandas")
+    dates = pd.Series(moments).dt.tz_localize("UTC")
+    dates = dates.dt.tz_localize(None) if zone is None else dates.dt.tz_convert(zone)
+    dates[::7] = None
+    if library in ("polars", "pyarrow"):
+        pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+        array = pa.array(dates.dt.tz_localize(None) if zone is None else dates.dt.tz_convert("UTC"))
+        array = array if zone is None else array.cast(pa.timestamp("us", zone))
+        table = pa.table({"when": array, "row": range(60)})
+        return table if library == "pyarrow" else pl.from_arrow(table)
+    if library == "texts":
+        dates = [None if each is pd.NaT else each.isoformat() for each in dates]
+    if library == "objects":
+        dates = [None if each is pd.NaT else each.to_pydatetime() for each in dates]
+    if library == "texts of UTC":
+        dates = [None if each is pd.NaT else f"{each.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}" for each in dates]
+    frame = {"when": dates, "row": list(range(60))}
+    return pd.DataFrame(frame) if library == "pandas" else frame
+
+
+LIBRARIES = ["pandas", "polars", "pyarrow", "objects", "texts", "texts of UTC"]
+ZONES = ["UTC", "Asia/Tokyo", "America/New_York", "Europe/Zurich"]
+
+
+@pytest.mark.parametrize("fitted", ["UTC", "Asia/Tokyo", "Europe/Zurich"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_same_moments_in_another_zone_are_the_same(fitted, library):
+    frame = in_zones("pandas", fitted)
+    encoder = TableEncoder().fit(frame)
+    assert encoder.report[0].done.endswith(f"on the clock of {fitted}, indicator of missing")
+    array = encoder.transform(frame)
+    again = TableEncoder.from_state(json.loads(json.dumps(encoder.get_state())))
+    for zone in ZONES:
+        given = in_zones(library, zone)
+        same_bits(again.transform(given), array)
+        out = np.empty(encoder.width, np.float32)
+        if isinstance(given, dict):
+            for place, row in enumerate(as_records(given)):
+                again.encode_row(row, out)
+                same_bits(out, array[place])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("zone", ["UTC", "+09:00"])
+def test_dates_of_any_form_have_a_zone(library, zone):
+    if library in ("polars", "texts of UTC") and zone != "UTC":
+        return  # it has no such zones
+    fitted = in_zones(library, zone)
+    encoder = TableEncoder().fit(fitted)
+    assert encoder.features[0].zone == zone
+    wall = in_zones("pandas", zone).assign(when=lambda frame: frame["when"].dt.tz_localize(None))
+    same_bits(encoder.transform(fitted), TableEncoder().fit_transform(wall))
+    for other in ("UTC", "-03:30", "Europe/Zurich"):
+        same_bits(encoder.transform(in_zones("pandas", other)), encoder.transform(fitted))
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:-1])
+def test_dates_with_a_zone_and_dates_without_are_not_mixed(library):
+    for zone, other in ((None, "Asia/Tokyo"), ("Asia/Tokyo", None)):
+        encoder = TableEncoder().fit(in_zones("pandas", zone))
+        words = "without a time zone, as in fit, got " if zone is None else r"as in fit \(Asia/Tokyo\), got "
+        given = in_zones(library, other)
+        with pytest.raises(ValueError, match=f"column 'when' of X must have dates .*{words}"):
+            encoder.transform(given)
+        if isinstance(given, dict):
+            with pytest.raises(ValueError, match=f"column 'when' of X must have dates .*{words}"):
+                encoder.encode_row(as_records(given)[1], np.empty(encoder.width, np.float32))
+    pd = pytest.importorskip("pandas")
+    nothing = pd.DataFrame({"when": pd.to_datetime([None, None]), "row": 0})
+    assert encoder.transform(nothing)[:, encoder.output_names.index("when is missing")].tolist() == [1, 1]
+
+
+def test_dates_of_several_zones_are_read_on_their_own_clocks():
+    zones = [datetime.timezone(datetime.timedelta(hours=hours)) for hours in (1, 2)]
+    clock = [datetime.datetime(2024, 3, 30, 9) + datetime.timedelta(hours=7 * step) for step in range(20)]
+    fitted = {"when": [each.replace(tzinfo=zones[step > 5]) for step, each in enumerate(clock)]}
+    encoder = TableEncoder().fit(fitted)
+    assert encoder.features[0].zone is None
+    for given in (clock, [each.isoformat() for each in fitted["when"]], [f"{each}Z" for each in clock]):
+        same_bits(encoder.transform({"when": given}), encoder.transform(fitted))
+
+
+def test_states_of_earlier_versions_read_dates_on_their_own_clocks():
+    frame = in_zones("pandas", "UTC")
+    encoder = TableEncoder().fit(frame)
+    state = encoder.get_state()
+    for feature in state["features"]:
+        feature.pop("zone", None)
+    old = TableEncoder.from_state(state)
+    wall = frame.assign(when=frame["when"].dt.tz_localize(None))
+    for given in (frame, wall, wall.assign(when=wall["when"].dt.tz_localize("Asia/Tokyo"))):
+        same_bits(old.transform(given), encoder.transform(frame))
+
+
+def test_a_zone_that_is_not_known_here_is_named():
+    encoder = TableEncoder().fit(in_zones("pandas", "UTC"))
+    state = encoder.get_state()
+    state["features"][0]["zone"] = "Moon/Base"
+    with pytest.raises(ValueError, match="column 'when' of X needs the time zone Moon/Base"):
+        TableEncoder.from_state(state).transform(in_zones("objects", "Asia/Tokyo"))
 
 
 def test_tables_longer_than_a_block():

@@ -259,6 +259,19 @@ class TestInputs:
         with pytest.raises(ValueError, match="column 'kind' must have levels other than '' and '<missing>'"):
             to_onnx(model)
 
+    def test_dates_of_another_zone_are_moved_to_that_of_fit(self):
+        def given(frame, zone):
+            return frame[["size", "when"]].assign(
+                when=frame["when"].dt.tz_localize("UTC").dt.tz_convert(zone)
+            )
+
+        late = FRAME["when"].dt.hour > 15
+        model = sc.TabularClassifier(**LITTLE).fit(given(FRAME, "UTC"), late)
+        for zone in ("UTC", "Asia/Tokyo"):
+            check(model, given(NEW, zone))
+        want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Asia/Tokyo"))
+        assert want.tobytes() == got.tobytes()
+
     def test_truth_may_be_numbers(self, one):
         texts = by_hand(NEW)
         numbers = texts | {"flag": np.where(texts["flag"] == "True", "1", "0").astype(object)}

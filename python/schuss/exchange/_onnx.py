@@ -65,7 +65,7 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
 
     - a number: float64, NaN where it is missing; text that reads as a number is to be one, durations are
       days, times of day hours;
-    - a date: float64, seconds since 1970 on the clock there, NaN where it is missing;
+    - a date: float64, seconds since 1970 on the clock of its zone in `fit`, NaN where it is missing;
     - a category: a string, empty where it is missing, or ``"<missing>"`` where an empty string is a level.
       Levels that are no text are as `str` has them, ``"True"`` or ``"3"``, but whole numbers are without a
       point whatever their dtype. What was never seen is taken as by `predict`.

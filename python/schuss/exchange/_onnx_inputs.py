@@ -62,5 +62,5 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
         return np.array([written.get(text, text) for text in texts], dtype=object)
     if feature.kind == "number":
         return numbers_of(values, column.name)
-    moments = moments_of(values, column.name, feature.day_first)
+    moments = moments_of(values, column.name, feature.day_first, feature.zone)
     return np.asarray((moments - np.datetime64(0, "us")) / np.timedelta64(1, "s"))

@@ -11,6 +11,7 @@ import numpy as np
 from .._checks import shown
 from ._numbers import Floats, Scale, fit_scale, known_of
 from ._values import day_comes_first, moment, text_of
+from ._zones import ZoneError
 
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
 DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
@@ -25,8 +26,13 @@ def order_of(values: np.ndarray[Any, Any]) -> bool | None:
     return day_comes_first({text_of(value) for value in values.tolist() if isinstance(value, str | bytes)})
 
 
-def moments_of(values: np.ndarray[Any, Any], name: str, day_first: bool | None) -> Moments:
-    """`values` as dates to the microsecond, NaT where one is missing; errors name the column."""
+def moments_of(
+    values: np.ndarray[Any, Any], name: str, day_first: bool | None, zone: str | None = None
+) -> Moments:
+    """`values` as dates to the microsecond, NaT where one is missing; errors name the column.
+
+    Objects and texts are put on the clock of `zone`; an array of dates is there already.
+    """
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]")
     if values.dtype.kind == "f" and np.isnan(values).all():
@@ -34,14 +40,22 @@ def moments_of(values: np.ndarray[Any, Any], name: str, day_first: bool | None) 
     known: dict[Any, np.datetime64] = {}
     dates = np.empty(len(values), "datetime64[us]")
     for place, value in enumerate(values.tolist()):
-        try:
-            date = known[value] if type(value) is str and value in known else moment(value, day_first)
-        except ValueError:
-            raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
         if type(value) is str:
-            known[value] = date
-        dates[place] = date
+            if value not in known:
+                known[value] = _read(value, name, day_first, zone)
+            dates[place] = known[value]
+        else:
+            dates[place] = _read(value, name, day_first, zone)
     return dates
+
+
+def _read(value: Any, name: str, day_first: bool | None, zone: str | None) -> np.datetime64:
+    try:
+        return moment(value, day_first, zone)
+    except ZoneError as error:
+        raise ValueError(f"{name} {error}") from None
+    except ValueError:
+        raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
 
 
 def _since(dates: Any, unit: str) -> Any:
@@ -127,19 +141,29 @@ class DateFeature:
     """A column of dates as scaled parts, each kept where it varies, with an indicator for what is missing."""
 
     kind = "date"
+    # Not told by earlier versions: dates are then read on their own clocks.
+    zone: str | None = None
 
     def __init__(
-        self, which: tuple[str, int], parts: dict[str, Scale], missing: bool, day_first: bool | None
+        self,
+        which: tuple[str, int],
+        parts: dict[str, Scale],
+        missing: bool,
+        day_first: bool | None,
+        zone: str | None,
     ) -> None:
         label, self.place = which
-        self.label, self.parts, self.missing, self.day_first = label, parts, missing, day_first
+        self.label, self.parts, self.missing = label, parts, missing
+        self.day_first, self.zone = day_first, zone
         self.outputs = [(f"{label}: {part}", "value") for part in parts]
         if missing:
             self.outputs.append((f"{label} is missing", "missing"))
 
     @classmethod
-    def fit(cls, which: tuple[str, int], dates: Moments, day_first: bool | None) -> DateFeature:
-        """The feature of a whole column."""
+    def fit(
+        cls, which: tuple[str, int], dates: Moments, day_first: bool | None, zone: str | None
+    ) -> DateFeature:
+        """The feature of a whole column, on the clock of its zone."""
         parts = {}
         for part in PARTS:
             scale = fit_scale(known_of(_part(part, dates)))
@@ -149,11 +173,11 @@ class DateFeature:
         if "month" not in parts:
             # Days tell where in the month a date is.
             parts = {part: scale for part, scale in parts.items() if not part.endswith("of the year")}
-        return cls(which, parts, bool(np.isnat(dates).any()), day_first)
+        return cls(which, parts, bool(np.isnat(dates).any()), day_first, zone)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""
-        dates = moments_of(values, name, self.day_first)
+        dates = moments_of(values, name, self.day_first, self.zone)
         for place, (part, scale) in enumerate(self.parts.items()):
             out[:, place] = scale(_part(part, dates))
         if self.missing:
@@ -161,10 +185,7 @@ class DateFeature:
 
     def one(self, value: Any, out: list[float], name: str) -> None:
         """Append the outputs for a single value."""
-        try:
-            date = moment(value, self.day_first)
-        except ValueError:
-            raise ValueError(f"{name} must have dates such as 2024-05-31, got {shown(value)}") from None
+        date = _read(value, name, self.day_first, self.zone)
         known = date == date
         if known:
             parts = parts_of_one(date, self.parts)
@@ -177,6 +198,7 @@ class DateFeature:
     def told(self) -> str:
         """What it does, for people."""
         told = ", ".join(self.parts) if self.parts else "a single date"
+        told += f", on the clock of {self.zone}" if self.zone else ""
         return told + (", indicator of missing" if self.missing else "")
 
     def get_state(self) -> dict[str, Any]:
@@ -189,6 +211,7 @@ class DateFeature:
             "parts": parts,
             "missing": self.missing,
             "day_first": self.day_first,
+            "zone": self.zone,
         }
 
     @classmethod
@@ -197,4 +220,5 @@ class DateFeature:
         parts = {part: Scale.from_state(scale) for part, scale in state["parts"].items()}
         if not parts.keys() <= PARTS.keys():
             raise ValueError(f"state must have parts of dates that are known, got {shown(list(parts))}")
-        return cls((state["label"], state["place"]), parts, state["missing"], state["day_first"])
+        which = state["label"], state["place"]
+        return cls(which, parts, state["missing"], state["day_first"], state.get("zone"))

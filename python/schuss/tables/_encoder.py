@@ -14,8 +14,9 @@ from ._dates import DateFeature, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
 from ._names import Headings, by_fields, check_same, has_names, in_order, paired
 from ._numbers import NumberFeature, numbers_of
-from ._reading import Column, Table, read_table
+from ._reading import Column, Table, in_zone, read_table
 from ._report import ColumnReport, Report
+from ._values import common_zone
 
 Feature: TypeAlias = NumberFeature | DateFeature | CategoryFeature
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]
@@ -35,7 +36,9 @@ class TableEncoder:
       anything was missing in `fit`. Where more than half of the rows have one value and the others differ
       among themselves, an indicator tells whether it is another one.
     - A **date** is a number for each part of the calendar that varies: elapsed days, year, month, weekday and
-      hour, scaled in the same way, and the place in the year and in the day as sine and cosine.
+      hour, scaled in the same way, and the place in the year and in the day as sine and cosine. They are read
+      on the clock of the time zone that all have in `fit`: dates of another zone are put on it, and those
+      without a zone are refused where there was one, and the other way round.
     - A **category** is a code, exact in float32: 0 for missing, then 1, 2, ... by frequency. The last one is
       that of all rare levels together and of levels never seen; without rare levels, these are 0 as well.
     - Columns are dropped that are constant, all missing, or categories that differ in nearly every row: fewer
@@ -196,9 +199,10 @@ class TableEncoder:
         elif finding.kind == "date":
             values = column.read(0, n_rows)
             day_first = order_of(values)
+            zone = column.zone if column.hint == "date" else common_zone(values.tolist())
             dates = moments_of(values, column.name, day_first)
             missing = int(np.isnat(dates).sum())
-            feature = DateFeature.fit(which, dates, day_first)
+            feature = DateFeature.fit(which, dates, day_first, zone)
             told = feature.told()
         else:
             counts = finding.counts
@@ -293,7 +297,7 @@ class TableEncoder:
         return out
 
     def matched(self, table: Table) -> list[Column]:
-        """The columns of a table in the order of `fit`.
+        """The columns of a table in the order of `fit`, dates on its clocks.
 
         Parameters
         ----------
@@ -308,8 +312,15 @@ class TableEncoder:
         Raises
         ------
         ValueError
-            If it has other columns.
+            If it has other columns, or dates with a time zone where `fit` had none, or the other way round.
         """
+        columns = self._in_order(table)
+        for feature in self.features:
+            if isinstance(feature, DateFeature):
+                columns[feature.place] = in_zone(columns[feature.place], feature.zone)
+        return columns
+
+    def _in_order(self, table: Table) -> list[Column]:
         pair = paired(self.headings, table.headings, self.n_features_in)
         if pair is not None:
             names, given = pair
@@ -320,7 +331,7 @@ class TableEncoder:
                 f"X has {len(table.columns)} features, but {type(self).__name__} "
                 f"is expecting {self.n_features_in} features as input"
             )
-        return table.columns
+        return list(table.columns)
 
     def encode_row(self, row: Any, out: Floats32) -> None:
         """Write the numbers and codes of a single row: those of `transform`, in microseconds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from .._checks import shown
 from .._extras import needed
 from ._names import Headings, called
 from ._values import WHOLE
+from ._zones import NO_ZONE, fixed, refused, zone_called
 
 ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
 
@@ -28,6 +30,9 @@ class Column:
     read: Callable[[int, int], np.ndarray[Any, Any]]
     # Whether nothing in this table is anything but text, so that its numbers must be text as well.
     all_text: bool = False
+    # Of dates whose dtype has a zone: what it is called, and the column on the clock of another one.
+    zone: str | None = NO_ZONE
+    moved: Callable[[str], Column] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,23 @@ def _taken(column: Column, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Column:
             return column.read(0, 0)
         first = int(wanted.min())
         return column.read(first, int(wanted.max()) + 1)[wanted - first]
+
+    moved = column.moved
+    return replace(column, read=read, moved=None if moved is None else lambda zone: _taken(moved(zone), rows))
+
+
+def in_zone(column: Column, zone: str | None) -> Column:
+    """A column of dates on the clock of a zone, None for their own; objects and texts are moved when read."""
+    if zone is None or column.hint != "date" or column.zone == zone:
+        return column
+    if column.moved is not None and zone != NO_ZONE:
+        return column.moved(zone)
+
+    def read(start: int, stop: int) -> np.ndarray[Any, Any]:
+        values = column.read(start, stop)
+        if not np.isnat(values).all():
+            raise ValueError(f"{column.name} {refused(zone, column.zone or 'none')}")
+        return values
 
     return replace(column, read=read)
 
@@ -220,7 +242,7 @@ def _frame_column(series: Any, name: str) -> Column:
             return Column(name, "category", lambda start, stop: levels[codes[start:stop]])
         return Column(name, "category", lambda start, stop: series[start:stop].to_numpy())
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
-        series = series.dt.replace_time_zone(None)
+        return _zoned_column(series, name)
     wide = isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128)
     if (wide or (isinstance(dtype, nw.Int64 | nw.UInt64) and series.null_count())) and _is_long(series):
         return Column(name, "number", lambda start, stop: objects(series[start:stop].to_list()))
@@ -230,6 +252,26 @@ def _frame_column(series: Any, name: str) -> Column:
     if isinstance(dtype, nw.Boolean):
         hint = "category"
     return Column(name, hint, lambda start, stop: series[start:stop].to_numpy())
+
+
+def _zoned_column(series: Any, name: str) -> Column:
+    """A column of dates with a zone, on its clock."""
+
+    def moved(zone: str) -> Column:
+        ahead = fixed(zone)
+        # Not every library has zones that are called by what they are ahead.
+        there = series.dt.convert_time_zone(zone if ahead is None else "UTC").dt.replace_time_zone(None)
+        return Column(
+            name,
+            "date",
+            lambda start, stop: there[start:stop].to_numpy() + np.timedelta64(ahead or datetime.timedelta(0)),
+            zone=zone,
+            moved=moved,
+        )
+
+    wall = series.dt.replace_time_zone(None)
+    zone = zone_called(series.dtype.time_zone)
+    return Column(name, "date", lambda start, stop: wall[start:stop].to_numpy(), zone=zone, moved=moved)
 
 
 def _is_long(numbers: Any) -> bool:

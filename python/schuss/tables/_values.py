@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
+from ._zones import NO_ZONE, on_clock, refused, zone_called
 
 # What people and programs write where a number is missing.
 MARKS = frozenset({"", "?", "-", ".", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
@@ -27,7 +28,7 @@ COMMAS = re.compile(r"[+-]?\d+,\d+")
 AMOUNT = re.compile(r"\s*[+-]?[$€£¥]?\s?[+-]?(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d+)?\s?[$€£¥%]?\s*")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(?:Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
 )
 DAY_MONTH_YEAR = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T](\d\d:\d\d(?::\d\d)?))?")
 MISSING, TEXT, FLAG, NUMERIC, DATED, DURATION, TIME = (
@@ -177,24 +178,52 @@ def day_comes_first(texts: Iterable[str]) -> bool | None:
     return True if dotted else None
 
 
-def moment(value: Any, day_first: bool | None = None) -> np.datetime64:
-    """`value` as a date with its time on the clock there; ValueError where it is none."""
+def moment(value: Any, day_first: bool | None = None, zone: str | None = None) -> np.datetime64:
+    """`value` as a date on the clock of `zone`, None for its own one; ValueError where it is none."""
     of = family(type(value))
     if of is MISSING or (of is NUMERIC and is_nan(value)):
         return np.datetime64("NaT", "us")
     if of is TEXT:
-        text = text_of(value)
+        text = text_of(value).strip()
         if is_mark(text):
             return np.datetime64("NaT", "us")
-        if parts := DATE.fullmatch(text.strip()):
-            return np.datetime64("T".join(part for part in parts.groups() if part), "us")
-        if day_first is not None and (parts := DAY_MONTH_YEAR.fullmatch(text.strip())):
+        if parts := DATE.fullmatch(text):
+            return _clocked("T".join(part for part in parts.groups()[:2] if part), parts[3], zone)
+        if day_first is not None and (parts := DAY_MONTH_YEAR.fullmatch(text)):
             day, month = (parts[1], parts[3]) if day_first else (parts[3], parts[1])
             date = f"{parts[4]}-{month:>02}-{day:>02}"
-            return np.datetime64(date if parts[5] is None else f"{date}T{parts[5]}", "us")
+            return _clocked(date if parts[5] is None else f"{date}T{parts[5]}", None, zone)
     elif of is DATED:
         if isinstance(value, datetime.datetime):
-            # Without its zone: seasons and hours are those where it happened.
-            value = value.replace(tzinfo=None).isoformat()[:26]
+            own = None if value.utcoffset() is None else value.tzinfo
+            return np.datetime64(on_clock(value, own, zone).isoformat()[:26], "us")
+        if zone:
+            raise refused(zone, str(value))
         return np.datetime64(value, "us")
     raise ValueError(f"{shown(value)} is not a date")
+
+
+def _clocked(written: str, own: str | None, zone: str | None) -> np.datetime64:
+    """A date as NumPy reads it, of a text with the zone `own`, on the clock of `zone`."""
+    date = np.datetime64(written, "us")
+    if zone is None or (own is None and zone == NO_ZONE):
+        return date
+    return np.datetime64(on_clock(date.item(), own, zone), "us")
+
+
+def common_zone(values: Iterable[Any]) -> str | None:
+    """The zone that all these dates have, if only none; None where they differ or it has no name."""
+    values = values if isinstance(values, list) else list(values)
+    found: set[Any] = set()
+    kind: Any
+    for kind in set(map(type, values)):
+        of = family(kind)
+        if of is TEXT:
+            texts = {text_of(value).strip() for value in values if type(value) is kind}
+            found |= {(DATE.fullmatch(text) or [None] * 4)[3] for text in texts if not is_mark(text)}
+        elif of is DATED and issubclass(kind, datetime.datetime):
+            found |= {value.tzinfo for value in values if type(value) is kind}
+        elif of is DATED:
+            found.add(None)
+    zones = {NO_ZONE if zone is None else zone_called(zone) for zone in found}
+    return zones.pop() if len(zones) == 1 else None
