@@ -279,6 +279,14 @@ def kind(values, **options):
         (["05.01.2024", "29.02.2024", "1.2.2024", None], "date"),
         (["05/01/2024", "29/02/2024", "", "1/2/2024 10:30"], "date"),
         (["01/05/2024", "02/29/2024", "12/31/2023", "?"], "date"),
+        (["2024/05/31", "2024.5.1", "2024-1-5", None], "date"),
+        (["31 May 2024", "May 31, 2024", "31-jan-2024 9:05", "1MAR2024"], "date"),
+        (["5/31/2024 2:05 PM", "5/1/2024 12:30 AM", "?", None], "date"),
+        (["31.12.2024 8:00", "1.2.2024 18:30:15", "unknown", None], "date"),
+        (["31 Smarch 2024", "1 May 2024"] * 2, "category"),
+        (["5/31/2024 13:05 PM", "5/1/2024 1:05 AM"] * 2, "category"),
+        (["1", "2", "unknown", "2"], "number"),
+        (["missing", "unknown", "missing", "unknown"], "category"),
         (["01/05/2024", "02/05/2024"] * 2, "category"),  # which one is the day?
         (["31/12/2024", "12/31/2024"] * 2, "category"),
         ([datetime.date(2024, 1, 5), None, datetime.date(2025, 1, 5), None], "date"),
@@ -312,19 +320,186 @@ def test_kinds_that_values_say(values, expected):
             "text that may be numbers, such as '1,250.5', which is not read as one; 2 levels",
         ),
         (["-€3", "4 €"], "text that may be numbers, such as '-€3', which is not read as one; 2 levels"),
+        *(
+            (
+                [one, other],
+                f"text that may be numbers, such as {min(one, other)!r}, which is not read as one; 2 levels",
+            )
+            for one, other in (
+                ("12 345", "1 234.5"),
+                ("12\u202f345", "900"),
+                ("1\u2009000", "2\u2009000"),
+                ("1\u00a0000", "2\u00a0000"),
+                ("1.234,50", "99,5"),
+                ("(12.30)", "5.10"),
+                ("USD 12.30", "USD -4"),
+                ("12.30 EUR", "1,000 EUR"),
+                ("12.3 kg", "11 kg"),
+                ("1.5k", "2M"),
+                ("\u22120.5", "\u22121.25"),
+            )
+        ),
+        *(
+            (
+                [one, other],
+                f"text that may be dates, such as {min(one, other)!r}, which is not read as one; 2 levels",
+            )
+            for one, other in (
+                ("31.05.24", "01.06.24"),
+                ("05/31/24", "06/01/24 10:30"),
+                ("31-May-24", "1 Jun 24"),
+                ("20240531", "20240601"),
+                ("2024-05", "2024-06"),
+            )
+        ),
     ],
 )
 def test_what_could_not_be_told_is_warned_of_and_in_the_report(values, done):
     table = {"x": values * 2, "other": [1, 2, 3, 4]}
     why = re.escape(done.removesuffix("; 2 levels"))
-    with pytest.warns(UserWarning, match=f"^column 'x' of X has {why}, and is a category: convert it, or"):
+    with pytest.warns(
+        UserWarning, match=f"^column 'x' of X has {why}, and is a category: clean or convert it, or"
+    ):
         report = TableEncoder().fit(table).report
     assert report[0].kind == "category"
     assert report[0].done == done
     # Who says it means it.
     assert TableEncoder({"x": "category"}).fit(table).report[0].kind == "category"
-    with pytest.warns(UserWarning, match=", and is dropped: convert it"):
+    with pytest.warns(UserWarning, match=", and is dropped: clean or convert it"):
         TableEncoder().fit({"x": [f"{place} %" for place in range(4)], "other": [1, 2, 3, 4]})
+
+
+NUMBERS = [f"{number / 8}" for number in range(40)]
+DATES = [f"2024-{month:02}-{day:02}" for month in range(1, 11) for day in (1, 9, 17, 25)]
+
+
+@pytest.mark.parametrize("odd", ["unknwon", "<1", "12.5 (e)", "inf", "1,5 m"])
+def test_numbers_but_for_a_few_texts_are_warned_of(odd):
+    table = {"x": [*NUMBERS, odd], "other": list(range(41))}
+    said = (
+        f"column 'x' of X has text that reads as numbers but for {odd!r}, and is dropped: clean or convert it"
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(said)}"):
+        TableEncoder().fit(table)
+    twice = {"x": [*NUMBERS, odd] * 2, "other": list(range(82))}
+    with pytest.warns(UserWarning, match=f"{re.escape(odd)}', and is a category: "):
+        report = TableEncoder().fit(twice).report
+    assert report[0].done.startswith(f"text that reads as numbers but for {odd!r}; 41 levels")
+    with pytest.raises(ValueError, match=f"column 'x' of X must have numbers, got '{re.escape(odd)}'"):
+        TableEncoder({"x": "number"}).fit(table)
+    for wish in ("category", "drop"):
+        TableEncoder({"x": wish}).fit(twice)
+
+
+def test_which_text_is_shown_does_not_depend_on_the_order_of_rows():
+    done = []
+    for values in ([*NUMBERS[:38], "zzzz", "zzz"], ["zzz", *NUMBERS[:38], "zzzz"]):
+        with pytest.warns(UserWarning, match="numbers but for 'zzz'"):
+            done.append(TableEncoder().fit({"x": values * 2, "other": list(range(80))}).report[0].done)
+    assert done[0] == done[1]
+
+
+@pytest.mark.parametrize("odd", ["soon", "0000-00-01", "2024-02-30", "2024-13-01"])
+def test_dates_but_for_a_few_texts_are_warned_of(odd):
+    table = {"x": [*DATES, odd], "other": list(range(41))}
+    said = f"column 'x' of X has text that reads as dates but for {odd!r}, and is dropped"
+    with pytest.warns(UserWarning, match=f"^{re.escape(said)}"):
+        TableEncoder().fit(table)
+    with pytest.raises(ValueError, match=f"column 'x' of X must have dates .*, got '{odd}'"):
+        TableEncoder({"x": "date"}).fit(table)
+
+
+def test_many_numbers_with_one_unit_are_warned_of():
+    for unit, warns in (("kg", True), (" \u00b0C", True), ("", False)):
+        values = [f"{number}{unit}" for number in range(10, 30)] * 2
+        if not warns:
+            assert kind(values) == "category"
+            continue
+        with pytest.warns(UserWarning, match="text that may be numbers, such as '10"):
+            assert kind(values) == "category"
+
+
+CODES = {
+    "names of rows": [f"A{number}" for number in range(1000, 1040)],
+    "orders": [f"order-{number}" for number in range(40)],
+    "codes of numbers and letters": [*map(str, range(30)), *("A1", "B2", "C3", "D4")],
+    "departments": [*(f"{number:02}" for number in range(1, 96)), "2A", "2B"],
+    "flats": [f"{number}{letter}" for number in range(10) for letter in "abc"],
+    "times": [f"{hour}:30" for hour in range(24)],
+    "addresses": [f"{number} {street}" for number in range(10) for street in ("Elm", "Oak")],
+    "seasons": ["2019-20", "2020-21", "2021-22"],
+    "versions": ["1.0.2", "1.2.3", "2.0.0"],
+    "telephones": [f"0{number} 123 456" for number in range(40, 60)],
+    "other eight digits": [f"2024{number}" for number in range(4000, 4030)],
+}
+
+
+@pytest.mark.parametrize("values", CODES.values(), ids=CODES)
+@pytest.mark.parametrize("times", [1, 2])
+def test_codes_are_not_warned_of(values, times):
+    assert kind(values * times) == ("dropped" if times == 1 else "category")
+
+
+MISSING = [
+    "n.a.",
+    "N.A.",
+    "--",
+    "#DIV/0!",
+    "#VALUE!",
+    "#REF!",
+    "#NAME?",
+    "#N/A",
+    "*",
+    "TBD",
+    "nil",
+    "missing",
+]
+
+
+@pytest.mark.parametrize("mark", [*MISSING, "unknown", "(blank)", "-nan", " ", "1.#IND"])
+def test_what_stands_for_missing_is_missing(mark):
+    for texts in (NUMBERS, DATES, [str(number) for number in range(40)]):
+        encoder = TableEncoder().fit({"x": [*texts, mark]})
+        assert encoder.roles[-1] == "missing"
+        array = encoder.transform({"x": [*texts, mark]})
+        same_bits(array, encoder.transform({"x": [*texts, None]}))
+        out = np.empty(encoder.width, np.float32)
+        encoder.encode_row([mark], out)
+        same_bits(out, array[-1])
+    # Among words it is one of them.
+    encoder = TableEncoder().fit({"x": ["a", "b", mark] * 3})
+    assert encoder.transform({"x": ["a", mark, None]})[:, 0].tolist() == [
+        1 + (mark < "a"),
+        1 + 2 * (mark > "b"),
+        0,
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d%b%Y", "%b %d, %Y", "%B %d %Y"),
+        *("%m/%d/%Y %I:%M %p", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%d %b %Y %I:%M%p"),
+    ],
+)
+def test_dates_are_read_as_they_are_written(written):
+    moments = [
+        datetime.datetime(2023, 12, 31, 0, 5) + datetime.timedelta(hours=13 * step) for step in range(60)
+    ]
+    if "%M" not in written:
+        moments = [moment.replace(hour=0, minute=0) for moment in moments]
+    if ":%S" in written:
+        moments = [moment.replace(second=7) for moment in moments]
+    encoder = TableEncoder().fit({"x": moments})
+    assert encoder.report[0].kind == "date"
+    texts = [moment.strftime(written) for moment in moments]
+    short = [re.sub(r"(?<!:)\b0(?=\d)", "", text) for text in texts]  # as spreadsheets write them
+    for given in (texts, short, [text.upper() for text in texts]):
+        again = TableEncoder().fit({"x": given})
+        same_bits(again.transform({"x": given}), encoder.transform({"x": moments}))
+        out = np.empty(again.width, np.float32)
+        again.encode_row([given[-1]], out)
+        same_bits(out, again.transform({"x": given})[-1])
 
 
 @pytest.mark.parametrize("values", [["75001", "01234"], ["a", "1.5"], ["10-20", "20-30"], ["5 kg", "6 kg"]])

@@ -46,9 +46,10 @@ class TableEncoder:
       rows miss their value, there is still a column that says which.
 
     The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
-    numbers need a decimal point somewhere, a mark for what is missing ("?", "NA"), or a table of nothing but
-    text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is refused,
-    and text that may be numbers or dates (amounts of money, percent, a comma, 01/02/2024) is warned of.
+    numbers need a decimal point somewhere, a mark for what is missing ("?", "n.a.", "unknown"), or a table of
+    nothing but text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is
+    refused. Text that may be numbers or dates is warned of: where at most a tenth of the different texts are
+    none, and where it is written in another way (amounts of money, percent, units, a comma, 01/02/2024).
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ class TableEncoder:
         dropped = feature is None or not feature.outputs
         if finding.doubtful:
             said = f"{column.name} has {finding.why}, and is {'dropped' if dropped else 'a category'}: "
-            said += "convert it, or say columns={...: 'category'} or 'drop' where that is meant"
+            said += "clean or convert it, or say columns={...: 'category'} or 'drop' where that is meant"
             warnings.warn(said, UserWarning, stacklevel=2)
         if feature is None or not feature.outputs:
             return None, ColumnReport(label, "dropped", 0, missing / n_rows, f"dropped: {done}")

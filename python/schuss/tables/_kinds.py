@@ -11,12 +11,10 @@ import numpy as np
 
 from .._checks import check_name, check_sequence, shown
 from .._meant import did_you_mean
+from ._doubts import doubt_of
 from ._reading import Column, Table
 from ._values import (
-    AMOUNT,
-    COMMAS,
     DATED,
-    DAY_MONTH_YEAR,
     DURATION,
     FLAG,
     LEADING_ZERO,
@@ -27,7 +25,7 @@ from ._values import (
     day_comes_first,
     families,
     is_mark,
-    moment,
+    reads_as_date,
     reads_as_number,
     text_of,
 )
@@ -196,30 +194,13 @@ def _finding_of_text(column: Column, counts: Counter[Any]) -> Finding:
             f"{column.name} is free text, which is not read ({shown(known[0])}): leave it out, "
             "say columns={...: 'drop'}, or make numbers of it; columns={...: 'category'} takes it as it is"
         )
-    doubt = _doubt(known)
+    doubt = doubt_of(known)
     return Finding("category", doubt, counts, bool(doubt))
-
-
-def _doubt(known: Sequence[str]) -> str:
-    """What texts may be that are not read as such, for there is more than one way to."""
-    if known and all(map(DAY_MONTH_YEAR.fullmatch, known)):
-        return "text that may be dates, but nothing tells the day from the month"
-    if known and all(map(COMMAS.fullmatch, known)):
-        return "text that may be numbers, but a comma can be two things"
-    if known and all(map(AMOUNT.fullmatch, known)) and not all(map(reads_as_number, known)):
-        odd = next(text for text in known if not reads_as_number(text))
-        return f"text that may be numbers, such as {shown(odd)}, which is not read as one"
-    return ""
 
 
 def _read_as_dates(texts: Sequence[str]) -> bool:
     day_first = day_comes_first(texts)
-    try:
-        for text in texts:
-            moment(text, day_first)
-    except ValueError:
-        return False
-    return True
+    return all(reads_as_date(text, day_first) for text in texts)
 
 
 def is_free_text(counts: Mapping[Any, int]) -> bool:

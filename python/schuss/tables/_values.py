@@ -16,21 +16,58 @@ import numpy as np
 from .._checks import shown
 from ._zones import NO_ZONE, on_clock, refused, zone_called
 
-# What people and programs write where a number is missing.
-MARKS = frozenset({"", "?", "-", ".", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
+# What people and programs write where a number or a date is missing. In a category these are levels.
+MARKS = frozenset(
+    [
+        *(
+            "",
+            "?",
+            "-",
+            "--",
+            "---",
+            ".",
+            "*",
+            "**",
+            "na",
+            "n/a",
+            "n.a.",
+            "n.a",
+            "nil",
+            "none",
+            "null",
+            "(null)",
+        ),
+        *(
+            "nan",
+            "-nan",
+            "nat",
+            "<na>",
+            "#na",
+            "#n/a",
+            "#n/a n/a",
+            "1.#ind",
+            "-1.#ind",
+            "1.#qnan",
+            "-1.#qnan",
+        ),
+        *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"),
+        *("missing", "unknown", "undefined", "not available", "(blank)", "tbd", "0000-00-00"),
+    ]
+)
 # Beyond this, differences and their reciprocals leave float64.
 LARGEST = 1e300
 WHOLE = 2.0**53  # floats up to it that have no fraction are written as integers
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-COMMAS = re.compile(r"[+-]?\d+,\d+")
-# Of money, in percent, or with marks between thousands.
-AMOUNT = re.compile(r"\s*[+-]?[$€£¥]?\s?[+-]?(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d+)?\s?[$€£¥%]?\s*")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH = rf"({'|'.join(MONTHS)})[a-z]*\.?"
+CLOCK = r"(?:[T ](\d\d?:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?: ?([ap])\.?m\.?)?)?"
 DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))? ?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?"
+    rf"(\d{{4}})([-/.])(\d\d?)\2(\d\d?){CLOCK} ?(?P<zone>Z|UTC|[+-]\d\d:?(?:\d\d)?)?", re.IGNORECASE
 )
-DAY_MONTH_YEAR = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T](\d\d:\d\d(?::\d\d)?))?")
+NAMED_MONTH = re.compile(rf"(?:(\d\d?)\.?[ -]?{MONTH}|{MONTH} (\d\d?)),?[ -]?(\d{{4}}){CLOCK}", re.IGNORECASE)
+DAY_MONTH_YEAR = re.compile(rf"(\d\d?)([./-])(\d\d?)\2(\d{{4}}){CLOCK}", re.IGNORECASE)
 MISSING, TEXT, FLAG, NUMERIC, DATED, DURATION, TIME = (
     "nothing",
     "text",
@@ -187,12 +224,8 @@ def moment(value: Any, day_first: bool | None = None, zone: str | None = None) -
         text = text_of(value).strip()
         if is_mark(text):
             return np.datetime64("NaT", "us")
-        if parts := DATE.fullmatch(text):
-            return _clocked("T".join(part for part in parts.groups()[:2] if part), parts[3], zone)
-        if day_first is not None and (parts := DAY_MONTH_YEAR.fullmatch(text)):
-            day, month = (parts[1], parts[3]) if day_first else (parts[3], parts[1])
-            date = f"{parts[4]}-{month:>02}-{day:>02}"
-            return _clocked(date if parts[5] is None else f"{date}T{parts[5]}", None, zone)
+        if (date := _as_iso(text, day_first)) is not None:
+            return _clocked(*date, zone)
     elif of is DATED:
         if isinstance(value, datetime.datetime):
             own = None if value.utcoffset() is None else value.tzinfo
@@ -201,6 +234,39 @@ def moment(value: Any, day_first: bool | None = None, zone: str | None = None) -
             raise refused(zone, str(value))
         return np.datetime64(value, "us")
     raise ValueError(f"{shown(value)} is not a date")
+
+
+def reads_as_date(text: str, day_first: bool | None) -> bool:
+    """Whether it is a date, or a mark for none."""
+    try:
+        moment(text, day_first)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_iso(text: str, day_first: bool | None) -> tuple[str, str | None] | None:
+    """A date as NumPy reads it, and its zone; None where it is written as none."""
+    own = None
+    if parts := DATE.fullmatch(text):
+        year, _, month, day, clock, half, own = parts.groups()
+    elif parts := NAMED_MONTH.fullmatch(text):
+        day, month, other_month, other_day, year, clock, half = parts.groups()
+        day, month = day or other_day, str(MONTHS.index((month or other_month).lower()) + 1)
+    elif day_first is not None and (parts := DAY_MONTH_YEAR.fullmatch(text)):
+        day, _, month, year, clock, half = parts.groups()
+        day, month = (day, month) if day_first else (month, day)
+    else:
+        return None
+    date = f"{year}-{month:>02}-{day:>02}"
+    if clock is None:
+        return date, own
+    hour, rest = clock.split(":", 1)
+    if half is not None:
+        if not 1 <= int(hour) <= 12:
+            raise ValueError(f"{text!r} has no hour of half a day")
+        hour = str(int(hour) % 12 + 12 * (half in "pP"))
+    return f"{date}T{hour:>02}:{rest}", own
 
 
 def _clocked(written: str, own: str | None, zone: str | None) -> np.datetime64:
@@ -220,7 +286,8 @@ def common_zone(values: Iterable[Any]) -> str | None:
         of = family(kind)
         if of is TEXT:
             texts = {text_of(value).strip() for value in values if type(value) is kind}
-            found |= {(DATE.fullmatch(text) or [None] * 4)[3] for text in texts if not is_mark(text)}
+            dates = (DATE.fullmatch(text) for text in texts if not is_mark(text))
+            found |= {None if date is None else date["zone"] for date in dates}
         elif of is DATED and issubclass(kind, datetime.datetime):
             found |= {value.tzinfo for value in values if type(value) is kind}
         elif of is DATED:

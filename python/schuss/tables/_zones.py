@@ -31,7 +31,7 @@ def refused(zone: str, got: str) -> ZoneError:
 def zone_called(zone: Any) -> str | None:
     """The one name of a zone, given as a name or a tzinfo; None for one that is not known by its name."""
     text = str(zone)
-    if text in ("UTC", "Z", "Etc/UTC", "tzutc()"):
+    if text.upper() in ("UTC", "Z", "ETC/UTC", "TZUTC()"):
         return "UTC"
     if parts := OFFSET.fullmatch(text):
         offset = f"{parts[1]}{parts[2]}:{parts[3] or '00'}"
