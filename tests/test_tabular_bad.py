@@ -201,6 +201,31 @@ def test_what_else_is_given_to_fit_is_checked(make, given, message):
 
 
 @pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("folds", [1, 3])
+@pytest.mark.parametrize("few", [1, 2])
+def test_weights_that_leave_a_fold_without_any_are_named(make, folds, few):
+    model, y = pair(make)
+    which = "sample_weight or class_weight" if make is classifier else "sample_weight"
+    weights = np.full(40, 1e-30)
+    weights[:few] = 1e30
+    with pytest.raises(ValueError, match=f"^{which} must give weight to rows of every fold, got one"):
+        model.set_params(n_folds=folds).fit(X, y, sample_weight=weights)
+    assert not hasattr(model, "ensemble_")
+    # Of different size, but some of each in every part.
+    weights[::2] = 1e30
+    assert np.isfinite(said(model.fit(X, y, sample_weight=weights), X)).all()
+
+
+def test_classes_without_weight_that_leave_a_fold_without_any_are_named():
+    y = np.repeat([0, 1], [38, 2])
+    for given in ({0: 0, 1: 1}, {0: 1e-300, 1: 1e300}):
+        with pytest.raises(
+            ValueError, match=r"^sample_weight or class_weight must give weight to rows of every"
+        ):
+            classifier(n_folds=3, class_weight=given).fit(X, y)
+
+
+@pytest.mark.parametrize("make", BOTH)
 def test_folds_and_given_rows_exclude_each_other(make):
     model, y = pair(make)
     with pytest.raises(ValueError, match="n_folds must be None or 1 where X_val is given, got 2"):

@@ -66,6 +66,7 @@ class Prepared:
     ) -> None:
         self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
         self.n_classes, self.seed = n_classes, seed
+        self._check_weights()
         self.inputs: dict[tuple[str, int], Inputs] = {}
         self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
         *others, last = [(scaling, fold) for scaling in scalings for fold in range(len(splits))]
@@ -74,6 +75,17 @@ class Prepared:
         # Nobody looks at the encoded table any more, which is as large as what is made of it.
         self._make(*last, in_place=True)
         self.rows, self.given = _without_x(rows), None if given is None else _without_x(given)
+
+    def _check_weights(self) -> None:
+        """Refuse folds in which no row has a weight: nothing is to be learnt there, or to choose by."""
+        for fold in range(len(self.splits)):
+            for rows, some in self._parts(fold):
+                if rows.weights is not None and not rows.weights[some].any():
+                    which = "sample_weight" if self.n_classes is None else "sample_weight or class_weight"
+                    raise ValueError(
+                        f"{which} must give weight to rows of every fold, got one where all weights are 0, "
+                        "or so small beside the largest one that float32 has them as 0"
+                    )
 
     def _make(self, scaling: str, fold: int, in_place: bool = False) -> None:
         (learnt, of_learnt), (chosen, of_chosen) = self._parts(fold)
