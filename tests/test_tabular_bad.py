@@ -1,9 +1,13 @@
 """Tables that are hardly any: a clear error or a right answer, and a former fit stays."""
 
+import re
+
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from sklearn.utils._param_validation import InvalidParameterError
+
 from tabular_cases import BOTH, classifier, numeric, regressor, said, target_of
 
 X, CLASSES, NUMBERS = numeric(40)
@@ -179,6 +183,28 @@ def test_options_that_cannot_be_are_named(make, options, message):
     model, y = pair(make)
     with pytest.raises((ValueError, TypeError), match=message):
         model.set_params(**options).fit(X, y)
+
+
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("value", [True, False, np.True_])
+@pytest.mark.parametrize("option", ["max_time", "n_members", "n_folds", "random_state", "n_threads"])
+def test_truth_is_no_number(make, value, option):
+    model, y = pair(make)
+    what = "a float in the range (0.0, inf)" if option == "max_time" else "an int in the range ["
+    with pytest.raises(
+        InvalidParameterError, match=f"^The '{option}' parameter of Tab.* must be {re.escape(what)}"
+    ):
+        model.set_params(**{option: value}).fit(X, y)
+
+
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("value", [np.inf, np.nan, -1.0])
+def test_there_is_no_end_but_a_number_of_seconds(make, value):
+    model, y = pair(make)
+    with pytest.raises(
+        InvalidParameterError, match=r"'max_time' .* a float in the range \(0.0, inf\) or None"
+    ):
+        model.set_params(max_time=value).fit(X, y)
 
 
 @pytest.mark.parametrize("make", BOTH)

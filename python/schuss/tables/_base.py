@@ -49,6 +49,13 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
+class _Number(Interval):
+    """A number that is not True or False, which Python takes for 1 and 0."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, bool | np.bool_) and super().is_satisfied_by(val)
+
+
 class BaseTabular(Saved, BaseEstimator):
     """An ensemble of small networks on a table as it is."""
 
@@ -72,14 +79,14 @@ class BaseTabular(Saved, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "preset": [StrOptions(set(PRESETS))],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "n_members": [Interval(Integral, 1, None, closed="left"), None],
-        "n_folds": [Interval(Integral, 1, None, closed="left"), None],
+        "max_time": [_Number(Real, 0, None, closed="neither"), None],
+        "n_members": [_Number(Integral, 1, None, closed="left"), None],
+        "n_folds": [_Number(Integral, 1, None, closed="left"), None],
         "columns": [Mapping, None],
         "categorical_features": ["array-like", None],
         "progress": ["boolean"],
-        "random_state": ["random_state"],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": [_Number(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None],
+        "n_threads": [_Number(Integral, 1, None, closed="left"), None],
     }
 
     # What the two kinds differ in.
