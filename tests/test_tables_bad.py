@@ -1,6 +1,7 @@
 """Tables that cannot be read are refused, and the error names the column."""
 
 import datetime
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -264,3 +265,64 @@ def test_dates_in_a_column_of_numbers_are_refused(unit):
     for table in ({"n": dates}, pd.DataFrame({"n": pd.Series(dates)})):
         with pytest.raises(ValueError, match="column 'n' of X must have numbers, got"):
             encoder.transform(table)
+
+
+@pytest.mark.parametrize("unit", ["M", "Y"])
+@pytest.mark.parametrize("wrap", [np.asarray, list])
+def test_durations_without_a_length_are_refused_by_name(unit, wrap):
+    months = np.array([1, 2, 3, 1, 2, 3], f"m8[{unit}]")
+    given = {"a": wrap(months), "b": list(range(6))}
+    refused(ValueError, "column 'a' of X (has durations in months or years|must have numbers, got)", given)
+    encoder = TableEncoder({"a": "category"}).fit(given)
+    assert encoder.transform(given)[:, -1].tolist() == [1, 2, 3, 1, 2, 3]
+    days = TableEncoder().fit({"a": months.astype(int).astype("m8[D]")})
+    with pytest.raises(
+        ValueError, match=r"column 'a' of X (has durations in months or years|must have numbers)"
+    ):
+        days.transform({"a": given["a"]})
+
+
+DAY = datetime.timedelta(days=1)
+MEASURED = {
+    "durations": [DAY, 2 * DAY, None, 4 * DAY],
+    "times of day": [datetime.time(1), datetime.time(2), None, datetime.time(4)],
+    "numbers": [1.0, 2, None, "4"],
+}
+
+
+@pytest.mark.parametrize("fitted", MEASURED)
+@pytest.mark.parametrize("given", MEASURED)
+def test_numbers_and_durations_do_not_stand_for_each_other(fitted, given):
+    encoder = TableEncoder().fit({"a": MEASURED[fitted]})
+    encoder = TableEncoder.from_state(json.loads(json.dumps(encoder.get_state())))
+    values = MEASURED[given]
+    out = np.zeros(encoder.width, np.float32)
+    for nothing in ([None], [np.nan], ["?"], np.array([np.nan]), np.array(["NaT"], "m8[s]")):
+        assert encoder.transform({"a": nothing})[0, -1] == 1
+        encoder.encode_row([nothing[0]], out)
+        assert out[-1] == 1
+    if fitted == given:
+        assert encoder.transform({"a": values})[:, -1].tolist() == [0, 0, 1, 0]
+        return
+    arrays = {"durations": np.array([1, 2], "m8[h]"), "numbers": np.array([1, 2])}
+    for column in (values, values[::-1], arrays.get(given, values)):
+        with pytest.raises(ValueError, match=f"column 'a' of X must have {fitted}, as in fit, got (a |text)"):
+            encoder.transform({"a": column})
+        with pytest.raises(ValueError, match=f"column 'a' of X must have {fitted}, as in fit, got (a |text)"):
+            encoder.encode_row([column[0]], out)
+    old = encoder.get_state()
+    del old["features"][0]["measure"]
+    assert TableEncoder.from_state(old).transform({"a": values}).shape == (4, 2)
+
+
+@pytest.mark.parametrize("least", [2**63, 10**18])
+def test_whole_numbers_that_float64_does_not_tell_apart_are_warned_of(least):
+    ids = [least + number % 5 for number in range(40)]
+    for column in (np.array(ids, np.uint64), ids, [None, *ids[1:]], [Decimal(each) for each in ids]):
+        table = {"a": column, "b": list(range(40))}
+        with pytest.warns(
+            UserWarning, match="column 'a' of X has numbers that differ by less than float64 tells"
+        ):
+            TableEncoder().fit(table)
+        TableEncoder({"a": "category"}).fit(table)
+    TableEncoder().fit({"a": np.full(40, least, np.uint64), "b": list(range(40))})

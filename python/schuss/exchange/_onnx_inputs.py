@@ -49,7 +49,6 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, NDArray[Any]]:
 def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
     from ..tables._categories import plain
     from ..tables._dates import moments_of
-    from ..tables._numbers import numbers_of
     from ..tables._values import key_of
     from ._onnx_columns import text_of_missing, text_of_unseen
 
@@ -61,6 +60,6 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
         written = {None: missing, missing: other}
         return np.array([written.get(text, text) for text in texts], dtype=object)
     if feature.kind == "number":
-        return numbers_of(values, column.name)
+        return np.asarray(feature.numbers(values, column.name))
     moments = moments_of(values, column.name, feature.day_first, feature.zone)
     return np.asarray((moments - np.datetime64(0, "us")) / np.timedelta64(1, "s"))

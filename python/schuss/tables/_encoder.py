@@ -13,7 +13,7 @@ from ._categories import CategoryFeature, counts_of, tally_of
 from ._dates import DateFeature, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
 from ._names import Headings, by_fields, check_same, has_names, in_order, paired
-from ._numbers import NumberFeature, numbers_of
+from ._numbers import NumberFeature, are_merged, measure_of, numbers_of
 from ._reading import Column, Table, in_zone, read_table
 from ._report import ColumnReport, Report
 from ._values import common_zone
@@ -193,9 +193,16 @@ class TableEncoder:
         if finding.kind == "drop":
             return None, n_rows if finding.why == ALL_MISSING else 0, finding.why
         if finding.kind == "number":
-            numbers = numbers_of(column.read(0, n_rows), column.name)
+            values = column.read(0, n_rows)
+            numbers = numbers_of(values, column.name)
             missing = int(np.isnan(numbers).sum())
-            feature = NumberFeature.fit(*which, numbers)
+            feature = NumberFeature.fit(which, numbers, measure_of(values))
+            if feature.scale is None and are_merged(values):
+                said = (
+                    f"{column.name} has numbers that differ by less than float64 tells, and are taken as one"
+                )
+                remedy = "take off what they have in common, or say columns={...: 'category'} or 'drop'"
+                warnings.warn(f"{said}: {remedy}", UserWarning, stacklevel=2)
             told = feature.told()
         elif finding.kind == "date":
             values = column.read(0, n_rows)

@@ -9,7 +9,23 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._values import DATED, FLAG, LARGEST, NUMERIC, families, number_of
+from ._values import (
+    DATED,
+    DURATION,
+    FLAG,
+    LARGEST,
+    MISSING,
+    NUMERIC,
+    TEXT,
+    TIME,
+    families,
+    family,
+    in_months,
+    is_mark,
+    is_nan,
+    number_of,
+    text_of,
+)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -24,6 +40,11 @@ def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
     kind = values.dtype.kind
     if kind in "fiub":
         numbers = values.astype(np.float64)
+    elif kind == "m" and in_months(values):
+        raise ValueError(
+            f"{name} has durations in months or years ({values.dtype}), which have no one length: "
+            "convert them, or say columns={...: 'category'} or 'drop'"
+        )
     elif kind == "m":
         numbers = values / np.timedelta64(1, "D")
     elif kind == "M":
@@ -64,6 +85,57 @@ def _numbers_of_objects(values: Sequence[Any], name: str) -> Floats:
             known[value] = number
         numbers[place] = number
     return numbers
+
+
+# What columns of numbers are made of, and what else is read as such.
+MEASURES: dict[str, set[str | None]] = {
+    NUMERIC: {NUMERIC, FLAG, TEXT},
+    DURATION: {DURATION},
+    TIME: {TIME},
+}
+
+
+READ = set().union(*MEASURES.values())
+
+
+def measure_of(values: np.ndarray[Any, Any]) -> str | None:
+    """Whether a column has numbers, durations or times of day; None where it mixes them."""
+    found = _known_families(values)
+    return next((measure for measure, kinds in MEASURES.items() if found <= kinds), None)
+
+
+def _check_measure(found: set[str | None], name: str, measure: str) -> None:
+    """Refuse numbers where `fit` had durations, and the like: nobody knows their unit."""
+    if wrong := (found & READ) - MEASURES[measure]:
+        what = {NUMERIC: "numbers", DURATION: "durations", TIME: "times of day"}[measure]
+        raise ValueError(f"{name} must have {what}, as in fit, got {' and '.join(sorted(map(str, wrong)))}")
+
+
+def _known_families(values: np.ndarray[Any, Any]) -> set[str | None]:
+    kind = values.dtype.kind
+    if kind == "m":
+        return set() if np.isnat(values).all() else {DURATION}
+    if kind in "fiub":
+        return set() if kind == "f" and np.isnan(values).all() else {NUMERIC}
+    return _known_among(values.tolist())
+
+
+def _known_among(values: list[Any]) -> set[str | None]:
+    """What values are, without what is missing, or written as such."""
+    found = families(values) - {MISSING}
+    if TEXT in found and all(is_mark(text_of(value)) for value in values if family(type(value)) is TEXT):
+        found = found - {TEXT}
+    if DURATION in found and all(is_nan(value) for value in values if family(type(value)) is DURATION):
+        found = found - {DURATION}
+    return found
+
+
+def are_merged(values: np.ndarray[Any, Any]) -> bool:
+    """Whether there are numbers that differ where float64 has only one."""
+    if values.dtype.kind in "iu":
+        return bool(values.min() != values.max())
+    known = values.tolist() if values.dtype.kind == "O" else []
+    return len({value for value in known if family(type(value)) is NUMERIC and not is_nan(value)}) > 1
 
 
 @dataclass(frozen=True)
@@ -174,9 +246,15 @@ class NumberFeature:
     """A column of numbers as scaled values, with indicators for its usual value and for what is missing."""
 
     kind = "number"
+    # Not told by earlier versions.
+    measure: str | None = None
 
-    def __init__(self, label: str, place: int, scale: Scale | None, missing: bool) -> None:
+    def __init__(
+        self, label: str, place: int, scale: Scale | None, missing: bool, measure: str | None = None
+    ) -> None:
         self.label, self.place, self.scale, self.missing = label, place, scale, missing
+        # The very string that families have.
+        self.measure = next((each for each in MEASURES if each == measure), None)
         self.outputs: list[tuple[str, str]] = []
         if scale is not None:
             self.outputs.append((label, "value"))
@@ -186,14 +264,20 @@ class NumberFeature:
             self.outputs.append((f"{label} is missing", "missing"))
 
     @classmethod
-    def fit(cls, label: str, place: int, numbers: Floats) -> NumberFeature:
-        """The feature of a whole column as float64."""
+    def fit(cls, which: tuple[str, int], numbers: Floats, measure: str | None) -> NumberFeature:
+        """The feature of a whole column as float64, and what it was made of."""
         known = known_of(numbers)
-        return cls(label, place, fit_scale(known), missing=len(known) < len(numbers))
+        return cls(*which, fit_scale(known), missing=len(known) < len(numbers), measure=measure)
+
+    def numbers(self, values: np.ndarray[Any, Any], name: str) -> Floats:
+        """Some rows as a new array of float64, refused where they are not what they were in `fit`."""
+        if self.measure is not None and not (self.measure is NUMERIC and values.dtype.kind in "fiub"):
+            _check_measure(_known_families(values), name, self.measure)
+        return numbers_of(values, name)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
         """Write the outputs for some rows into the columns of `out`."""
-        numbers = numbers_of(values, name)
+        numbers = self.numbers(values, name)
         if self.missing:
             out[:, -1] = np.isnan(numbers)
         if self.scale is None:
@@ -204,7 +288,10 @@ class NumberFeature:
 
     def one(self, value: Any, out: list[float], name: str) -> None:
         """Append the outputs for a single value: the numbers of `fill`, bit for bit."""
-        if type(value) is not float:
+        if type(value) is not float or self.measure is not NUMERIC:
+            of = family(type(value))
+            if self.measure is not None and of not in MEASURES[self.measure]:
+                _check_measure(_known_among([value]), name, self.measure)
             try:
                 value = number_of(value)
             except ValueError:
@@ -235,10 +322,11 @@ class NumberFeature:
             "place": self.place,
             "scale": None if self.scale is None else self.scale.get_state(),
             "missing": self.missing,
+            "measure": self.measure,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> NumberFeature:
         """A feature as it was."""
         scale = None if state["scale"] is None else Scale.from_state(state["scale"])
-        return cls(state["label"], state["place"], scale, bool(state["missing"]))
+        return cls(state["label"], state["place"], scale, bool(state["missing"]), state.get("measure"))

@@ -139,7 +139,7 @@ def key_of(value: Any) -> str | None:
         return repr(number) if narrow is None or float(narrow) != number else str(narrow)
     if of is DATED:
         return str(moment(value))
-    if of is DURATION:
+    if of is DURATION and not in_months(value):
         microseconds = int(np.timedelta64(value, "us").astype(np.int64))
         return str(datetime.timedelta(microseconds=microseconds))
     return text_of(value) if of is TEXT else str(value)
@@ -189,11 +189,17 @@ def number_of(value: Any) -> float:
             return sys.float_info.max if value > 0 else -sys.float_info.max
         except ValueError:  # a signalling NaN of decimal
             return np.nan
-    elif of is DURATION:
+    elif of is DURATION and not in_months(value):
         return float(_timedelta(value) / np.timedelta64(1, "D")) if value == value else np.nan
     elif of is TIME:
         return float(value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600)
     raise ValueError(f"{shown(value)} is not a number")
+
+
+def in_months(value: Any) -> bool:
+    """Whether durations, an array or one, are counted in months or years, which have no one length."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(dtype, np.dtype) and dtype.kind == "m" and np.datetime_data(dtype)[0] in ("Y", "M")
 
 
 def _timedelta(value: Any) -> Any:
