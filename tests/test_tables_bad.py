@@ -326,3 +326,22 @@ def test_whole_numbers_that_float64_does_not_tell_apart_are_warned_of(least):
             TableEncoder().fit(table)
         TableEncoder({"a": "category"}).fit(table)
     TableEncoder().fit({"a": np.full(40, least, np.uint64), "b": list(range(40))})
+
+
+def test_columns_of_which_no_value_was_seen_are_warned_of():
+    words = {"a": ["yes", "no"] * 100, "b": list(range(200))}
+    rare = words | {"a": [*["yes", "no"] * 95, *map(str, range(10))]}
+    said = "column 'a' of X has only values of which none was in fit"
+    for table, few, words_ in ((words, 10, ""), (rare, 100, " or was rare there")):
+        encoder = TableEncoder().fit(table)
+        encoder.transform({"a": ["YES", "NO"] * (few // 2) + [None] * 300, "b": [0] * (few + 300)})
+        encoder.transform({"a": ["YES"] * few + ["no"], "b": [0] * (few + 1)})
+        encoder.transform({"a": [None] * 200, "b": [0] * 200})
+        with pytest.warns(UserWarning, match=f"^{said}{words_}, such as 'YES'"):
+            encoder.transform({"a": [None, *["YES", "NO"] * few], "b": [0] * (2 * few + 1)})
+    # What one rare level does is looked at on purpose.
+    encoder.transform({"a": ["7"] * 200, "b": [0] * 200})
+    with pytest.warns(UserWarning, match=said):
+        TableEncoder().fit(words).transform({"a": ["YES"] * 11, "b": [0] * 11})
+    out = np.zeros(encoder.width, np.float32)
+    encoder.encode_row({"a": "YES", "b": 0}, out)

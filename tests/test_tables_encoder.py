@@ -214,6 +214,9 @@ ALIKE = [
     ([True, False, True], [1, 0, 1]),
     ([True, False, True], ["True", "False", "True"]),
     (["1", "0", "1"], [True, False, True]),
+    ([True, False, True], ["true", "false", "true"]),
+    (["TRUE", "FALSE", "TRUE"], ["true", "false", "true"]),
+    (["FALSE", "TRUE", "FALSE"], [0.0, 1.0, 0.0]),
     (["a", "b", "c"], np.array(["a", "b", "c"])),
     (["a", "b", "c"], [b"a", b"b", b"c"]),
     (

@@ -12,8 +12,10 @@ import numpy as np
 from .._checks import shown
 from ._values import family, key_of
 
-# What one dtype calls True another may call 1.
-SAME = {"True": "1", "False": "0", "1": "True", "0": "False"}
+# What one dtype calls True another may call 1, and what Python writes so others write in small or capitals.
+SAME = (("True", "1", "true", "TRUE"), ("False", "0", "false", "FALSE"))
+# Rows that may all have values that were never seen, by chance: more where rare levels are not known either.
+FEW, FEW_OF_RARE = 10, 100
 # Where fewer of the known rows than this have a level of its own, the column has names of rows.
 LEAST_COMMON = 0.05
 
@@ -65,9 +67,10 @@ class CategoryFeature:
         self.size = len(levels) + rare + 1
         self.unseen = len(levels) + 1 if rare else 0
         self._codes: dict[Any, int] = {level: code for code, level in enumerate(levels, 1)}
-        for one, other in SAME.items():
-            if other in levels and one not in levels:
-                self._codes[one] = self._codes[other]
+        for names in SAME:
+            known = [self._codes[name] for name in names if name in self._codes]
+            for name in names if len(known) == 1 else ():
+                self._codes.setdefault(name, known[0])
         self._codes[None] = 0
 
     @classmethod
@@ -130,6 +133,15 @@ class CategoryFeature:
         except TypeError:
             raise TypeError(f"{name} must have levels, got {shown(value)}") from None
         out.append(self.code_of(value))
+
+    def unseen_in(self, codes: np.ndarray[Any, Any], blocks: Iterable[np.ndarray[Any, Any]]) -> str | None:
+        """A value of a column in which none was seen in `fit`, if these are more than a few rows."""
+        fewest = FEW_OF_RARE if self.rare else FEW
+        if not self.levels or len(codes) <= fewest or ((codes != 0) & (codes != self.unseen)).any():
+            return None
+        keys = [key for block in blocks for value in plain(block) if (key := key_of(value)) is not None]
+        # A rare level may be everywhere on purpose, to see what it does.
+        return keys[0] if len(keys) > fewest and (not self.rare or len(set(keys)) > 1) else None
 
     def told(self, distinct: int) -> str:
         """What it does to so many levels, for people."""

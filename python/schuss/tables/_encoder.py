@@ -302,7 +302,17 @@ class TableEncoder:
                 last = first + len(feature.outputs)
                 feature.fill(column.read(start, stop), out[start:stop, first:last], column.name)
                 first = last
+        self._warn_of_unseen(columns, table.n_rows, out)
         return out
+
+    def _warn_of_unseen(self, columns: list[Column], n_rows: int, out: Floats32) -> None:
+        categories = (feature for feature in self.features if isinstance(feature, CategoryFeature))
+        for place, feature in enumerate(categories, self.n_numbers):
+            column = columns[feature.place]
+            if (value := feature.unseen_in(out[:, place], blocks(column, n_rows))) is not None:
+                rare = " or was rare there" if feature.rare else ""
+                said = f"{column.name} has only values of which none was in fit{rare}, such as {shown(value)}"
+                warnings.warn(f"{said}: are they written as they were?", UserWarning, stacklevel=6)
 
     def matched(self, table: Table) -> list[Column]:
         """The columns of a table in the order of `fit`, dates on its clocks.
