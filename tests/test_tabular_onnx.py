@@ -283,14 +283,23 @@ class TestInputs:
         model = sc.TabularRegressor(**LITTLE).fit(FRAME.rename(columns=names), numbers(FRAME))
         check(model, NEW.rename(columns=names))
 
-    def test_names_of_outputs_are_refused(self, one):
-        frame = FRAME.rename(columns={"size": "label"})
-        model = sc.TabularClassifier(**LITTLE).fit(frame, labels(FRAME, ["no", "yes"]))
-        with pytest.raises(
-            ValueError, match=r"columns must have names other than 'label', 'prob.*, got 'label'"
+    @pytest.mark.parametrize("name", ["label", "probabilities", "prediction", ""])
+    def test_a_name_that_an_output_has_or_none_is_that_of_the_place(self, name):
+        names = {"size": name, "town": "x0", "kind": "x0_"}
+        frame, new = FRAME.rename(columns=names), NEW.rename(columns=names)
+        for make, y in (
+            (sc.TabularClassifier, labels(FRAME, ["no", "yes"])),
+            (sc.TabularRegressor, numbers(FRAME)),
         ):
-            to_onnx(model)
-        check(sc.TabularRegressor(**LITTLE).fit(frame, numbers(FRAME)), NEW.rename(columns={"size": "label"}))
+            model = make(**LITTLE).fit(frame, y)
+            outputs = {each.name for each in to_onnx(model).graph.output}
+            given = [each.name for each in to_onnx(model).graph.input]
+            assert given[0] == (name if name and name not in outputs else "x0__")
+            assert given[1:] == list(frame.columns.drop("same"))[1:]
+            assert list(onnx_inputs(model, new)) == [
+                given[feature.place] for feature in model.encoder_.features
+            ]
+            check(model, new)
 
 
 class TestModels:

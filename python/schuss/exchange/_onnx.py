@@ -42,8 +42,8 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     TypeError
         If `model` is none of these, or an estimator that is not fitted; if `path` is none of these.
     ValueError
-        If a parameter is not finite in float32, if ONNX has not the classes' dtype, if a column is called as
-        an output is, or if nothing can stand for a missing level.
+        If a parameter is not finite in float32, if ONNX has not the classes' dtype, or if nothing can stand
+        for a missing level.
     RuntimeError
         While another thread trains the model.
     OSError
@@ -61,7 +61,8 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
     turns of a wave is found in float64.)
 
     **Of an estimator for tables** it takes the columns as they are: a vector for each that was not dropped,
-    by its name, or as ``"x0"``, ``"x1"``, ... where there are no names. What each of them is, `report_` says:
+    by its name, or as ``"x0"``, ``"x1"``, ... by its place where there are no names, where it is empty, or
+    where an output has it. What each of them is, `report_` says:
 
     - a number: float64, NaN where it is missing; text that reads as a number is to be one, durations are
       days, times of day hours;

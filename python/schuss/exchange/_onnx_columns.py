@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import shown
 from ..tables._categories import CategoryFeature
 from ..tables._dates import DateFeature
 from ..tables._encoder import TableEncoder
@@ -34,20 +33,35 @@ class Encoded(NamedTuple):
     codes: list[str]
 
 
-def inputs_of(encoder: TableEncoder, taken: Sequence[str]) -> list[Value]:
-    """The inputs of the graph: one for each column that was not dropped, by name, else "x0", "x1", ..."""
+def output_names(model: Any) -> list[str]:
+    """What the model of an estimator gives."""
+    return ["label", "probabilities"] if hasattr(model, "classes_") else ["prediction"]
+
+
+def input_names(encoder: TableEncoder, taken: Sequence[str]) -> dict[int, str]:
+    """What the inputs are called, by the places of columns that were not dropped.
+
+    As the columns; "x0", "x1", ... where these have no names, an empty one, or one that an output has.
+    """
+    labels = {feature.place: feature.label for feature in encoder.features}
+    known = {*taken, *labels.values()}
+    for place, label in labels.items():
+        if not label or label in taken:
+            name = f"x{place}"
+            while name in known:
+                name += "_"
+            labels[place] = name
+    return labels
+
+
+def inputs_of(encoder: TableEncoder, names: Mapping[int, str]) -> list[Value]:
+    """The inputs of the graph: one for each column that was not dropped."""
     from onnx import TensorProto
 
     features = sorted(encoder.features, key=lambda feature: feature.place)
-    for feature in features:
-        if not feature.label or feature.label in taken:
-            others = ", ".join(map(repr, taken))
-            raise ValueError(
-                f"columns must have names other than {others}, which outputs have, got {shown(feature.label)}"
-            )
     return [
         Value(
-            feature.label,
+            names[feature.place],
             TensorProto.STRING if isinstance(feature, CategoryFeature) else TensorProto.DOUBLE,
             [],
         )
@@ -55,17 +69,17 @@ def inputs_of(encoder: TableEncoder, taken: Sequence[str]) -> list[Value]:
     ]
 
 
-def encoded(graph: Graph, encoder: TableEncoder) -> Encoded:
-    """What the encoder makes of the inputs."""
+def encoded(graph: Graph, encoder: TableEncoder, names: Mapping[int, str]) -> Encoded:
+    """What the encoder makes of the inputs, which have these names."""
     values: list[str] = []
     scales: list[Scale] = []
     indicators: list[str] = []
     codes: list[str] = []
     for feature in encoder.features:
         if isinstance(feature, CategoryFeature):
-            codes.append(_codes(graph, feature))
+            codes.append(_codes(graph, feature, names[feature.place]))
             continue
-        column = graph.add("Unsqueeze", feature.label, graph.axis(1))
+        column = graph.add("Unsqueeze", names[feature.place], graph.axis(1))
         if isinstance(feature, DateFeature):
             calendar = Calendar(graph, column)
             values += [calendar.part(part) for part in feature.parts]
@@ -106,7 +120,7 @@ def _scaled(graph: Graph, columns: list[str], scales: list[Scale]) -> str | None
     return graph.add("Cast", known, to=TensorProto.FLOAT)
 
 
-def _codes(graph: Graph, feature: CategoryFeature) -> str:
+def _codes(graph: Graph, feature: CategoryFeature, column: str) -> str:
     codes = feature.codes | {text_of_missing(feature): 0}
     try:
         keys = [key.encode() for key in codes]
@@ -114,7 +128,7 @@ def _codes(graph: Graph, feature: CategoryFeature) -> str:
         raise ValueError(f"column {feature.label!r} has a level that is no text: {error}") from error
     return graph.add(
         "LabelEncoder",
-        feature.label,
+        column,
         domain="ai.onnx.ml",
         keys_strings=keys,
         values_int64s=list(codes.values()),

@@ -16,7 +16,7 @@ from ..tables._selection import LEAST
 from ..tables._target import RegressionTarget
 from ._graph import Graph, Value
 from ._layers import layers_of_network
-from ._onnx_columns import Encoded, encoded, inputs_of
+from ._onnx_columns import Encoded, encoded, input_names, inputs_of, output_names
 from ._onnx_interpolation import extended, interpolated
 from ._onnx_labels import label_at
 from ._onnx_network import network
@@ -29,15 +29,15 @@ def model_of(model: Any) -> onnx.ModelProto:
     """A whole estimator: columns, networks, their mean, and what is made of it."""
     encoder: TableEncoder = model.encoder_
     classifies = hasattr(model, "classes_")
-    names = ["label", "probabilities"] if classifies else ["prediction"]
-    inputs = inputs_of(encoder, names)
-    graph = Graph([*names, *(value.value for value in inputs)])
-    mean = _mean(graph, model.ensemble_, encoded(graph, encoder))
+    outputs_called = output_names(model)
+    names = input_names(encoder, outputs_called)
+    graph = Graph([*outputs_called, *names.values()])
+    mean = _mean(graph, model.ensemble_, encoded(graph, encoder, names))
     if classifies:
         outputs = _classified(graph, mean, model.classes_, model.temperature_)
     else:
         outputs = _in_unit(graph, mean, model._target)
-    return graph.model(type(model).__name__, inputs, outputs)
+    return graph.model(type(model).__name__, inputs_of(encoder, names), outputs)
 
 
 def _classified(graph: Graph, mean: str, classes: NDArray[Any], temperature: float) -> dict[str, Value]:

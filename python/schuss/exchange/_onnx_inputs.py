@@ -37,11 +37,13 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, NDArray[Any]]:
             "other models take X as one array of float32"
         )
     from ..tables._reading import read_table
+    from ._onnx_columns import input_names, output_names
 
     table = read_table(X)
     columns = model.encoder_.matched(table)
+    names = input_names(model.encoder_, output_names(model))
     return {
-        feature.label: _values(feature, columns[feature.place], table.n_rows)
+        names[feature.place]: _values(feature, columns[feature.place], table.n_rows)
         for feature in model.encoder_.features
     }
 
