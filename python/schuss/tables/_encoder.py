@@ -130,7 +130,8 @@ class TableEncoder:
         Warns
         -----
         UserWarning
-            If text may be numbers or dates, and is taken as a category.
+            If text may be numbers or dates, and is taken as a category; if numbers differ by less than
+            float64 tells.
 
         Raises
         ------
@@ -264,6 +265,11 @@ class TableEncoder:
         -------
         ndarray of float32, of shape (n_samples, width)
             The numbers, then the codes of the categories.
+
+        Warns
+        -----
+        UserWarning
+            If no value of a category was in `fit`, in more than a few rows.
 
         Raises
         ------
