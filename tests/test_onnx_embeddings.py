@@ -36,9 +36,10 @@ NETWORKS = {
 def made(dtype="float32", **options):
     """A network whose parameters are no longer the ones that it started with."""
     net = sc.MLP([X.shape[1], 16, 8, 3], **options, dtype=dtype, seed=1)
+    rng = np.random.default_rng(2)  # whichever tests run before
     for name, array in net.named_params.items():
         if name.rpartition(".")[2] in ("scale", "alpha", "bias", "gain", "shift") or not array.any():
-            array[:] = RNG.normal(1, 0.5, array.shape)
+            array[:] = rng.normal(1, 0.5, array.shape)
     return net
 
 
@@ -49,7 +50,9 @@ def run(model, rows):
 
 def close(got, expected):
     assert got.shape == expected.shape
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    # What is left of terms of that size may be small.
+    size = max(np.nanmax(np.abs(expected)), 1)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 if size < 10 else 1e-6 * size)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
