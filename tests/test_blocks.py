@@ -123,6 +123,17 @@ def rows_seen(blocks, seed, epochs, shuffle=True):
     return seen[:-1]
 
 
+def test_rows_of_a_window_have_another_order_each_epoch():
+    net = sc.MLP([5, 1], seed=0)
+    blocks = sc.blocks.from_arrays(X[:40], NUMBERS[:40], window=1)
+    # A rate of zero: the loss of a row tells which one it is.
+    history = net.fit(blocks, epochs=3, batch_size=1, optimizer=sc.SGD(lr=0.0), record="step")
+    epochs = history.steps["loss"].reshape(3, 40)
+    for epoch in (0, 1):
+        assert not np.array_equal(epochs[epoch], epochs[epoch + 1])
+        np.testing.assert_array_equal(np.sort(epochs[epoch]), np.sort(epochs[epoch + 1]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     cuts=strategies.lists(strategies.integers(1, 12), min_size=1, max_size=8),

@@ -464,6 +464,39 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(path):
         fit(resume=True)
 
 
+def test_a_checkpoint_of_another_minimisation_is_refused_by_name(path):
+    def distance(x, rows):
+        return float(((rows - x) ** 2).mean()), 2 * (x - rows.mean())
+
+    first = {"fun": rosenbrock, "x0": [-1.0, 1.0], "jac": True, "max_steps": 3, "checkpoint": path}
+    on_rows = {**first, "fun": distance, "x0": [0.0], "data": np.arange(8.0), "batch_size": 2}
+    for options, others in (
+        (
+            first,
+            {
+                "the checksum of the starting points": {"x0": [-1.0, 0.0]},
+                "optimizer is 'Adam": {"optimizer": "adam"},
+                "jac is 'callable'": {"jac": lambda x: rosenbrock(x)[1]},
+                "the checksum of bounds": {"bounds": [(-2, 2)] * 2},
+                "min_step is 0.01 here, and 0.001": {"min_step": 0.01},
+                "record is False": {"record": False},
+            },
+        ),
+        (
+            on_rows,
+            {
+                "the checksum of data": {"data": np.arange(1.0, 9.0)},
+                "batch_size is 4 here, and 2": {"batch_size": 4},
+                "seed is 1 here, and 0": {"seed": 1},
+            },
+        ),
+    ):
+        sc.minimize(**options)
+        for words, other in others.items():
+            with pytest.raises(ValueError, match=f"checkpoint must be a file of the same run: {words}"):
+                sc.minimize(**options | other, resume=True)
+
+
 def test_settings_that_a_callback_changes_are_kept(path, killed_after_saving):
     def less(info):
         if info.epoch == 3:

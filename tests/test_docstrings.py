@@ -1,5 +1,6 @@
 """Every public name says what it is, and the examples in docstrings give what they show."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -149,3 +150,19 @@ def test_each_parameter_is_described_with_its_default(name):
     for parameter, each in signature_of(obj)[0].items():
         kind = known[parameter]
         assert not kind or each.default is each.empty or "default" in kind or "optional" in kind
+
+
+@pytest.mark.parametrize("name", with_arguments())
+def test_a_default_is_the_one_that_is_described(name):
+    obj = with_arguments()[name]
+    parameters = signature_of(obj)[0]
+    for line in sections_of(obj).get("Parameters", "").splitlines():
+        names, _, said = line.partition(" : ")
+        _, found, said = said.partition("default ")
+        if not found or line[0] == " ":
+            continue
+        names = [each.strip() for each in names.split(",")]
+        # What others have in its place is in parentheses behind it.
+        value = ast.literal_eval(said.split(" (")[0])
+        values = value if len(names) > 1 and isinstance(value, tuple) else [value] * len(names)
+        assert [parameters[each].default for each in names] == list(values), line

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from sklearn import neural_network
+
 import schuss as sc
 from schuss import MLPClassifier, MLPRegressor
 
@@ -73,6 +75,25 @@ def test_groups_with_a_rate_of_their_own_adapt_beside_schedules():
     biases = [model.fit(X, y).intercepts_[0] for model in models]
     assert [model.n_iter_ for model in models] == [5, 3]
     assert not np.array_equal(*biases)
+
+
+def test_a_group_with_a_rate_of_its_own_learns_beside_a_rate_of_zero():
+    recipe = sc.SGD([{"params": "*.weight", "lr": 0.1}], lr=0.0)
+    options = {"optimizer": recipe, "random_state": 0, "tol": 1e9, "max_iter": 9}
+    short, long = (MLPClassifier(5, n_iter_no_change=stalled, **options).fit(X, y) for stalled in (1, 4))
+    assert short.n_iter_ < long.n_iter_
+    np.testing.assert_array_equal(short.intercepts_[0], long.intercepts_[0])
+    assert not np.array_equal(short.coefs_[0], long.coefs_[0])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_epochs_that_are_exactly_as_good_are_counted_as_scikit_learn_does(early_stopping):
+    # Steps that move nothing.
+    options = {"solver": "sgd", "learning_rate_init": 1e-300, "shuffle": False, "batch_size": 50}
+    options |= {"n_iter_no_change": 2, "max_iter": 7, "early_stopping": early_stopping, "random_state": 0}
+    for tol, epochs in ((0.0, 7), (1e-9, 4)):
+        for model in (MLPClassifier, neural_network.MLPClassifier):
+            assert model(5, tol=tol, **options).fit(X, y).n_iter_ == epochs
 
 
 STALLING = {"tol": 1e9, "n_iter_no_change": 2, "max_iter": 9}

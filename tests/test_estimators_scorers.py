@@ -56,6 +56,36 @@ def test_a_scorer_with_weights_gets_them():
     assert set(seen[-1]) == {2, 3}
 
 
+def test_a_scorer_whose_arguments_are_not_known_gets_weights():
+    class Opaque:
+        __signature__ = "like that of a function of C"
+
+        def __call__(self, estimator, X, y, sample_weight):
+            return float(sample_weight.sum())
+
+    model = MLPClassifier(**OPTIONS, scoring=Opaque()).fit(X, LABELS, sample_weight=np.full(60, 2.0))
+    assert model.validation_scores_ == [12.0] * 3
+
+
+def test_a_scorer_of_rows_that_came_in_a_frame_says_nothing_of_their_names():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X).add_prefix("x")
+    # A warning would be an error here.
+    named, plain = (MLPClassifier(**OPTIONS, scoring="accuracy").fit(rows, LABELS) for rows in (frame, X))
+    assert named.validation_scores_ == plain.validation_scores_
+
+
+def test_a_score_that_is_no_number_is_what_is_wrong_but_where_training_diverges():
+    def scoring(estimator, X, y):
+        return float("nan")
+
+    with pytest.raises(ValueError, match="scoring must give a number on the held-out rows, got nan from"):
+        MLPRegressor(**OPTIONS, scoring=scoring).fit(X, X[:, 0])
+    model = MLPRegressor(**OPTIONS, scoring=scoring, activation="identity", solver="sgd")
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        model.set_params(learning_rate_init=1e200).fit(X, X[:, 0])
+
+
 def test_a_look_does_not_pickle_the_estimator():
     class Heavy(MLPClassifier):
         def __getstate__(self):

@@ -125,6 +125,15 @@ class TestStopping:
         result = schuss.minimize(bowl, [0.0], jac=True, max_steps=2)
         np.testing.assert_allclose(result.path[:, 0], [0, 0.06, 0.1188], rtol=1e-14)
 
+    @pytest.mark.parametrize("optimizer", ["lbfgs", schuss.SGD(lr=0.25)])
+    def test_a_step_of_exactly_that_size_is_small(self, optimizer):
+        how = {"jac": True, "optimizer": optimizer, "max_steps": 3}
+        path = schuss.minimize(rosenbrock, [0.5, 0.75], min_step=0, **how).path
+        size = float(np.linalg.norm(path[1] - path[0]))
+        result = schuss.minimize(rosenbrock, [0.5, 0.75], min_step=size, **how)
+        # L-BFGS has made the step, of others it is the one to come.
+        assert (result.reason, result.nit) == ("converged", 1 if optimizer == "lbfgs" else 0)
+
     def test_max_steps(self):
         result = schuss.minimize(bowl, [0.0], jac=True, max_steps=7)
         assert (result.success, result.status, result.nit, result.nfev) == (False, 1, 7, 8)
@@ -412,6 +421,20 @@ class TestBest:
             np.testing.assert_array_equal(result.x, result.path[-1])
             assert abs(result.x[0] - 3) < 1e-7
             np.testing.assert_array_equal(result.jac, 2 * (result.x - 3))
+        recipe = schuss.SGD(lr=0.1)
+        result = schuss.minimize(far_up, [3.0005], jac=True, optimizer=recipe, max_steps=2, min_step=0)
+        assert (result.reason, result.nit) == ("epochs", 2)
+        np.testing.assert_array_equal(result.x, result.path[-1])
+
+    def test_a_point_that_is_higher_by_rounding_is_the_answer(self):
+        def far_up(x):
+            # One unit in the last place more, anywhere but at the start.
+            return 1e10 + 2e-6 * float(x[0] != 3.0005), 2 * (x - 3)
+
+        result = schuss.minimize(far_up, [3.0005], jac=True, optimizer="lbfgs")
+        assert result.success
+        assert result.fun > 1e10
+        np.testing.assert_array_equal(result.x, result.path[-1])
 
     @pytest.mark.parametrize("name", ["ema", "schedule-free"])
     @pytest.mark.parametrize("batch_size", [None, 2])

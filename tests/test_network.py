@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,13 @@ def test_stops_at_a_target_and_for_callbacks() -> None:
     history = net.fit(X, y, optimizer=sc.SGD(lr=0.1), batch_size=5, epochs=1000, target_loss=1e-4)
     assert history.stopped == "target_loss"
     assert history["loss"][-1] <= 1e-4 < history["loss"][-2]
+    blocks = sc.blocks.from_arrays(X, y)
+    for source, optimizer in (((X, y), sc.SGD(lr=0.1)), ((blocks,), sc.SGD(lr=0.1)), ((X, y), sc.LBFGS())):
+        fit = partial(sc.MLP([1, 1]).fit, *source, optimizer=optimizer)
+        target = fit(epochs=3)["loss"][-1]
+        fit = partial(sc.MLP([1, 1]).fit, *source, optimizer=optimizer)
+        # A loss that is exactly the target has come to it.
+        assert fit(epochs=9, target_loss=target).epochs == 3
     seen = []
 
     def third(info: sc.TrainingInfo) -> bool:

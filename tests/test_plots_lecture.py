@@ -42,6 +42,10 @@ class TestLearningRates:
         signs = [np.sign(ax.get_lines()[1].get_xdata()).tolist() for ax in axes]
         assert signs == [[1] * 6, [1] * 6, [1, -1] * 3, [1, -1] * 3]
         assert axes[1].get_title() == "right: lr = 0.3"
+        for ax in axes:
+            # The curve goes beyond the start, and as far on the other side of the minimum.
+            curve, steps = (line.get_xdata() for line in ax.get_lines()[:2])
+            assert min(curve) < -steps[0] < steps[0] < max(curve)
 
     def test_takes_functions_with_and_without_gradient(self):
         def bowl(w):
@@ -122,6 +126,8 @@ class TestEwa:
         series = np.random.default_rng(0).normal(20, 3, 40)
         lines = named(plots.ewa(series, beta=[0.5, 0.9]))
         np.testing.assert_array_equal(lines["series"].get_ydata(), series)
+        # The first one is V_1.
+        assert all(line.get_xdata().tolist() == list(range(1, 41)) for line in lines.values())
         for beta in (0.5, 0.9):
             np.testing.assert_array_equal(lines[f"β = {beta}"].get_ydata(), sc.ewa(series, beta))
             corrected = sc.ewa(series, beta, bias_correction=True)
@@ -164,6 +170,10 @@ class TestBatchRegimes:
             np.testing.assert_array_equal(line.get_xdata(), np.arange(51))
             expected = [self.squares(w, *data)[0] for w in run.path]
             np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
+        # The target is 95 percent of the way down.
+        (target,) = (line for line in axes[0].get_lines() if line.get_label() == "_target")
+        start, lowest = expected[0], min(line.get_ydata().min() for line in lines.values())
+        np.testing.assert_allclose(target.get_ydata(), start - 0.95 * (start - lowest), rtol=1e-12)
         for ax in axes[1:]:
             assert len(ax.patches) == 3
             assert len({bar.get_hatch() for bar in ax.patches}) == 3
@@ -185,6 +195,17 @@ class TestBatchRegimes:
         assert "all rows" in first
         assert "to 0.1" in first
         assert "one row" in second
+        run = sc.minimize(
+            self.squares,
+            np.zeros(2),
+            jac=True,
+            optimizer=sc.SGD(lr=0.4),
+            data=data,
+            max_steps=3,
+        )
+        seconds, losses = named(ax)[first].get_data()
+        np.testing.assert_allclose(losses, run.path_fun[1:], rtol=1e-12)
+        np.testing.assert_allclose(seconds / seconds[0], [1, 2, 3])
         never = plots.batch_regimes(self.squares, np.zeros(2), data, steps=3, target=-1.0)
         assert all(name.endswith("not reached") for name in named(never))
 

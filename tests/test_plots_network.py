@@ -113,6 +113,8 @@ class TestLayers:
         ax = plots.layer_activations(net, X)
         labels = [text.get_text() for text in ax.get_yticklabels()]
         assert labels == ["0: relu", "1: tanh", "2: output"]
+        assert ax.get_yticks().tolist() == [2, 1, 0]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("activation", "layer")
         layers = net.forward_layers(X)
         everything = np.concatenate([layer.a.ravel() for layer in layers])
         edges = np.linspace(everything.min(), everything.max(), 61)
@@ -182,6 +184,7 @@ class TestDecisionBoundary:
         ax = plots.decision_boundary(net, X, LABELS, resolution=50)
         found, points = self.regions(ax)
         np.testing.assert_array_equal(found.ravel(), net.predict(points) > 0.5)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("first input", "second input")
         for name in (0, 1):
             np.testing.assert_array_equal(named(ax)[str(name)].get_xydata(), X[name == LABELS])
         assert len({line.get_marker() for line in named(ax).values()}) == 2

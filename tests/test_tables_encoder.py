@@ -55,12 +55,20 @@ def test_rare_ones_are_two():
     assert set(array[:, 0].tolist()) == {0.0, 2.0}
 
 
-def test_a_usual_value_with_few_others_has_no_indicator():
+@pytest.mark.parametrize("others", [5, 9, 10])
+def test_a_usual_value_with_few_others_has_no_indicator(others):
     values = np.zeros(1000)
-    values[:5] = 1, 2, 3, 4, 5
+    values[:others] = np.arange(1, others + 1)
     encoder, array = encoded(values)
-    assert encoder.roles == ["value"]
-    assert np.ptp(array[:5]) > 1  # told apart all the same
+    assert encoder.roles == ["value"] + ["apart"] * (others >= 10)  # one percent
+    assert np.ptp(array[:others, 0]) > 1  # told apart all the same
+
+
+def test_rare_ones_are_two_in_a_table_of_any_length():
+    values = np.zeros(200_000)
+    values[1::1000] = 1
+    array = encoded(values)[1]
+    np.testing.assert_array_equal(array, 2 * values[:, None])
 
 
 def rounded(seed=0, usual=0.1):
@@ -277,6 +285,17 @@ def test_hours_where_they_vary():
     encoder, array = encoded([start + datetime.timedelta(minutes=30 * i) for i in range(20)])
     assert [name[3:] for name in encoder.output_names] == ["days", "hour", "sin of the day", "cos of the day"]
     np.testing.assert_allclose(np.diff(array[:, 1]), 0.5 / 4.75, rtol=1e-5)
+    angle = 2 * np.pi * (12 + 0.5 * np.arange(20)) / 24
+    np.testing.assert_allclose(array[:, 2:], np.column_stack([np.sin(angle), np.cos(angle)]), atol=1e-6)
+
+
+def test_noon_and_midnight_have_one_sine():
+    moments = [datetime.datetime(2024, 1, 1, 12 * (i % 2)) for i in range(20)]
+    encoder, array = encoded(moments)
+    # In floating point that of pi is 1e-16.
+    assert "x: sin of the day" not in encoder.output_names
+    place = encoder.output_names.index("x: cos of the day")
+    np.testing.assert_array_equal(array[:, place], [1, -1] * 10)
 
 
 @pytest.mark.parametrize("style", ["{d}.{m}.{y}", "{d:02}/{m:02}/{y}", "{m}/{d}/{y}", "{m:02}-{d:02}-{y}"])

@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+from contextlib import nullcontext
 from decimal import Decimal
 
 import numpy as np
@@ -271,6 +272,7 @@ def kind(values, **options):
         (["a", "b", "a", "b"], "category"),
         (["1", "2", "1", "2"], "category"),  # text on purpose
         (["1", "2", "?", "2"], "number"),  # text because of the mark
+        (["+1", "-2", "+1", "-2"], "category"),
         (["1.5", "2", "1", "2"], "number"),
         (["01", "02", "01", "?"], "category"),  # codes
         (["2024-01-05", "2024-02-29", None, "2023-12-31"], "date"),
@@ -303,6 +305,26 @@ def kind(values, **options):
 @pytest.mark.filterwarnings("ignore:.*text that may be:UserWarning")
 def test_kinds_that_values_say(values, expected):
     assert kind(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "levels", "words", "letters", "is_free"),
+    [
+        (10, 10, 6, 1, True),
+        (10, 10, 5, 1, False),
+        (10, 10, 1, 60, True),
+        (10, 10, 1, 59, False),
+        (9, 9, 6, 60, False),
+        (20, 10, 6, 1, True),
+        (21, 10, 6, 1, False),
+    ],
+)
+def test_free_text_is_of_many_words_or_long_and_differs_in_half_of_the_rows(
+    rows, levels, words, letters, is_free
+):
+    texts = [" ".join([letter * letters] * words) for letter in "abcdefghij"[:levels]]
+    with pytest.raises(ValueError, match="free text") if is_free else nullcontext():
+        kind([texts[row % levels] for row in range(rows)])
 
 
 @pytest.mark.parametrize(

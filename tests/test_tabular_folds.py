@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("narwhals")
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import schuss as sc
@@ -55,6 +55,22 @@ def test_rows_that_are_equal_by_chance_are_not(x):
     assert copies_of(x) is None
 
 
+@pytest.mark.parametrize(("values", "are_copies"), [(40, False), (60, True)])
+def test_what_tells_copies_has_a_value_for_more_than_half_of_the_rows(values, are_copies):
+    place = np.arange(100)
+    x = np.column_stack([RNG.normal(size=values)[place % values], place // values])
+    assert (copies_of(np.repeat(x, 5, axis=0).astype(np.float32)) is not None) == are_copies
+
+
+@pytest.mark.parametrize("classes", [None, 1, 2])
+def test_folds_do_not_follow_the_order_of_rows(classes):
+    codes = None if classes is None else np.arange(3000) // 5 % classes
+    fold = fold_of_each(3000, codes, 5, np.random.default_rng(0))
+    # Any two rows are in one fold with a chance of a fifth, however far they are from each other.
+    for lag in range(1, 21):
+        assert abs(np.mean(fold[lag:] == fold[:-lag]) - 1 / 5) < 0.05
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     rows=st.integers(10, 60),
@@ -84,6 +100,8 @@ def test_copies_are_in_one_fold_and_folds_have_their_share(rows, times, folds, c
     times=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
+@example(counts=[1], many=109, times=1, seed=0)  # the one is in the fold that is held out
+@example(counts=[1], many=109, times=3, seed=0)
 def test_a_class_is_on_both_sides_however_rare(counts, many, times, seed):
     codes = np.repeat(np.arange(len(counts) + 1), [many, *counts])
     copies = None if times == 1 else np.repeat(np.arange(len(codes)), times)
@@ -144,7 +162,8 @@ def test_what_divides_all_weights_says_nothing():
 
 
 def test_a_rare_class_has_folds():
-    assert plan_for(Shape(15_000, 10, 0, 99), "balanced", None, None).folds > 1
+    for rows in (15_000, 50_000):
+        assert plan_for(Shape(rows, 10, 0, 99), "balanced", None, None).folds > 1
     for shape in (Shape(15_000, 10, 0, 100), Shape(15_000, 10, 0), Shape(60_000, 10, 0, 9)):
         assert plan_for(shape, "balanced", None, None).folds == 1
     assert plan_for(Shape(15_000, 10, 0, 9), "balanced", None, 1).folds == 1

@@ -58,7 +58,7 @@ def test_plans_keep_their_budget_where_they_can(preset):
     for rows in (2, 100, 1000, 11_999, 12_000, 50_000, 1_000_000):
         for columns in ((5, 0), (30, 10), (200, 50)):
             plan = _plan.plan_for(_plan.Shape(rows, *columns), preset, None, None)
-            assert plan.candidates >= plan.members >= 1
+            assert plan.candidates == _plan.CANDIDATES * plan.members >= _plan.CANDIDATES
             assert 1 <= plan.folds <= max(rows // 2, 1)
             allowed = _plan.PRESETS[preset] * (_plan.ON_TABLE + _plan.ON_ROW * rows)
             least = plan.members <= 3 and plan.folds <= 3

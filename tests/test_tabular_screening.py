@@ -76,6 +76,16 @@ def test_of_many_columns_that_mean_nothing_one_passes(n_classes):
     assert 0.6 < np.mean(passed) < 1.6
 
 
+def test_two_classes_are_one_target():
+    y = RNG.integers(0, 2, 400)
+    effects = np.linspace(0, 0.5, 400)[:, None]
+    columns = [parts_of(column) for column in RNG.normal(size=(400, 400)) + effects * y]
+    told = telling(columns, y, 2, None)
+    np.testing.assert_array_equal(told, telling(columns, y, None, None))
+    # With a second one, less would pass.
+    assert told.sum() > telling([*columns, *columns], y, None, None)[:400].sum()
+
+
 @pytest.mark.parametrize("n_classes", [None, 2, 4])
 def test_what_tells_something_is_found(n_classes):
     x = RNG.normal(size=(2000, 5))
@@ -107,12 +117,13 @@ def test_of_copies_one_is_asked():
     assert len(rows_to_ask(100_000, None)) <= 16_384
 
 
-def screened(y, n_classes=None):
+def screened(y, n_classes=None, weights=None, times=1):
     encoder = TableEncoder().fit(FRAME)
     x = np.zeros((len(FRAME), Inputs.most(encoder, n_classes)), np.float32)
     x[:, : encoder.width] = encoder.transform(FRAME)
-    inputs, rows = Inputs(encoder, "screened"), np.arange(len(FRAME))
-    inputs.screen(x, rows, y, n_classes, None, None)
+    inputs, rows = Inputs(encoder, "screened"), np.repeat(np.arange(len(FRAME)), times)
+    weights = None if weights is None else weights[rows]
+    inputs.screen(x, rows, y[rows], n_classes, weights, None if times == 1 else rows)
     return encoder, x, rows, inputs
 
 
@@ -133,6 +144,32 @@ def test_inputs_have_the_columns_that_tell():
     for columns in (kept[::-1], [*kept, encoder.width], kept.astype(float), [[0]], []):
         with pytest.raises(ValueError, match=r"state must have some of \d+ columns"):
             Inputs.from_state(encoder, inputs.get_state() | {"columns": columns})
+
+
+def test_copies_are_asked_with_their_own_weights():
+    y, are_odd = numbers(FRAME), np.arange(600) % 2 == 1
+    y[are_odd] = 1e4 * RNG.normal(size=300)
+    alone, copied = (screened(y, weights=~are_odd * 1.0, times=times)[3] for times in (1, 2))
+    assert not alone.is_whole
+    for ours, theirs in zip(copied.places, alone.places, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_quantiles_are_those_of_all_rows_in_whatever_order_they_are(monkeypatch):
+    monkeypatch.setattr("schuss.tables._inputs.MOST_ROWS", 100)
+    x = np.arange(1000.0)
+    encoder = TableEncoder().fit({"x": x})
+    encoded, inputs = encoder.transform({"x": x}), Inputs(encoder, "quantile")
+    inputs.fit(encoded, np.arange(1000), x, None, None, None, 0)
+    made = inputs.transform(encoded)[:, 0]
+    assert np.median(made) == pytest.approx(0, abs=0.05)
+    assert np.mean(made) == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize(("levels", "many"), [(8, []), (9, [0])])
+def test_categories_of_nine_levels_and_more_have_means(levels, many):
+    words = [f"word {number % levels}" for number in range(200)]
+    assert Inputs(TableEncoder().fit({"x": words}), "clip").many == many
 
 
 def test_where_nothing_tells_anything_all_stay():

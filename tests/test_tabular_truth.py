@@ -81,6 +81,11 @@ def test_greedy_selection_breaks_ties_for_the_first_and_can_take_one_alone():
     np.testing.assert_array_equal(_selection.greedy([y + 3.0], score), [1])
 
 
+def test_greedy_selection_keeps_the_first_of_equally_good_means():
+    members = [np.array([1.0]), np.array([0.0])]
+    np.testing.assert_array_equal(_selection.greedy(members, lambda p: float(p[0] > 0.5)), [0, 1])
+
+
 def test_what_is_not_a_number_chooses_nothing():
     y = np.array([0.0, 1.0])
 
@@ -170,6 +175,15 @@ def test_rows_that_count():
     assert rows is None
     assert weights.mean() == pytest.approx(1)
     assert np.isfinite(weights).all()
+    rows, weights = _counted.counted([1e308, 1.5e308, 0.5e308], 3)
+    np.testing.assert_allclose(weights, [1, 1.5, 0.5])
+    # Counts make a thousand rows, and no more.
+    rows, weights = _counted.counted([*[1] * 998, 2], 999)
+    np.testing.assert_array_equal(rows, [*range(999), 998])
+    assert weights is None
+    rows, weights = _counted.counted([*[1] * 998, 3], 999)
+    assert rows is None
+    np.testing.assert_allclose(weights, np.array([*[1] * 998, 3]) * 999 / 1001)
 
 
 def out_of_fold(model, X, y, **options):
