@@ -189,6 +189,12 @@ class TestDecisionBoundary:
             np.testing.assert_array_equal(named(ax)[str(name)].get_xydata(), X[name == LABELS])
         assert len({line.get_marker() for line in named(ax).values()}) == 2
 
+    def test_one_half_is_in_the_region_of_the_class_that_the_network_says(self):
+        net = sc.MLP([2, 1], loss="binary_cross_entropy")
+        net.theta[:] = 0
+        found, points = self.regions(plots.decision_boundary(net, X, LABELS, resolution=5))
+        np.testing.assert_array_equal(found.ravel(), net.predict_classes(points))
+
     def test_regions_of_several_classes(self):
         labels = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
         net = sc.MLP([2, 16, 3], loss="cross_entropy", dtype="float64")

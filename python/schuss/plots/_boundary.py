@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .._arrays import array, numbers
 from .._checks import check_count, shown
 from .._extras import needed
+from .._metrics import labels_of
 from ..network import MLP
 from ._checks import Array, axes_of, box_around
 from ._style import MARKERS, colour_of
@@ -93,7 +94,7 @@ def _predicted(model: Any, rows: Array) -> tuple[Any, list[Any] | None]:
         if outputs.shape[1] > 1:
             raise ValueError(f"model must have one output, or classes, got {outputs.shape[1]} outputs")
         if model.objective == "binary_cross_entropy":
-            return (outputs[:, 0] > 0.5).astype(int), [0, 1]
+            return labels_of(outputs[:, 0]), [0, 1]
         return outputs[:, 0], None
     outputs = np.asarray(model.predict(rows))
     if not hasattr(model, "classes_"):
