@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from schuss.blocks import _row_groups
 
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq  # noqa: E402
@@ -442,3 +443,41 @@ def test_a_file_that_may_not_be_read(folder):
     Path(folder / "1.parquet").chmod(0)
     with pytest.raises(PermissionError, match=r"1\.parquet: the file may not be read"):
         read(folder)
+
+
+def test_so_many_files_stay_open_as_were_read_last(folder, monkeypatch):
+    opened, open_file = [], _row_groups.open_file
+
+    def noted(path):
+        opened.append((Path(path).stem, open_file(path)))
+        return opened[-1][1]
+
+    blocks = read(folder)
+    monkeypatch.setattr(_row_groups, "OPEN", 2)
+    monkeypatch.setattr(_row_groups, "open_file", noted)
+    with blocks._source.opened() as fill:
+        for number in (0, 1, 0, 2, 0, 3):
+            rows = 40
+            assert blocks._source.sizes[3 * number] == rows
+            fill(3 * number, blocks._source.allocate(rows, np.dtype(np.float32)), lambda: False)
+            assert sum(not file.closed for _, file in opened) <= 2
+        # The first one is in use all the time.
+        assert [name for name, _ in opened] == ["0", "1", "2", "3"]
+    assert all(file.closed for _, file in opened)
+
+
+def test_a_file_that_has_lost_a_byte_is_refused_at_once(tmp_path):
+    path = tmp_path / "X.npy"
+    np.save(path, X)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"X\.npy: the file is cut, 1 bytes are missing at its end"):
+        sc.blocks.from_arrays(path, Y)
+
+
+def test_a_row_group_of_many_rows_and_columns_is_read_whole(tmp_path):
+    x, path = RNG.standard_normal((9001, 40)).astype(np.float32), tmp_path / "rows.parquet"
+    columns = {"y": np.arange(9001), **{f"x{j}": x[:, j] for j in range(40)}}
+    write(path, columns, row_group_size=9001)
+    ((inputs, targets),) = read(path, window=1)
+    np.testing.assert_array_equal(inputs, x)
+    np.testing.assert_array_equal(targets, np.arange(9001))

@@ -153,6 +153,17 @@ class TestSplit:
         fit(model, **keys, metrics=lambda_named(seen))
         assert seen["rows"] == [90, 30]
 
+    def test_the_rows_that_are_learnt_from_keep_their_order(self):
+        model = net()
+        each = np.array([model.loss(X[row : row + 1], Y[row : row + 1]) for row in range(120)])
+        options = {"validation_data": None, "validation_split": 0.23, "batch_size": 1, "shuffle": False}
+        history = fit(model, **options, optimizer=sc.SGD(lr=0.0), epochs=1, record="step")
+        learnt = history.steps["loss"]
+        assert len(learnt) == 120 - 28  # of 27.6, to the nearest
+        rows = np.abs(each - learnt[:, None]).argmin(axis=1)
+        np.testing.assert_allclose(each[rows], learnt, rtol=1e-4)
+        assert (np.diff(rows) > 0).all()
+
     def test_it_is_the_same_for_the_same_seed(self):
         losses = [
             fit(net(), validation_data=None, validation_split=0.25, epochs=2, seed=seed)["val_loss"]

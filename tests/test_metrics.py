@@ -12,6 +12,14 @@ CLASSES = rng.integers(0, 3, 300)
 WEIGHTS = rng.uniform(0.1, 2, 300)
 
 
+def seconds(y, predictions):
+    return 0.0
+
+
+def val_error(y, predictions):
+    return 0.0
+
+
 def trained(outputs, y, loss, **options):
     net = sc.MLP([4, 8, outputs], loss=loss, **options)
     net.fit(X, y, epochs=3)
@@ -26,6 +34,14 @@ class TestOfClasses:
         classes = net.predict_classes(X)
         assert classes.dtype == np.int64
         assert np.array_equal(classes, proba.argmax(axis=1))
+
+    def test_one_half_is_the_second_of_two_classes(self):
+        net = sc.MLP([4, 1], loss="binary_cross_entropy")
+        net.theta[:] = 0
+        assert (net.predict(X) == 0.5).all()
+        assert (net.predict_classes(X) == 1).all()
+        assert net.score(X, np.ones(300)) == 1
+        assert net.score(X, np.zeros(300)) == 0
 
     def test_one_output_has_a_column_for_each_of_two_classes(self):
         net = trained(1, CLASSES % 2, "binary_cross_entropy")
@@ -146,6 +162,8 @@ class TestRecorded:
             ("mse", 3, TypeError, "metrics must be functions or names"),
             ("mse", [3], TypeError, "metrics must be names or functions, got 3"),
             ("mse", lambda y, p: 0.0, ValueError, "functions with a name"),
+            ("mse", seconds, ValueError, "called as a column of the history, got 'seconds'"),
+            ("mse", val_error, ValueError, "called as a column of the history, got 'val_error'"),
             ("poisson", "accuracy", ValueError, "must be of r2, mse, rmse, mae with the loss 'poisson'"),
             ("cross_entropy", "mae", ValueError, "accuracy or functions with the loss 'cross_entropy'"),
         ],
