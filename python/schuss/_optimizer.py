@@ -63,18 +63,15 @@ class Optimizer(_schuss.Optimizer):
         Returns
         -------
         dict
-            Of the first group.
+            Of the first group, as they were given: a schedule or a function itself, not what it gives.
 
         Raises
         ------
         RuntimeError
             While a training or a step uses it.
         """
-        return {
-            name: value
-            for name, value in dict(self.param_groups[0]).items()
-            if name not in ("params", "name")
-        }
+        given = self.__reduce__()[2]["param_groups"][0]
+        return {name: given[name] for name in self.param_groups[0] if name not in ("params", "name")}
 
     def set_params(self, **options: Any) -> Self:
         """Set options and the learning rate by name, in all groups.
@@ -83,7 +80,8 @@ class Optimizer(_schuss.Optimizer):
         ----------
         **options
             Such as ``lr=0.01``: ``GridSearchCV(model, {"optimizer__lr": [0.01, 0.001]})`` calls this on
-            copies of the recipe that the model has.
+            copies of the recipe that the model has. What is as `get_params` says stays as it is in all
+            groups.
 
         Returns
         -------
@@ -102,7 +100,8 @@ class Optimizer(_schuss.Optimizer):
                     f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
                 )
         # What is None first: of options that exclude each other, the old one then goes before the new one.
-        ordered = sorted(options.items(), key=lambda option: option[1] is not None)
+        changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
+        ordered = sorted(changed, key=lambda option: option[1] is not None)
         # All of them are tried elsewhere first.
         for target in (copy.deepcopy(self), self):
             for group in target.param_groups:
@@ -216,6 +215,13 @@ class Optimizer(_schuss.Optimizer):
             If torch has no such rule, or the state does not fit the parameters.
         """
         return _torch_state.from_torch(cls, state, params, step_count, **options)
+
+
+def _is_same(value: Any, known: Any) -> bool:
+    """Whether an option is what it was; True is not the number 1."""
+    is_number = isinstance(value, int | float) and isinstance(known, int | float)
+    are_alike = type(value) is type(known) or (is_number and bool not in (type(value), type(known)))
+    return value is known or (are_alike and bool(value == known))
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:

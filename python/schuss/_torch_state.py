@@ -253,6 +253,8 @@ def _check(rule: _Rule, group: ParamGroup) -> None:
     accepted |= {"lookahead": (None,), "accumulate": (1,)}
     if isinstance(group["weight_decay"], Schedule):
         raise ValueError(f"weight_decay must be a number, as torch has it, got {group['weight_decay']!r}")
+    if "momentum_decay" in rule.options and group["momentum_decay"] is None:
+        raise ValueError("momentum_decay must be a number, as torch has it, got None")
     if group["weight_decay"]:
         accepted |= {"decay": rule.decays, "decay_where": ("everywhere",)}
     if "dampening" in rule.options and (group["nesterov"] or not group["momentum"]):
