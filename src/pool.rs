@@ -192,7 +192,7 @@ fn start(threads: usize) -> Option<ThreadPool> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn every_part_is_done_once_for_any_number_of_threads() {
@@ -236,34 +236,41 @@ mod tests {
         if everybody == 1 {
             return; // one core has no pool
         }
-        let (started, go_on) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (send, done) = std::sync::mpsc::channel();
-        let short = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for_each(vec![(); 4 * everybody], everybody, |()| {
-                    started.fetch_add(1, Ordering::SeqCst);
-                    while !go_on.load(Ordering::SeqCst) {
-                        std::thread::yield_now();
-                    }
+        let short_beside_long = || {
+            let (started, go_on) = (AtomicUsize::new(0), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for_each(vec![(); 4 * everybody], everybody, |()| {
+                        started.fetch_add(1, Ordering::SeqCst);
+                        while !go_on.load(Ordering::SeqCst) {
+                            std::thread::yield_now();
+                        }
+                    });
                 });
-            });
-            while started.load(Ordering::SeqCst) < everybody {
-                std::thread::yield_now();
-            }
-            scope.spawn(move || {
-                for _ in 0..1000 {
-                    for_each(vec![(); 64], 4, |()| ());
+                let soon = Instant::now() + Duration::from_secs(2);
+                while started.load(Ordering::SeqCst) < everybody && Instant::now() < soon {
+                    std::thread::yield_now();
                 }
-                let waiting = pool().map_or(0, |pool| pool.waiting.load(Ordering::SeqCst));
-                send.send(waiting).unwrap();
-            });
-            let short = done.recv_timeout(Duration::from_secs(20));
-            go_on.store(true, Ordering::SeqCst);
-            short
-        });
-        let waiting = short.expect("a short call that does not wait for the long one");
-        // Other tests use the pool meanwhile.
-        assert!(waiting < 10 * everybody, "{waiting} jobs wait");
+                let all_are_busy = started.load(Ordering::SeqCst) == everybody;
+                let (send, done) = std::sync::mpsc::channel();
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        for_each(vec![(); 64], 4, |()| ());
+                    }
+                    let waiting = pool().map_or(0, |pool| pool.waiting.load(Ordering::SeqCst));
+                    send.send(waiting).unwrap();
+                });
+                let short = done.recv_timeout(Duration::from_secs(20));
+                go_on.store(true, Ordering::SeqCst);
+                (all_are_busy, short.expect("a short call that does not wait for the long one"))
+            })
+        };
+        // Where other tests keep the pool's threads, the long work has its caller alone: it is tried again.
+        let tried = (0..20).map(|_| short_beside_long()).find(|(all_are_busy, _)| *all_are_busy);
+        if let Some((_, waiting)) = tried {
+            // Other tests use the pool meanwhile.
+            assert!(waiting < 10 * everybody, "{waiting} jobs wait");
+        }
     }
 
     #[test]
