@@ -6,6 +6,7 @@ use super::group_step::{AfterRule, GroupStep};
 use super::options::{Convention, Decay, Options, Spec, Value};
 use super::registry::{AnyRule, SPECS, spec};
 use super::rule::StepContext;
+use super::rules::moments::Share;
 use super::scale::Scale;
 use super::schedule::Schedule;
 use super::slot::{Slot, SlotMap};
@@ -211,8 +212,11 @@ impl Config {
             slots,
             starting: books.starting,
             after: AfterRule {
-                lookahead: self.surroundings.lookahead.map(|(every, alpha)| (t % every == 0).then_some(of(alpha))),
-                average: self.surroundings.average.map(|average| of(average.share(t, books.averaged_since))),
+                lookahead: self
+                    .surroundings
+                    .lookahead
+                    .map(|(every, alpha)| (t % every == 0).then_some(Share::new(alpha))),
+                average: self.surroundings.average.map(|average| Share::new(average.share(t, books.averaged_since))),
                 gathers: self.surroundings.accumulate > 1,
             },
             grown: None,

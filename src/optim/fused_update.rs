@@ -9,7 +9,7 @@ use super::run::{RuleSums, Run};
 use super::scale::Scale;
 use super::slot::MAX_SLOTS;
 use crate::scalar::Scalar;
-use crate::simd::{Careful, Isa, Kernel, dispatch};
+use crate::simd::{Careful, Forgetful, Isa, Kernel, dispatch};
 
 /// Elements that are prepared and updated together where a step has more than the rule to do: they stay in the first-level
 /// cache in between.
@@ -51,7 +51,11 @@ impl<T: Scalar> StepVisitor<T> for FusedUpdate<'_, '_, T> {
 
     fn visit<R: Rule>(self, step: &R::Step<T>) {
         let kernel = ByRule::<R, T> { step, update: self };
-        if kernel.update.careful { careful(kernel) } else { dispatch(kernel) }
+        match kernel.update.careful {
+            true => careful(kernel),
+            false if R::forgets(step) => forgetful(kernel),
+            false => dispatch(kernel),
+        }
     }
 }
 
@@ -59,6 +63,12 @@ impl<T: Scalar> StepVisitor<T> for FusedUpdate<'_, '_, T> {
 #[inline(never)]
 fn careful<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Careful>()
+}
+
+#[cold]
+#[inline(never)]
+fn forgetful<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Forgetful>()
 }
 
 /// An update by one rule: compiled for each by itself.

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::registry::AnyStep;
 use super::rule::SumScope;
+use super::rules::moments::Share;
 use super::scale::Scale;
 use super::slot::SlotMap;
 use crate::scalar::Scalar;
@@ -42,9 +43,9 @@ pub(super) struct GroupStep<T: Scalar> {
 #[derive(Clone, Copy)]
 pub(super) struct AfterRule<T> {
     /// Lookahead; in a step that synchronises, how far the slow parameters move.
-    pub lookahead: Option<Option<T>>,
+    pub lookahead: Option<Option<Share<T>>>,
     /// An average of the parameters; the share of the new ones.
-    pub average: Option<T>,
+    pub average: Option<Share<T>>,
     /// The gradient is what the last state array has gathered.
     pub gathers: bool,
 }
@@ -66,16 +67,11 @@ impl<T: Scalar> AfterRule<T> {
     #[inline(always)]
     pub fn follow<I: Isa>(&self, params: &mut [T], slots: &mut [&mut [T]]) {
         if let Some(Some(alpha)) = self.lookahead {
-            for (p, slow) in params.iter_mut().zip(slots[0].iter_mut()) {
-                *slow = I::fma(alpha, *p - *slow, *slow);
-                *p = *slow;
-            }
+            alpha.average_all::<I>(params, slots[0]);
+            params.copy_from_slice(slots[0]);
         }
         if let Some(share) = self.average {
-            let average = slots[self.lookahead.is_some() as usize].iter_mut();
-            for (&mut p, average) in params.iter_mut().zip(average) {
-                *average = I::fma(share, p - *average, *average);
-            }
+            share.average_all::<I>(params, slots[self.lookahead.is_some() as usize]);
         }
     }
 }

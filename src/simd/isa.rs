@@ -13,6 +13,8 @@ pub trait Isa: 'static {
     const FMA: bool;
     /// Whether kernels take the longer way that keeps intermediate results from overflowing: see [`Careful`](super::Careful).
     const CAREFUL: bool = false;
+    /// Whether averages take the form that is right where little is left of the old: see [`Forgetful`](super::Forgetful).
+    const FORGETFUL: bool = false;
     /// Runs a kernel as a function of its own: what is large stays apart, for the compiler's sake.
     ///
     /// # Safety

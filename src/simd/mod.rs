@@ -26,6 +26,6 @@ pub use isa::{Isa, Kernel};
 pub use level::{Level, asked, description, has_bfloat16, level, set_level};
 #[cfg(test)]
 pub(crate) use level::{at_every_level, hold_level};
-pub use portable::{Careful, Lanes, Portable};
+pub use portable::{Careful, Forgetful, Lanes, Portable};
 pub use prefetch::prefetch;
 pub use vector::{MOST_LANES, Vector};

@@ -29,7 +29,24 @@ impl Isa for Careful {
     type F64 = Lanes<f64, 1>;
     const FMA: bool = true;
     const CAREFUL: bool = true;
+    const FORGETFUL: bool = true;
     const TILE_ROWS: usize = 1;
+    #[inline(never)]
+    unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
+}
+
+/// For averages that keep less than half of what they were. Few do, and all others do without a look at that for each element; so it
+/// is one more compilation, and not one for each instruction set.
+pub struct Forgetful;
+
+impl Isa for Forgetful {
+    type F32 = Lanes<f32, 4>;
+    type F64 = Lanes<f64, 2>;
+    const FMA: bool = false;
+    const FORGETFUL: bool = true;
+    const TILE_ROWS: usize = 4;
     #[inline(never)]
     unsafe fn apart<K: Kernel>(kernel: K) -> K::Output {
         kernel.run::<Self>()

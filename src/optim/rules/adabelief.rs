@@ -1,6 +1,6 @@
 //! AdaBelief.
 
-use super::moments::{Shares, at_least, average, average_square, root};
+use super::moments::{Shares, at_least, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -73,12 +73,16 @@ impl Rule for AdaBelief {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, rate, scale, eps, eps_root } = *step;
         run.each(|p, g, [m, s]| {
-            average::<T, I>(shares.first, g, m);
-            average_square::<T, I>(shares.second, g - *m, s);
+            shares.first.average::<I>(g, m);
+            shares.second.average_square::<I>(g - *m, s);
             *s += eps_root;
             *p -= rate * *m / (root::<T, I>(*s, scale, T::ZERO) + eps);
         });

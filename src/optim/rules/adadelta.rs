@@ -1,6 +1,6 @@
 //! Adadelta.
 
-use super::moments::{at_least, average_square, share};
+use super::moments::{Share, at_least};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -41,7 +41,7 @@ pub struct Adadelta {
 /// The scalars of a step.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
-    share: T,
+    share: Share<T>,
     eps: T,
     lr: T,
 }
@@ -64,16 +64,20 @@ impl Rule for Adadelta {
 
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
-        Step { share: share(self.rho), eps: of(at_least::<T>(self.eps, 0.0)), lr: of(context.lr) }
+        Step { share: Share::of_decay(self.rho), eps: of(at_least::<T>(self.eps, 0.0)), lr: of(context.lr) }
+    }
+
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.share.forgets()
     }
 
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { share, eps, lr } = *step;
         run.each(|p, g, [v, u]| {
-            average_square::<T, I>(share, g, v);
+            share.average_square::<I>(g, v);
             let d = ((*u + eps).sqrt() / (*v + eps).sqrt()) * g;
-            average_square::<T, I>(share, d, u);
+            share.average_square::<I>(d, u);
             *p = I::fma(-lr, d, *p);
         });
     }

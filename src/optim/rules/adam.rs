@@ -162,21 +162,25 @@ impl Rule for Adam {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let lanes = step.splat::<I>();
         match step.largest {
             Largest::No => run.each_vector::<I, 2>(|p, g, [m, v]| {
-                lanes.shares.update_lanes(g, m, v);
+                lanes.shares.update_lanes::<I>(g, m, v);
                 lanes.update(p, *m, *v);
             }),
             Largest::Raw => run.each_vector::<I, 3>(|p, g, [m, v, max]| {
-                lanes.shares.update_lanes(g, m, v);
+                lanes.shares.update_lanes::<I>(g, m, v);
                 *max = v.max(*max);
                 lanes.update(p, *m, *max);
             }),
             Largest::Corrected => run.each_vector::<I, 3>(|p, g, [m, v, max]| {
-                lanes.shares.update_lanes(g, m, v);
+                lanes.shares.update_lanes::<I>(g, m, v);
                 *max = (*v * lanes.scale).max(*max);
                 lanes.update(p, *m, *max);
             }),

@@ -1,6 +1,6 @@
 //! Adamax.
 
-use super::moments::{average, share};
+use super::moments::Share;
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -44,7 +44,7 @@ pub struct Adamax {
 /// `u = max(keep * u, |g| + inside); p -= rate * m / (u + outside)`.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
-    share: T,
+    share: Share<T>,
     keep: T,
     rate: T,
     inside: T,
@@ -71,7 +71,7 @@ impl Rule for Adamax {
         let (inside, outside) = if self.eps_in_max { (self.eps, 0.0) } else { (0.0, self.eps) };
         let of = T::from_f64;
         Step {
-            share: share(b1),
+            share: Share::of_decay(b1),
             keep: of(b2),
             rate: of(context.lr / context.bias_correction(b1)),
             inside: of(inside),
@@ -80,11 +80,15 @@ impl Rule for Adamax {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.share.forgets()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { share, keep, rate, inside, outside } = *step;
         run.each(|p, g, [m, u]| {
-            average::<T, I>(share, g, m);
+            share.average::<I>(g, m);
             *u = (keep * *u).max(g.abs() + inside);
             *p -= rate * *m / (*u + outside);
         });

@@ -1,6 +1,6 @@
 //! Adan.
 
-use super::moments::{at_least, average, average_square, root, share};
+use super::moments::{Share, at_least, root};
 use crate::optim::options::{DECAY_RATE, Decay, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -48,7 +48,7 @@ pub struct Adan {
 #[derive(Debug, Clone)]
 pub struct Step<T> {
     first: bool,
-    shares: (T, T, T),
+    shares: (Share<T>, Share<T>, Share<T>),
     ahead: T,
     rate: T,
     rate_ahead: T,
@@ -84,7 +84,7 @@ impl Rule for Adan {
         let ((b1, b2), b3, of) = (self.betas, self.beta3, T::from_f64);
         Step {
             first: context.t == 1,
-            shares: (share(b1), share(b2), share(b3)),
+            shares: (Share::of_decay(b1), Share::of_decay(b2), Share::of_decay(b3)),
             ahead: of(self.ahead),
             rate: of(context.lr / context.bias_correction(b1)),
             rate_ahead: of(context.lr * self.ahead / context.bias_correction(b2)),
@@ -94,15 +94,19 @@ impl Rule for Adan {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.2.forgets()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { first, shares: (share1, share2, share3), ahead, rate, rate_ahead, scale, eps, eps_root } = *step;
         run.each(|p, g, [m, v, n, previous]| {
             let change = if first { T::ZERO } else { g - *previous };
             *previous = g;
-            average::<T, I>(share1, g, m);
-            average::<T, I>(share2, change, v);
-            average_square::<T, I>(share3, I::fma(ahead, change, g), n);
+            share1.average::<I>(g, m);
+            share2.average::<I>(change, v);
+            share3.average_square::<I>(I::fma(ahead, change, g), n);
             *p -= I::fma(rate, *m, rate_ahead * *v) / (root::<T, I>(*n, scale, eps_root) + eps);
         });
     }

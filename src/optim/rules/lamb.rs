@@ -108,6 +108,10 @@ impl Rule for Lamb {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn measure<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>, sums: &mut RuleSums) {
         let (shares, decay) = (step.shares, run.decay);

@@ -1,6 +1,6 @@
 //! Lion.
 
-use super::moments::{Shares, average};
+use super::moments::Shares;
 use crate::optim::options::{DECAY_RATE, Decay, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -65,14 +65,18 @@ impl Rule for Lion {
         Step { shares: Shares::new(self.betas), keep: of(self.betas.0), lr: of(context.lr) }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.second.forgets()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, keep, lr } = *step;
         run.each(|p, g, [m]| {
             // As the paper writes it, and not as `m + share * (g - m)`: the sign is that of the exact sum.
-            let mixed = I::fma(keep, *m, shares.first * g);
+            let mixed = I::fma(keep, *m, shares.first.of_new() * g);
             *p -= if mixed == T::ZERO { T::ZERO } else { lr.copysign(mixed) };
-            average::<T, I>(shares.second, g, m);
+            shares.second.average::<I>(g, m);
         });
     }
 }

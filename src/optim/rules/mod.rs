@@ -8,7 +8,7 @@ pub mod adamax;
 pub mod adan;
 pub mod lamb;
 pub mod lion;
-mod moments;
+pub(super) mod moments;
 pub mod nadam;
 pub mod prodigy;
 pub mod radam;

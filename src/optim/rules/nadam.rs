@@ -103,6 +103,10 @@ impl Rule for NAdam {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, of_gradient, of_average, scale, inside, eps } = *step;

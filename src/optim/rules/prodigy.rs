@@ -125,6 +125,10 @@ impl Rule for Prodigy {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn measure<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>, sums: &mut RuleSums) {
         let Step { shares, d, keep3, fresh3, .. } = *step;

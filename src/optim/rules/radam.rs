@@ -98,6 +98,10 @@ impl Rule for RAdam {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.shares.forget()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, rate, scale, inside, eps, adapts } = *step;

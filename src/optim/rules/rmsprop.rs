@@ -1,6 +1,6 @@
 //! RMSprop, plain, centered, with momentum.
 
-use super::moments::{at_least, average_lanes, average_square_lanes, scaling, share};
+use super::moments::{Share, at_least, scaling};
 use super::sgd::lr_inside;
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
@@ -62,7 +62,7 @@ pub struct RmsProp {
 /// `x = fresh * g / (sqrt(v * scale - (a * scale)^2 + inside) + outside)`.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
-    share: T,
+    share: Share<T>,
     scale: T,
     inside: T,
     outside: T,
@@ -121,7 +121,7 @@ impl Rule for RmsProp {
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
         let (fresh, along) = if self.lr_inside { (context.lr, 1.0) } else { (1.0, context.lr) };
         Step {
-            share: share(self.beta),
+            share: Share::of_decay(self.beta),
             scale: of(if self.bias_correction { 1.0 / context.bias_correction(self.beta) } else { 1.0 }),
             inside: of(at_least::<T>(inside, outside)),
             outside: of(outside),
@@ -136,32 +136,36 @@ impl Rule for RmsProp {
         }
     }
 
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.share.forgets()
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let lanes = step.splat::<I>();
         match (step.centered, lanes.momentum) {
             (false, Momentum::None) => run.each_vector::<I, 1>(|p, g, [v]| {
-                let x = lanes.plain(g, v);
+                let x = lanes.plain::<I>(g, v);
                 *p = (-lanes.along).fma(x, *p);
             }),
             (false, Momentum::Heavy(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
-                let x = lanes.plain(g, v);
+                let x = lanes.plain::<I>(g, v);
                 lanes.heavy(momentum, p, b, x);
             }),
             (false, Momentum::Nesterov(momentum)) => run.each_vector::<I, 2>(|p, g, [v, b]| {
-                let x = lanes.plain(g, v);
+                let x = lanes.plain::<I>(g, v);
                 lanes.nesterov(momentum, p, b, x);
             }),
             (true, Momentum::None) => run.each_vector::<I, 2>(|p, g, [v, a]| {
-                let x = lanes.centered(g, v, a);
+                let x = lanes.centered::<I>(g, v, a);
                 *p = (-lanes.along).fma(x, *p);
             }),
             (true, Momentum::Heavy(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
-                let x = lanes.centered(g, v, a);
+                let x = lanes.centered::<I>(g, v, a);
                 lanes.heavy(momentum, p, b, x);
             }),
             (true, Momentum::Nesterov(momentum)) => run.each_vector::<I, 3>(|p, g, [v, a, b]| {
-                let x = lanes.centered(g, v, a);
+                let x = lanes.centered::<I>(g, v, a);
                 lanes.nesterov(momentum, p, b, x);
             }),
         }
@@ -172,7 +176,7 @@ impl<T: Scalar> Step<T> {
     #[inline(always)]
     fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
         let Step { share, scale, inside, outside, fresh, along, centered, momentum } = *self;
-        let [share, scale, inside] = [splat::<T, I>(share), splat::<T, I>(scale), splat::<T, I>(inside)];
+        let (share, scale, inside) = (share.splat::<I>(), splat::<T, I>(scale), splat::<T, I>(inside));
         let [outside, fresh, along] = [splat::<T, I>(outside), splat::<T, I>(fresh), splat::<T, I>(along)];
         let momentum = match momentum {
             Momentum::None => Momentum::None,
@@ -185,8 +189,8 @@ impl<T: Scalar> Step<T> {
 
 impl<V: Vector> Step<V> {
     #[inline(always)]
-    fn plain(&self, g: V, v: &mut V) -> V {
-        average_square_lanes(self.share, g, v);
+    fn plain<I: Isa>(&self, g: V, v: &mut V) -> V {
+        self.share.average_square_lanes::<I>(g, v);
         if V::CAREFUL {
             return self.fresh * g / (self.root_of(*v, V::splat(V::Elem::ZERO)) + self.outside);
         }
@@ -194,9 +198,9 @@ impl<V: Vector> Step<V> {
     }
 
     #[inline(always)]
-    fn centered(&self, g: V, v: &mut V, a: &mut V) -> V {
-        average_square_lanes(self.share, g, v);
-        average_lanes(self.share, g, a);
+    fn centered<I: Isa>(&self, g: V, v: &mut V, a: &mut V) -> V {
+        self.share.average_square_lanes::<I>(g, v);
+        self.share.average_lanes::<I>(g, a);
         let mean = *a * self.scale;
         if V::CAREFUL {
             return self.fresh * g / (self.root_of(*v, mean) + self.outside);

@@ -1,6 +1,6 @@
 //! Schedule-free gradient descent and AdamW.
 
-use super::moments::{at_least, average_square, root, share};
+use super::moments::{Share, at_least, root};
 use crate::optim::options::{COUNT, Decay, INSIDE_UNIT, NO_DECAY, NON_NEGATIVE, Opt, Options, Range, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -109,7 +109,7 @@ pub struct Step<T> {
     rest: T,
     of_z: T,
     /// Share of the squared gradient, scale of v, what is added inside the root, eps.
-    second: Option<(T, T, T, T)>,
+    second: Option<(Share<T>, T, T, T)>,
 }
 
 impl Rule for ScheduleFree {
@@ -189,9 +189,13 @@ impl Rule for ScheduleFree {
             rest: of(1.0 - b),
             of_z: of(b * c + 1.0 - b),
             second: self.second.map(|Second { b2, eps }| {
-                (share(b2), of(1.0 / context.bias_correction(b2)), of(at_least::<T>(0.0, eps)), of(eps))
+                (Share::of_decay(b2), of(1.0 / context.bias_correction(b2)), of(at_least::<T>(0.0, eps)), of(eps))
             }),
         }
+    }
+
+    fn forgets<T: Scalar>(step: &Step<T>) -> bool {
+        step.second.is_some_and(|(share, ..)| share.forgets())
     }
 
     #[inline(always)]
@@ -206,7 +210,7 @@ impl Rule for ScheduleFree {
         match second {
             None => run.each(|y, g, [z]| follow(y, z, g)),
             Some((share, scale, inside, eps)) => run.each(|y, g, [z, v]| {
-                average_square::<T, I>(share, g, v);
+                share.average_square::<I>(g, v);
                 follow(y, z, g / (root::<T, I>(*v, scale, inside) + eps));
             }),
         }

@@ -1,6 +1,6 @@
 //! Yogi.
 
-use super::moments::{Shares, at_least, average, root};
+use super::moments::{Shares, at_least, root};
 use crate::optim::options::{DECAY_RATE, LIBRARY_DECAY, NO_DECAY, NON_NEGATIVE, Opt, Options, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
@@ -88,8 +88,8 @@ impl Rule for Yogi {
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, rate, scale, inside, eps } = *step;
         run.each(|p, g, [m, v]| {
-            average::<T, I>(shares.first, g, m);
-            let (square, change) = (g * g, shares.second * g * g);
+            shares.first.average::<I>(g, m);
+            let (square, change) = (g * g, shares.second.of_new() * g * g);
             *v += if *v < square {
                 change
             } else if *v == square {
