@@ -68,7 +68,7 @@ class Group:
 
     def __init__(self, options, names):
         self.options, self.names = dict(options), names
-        self.t = self.since = 0
+        self.t = self.since = self.moved = 0
         self.rule = {name: {} for name in names}
         self.slow, self.average, self.weight = {}, {}, 0.0
 
@@ -127,6 +127,8 @@ class Model:
             group.average = {}
         if name == "lookahead" and value is None:
             group.slow = {}
+        elif name == "lookahead" and group.options[name] is None:
+            group.moved = group.t
         if name == "momentum" and value == 0:
             for state in group.rule.values():
                 state.pop("v", None)
@@ -162,6 +164,8 @@ class Model:
             group.t += 1
             for name in group.names:
                 self.update(group, name, gs[name])
+            if (every := group.options["lookahead"]) is not None and group.t - group.moved >= every:
+                group.moved = group.t
         self.steps += 1
         return "stepped"
 
@@ -179,7 +183,7 @@ class Model:
         p = reference.RULES[self.rule](p, g, group.rule[name], rate, group.t, **own)
         if o["lookahead"] is not None:
             slow = group.slow.setdefault(name, before)
-            if group.t % o["lookahead"] == 0:
+            if group.t - group.moved >= o["lookahead"]:
                 p = group.slow[name] = slow + o["lookahead_alpha"] * (p - slow)
         self.params[name] = p
         if group.kind()[0] and group.t >= group.first():

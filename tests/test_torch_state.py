@@ -306,6 +306,22 @@ def test_dampening_does_not_touch_the_first_step_there_or_back():
         sc.SGD.from_torch_state(begun, p, step_count=0)
 
 
+def test_a_velocity_that_is_to_begin_is_none_of_torchs():
+    p = np.zeros(2)
+    optimizer = sc.SGD(p, lr=1.0, dampening=0.5, convention="torch")
+    optimizer.step(np.ones(2))
+    optimizer.param_groups[0]["momentum"] = 0.9
+    state = optimizer.to_torch_state()
+    assert state["state"] == {}
+    q = p.copy()
+    back = sc.SGD.from_torch_state(state, q)
+    for _ in range(3):
+        optimizer.step(np.ones(2))
+        back.step(np.ones(2))
+        assert np.array_equal(p, q)
+    assert list(optimizer.to_torch_state()["state"]) == [0]
+
+
 def adam(state):
     return sc.Adam.from_torch_state(state, [np.ones(2), np.ones(3)])
 

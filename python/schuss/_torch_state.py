@@ -102,6 +102,8 @@ _PRODUCT, _MU_PRODUCT = "momentum_product", "mu_product"
 _NOT_NEGATIVE = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "acc_delta", "sum", "exp_inf", "step_size"}
 # Steps that a group has not taken part in; torch counts for each array.
 _FROZEN = "frozen_steps"
+# Steps before there was a velocity.
+_VELOCITY_SINCE = "velocity_since"
 # Options with state of their own, which begins where torch's ends.
 _BEGIN_HERE = ("accumulate", "lookahead", "ema", "swa_start")
 
@@ -122,7 +124,7 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
         own = {name: torch for name, torch in rule.slots.items() if rule.has(name, group)}
         for index, member in zip(indices, members, strict=True):
             state[index] = {}
-            if not _has_state(saved["optimizer"], group, steps):
+            if not _has_state(saved["optimizer"], group, steps - memory.get(_VELOCITY_SINCE, 0)):
                 continue
             state[index] |= {torch: saved["state"][name][member] for name, torch in own.items()}
             scalars = {} if saved["optimizer"] == "SGD" else {"step": steps}
@@ -135,7 +137,7 @@ def to_torch(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _has_state(rule: str, group: ParamGroup, steps: int) -> bool:
-    """Whether torch has state for a group that has taken part in so many steps."""
+    """Whether torch has state for a group that has had some for so many steps."""
     if rule == "SGD" and group["first_step"] == "average":
         # A velocity of zeros is the lecture's start; without one torch's is the whole first gradient.
         return True

@@ -1,6 +1,5 @@
 //! How a step of an optimizer begins, and how it is taken back.
 
-use super::books::GroupBooks;
 use super::calm::Peaks;
 use super::group_step::GroupStep;
 use super::optimizer::{Optimizer, Rates};
@@ -94,17 +93,16 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     fn begin_group(&mut self, group: usize, lr: f64, clip: Scale) -> GroupStep<T> {
-        let context = StepContext { t: self.books.steps_of(group) + 1, lr };
+        let context = StepContext { t: self.books.steps_of(group) + 1, lr, since: self.progress(group).since };
         let (config, slots) = (&self.groups[group], self.slot_maps[group]);
         let factors = (clip, config.weight_decay(self.books.counts.steps));
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
         if config.is_frozen() {
-            books.frozen_steps += 1;
-            return config.begin(context, factors, &mut memory.clone(), slots, GroupBooks { starting: 0, ..*books });
+            books.progress.frozen_steps += 1;
+            return config.begin(context, factors, &mut memory.clone(), slots, 0);
         }
-        let before = *books;
-        books.starting = 0;
-        let mut begun = config.begin(context, factors, memory, slots, before);
+        let starting = std::mem::take(&mut books.starting);
+        let mut begun = config.begin(context, factors, memory, slots, starting);
         begun.grown.clone_from(&self.calm[group].grown);
         begun
     }

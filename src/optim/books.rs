@@ -1,5 +1,7 @@
 //! What an optimizer counts and remembers besides its state arrays.
 
+use super::slot::MAX_SLOTS;
+
 /// How far an optimizer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -25,10 +27,16 @@ pub(super) struct Books {
 pub(super) struct GroupBooks {
     /// The places of the state arrays that are yet to start as copies of the parameters: bit i for place i.
     pub starting: u32,
+    pub progress: Progress,
+}
+
+/// How far a group has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
     /// Steps in which the group was frozen: its rule does not count them.
     pub frozen_steps: u64,
-    /// The steps that the group had taken part in when the average of its parameters was asked for.
-    pub averaged_since: u64,
+    /// The steps that the group had taken part in when each of its state arrays began, in the order of `Config::slots`.
+    pub since: [u64; MAX_SLOTS],
 }
 
 impl Books {
@@ -39,7 +47,7 @@ impl Books {
 
     /// The steps that a group has taken part in.
     pub fn steps_of(&self, group: usize) -> u64 {
-        self.counts.steps - self.groups[group].frozen_steps
+        self.counts.steps - self.groups[group].progress.frozen_steps
     }
 
     /// Becomes a copy of others with as many groups, and reuses its memory for it.

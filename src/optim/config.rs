@@ -1,6 +1,5 @@
 //! What a recipe holds: everything about an optimizer but the parameters.
 
-use super::books::GroupBooks;
 use super::curve::Curve;
 use super::group_step::{AfterRule, GroupStep};
 use super::options::{Convention, Decay, Options, Spec, Value};
@@ -187,10 +186,11 @@ impl Config {
         (clip, weight_decay): (Scale, f64),
         memory: &mut [f64],
         slots: SlotMap,
-        books: GroupBooks,
+        starting: u32,
     ) -> GroupStep<T> {
-        let StepContext { t, lr } = context;
-        let Surroundings { decay, .. } = self.surroundings;
+        let StepContext { lr, .. } = context;
+        let Surroundings { decay, lookahead, average, .. } = self.surroundings;
+        let place_of_average = slots.of_rule + usize::from(lookahead.is_some());
         let of = T::from_f64;
         let (own, coupled, shrink) = match decay {
             _ if self.rule.decays_itself() => (weight_decay, 0.0, 0.0),
@@ -210,13 +210,12 @@ impl Config {
             rule: self.rule.begin(context, memory),
             sum_scope: self.rule.sum_scope(),
             slots,
-            starting: books.starting,
+            starting,
             after: AfterRule {
-                lookahead: self
-                    .surroundings
-                    .lookahead
-                    .map(|(every, alpha)| (t % every == 0).then_some(Share::new(alpha))),
-                average: self.surroundings.average.map(|average| Share::new(average.share(t, books.averaged_since))),
+                lookahead: lookahead.map(|(every, alpha)| {
+                    context.of_slot(slots.of_rule).t.is_multiple_of(every).then_some(Share::new(alpha))
+                }),
+                average: average.map(|average| Share::new(average.share(context.t, context.since[place_of_average]))),
                 gathers: self.surroundings.accumulate > 1,
             },
             grown: None,

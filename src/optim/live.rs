@@ -67,6 +67,25 @@ impl<T: Scalar> Optimizer<T> {
         }
     }
 
+    /// Slow parameters that have moved every so many steps go on from when they last did: in the next step, where that is longer ago
+    /// than they now wait.
+    pub(super) fn keep_time_of_slow(&mut self, group: usize, old: &Config) {
+        let (was, is) = (old.surroundings().lookahead, self.groups()[group].surroundings().lookahead);
+        let (Some((was, _)), Some((is, _))) = (was, is) else { return };
+        let (steps, place) = (self.steps_of(group), self.slot_maps[group].of_rule);
+        let since = &mut self.books.groups[group].progress.since[place];
+        if was != is {
+            *since = (steps - (steps - *since) % was).max((steps + 1).saturating_sub(is));
+        }
+    }
+
+    /// The steps that a group had taken part in when the average of its parameters was asked for.
+    pub(super) fn averaged_since(&self, group: usize) -> u64 {
+        let place =
+            self.slot_maps[group].of_rule + usize::from(self.groups()[group].surroundings().lookahead.is_some());
+        self.progress(group).since[place]
+    }
+
     /// Whether a step has gone into a group's average.
     pub(super) fn has_averaged(&self, group: usize) -> bool {
         let average = self.groups()[group].surroundings().average;

@@ -34,7 +34,7 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
-pub use books::Counts;
+pub use books::{Counts, Progress};
 pub use calm::{Care, Peaks};
 pub use config::{Config, WEIGHT_DECAY};
 pub use curve::Curve;

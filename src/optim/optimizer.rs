@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::books::{Books, Counts};
+use super::books::{Books, Counts, Progress};
 use super::calm::Calm;
 use super::config::Config;
 use super::layout::Layout;
 use super::options::NonFinite;
 use super::rule::SumScope;
-use super::slot::{Initial, Slot, SlotMap};
+use super::slot::{Initial, MAX_SLOTS, Slot, SlotMap};
 use super::surroundings::{AVERAGE, GATHERED, Surroundings};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
@@ -94,7 +94,7 @@ impl<T: Scalar> Optimizer<T> {
         };
         let slots = optimizer.missing_slots(optimizer.groups.iter())?;
         optimizer.extend_slots(slots);
-        (0..optimizer.groups.len()).for_each(|group| optimizer.begin_slots(group, 0));
+        (0..optimizer.groups.len()).for_each(|group| optimizer.begin_slots(group, 0, false));
         Ok(optimizer)
     }
 
@@ -118,23 +118,27 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     /// Gives a group the state arrays that its options ask for: those that it had as they are, others from their beginning.
-    /// Arrays from number `zeros` on are new, and all zeros.
-    fn begin_slots(&mut self, group: usize, zeros: usize) {
+    /// Arrays from number `zeros` on are new, and all zeros; `averaged` says whether there is something in the average.
+    fn begin_slots(&mut self, group: usize, zeros: usize, averaged: bool) {
         let old = std::mem::replace(&mut self.slot_maps[group], SlotMap::EMPTY);
-        let waiting = std::mem::take(&mut self.books.groups[group].starting);
+        let (steps, books) = (self.books.steps_of(group), &mut self.books.groups[group]);
+        let waiting = std::mem::take(&mut books.starting);
+        let since = std::mem::replace(&mut books.progress.since, [0; MAX_SLOTS]);
         self.slot_maps[group].of_rule = self.groups[group].rule().slots().len();
-        for (place, Slot { name, initial }) in self.groups[group].slots().into_iter().enumerate() {
+        for (place, Slot { name, initial, .. }) in self.groups[group].slots().into_iter().enumerate() {
             let Some(position) = self.names.iter().position(|known| *known == name) else { continue };
             self.slot_maps[group].places[position] = place as u8;
             let before = old.places[position];
             // Whether something has been put into it.
             let begun = match name {
-                AVERAGE => self.has_averaged(group),
+                AVERAGE => averaged,
                 GATHERED => self.books.counts.gathered > 0,
-                _ => self.books.steps_of(group) > 0,
+                _ => steps > 0,
             };
+            let goes_on = before != SlotMap::UNUSED && waiting >> before & 1 == 0 && begun;
+            self.books.groups[group].progress.since[place] = if goes_on { since[before as usize] } else { steps };
             match initial {
-                _ if before != SlotMap::UNUSED && waiting >> before & 1 == 0 && begun => (),
+                _ if goes_on => (),
                 Initial::Params => self.books.groups[group].starting |= 1 << place,
                 Initial::Value(0.0) if position >= zeros => (),
                 Initial::Value(value) => {
@@ -160,14 +164,11 @@ impl<T: Scalar> Optimizer<T> {
             let averaged = self.has_averaged(index);
             self.calm[index] = Calm::new(&config, false);
             let old = std::mem::replace(&mut self.groups[index], config);
-            let (steps, group) = (self.books.steps_of(index), &mut self.books.groups[index]);
-            if !averaged && old.surroundings().average != self.groups[index].surroundings().average {
-                group.averaged_since = steps;
-            }
-            if steps == 0 {
+            if self.books.steps_of(index) == 0 {
                 self.books.memory[index] = start_of_memory(&self.groups[index]);
             }
-            self.begin_slots(index, zeros);
+            self.begin_slots(index, zeros, averaged);
+            self.keep_time_of_slow(index, &old);
         }
         self.drop_unused_slots();
         Ok(())
@@ -259,14 +260,9 @@ impl<T: Scalar> Optimizer<T> {
         self.books.counts.skipped
     }
 
-    /// Steps in which a group was frozen.
-    pub fn frozen_steps(&self, group: usize) -> u64 {
-        self.books.groups[group].frozen_steps
-    }
-
-    /// The steps that a group had taken part in when the average of its parameters was asked for.
-    pub fn averaged_since(&self, group: usize) -> u64 {
-        self.books.groups[group].averaged_since
+    /// How far a group has come.
+    pub fn progress(&self, group: usize) -> Progress {
+        self.books.groups[group].progress
     }
 
     /// Whether a state array is yet to start as a copy of the parameters in a tensor whose group has begun.
@@ -281,20 +277,21 @@ impl<T: Scalar> Optimizer<T> {
         self.books.steps_of(group)
     }
 
-    /// Continues from there, as when a saved state is loaded; for each group the steps in which it was frozen, and
-    /// [`Optimizer::averaged_since`].
+    /// Continues from there, as when a saved state is loaded.
     ///
     /// # Panics
-    /// Where these are not as many as groups, or more than steps.
-    pub fn resume(&mut self, counts: Counts, of_groups: &[(u64, u64)]) {
+    /// Where `of_groups` are not as many as groups, or more than steps.
+    pub fn resume(&mut self, counts: Counts, of_groups: &[Progress]) {
         assert_eq!(of_groups.len(), self.groups.len(), "numbers for each group");
-        let within = |&(frozen, since): &(u64, u64)| frozen <= counts.steps && since <= counts.steps - frozen;
+        let within = |Progress { frozen_steps, since }: &Progress| {
+            since.iter().all(|since| frozen_steps.saturating_add(*since) <= counts.steps)
+        };
         assert!(of_groups.iter().all(within), "a frozen step is one of the steps");
         self.calm.iter_mut().for_each(Calm::forget);
         self.books.counts = counts;
-        for (group, &(frozen, since)) in self.books.groups.iter_mut().zip(of_groups) {
-            (group.frozen_steps, group.averaged_since) = (frozen, since);
-            if frozen < counts.steps {
+        for (group, &progress) in self.books.groups.iter_mut().zip(of_groups) {
+            group.progress = progress;
+            if progress.frozen_steps < counts.steps {
                 group.starting = 0;
             }
         }

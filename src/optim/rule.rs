@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::run::{RuleSums, Run};
-use super::slot::Slot;
+use super::slot::{MAX_SLOTS, Slot};
 use crate::scalar::Scalar;
 use crate::simd::Isa;
 
@@ -117,9 +117,16 @@ pub struct StepContext {
     pub t: u64,
     /// Its learning rate.
     pub lr: f64,
+    /// The number of the step before which each state array began, in their order.
+    pub since: [u64; MAX_SLOTS],
 }
 
 impl StepContext {
+    /// The same, as a state array counts steps that may have begun after the others.
+    pub fn of_slot(self, place: usize) -> Self {
+        StepContext { t: self.t - self.since[place], ..self }
+    }
+
     /// `1 - beta^t`, by which an average that started at zero is divided.
     pub fn bias_correction(&self, beta: f64) -> f64 {
         let t = self.t as f64;
@@ -148,7 +155,7 @@ mod tests {
         for beta in [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0 - 1e-7, 1.0 - f64::EPSILON / 2.0, 1.0] {
             let last = (38.0 / (1.0 - beta)).min(1e9) as u64;
             for t in (1..100).chain(last.saturating_sub(50).max(1)..last + 50).chain([2 * last, 1 << 40]) {
-                let context = StepContext { t, lr: 0.1 };
+                let context = StepContext { t, lr: 0.1, since: [0; MAX_SLOTS] };
                 assert_eq!(context.bias_correction(beta), 1.0 - beta.powf(t as f64), "{beta} {t}");
             }
         }

@@ -81,7 +81,7 @@ impl Rule for Adagrad {
         most.over(if self.eps_in_sqrt { self.eps.sqrt() } else { self.eps })
     }
 
-    fn begin<T: Scalar>(&self, StepContext { t, lr }: StepContext, _memory: &mut [f64]) -> Step<T> {
+    fn begin<T: Scalar>(&self, StepContext { t, lr, .. }: StepContext, _memory: &mut [f64]) -> Step<T> {
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
         let of = T::from_f64;
         let inside = at_least::<T>(inside, outside);

@@ -59,11 +59,12 @@ pub struct RmsProp {
     bias_correction: bool,
 }
 
-/// `x = fresh * g / (sqrt(v * scale - (a * scale)^2 + inside) + outside)`.
+/// `x = fresh * g / (sqrt(v * scale - (a * scale_of_mean)^2 + inside) + outside)`.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
     share: Share<T>,
     scale: T,
+    scale_of_mean: T,
     inside: T,
     outside: T,
     fresh: T,
@@ -119,10 +120,15 @@ impl Rule for RmsProp {
     fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
         let of = T::from_f64;
         let (inside, outside) = if self.eps_in_sqrt { (self.eps, 0.0) } else { (0.0, self.eps) };
+        let scale = |context: StepContext| match self.bias_correction {
+            true => of(1.0 / context.bias_correction(self.beta)),
+            false => T::ONE,
+        };
         let (fresh, along) = if self.lr_inside { (context.lr, 1.0) } else { (1.0, context.lr) };
         Step {
             share: Share::of_decay(self.beta),
-            scale: of(if self.bias_correction { 1.0 / context.bias_correction(self.beta) } else { 1.0 }),
+            scale: scale(context),
+            scale_of_mean: scale(context.of_slot(1)),
             inside: of(at_least::<T>(inside, outside)),
             outside: of(outside),
             fresh: of(fresh),
@@ -175,15 +181,16 @@ impl Rule for RmsProp {
 impl<T: Scalar> Step<T> {
     #[inline(always)]
     fn splat<I: Isa>(&self) -> Step<T::Vector<I>> {
-        let Step { share, scale, inside, outside, fresh, along, centered, momentum } = *self;
-        let (share, scale, inside) = (share.splat::<I>(), splat::<T, I>(scale), splat::<T, I>(inside));
+        let Step { share, scale, scale_of_mean, inside, outside, fresh, along, centered, momentum } = *self;
+        let (share, inside) = (share.splat::<I>(), splat::<T, I>(inside));
+        let [scale, scale_of_mean] = [splat::<T, I>(scale), splat::<T, I>(scale_of_mean)];
         let [outside, fresh, along] = [splat::<T, I>(outside), splat::<T, I>(fresh), splat::<T, I>(along)];
         let momentum = match momentum {
             Momentum::None => Momentum::None,
             Momentum::Heavy(momentum) => Momentum::Heavy(splat::<T, I>(momentum)),
             Momentum::Nesterov(momentum) => Momentum::Nesterov(splat::<T, I>(momentum)),
         };
-        Step { share, scale, inside, outside, fresh, along, centered, momentum }
+        Step { share, scale, scale_of_mean, inside, outside, fresh, along, centered, momentum }
     }
 }
 
@@ -201,7 +208,7 @@ impl<V: Vector> Step<V> {
     fn centered<I: Isa>(&self, g: V, v: &mut V, a: &mut V) -> V {
         self.share.average_square_lanes::<I>(g, v);
         self.share.average_lanes::<I>(g, a);
-        let mean = *a * self.scale;
+        let mean = *a * self.scale_of_mean;
         if V::CAREFUL {
             return self.fresh * g / (self.root_of(*v, mean) + self.outside);
         }

@@ -142,7 +142,10 @@ impl Rule for ScheduleFree {
     }
 
     fn meaning(&self) -> Vec<(&'static str, f64)> {
-        vec![(if self.second.is_some() { "betas" } else { "momentum" }, self.momentum)]
+        let momentum = if self.second.is_some() { "betas" } else { "momentum" };
+        // The weights so far are a sum, of which the next one is a share.
+        let weight = (!self.plain).then_some(("weight_power", self.weight_power));
+        [(momentum, self.momentum), ("plain_average", f64::from(self.plain))].into_iter().chain(weight).collect()
     }
 
     fn memory(&self) -> Vec<(&'static str, f64)> {

@@ -146,8 +146,8 @@ impl Rule for Sgd {
         most.over(1.0) * 2.0 / (1.0 - self.momentum)
     }
 
-    fn begin<T: Scalar>(&self, StepContext { t, lr }: StepContext, _memory: &mut [f64]) -> Step<T> {
-        let of = T::from_f64;
+    fn begin<T: Scalar>(&self, context: StepContext, _memory: &mut [f64]) -> Step<T> {
+        let (lr, of) = (context.lr, T::from_f64);
         if self.momentum == 0.0 {
             // A dampening of its own scales the gradient even where nothing is kept, as the formula says; torch, whose velocity
             // starts with the gradient, knows of none without a velocity.
@@ -157,7 +157,8 @@ impl Rule for Sgd {
         let (inside, outside) = if self.lr_inside { (lr, 1.0) } else { (1.0, lr) };
         let gain = 1.0 - self.dampening;
         let momentum = of(self.momentum);
-        let fresh = of(inside * if self.starts_with_gradient && t == 1 { 1.0 } else { gain });
+        let is_first = context.of_slot(0).t == 1;
+        let fresh = of(inside * if self.starts_with_gradient && is_first { 1.0 } else { gain });
         if self.nesterov {
             let (along, ahead) = (of(outside * self.momentum), of(outside * inside * gain));
             Step::Nesterov { momentum, fresh, along, ahead }

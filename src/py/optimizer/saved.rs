@@ -8,13 +8,19 @@ use super::binding::Binding;
 use super::names::places;
 use super::recipe::{Extras, Group};
 use crate::error::Error;
-use crate::optim::{Counts, WEIGHT_DECAY};
+use crate::optim::{Config, Counts, Progress, WEIGHT_DECAY};
 use crate::py::foreign::{as_list, boolean, items, kind, number, numbers, quoted, shown};
 
 /// What a group's memory calls the steps in which it was frozen, where there were any,
 pub const FROZEN_STEPS: &str = "frozen_steps";
-/// and those that it had taken part in when the average of its parameters began.
-pub const AVERAGED_SINCE: &str = "averaged_since";
+
+/// and those that it had taken part in when a state array began.
+pub fn since(slot: &str) -> String {
+    match slot {
+        "average" => "averaged_since".to_owned(),
+        slot => format!("{slot}_since"),
+    }
+}
 
 /// The largest count that is taken: all whole numbers up to here are numbers of every kind.
 const MAX_COUNT: f64 = (1u64 << 53) as f64;
@@ -110,15 +116,18 @@ impl<'a, 'py> Saved<'a, 'py> {
         })
     }
 
-    /// For each group the steps in which it was frozen, and those that it had taken part in when its average began.
-    pub fn progress(&self, steps: u64) -> PyResult<Vec<(u64, u64)>> {
+    /// How far each group had come, of those with these configurations.
+    pub fn progress(&self, configs: &[Config], steps: u64) -> PyResult<Vec<Progress>> {
         let of_group = |(group, memory): (usize, Bound<'py, PyDict>)| {
             let count = |name: &str, most: u64| match memory.get_item(name)? {
                 Some(saved) => whole(&format!("state_dict[\"memory\"][{group}][{name:?}]"), &saved, most as f64),
                 None => Ok(0),
             };
-            let frozen = count(FROZEN_STEPS, steps)?;
-            Ok((frozen, count(AVERAGED_SINCE, steps - frozen)?))
+            let mut progress = Progress { frozen_steps: count(FROZEN_STEPS, steps)?, ..Progress::default() };
+            for (began, slot) in progress.since.iter_mut().zip(configs[group].slots()) {
+                *began = count(&since(slot.name), steps - progress.frozen_steps)?;
+            }
+            Ok(progress)
         };
         self.of_groups("memory")?.into_iter().enumerate().map(of_group).collect()
     }

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use super::binding::Binding;
 use super::object::RecipeOrBinding;
 use super::recipe::Extras;
-use super::saved::{AVERAGED_SINCE, FROZEN_STEPS, Saved};
+use super::saved::{FROZEN_STEPS, Saved, since};
 use crate::optim::{Optimizer, WEIGHT_DECAY};
 use crate::py::precision::{Either, dispatch};
 
@@ -27,13 +27,12 @@ pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'p
         dispatch!(&bound.stepper, stepper => {
             stepper.optimizer.memory(index).try_for_each(|(name, number)| memory.set_item(name, number))?;
         });
-        let (frozen, since) = dispatch!(&bound.stepper, stepper => {
-            (stepper.optimizer.frozen_steps(index), stepper.optimizer.averaged_since(index))
-        });
-        for (name, steps) in
-            [(FROZEN_STEPS, frozen), (AVERAGED_SINCE, since)].into_iter().filter(|(_, steps)| *steps > 0)
-        {
-            memory.set_item(name, steps)?;
+        let progress = dispatch!(&bound.stepper, stepper => stepper.optimizer.progress(index));
+        let began = config.slots().into_iter().zip(progress.since).map(|(slot, steps)| (since(slot.name), steps));
+        for (name, steps) in [(FROZEN_STEPS.to_owned(), progress.frozen_steps)].into_iter().chain(began) {
+            if steps > 0 {
+                memory.set_item(name, steps)?;
+            }
         }
         memories.append(memory)?;
     }
@@ -97,8 +96,8 @@ fn read(state_dict: &Bound<'_, PyDict>, bound: &Binding) -> PyResult<Read> {
     let saved = Saved::new(state_dict, bound)?;
     let groups = saved.groups(state_dict.py())?;
     let counts = saved.counts(groups[0].config.surroundings().accumulate)?;
-    let progress = saved.progress(counts.steps)?;
-    let (configs, extras) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
+    let (configs, extras): (Vec<_>, Vec<_>) = groups.into_iter().map(|group| (group.config, group.extras)).unzip();
+    let progress = saved.progress(&configs, counts.steps)?;
     let mut loaded = match &bound.stepper {
         Either::Single(stepper) => Either::Single(stepper.with_state(configs, &saved)?),
         Either::Double(stepper) => Either::Double(stepper.with_state(configs, &saved)?),
