@@ -129,7 +129,7 @@ def rprop(p, g, state, lr, t, *, etas, step_sizes, late):
     size, previous = state.get("size", np.full_like(p, lr)), state.get("previous", np.zeros_like(p))
     same = np.sign(g * previous)
     factor = np.select([same > 0, same < 0], [etas[1], etas[0]], 1.0)
-    size = np.where(same == 0, size, np.clip(size * factor, *step_sizes))
+    size = np.where((same == 0) & late, size, np.clip(size * factor, *step_sizes))
     g = np.where(same < 0, 0, g)
     if late:
         update = np.where(same < 0, 0, previous)

@@ -183,3 +183,47 @@ def test_a_mean_that_begins_late_is_corrected_for_that(how):
             variance = np.maximum(variance - (a / (1 - 0.9 ** (t - 4))) ** 2, 0)
         where = where - 0.1 * g / np.sqrt(variance + 0.01)
         np.testing.assert_allclose(p[0], where, rtol=1e-12)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_step_sizes_that_are_set_hold_from_the_next_step_on(late):
+    """torch clamps in every step, whatever the sign has done; Optax, where it has stayed or changed."""
+    p = np.zeros(1)
+    optimizer = sc.Rprop([p], lr=0.5, late=late)
+    for g in (1.0, -1.0):
+        optimizer.step([g * ONE])
+    optimizer.param_groups[0]["step_sizes"] = (1e-6, 1e-3)
+    optimizer.step([ONE])
+    size = optimizer.state_dict()["state"]["step_size"][0].item()
+    assert size == (0.25 if late else 1e-3)
+    before = p.copy()
+    for _ in range(2):
+        optimizer.step([ONE])
+    assert optimizer.state_dict()["state"]["step_size"][0].item() == 1e-3
+    if not late:
+        np.testing.assert_allclose(p, before - 2e-3, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "step_sizes",
+            (50, 1e-6),
+            "step_sizes must be two finite numbers > 0, the second no less than the first",
+        ),
+        ("step_sizes", (0, 1), "step_sizes must be two finite numbers > 0"),
+        ("etas", (1.2, 0.5), r"etas must be two finite numbers in \(0, 1\) and > 1, got \(1.2, 0.5\)"),
+        ("etas", (0.5, 1.0), "etas must be two finite numbers"),
+        ("etas", (1.0, 1.2), "etas must be two finite numbers"),
+    ],
+)
+def test_factors_and_step_sizes_in_the_wrong_order_are_refused(name, value, words):
+    optimizer = sc.Rprop([np.ones(2)])
+    for use in (
+        lambda: sc.Rprop(**{name: value}),
+        lambda: optimizer.param_groups[0].__setitem__(name, value),
+    ):
+        with pytest.raises(ValueError, match=words):
+            use()
+    sc.Rprop(step_sizes=(0.1, 0.1), etas=(0.9, 1.1))

@@ -84,7 +84,8 @@ pub fn rules(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
                 Kind::Pair(_) => "(float, float)".to_owned(),
             };
             let range = match option.kind {
-                Kind::Number(range) | Kind::OptionalNumber(range) | Kind::Pair(range) => range.to_string(),
+                Kind::Number(range) | Kind::OptionalNumber(range) => range.to_string(),
+                Kind::Pair(pair) => pair.to_string(),
                 Kind::Count(low) | Kind::OptionalCount(low) => format!(">= {low}"),
                 _ => String::new(),
             };

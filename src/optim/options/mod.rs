@@ -14,6 +14,6 @@ pub(super) use choices::choice;
 pub use choices::{Choice, Decay, DecayWhere, EmaStart, NonFinite};
 pub use common::{LIBRARY_DECAY, NO_DECAY};
 pub use meant::hint;
-pub use ranges::{COUNT, DECAY_RATE, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
+pub use ranges::{ABOVE_ONE, COUNT, DECAY_RATE, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Pair, Range, UNIT};
 pub use schema::{Convention, Kind, Opt, Spec, Value, one_of};
 pub use values::Options;

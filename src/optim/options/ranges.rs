@@ -23,6 +23,8 @@ pub const POSITIVE: Range = Range { low: 0.0, high: f64::INFINITY, low_open: tru
 pub const DECAY_RATE: Range = Range { low: 0.0, high: 1.0, low_open: false, high_open: true };
 /// Between 0 and 1, both excluded.
 pub const INSIDE_UNIT: Range = Range { low: 0.0, high: 1.0, low_open: true, high_open: true };
+/// More than 1.
+pub const ABOVE_ONE: Range = Range { low: 1.0, high: f64::INFINITY, low_open: true, high_open: true };
 /// From 1 on.
 pub const COUNT: Range = Range { low: 1.0, high: f64::INFINITY, low_open: false, high_open: true };
 /// From 0 to 1.
@@ -48,5 +50,33 @@ impl fmt::Display for Range {
             }
             _ => write!(f, "of any size"),
         }
+    }
+}
+
+/// Which pairs of numbers an option accepts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// Where the first is.
+    pub first: Range,
+    /// Where the second is.
+    pub second: Range,
+    /// Whether the second is no less than the first.
+    pub rises: bool,
+}
+
+impl Pair {
+    /// Whether the numbers are one of these pairs.
+    pub fn contains(&self, a: f64, b: f64) -> bool {
+        self.first.contains(a) && self.second.contains(b) && !(self.rises && a > b)
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        if self.second != self.first {
+            write!(f, " and {}", self.second)?;
+        }
+        if self.rises { write!(f, ", the second no less than the first") } else { Ok(()) }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::choices::Decay;
-use super::ranges::Range;
+use super::ranges::{Pair, Range};
 use crate::error::{Error, Result};
 
 /// Whose formulas and defaults an optimizer follows.
@@ -95,7 +95,7 @@ pub enum Kind {
     /// One of these names, or a mask over the parameters.
     Mask(&'static [&'static str]),
     /// Two real numbers.
-    Pair(Range),
+    Pair(Pair),
 }
 
 impl fmt::Display for Kind {
@@ -110,7 +110,7 @@ impl fmt::Display for Kind {
             Kind::Mask(names) => {
                 write!(f, "{}, a callable of name and array, or booleans in the structure of params", one_of(names))
             }
-            Kind::Pair(range) => write!(f, "two finite numbers {range}"),
+            Kind::Pair(pair) => write!(f, "two finite numbers {pair}"),
         }
     }
 }
@@ -178,8 +178,13 @@ impl Opt {
     }
 
     /// Two numbers with the same defaults in every convention.
-    pub const fn pair(name: &'static str, range: Range, (a, b): (f64, f64), doc: &'static str) -> Opt {
-        Opt { name, kind: Kind::Pair(range), defaults: [Value::Pair(a, b); 4], doc }
+    pub const fn pair(name: &'static str, range: Range, defaults: (f64, f64), doc: &'static str) -> Opt {
+        Opt::pair_of(name, Pair { first: range, second: range, rises: false }, defaults, doc)
+    }
+
+    /// Two numbers that are not alike.
+    pub const fn pair_of(name: &'static str, pair: Pair, (a, b): (f64, f64), doc: &'static str) -> Opt {
+        Opt { name, kind: Kind::Pair(pair), defaults: [Value::Pair(a, b); 4], doc }
     }
 
     /// The value for one of the names of a [`Kind::Choice`].
@@ -201,7 +206,7 @@ impl Opt {
             (Kind::OptionalNumber(_) | Kind::OptionalCount(_), Value::Nothing) | (Kind::Flag, Value::Flag(_)) => true,
             (Kind::Mask(_), Value::Mask) => true,
             (Kind::Choice(names) | Kind::Mask(names), Value::Choice(name)) => names.contains(&name),
-            (Kind::Pair(range), Value::Pair(a, b)) => range.contains(a) && range.contains(b),
+            (Kind::Pair(pair), Value::Pair(a, b)) => pair.contains(a, b),
             _ => return Err(Error::type_(self.name, value, self.accepted())),
         };
         if right { Ok(value) } else { Err(Error::value(self.name, value, self.accepted())) }

@@ -1,6 +1,6 @@
 //! Rprop.
 
-use crate::optim::options::{LIBRARY_DECAY, NO_DECAY, Opt, Options, POSITIVE, Spec};
+use crate::optim::options::{ABOVE_ONE, INSIDE_UNIT, LIBRARY_DECAY, NO_DECAY, Opt, Options, POSITIVE, Pair, Spec};
 use crate::optim::rule::{Most, Rule, StepContext};
 use crate::optim::run::Run;
 use crate::optim::slot::Slot;
@@ -14,21 +14,31 @@ pub static RPROP: Spec = Spec {
     notes: "\
 With low, high = step_sizes, s starting at clip(lr, low, high) and q at zero::
 
-    s <- clip(s * etas[1], low, high)  where g * q > 0
-    s <- clip(s * etas[0], low, high)  where g * q < 0, and g <- 0 there
+    s <- clip(s * f, low, high)     # f = etas[1] where g * q > 0, etas[0] where g * q < 0, else 1
+    g <- 0 where g * q < 0
     p <- p - s * sign(g)
     q <- g
 
-The learning rate is only the first step size (which \"optax\" does not clip). With `late` (\"optax\") each update is made one step later, and not at all
-where the sign has changed meanwhile.",
+The learning rate is only the first step size. With `late` (\"optax\") each update is made one step later, and not at all
+where the sign has changed meanwhile; s is not clipped where f is 1, and not at first.",
     reference: "Riedmiller and Braun, A direct adaptive method for faster backpropagation learning: the RPROP algorithm \
 (1993).",
     lr: [0.01; 4],
     weight_decay: NO_DECAY,
     decay: LIBRARY_DECAY,
     options: &[
-        Opt::pair("etas", POSITIVE, (0.5, 1.2), "Factors of a step size where the sign has changed and where not."),
-        Opt::pair("step_sizes", POSITIVE, (1e-6, 50.0), "Smallest and largest step size."),
+        Opt::pair_of(
+            "etas",
+            Pair { first: INSIDE_UNIT, second: ABOVE_ONE, rises: false },
+            (0.5, 1.2),
+            "Factors of a step size where the sign has changed and where not.",
+        ),
+        Opt::pair_of(
+            "step_sizes",
+            Pair { first: POSITIVE, second: POSITIVE, rises: true },
+            (1e-6, 50.0),
+            "Smallest and largest step size.",
+        ),
         Opt::flags("late", [false, false, true, false], "Apply each update in the step after."),
     ],
 };
@@ -96,8 +106,8 @@ impl Rule for Rprop {
         let resize = |s: T, g: T, q: T| {
             let same = sign(g) * sign(q);
             let factor = if same > T::ZERO { grow } else { shrink };
-            let resized = (s * factor).max(low).min(high);
-            (if same == T::ZERO { s } else { resized }, same < T::ZERO)
+            let resized = (s * if same == T::ZERO { T::ONE } else { factor }).max(low).min(high);
+            (if late && same == T::ZERO { s } else { resized }, same < T::ZERO)
         };
         if late {
             run.each(|p, g, [s, q]| {
