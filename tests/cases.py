@@ -112,6 +112,7 @@ CASES = [
     case("ScheduleFreeAdamW", plain_average=True, weight_decay=0.1, decay_in_update=False, weight_power=0.0),
     case("Prodigy", lr=1.0, d0=0.01),
     case("Prodigy", lr=0.5, betas=(0.8, 0.95), beta3=0.9, eps=0.01, d0=0.01, d_coef=2.0, weight_decay=0.1),
+    case("Prodigy", lr=0.05, d0=0.01, d_coef=0.5, weight_decay=0.1, decay="coupled"),
     case("Prodigy", lr=0.05, d0=0.01, d_coef=0.5, bias_correction=False, safeguard_warmup=True),
 ]
 

@@ -294,6 +294,8 @@ def trajectory(
     for name in ("nonfinite", "ema", "ema_start", "swa_start"):
         own.pop(name)
     inside = rule in DECAY_THEMSELVES and own.pop("decay_in_update", True)
+    if rule == "Prodigy":  # the authors' `decouple`
+        inside = decay == "decoupled"
     grads = [
         [
             np.mean([step[i] for step in grads[k : k + accumulate]], axis=0, dtype=np.float64)
@@ -330,7 +332,7 @@ def trajectory(
                 p = p * (1 - strength)
             params[i], gs[i] = p, g
         if rule == "Prodigy":
-            strengths = [weight_decay * (where == "everywhere" or p.ndim >= 2) for p in params]
+            strengths = [weight_decay * (inside and (where == "everywhere" or p.ndim >= 2)) for p in params]
             params = prodigy(params, gs, states, rate, t, weight_decays=strengths, **own)
         for i, (p, g) in enumerate(zip(params, gs, strict=True)):
             strength = 0.0 if not inside or (where == "matrices" and p.ndim < 2) else weight_decay

@@ -100,8 +100,9 @@ class Optimizer(_schuss.Optimizer):
                     f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
                 )
         # What is None first: of options that exclude each other, the old one then goes before the new one.
+        # `decay` last: others say whether it has an effect.
         changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
-        ordered = sorted(changed, key=lambda option: option[1] is not None)
+        ordered = sorted(changed, key=lambda option: (option[1] is not None, option[0] == "decay"))
         # All of them are tried elsewhere first.
         for target in (copy.deepcopy(self), self):
             for group in target.param_groups:

@@ -130,6 +130,17 @@ impl Config {
         self
     }
 
+    /// Refuses a kind of weight decay that has no effect, as the rule has its own.
+    pub fn expect_decay_in_use(&self) -> Result<()> {
+        let (is, own) = (self.surroundings.decay, self.spec().decay[self.options.convention() as usize]);
+        if is == own || !self.rule.decays_itself() {
+            return Ok(());
+        }
+        let expected =
+            format!("{:?} with decay_in_update=True, as weight decay is part of the update then", own.name());
+        Err(Error::value("decay", format!("{:?}", is.name()), expected))
+    }
+
     /// The class.
     pub fn spec(&self) -> &'static Spec {
         self.options.spec()

@@ -30,7 +30,8 @@ With ``decay_in_update=False`` (\"keras\") `weight_decay` acts as for every rule
         Opt::flags(
             "decay_in_update",
             [true, true, true, false],
-            "Make weight decay part of the update whose norm is taken; `decay` then has no meaning.",
+            "Make weight decay part of the update whose norm is taken; `decay` then has no meaning, and must be \
+             left as it is.",
         ),
     ],
 };

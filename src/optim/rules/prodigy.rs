@@ -23,6 +23,7 @@ c = sqrt(1 - b2^t) / (1 - b1^t) where `bias_correction`, else 1::
     d' = max(d, d_coef * r / sum(|s|))
     p <- p - d * lr * c * (m / (sqrt(v) + d' * eps) + weight_decay * p);  d <- d'
 
+That is weight decay as `decay` \"decoupled\" has it; the others act as for every rule, \"coupled\" in all g above.
 Leave lr at 1 and give it the shape of a schedule that starts at 1.",
     reference: "Mishchenko and Defazio, Prodigy: an expeditiously adaptive parameter-free learner (2023).",
     lr: [1.0; 4],
@@ -49,6 +50,7 @@ pub struct Prodigy {
     d_coef: f64,
     corrected: bool,
     safeguard: bool,
+    decays: bool,
 }
 
 /// The scalars of a step.
@@ -81,6 +83,7 @@ impl Rule for Prodigy {
             d_coef: options.number("d_coef"),
             corrected: options.flag("bias_correction"),
             safeguard: options.flag("safeguard_warmup"),
+            decays: options.choice::<Decay>("decay") == Decay::Decoupled,
         }
     }
 
@@ -97,7 +100,7 @@ impl Rule for Prodigy {
     }
 
     fn decays_itself(&self) -> bool {
-        true
+        self.decays
     }
 
     fn needs_params(&self) -> bool {

@@ -79,7 +79,8 @@ const PLAIN_AVERAGE: Opt = Opt::flags("plain_average", [false, false, false, tru
 const DECAY_AT_Y: Opt = Opt::flags(
     "decay_in_update",
     [true, true, true, false],
-    "Make weight decay part of the step of z; else it acts on y as for every rule.",
+    "Make weight decay part of the step of z; `decay` then has no meaning, and must be left as it is. Else \
+     it acts on y as for every rule.",
 );
 
 /// The rule.

@@ -46,9 +46,8 @@ impl PyOptimizer {
         if let Some(lr) = lr {
             group.set("lr", lr)?;
         }
-        for (name, value) in options.into_iter().flatten() {
-            group.set(&name.extract::<String>()?, &value)?;
-        }
+        let options = options.into_iter().flatten().map(|(name, value)| Ok((name.extract()?, value)));
+        group.set_all(options.collect::<PyResult<Vec<_>>>()?.into_iter())?;
         let recipe = Recipe::new(group);
         let inner = match params {
             Some(params) => RecipeOrBinding::with_params(recipe, params)?,

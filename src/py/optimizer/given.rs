@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyMapping;
+use pyo3::types::{PyMapping, PyString};
 
 use super::recipe::{Group, is_of_whole_step};
 use super::selector::Selector;
@@ -35,11 +35,11 @@ impl<'py> Given<'py> {
         let Some(groups) = groups_of(params)? else { return Ok(Given::Arrays) };
         let (mut parts, mut selections) = (vec![], vec![]);
         for (index, (key, mapping)) in groups.into_iter().enumerate() {
-            let mut group = read_options(base, key.as_ref(), &mapping)?;
             let place = match &key {
                 Some(key) => format!("[{}]", key.repr()?),
                 None => format!("[{index}]"),
             };
+            let mut group = read_options(base, key.as_ref(), &place, &mapping)?;
             let arrays = mapping.get_item("params")?;
             group.extras.selector = Selector::parse(&arrays, &format!("params{place}[\"params\"]"))?;
             match group.extras.selector {
@@ -83,12 +83,23 @@ fn groups_of<'py>(params: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Keyed<'py>>
 }
 
 /// The options of a group, all but its "params".
-fn read_options(base: &Group, key: Option<&Bound<'_, PyAny>>, mapping: &Bound<'_, PyMapping>) -> PyResult<Group> {
+fn read_options(
+    base: &Group,
+    key: Option<&Bound<'_, PyAny>>,
+    place: &str,
+    mapping: &Bound<'_, PyMapping>,
+) -> PyResult<Group> {
     let mut group = base.copied(mapping.py());
     group.extras.name = key.map(|key| key.str()?.extract()).transpose()?;
+    let mut options = vec![];
     for item in mapping.items()?.iter() {
-        let (option, value): (String, Bound<'_, PyAny>) = item.extract()?;
-        match option.as_str() {
+        let (option, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        let Ok(name) = option.cast::<PyString>() else {
+            return Err(
+                Error::type_(format!("a key of params{place}"), shown(&option)?, "the name of an option").into()
+            );
+        };
+        match name.to_str()? {
             "params" => (),
             "name" if key.is_none() => {
                 let got = shown(&value)?;
@@ -99,8 +110,9 @@ fn read_options(base: &Group, key: Option<&Bound<'_, PyAny>>, mapping: &Bound<'_
                 let message = format!("{option} is about all groups together: give it to the optimizer");
                 return Err(PyValueError::new_err(message));
             }
-            option => group.set(option, &value)?,
+            option => options.push((option.to_owned(), value)),
         }
     }
+    group.set_all(options.into_iter())?;
     Ok(group)
 }

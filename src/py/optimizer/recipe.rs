@@ -13,6 +13,9 @@ use crate::py::structure::Placed;
 /// Options that hold for all groups together, because they are about the whole step.
 const OF_WHOLE_STEP: [&str; 5] = ["clip_norm", "clip_tensor_norm", "clip_eps", "nonfinite", "accumulate"];
 
+/// The kind of weight decay.
+const DECAY: &str = "decay";
+
 /// Whether an option is one of these.
 pub fn is_of_whole_step(option: &str) -> bool {
     OF_WHOLE_STEP.contains(&option)
@@ -91,8 +94,27 @@ impl Group {
         Ok(Group { config: Config::new(rule, convention)?, extras: Extras::default() })
     }
 
-    /// Changes the learning rate or an option. Nothing has changed where it fails.
+    /// Changes options, `decay` last: others say whether it has an effect.
+    pub fn set_all<'py>(&mut self, options: impl Iterator<Item = (String, Bound<'py, PyAny>)>) -> PyResult<()> {
+        let (last, first): (Vec<_>, Vec<_>) = options.partition(|(name, _)| name == DECAY);
+        first.into_iter().chain(last).try_for_each(|(name, value)| self.set(&name, &value))
+    }
+
+    /// Changes the learning rate or an option, which must have an effect. Nothing has changed where it fails.
     pub fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let before = self.config.clone();
+        self.restore(name, value)?;
+        if name == DECAY
+            && let Err(error) = self.config.expect_decay_in_use()
+        {
+            self.config = before;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Changes the learning rate or an option to what it was once. Nothing has changed where it fails.
+    pub fn restore(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if name == "lr" {
             self.config = self.config.clone().with_schedule(schedule_of(value)?);
             return Ok(());

@@ -244,7 +244,7 @@ pub fn set_options(group: &mut Group, saved: &Bound<'_, PyDict>) -> PyResult<()>
         match name.to_str()? {
             "lr" | WEIGHT_DECAY if value.is_none() => (),
             "name" => (),
-            name => group.set(name, &value)?,
+            name => group.restore(name, &value)?,
         }
     }
     Ok(())
