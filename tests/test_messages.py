@@ -69,6 +69,28 @@ def classification():
         (lambda: sc.Adam(learning_rate=0.1), TypeError, 'did you mean "lr"'),
         (lambda: sc.Adam(weigth_decay=0.1), TypeError, 'did you mean "weight_decay"'),
         (lambda: sc.Adam(beta1=0.1), TypeError, 'did you mean "betas"'),
+        (lambda: sc.Adam(lr=10**400), ValueError, "lr must be a finite number >= 0, got inf"),
+        (
+            lambda: sc.schedules.cosine(10**400),
+            ValueError,
+            "lr must be a number that a float holds, got 1000",
+        ),
+        (
+            lambda: sc.Adam(betas=(0.9, 10**400)),
+            ValueError,
+            r"betas must be two finite numbers in \[0, 1\), got",
+        ),
+        (lambda: sc.Adam(eps=-(10**400)), ValueError, "eps must be a finite number >= 0, got -inf"),
+        (
+            lambda: sc.Adam([{"params": np.ones(2), 3: 1}]),
+            TypeError,
+            r"a key of params\[0\] must be the name of an option, got 3",
+        ),
+        (
+            lambda: sc.Adam(np.ones(2)).param_groups[0].__setitem__(3, 1),
+            TypeError,
+            "a key of a group must be",
+        ),
         (lambda: sc.Adam(colour=0.1), TypeError, 'must be one of lr, betas, .*, got "colour"$'),
         (
             lambda: sc.Adam(lr=True),

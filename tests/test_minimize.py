@@ -645,6 +645,7 @@ class TestLbfgs:
         assert repr(recipe).startswith("LBFGS(history_size=3, tolerance_grad=0.001,")
         for twin in (copy.deepcopy(recipe), pickle.loads(pickle.dumps(recipe))):
             assert twin == recipe != schuss.LBFGS()
+            assert len({twin, recipe, schuss.LBFGS()}) == 2
         result = schuss.minimize(rosenbrock, [-1.2, 1.0], jac=True, optimizer=recipe)
         assert 1e-8 < np.abs(result.jac).max() <= 1e-3
 

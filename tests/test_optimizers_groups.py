@@ -309,3 +309,23 @@ def test_rows_of_a_frozen_table_are_left_alone():
     alone.step([rows])
     assert np.array_equal(table, before)
     assert np.array_equal(other, twin)
+
+
+def test_a_group_is_a_mapping():
+    group = sc.Adam({"g": {"params": [np.ones(2)], "lr": 0.3}}, eps=1e-5).param_groups[0]
+    assert group.items() == [(key, group[key]) for key in group]
+    assert group.values() == [group[key] for key in group]
+    assert dict(group) == dict(group.items()) == {key: group.get(key) for key in group.keys()}  # noqa: SIM118
+    assert (group.get("lr"), group.get("name"), group.get("nothing"), group.get("nothing", 3)) == (
+        0.3,
+        "g",
+        None,
+        3,
+    )
+    assert "eps" in group
+    for key in (0, None, "nothing", ("lr",)):
+        assert key not in group
+        assert group.get(key) is None
+        with pytest.raises(KeyError) as raised:
+            group[key]
+        assert raised.value.args == (key,)

@@ -160,11 +160,54 @@ def test_arrays_of_a_state_have_numbers_in_them():
     state = opt.state_dict()
     state["state"]["v"][1][1, 0] = np.nan
     with pytest.raises(
-        ValueError, match=r'^state_dict\["state"\]\["v"\]\[1\] must be an array of numbers, got NaN in it'
+        ValueError,
+        match=r'^state_dict\["state"\]\["v"\]\[1\] must be an array of finite numbers, got NaN in it',
     ):
         opt.load_state_dict(state)
     opt.param_groups[0]["nonfinite"] = "ignore"
     opt.load_state_dict(state | {"param_groups": opt.state_dict()["param_groups"]})
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_arrays_of_a_state_are_finite(value):
+    opt = sc.SGD([np.ones(2)], momentum=0.9)
+    state = opt.state_dict()
+    state["state"]["velocity"][0][1] = value
+    with pytest.raises(
+        ValueError, match=r'^state_dict\["state"\]\["velocity"\]\[0\] must be .*, got infinity in it'
+    ):
+        opt.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "slot"),
+    [
+        ("Adam", {"amsgrad": True}, "v"),
+        ("Adam", {"amsgrad": True}, "v_max"),
+        ("RMSprop", {}, "square_average"),
+        ("Adagrad", {}, "square_sum"),
+        ("Adadelta", {}, "update_average"),
+        ("Adamax", {}, "u"),
+        ("Adan", {}, "n"),
+        ("AdaBelief", {}, "s"),
+        ("Yogi", {}, "v"),
+        ("Rprop", {}, "step_size"),
+        ("ScheduleFreeAdamW", {}, "v"),
+        ("Prodigy", {}, "v"),
+    ],
+)
+def test_squares_of_a_state_are_not_negative(rule, options, slot):
+    opt = getattr(sc, rule)([np.ones(2)], **options)
+    opt.step([np.ones(2)])
+    state = opt.state_dict()
+    opt.load_state_dict(state)
+    state["state"][slot][0][1] = -1.0
+    before = repr(opt.state_dict())
+    with pytest.raises(
+        ValueError, match=rf'\["{slot}"\]\[0\] must be an array without negative numbers, got -1'
+    ):
+        opt.load_state_dict(state)
+    assert repr(opt.state_dict()) == before
 
 
 WRONG = {

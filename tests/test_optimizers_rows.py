@@ -185,6 +185,10 @@ ROWS, VALUES = np.array([0, 2]), np.ones((2, 2))
     [
         ((np.array([0, 4]), VALUES), ValueError, "rows of grads['w'] must be indices >= 0 and < 4, got 4"),
         ((np.array([0, -1]), VALUES), ValueError, "rows of grads['w'] must be indices >= 0 and < 4, got -1"),
+        (
+            (np.array([0, 2**63 + 5], np.uint64), VALUES), ValueError,
+            "rows of grads['w'] must be indices >= 0 and < 4, got 9223372036854775813",
+        ),
         ((np.array([0.0, 1.0]), VALUES), TypeError, "rows of grads['w'] must be an array of integers, got float64"),
         ((np.array([True, False]), VALUES), TypeError, "rows of grads['w'] must be an array of integers, got bool"),
         (([0, 1], VALUES), TypeError, "rows of grads['w'] must be a NumPy array, got list"),

@@ -337,6 +337,10 @@ REFUSED = [
     ),
     (lambda: sc.Adam(np.ones(2), weight_decay=0.1, decay_where="matrices").to_torch_state(), ValueError, "decay_where"),
     (lambda: sc.SGD(np.ones(2), momentum=0.9, nesterov=True).to_torch_state(), ValueError, "dampening must be 0"),
+    (
+        lambda: sc.NAdam(np.ones(2), convention="optax").to_torch_state(), ValueError,
+        "momentum_decay must be a number, as torch has it, got None",
+    ),
     (lambda: adam({**state_of_two(), "state": {0: state_of_two()["state"][0]}}), ValueError, "'exp_avg' for every array"),
     (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2)]), ValueError, "params must be 2 arrays"),
     (lambda: sc.Adam.from_torch_state(state_of_two(), [np.ones(2), np.ones(4)]), ValueError, "shape"),

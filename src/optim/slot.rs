@@ -12,6 +12,8 @@ pub struct Slot {
     pub name: &'static str,
     /// Its value before the first step.
     pub initial: Initial,
+    /// Whether no number in it is ever negative.
+    pub not_negative: bool,
 }
 
 /// What a state array starts as.
@@ -31,12 +33,17 @@ impl Slot {
 
     /// A state array that starts as a number everywhere.
     pub const fn filled(name: &'static str, value: f64) -> Slot {
-        Slot { name, initial: Initial::Value(value) }
+        Slot { name, initial: Initial::Value(value), not_negative: false }
+    }
+
+    /// The same, of squares or magnitudes.
+    pub const fn not_negative(self) -> Slot {
+        Slot { not_negative: true, ..self }
     }
 
     /// A state array that starts as a copy of the parameters.
     pub const fn params(name: &'static str) -> Slot {
-        Slot { name, initial: Initial::Params }
+        Slot { initial: Initial::Params, ..Slot::zeros(name) }
     }
 }
 

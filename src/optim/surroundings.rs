@@ -2,7 +2,7 @@
 
 use super::options::{Decay, DecayWhere, EmaStart, NonFinite, Options};
 use super::scale::Scale;
-use super::slot::{Initial, Slot};
+use super::slot::Slot;
 use crate::error::{Error, Result};
 
 /// What surrounds the rule.
@@ -124,12 +124,9 @@ impl Surroundings {
     /// The state arrays that they need.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
         let slow = self.lookahead.map(|_| Slot::params(SLOW));
-        let average = self.average.map(|average| Slot {
-            name: AVERAGE,
-            initial: match average {
-                Average::Exponential(EmaStart::Params, _) => Initial::Params,
-                _ => Initial::Value(0.0),
-            },
+        let average = self.average.map(|average| match average {
+            Average::Exponential(EmaStart::Params, _) => Slot::params(AVERAGE),
+            _ => Slot::zeros(AVERAGE),
         });
         let gathered = (self.accumulate > 1).then_some(Slot::zeros(GATHERED));
         [slow, average, gathered].into_iter().flatten()

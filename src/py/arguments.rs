@@ -42,8 +42,11 @@ impl Given {
 
 /// A real number.
 pub fn number(name: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    match foreign::number(value)? {
-        Some(x) => Ok(x),
+    if let Some(x) = foreign::number(value)? {
+        return Ok(x);
+    }
+    match foreign::number_of_any_size(value)? {
+        Some(_) => Err(Error::value(name, shown(value)?, "a number that a float holds").into()),
         None => Err(Error::type_(name, shown(value)?, "a number").into()),
     }
 }

@@ -58,18 +58,35 @@ pub fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>
     object.try_iter()?.collect()
 }
 
-/// A real number; None for what is none, though Python would convert it: switches, text, durations, what is masked.
+/// A real number that a float holds; None for what is none, though Python would convert it: switches, text, durations, what is
+/// masked.
 pub fn number(object: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    Ok(read(object)?.and_then(|read| read.ok()))
+}
+
+/// The same, infinite where no float is as large.
+pub fn number_of_any_size(object: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    match read(object)? {
+        Some(Err(TooLarge)) if object.lt(0)? => Ok(Some(f64::NEG_INFINITY)),
+        Some(Err(TooLarge)) => Ok(Some(f64::INFINITY)),
+        read => Ok(read.and_then(|read| read.ok())),
+    }
+}
+
+/// What no float is as large as.
+struct TooLarge;
+
+fn read(object: &Bound<'_, PyAny>) -> PyResult<Option<Result<f64, TooLarge>>> {
     if let Ok(float) = object.cast_exact::<PyFloat>() {
-        return Ok(Some(float.value()));
+        return Ok(Some(Ok(float.value())));
     }
     if object.is_instance_of::<PyBool>() || is_text(object) || !is_scalar(object, "fiu")? {
         return Ok(None);
     }
     match object.extract::<f64>() {
-        Ok(x) => Ok(Some(x)),
+        Ok(x) => Ok(Some(Ok(x))),
         Err(raised) if raised.is_instance_of::<PyTypeError>(object.py()) => Ok(None),
-        Err(raised) if raised.is_instance_of::<PyOverflowError>(object.py()) => Ok(None),
+        Err(raised) if raised.is_instance_of::<PyOverflowError>(object.py()) => Ok(Some(Err(TooLarge))),
         Err(raised) => Err(raised),
     }
 }

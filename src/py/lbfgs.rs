@@ -146,6 +146,10 @@ impl PyLbfgs {
         )
     }
 
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        slf.get().__getnewargs__().into_pyobject(slf.py())?.hash()
+    }
+
     /// For copies and pickles.
     fn __getnewargs__(&self) -> (usize, f64, f64, usize, f64, f64) {
         let Settings { history_size, tolerance_grad, tolerance_change, wolfe: Wolfe { c1, c2, max_probes } } =

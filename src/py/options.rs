@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::foreign::{as_list, as_mapping, boolean, is_text, number, numbers, shown};
+use super::foreign::{as_list, as_mapping, boolean, is_text, number_of_any_size as number, shown};
 use crate::error::Error;
 use crate::optim::WEIGHT_DECAY;
 use crate::optim::options::{Kind, Opt, Value, one_of};
@@ -28,9 +28,12 @@ pub fn from_python(option: &Opt, value: &Bound<'_, PyAny>) -> PyResult<Value> {
             Err(_) => is_mask(value)?.then_some(Value::Mask),
         },
         Kind::Pair(_) if is_text(value) => None,
-        Kind::Pair(_) => match as_list(value)?.map(|pair| numbers(&pair)).transpose()?.flatten().as_deref() {
-            Some(&[a, b]) => Some(Value::Pair(a, b)),
-            _ => None,
+        Kind::Pair(_) => match as_list(value)?.filter(|pair| pair.len() == 2) {
+            Some(pair) => {
+                let (first, second) = (number(&pair.get_item(0)?)?, number(&pair.get_item(1)?)?);
+                first.zip(second).map(|(first, second)| Value::Pair(first, second))
+            }
+            None => None,
         },
     };
     match parsed {

@@ -12,7 +12,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::arguments::{flag, number, numbers, wrong_count};
 use super::calls::Call;
 use super::errors::foreign;
-use super::foreign::{items, number as real, shown};
+use super::foreign::{items, number as real, number_of_any_size, shown};
 use crate::error::{Error, Fault, Result};
 use crate::optim::plateau::{Plateau, Settings};
 use crate::optim::schedule::{Custom, FORMS, Function, OPEN, Schedule};
@@ -303,7 +303,7 @@ pub fn schedule_named(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Schedul
     if let Ok(schedule) = object.cast::<PySchedule>() {
         return Ok(schedule.get().schedule.clone());
     }
-    if let Some(lr) = real(object)? {
+    if let Some(lr) = number_of_any_size(object)? {
         return match Schedule::constant(lr) {
             Err(Error::Value(fault)) => Err(Error::Value(Fault { argument: name.to_owned(), ..fault }).into()),
             schedule => Ok(schedule?),

@@ -62,6 +62,10 @@ def optimizers() -> None:
     adam.lr = lambda step: 0.1 / (step + 1)
     adam.load_state_dict(adam.state_dict())
     assert_type(adam.param_groups[0], sc.ParamGroup)
+    assert_type(adam.param_groups[0].items(), list[tuple[str, Any]])
+    assert "lr" in adam.param_groups[0]
+    assert len(adam.param_groups[0].values()) == len(adam.param_groups[0])
+    assert adam.param_groups[0].get("nothing", 3) == 3
 
     named = sc.SGD({"w": weights, "b": bias}, lr=0.1, momentum=0.9, nesterov=True, clip_norm=1.0)
     named.step({"w": gradients[0], "b": gradients[1]})

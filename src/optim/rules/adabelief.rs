@@ -55,7 +55,7 @@ impl Rule for AdaBelief {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("s")]
+        vec![Slot::zeros("m"), Slot::zeros("s").not_negative()]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

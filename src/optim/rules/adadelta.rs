@@ -54,7 +54,7 @@ impl Rule for Adadelta {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("square_average"), Slot::zeros("update_average")]
+        vec![Slot::zeros("square_average").not_negative(), Slot::zeros("update_average").not_negative()]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

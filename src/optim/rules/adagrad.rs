@@ -70,7 +70,7 @@ impl Rule for Adagrad {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::filled("square_sum", self.initial)]
+        vec![Slot::filled("square_sum", self.initial).not_negative()]
     }
 
     fn meaning(&self) -> Vec<(&'static str, f64)> {

@@ -118,9 +118,9 @@ impl Rule for Adam {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let mut slots = vec![Slot::zeros("m"), Slot::zeros("v")];
+        let mut slots = vec![Slot::zeros("m"), Slot::zeros("v").not_negative()];
         if self.largest != Largest::No {
-            slots.push(Slot::zeros("v_max"));
+            slots.push(Slot::zeros("v_max").not_negative());
         }
         slots
     }

@@ -59,7 +59,7 @@ impl Rule for Adamax {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("u")]
+        vec![Slot::zeros("m"), Slot::zeros("u").not_negative()]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

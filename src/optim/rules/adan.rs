@@ -72,7 +72,7 @@ impl Rule for Adan {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("v"), Slot::zeros("n"), Slot::zeros("previous")]
+        vec![Slot::zeros("m"), Slot::zeros("v"), Slot::zeros("n").not_negative(), Slot::zeros("previous")]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

@@ -79,7 +79,7 @@ impl Rule for Lamb {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("v")]
+        vec![Slot::zeros("m"), Slot::zeros("v").not_negative()]
     }
 
     fn decays_itself(&self) -> bool {

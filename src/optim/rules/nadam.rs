@@ -76,7 +76,7 @@ impl Rule for NAdam {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("v")]
+        vec![Slot::zeros("m"), Slot::zeros("v").not_negative()]
     }
 
     fn memory(&self) -> Vec<(&'static str, f64)> {

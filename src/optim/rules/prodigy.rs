@@ -88,7 +88,7 @@ impl Rule for Prodigy {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("v"), Slot::zeros("s"), Slot::params("first_params")]
+        vec![Slot::zeros("m"), Slot::zeros("v").not_negative(), Slot::zeros("s"), Slot::params("first_params")]
     }
 
     fn meaning(&self) -> Vec<(&'static str, f64)> {

@@ -71,7 +71,7 @@ impl Rule for RAdam {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("m"), Slot::zeros("v")]
+        vec![Slot::zeros("m"), Slot::zeros("v").not_negative()]
     }
 
     fn reach(&self, most: &Most, _memory: &[f64]) -> f64 {

@@ -98,7 +98,7 @@ impl Rule for RmsProp {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let mut slots = vec![Slot::zeros("square_average")];
+        let mut slots = vec![Slot::zeros("square_average").not_negative()];
         if self.centered {
             slots.push(Slot::zeros("gradient_average"));
         }

@@ -71,7 +71,7 @@ impl Rule for Rprop {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::zeros("step_size"), Slot::zeros("previous")]
+        vec![Slot::zeros("step_size").not_negative(), Slot::zeros("previous")]
     }
 
     fn meaning(&self) -> Vec<(&'static str, f64)> {

@@ -137,7 +137,7 @@ impl Rule for ScheduleFree {
     fn slots(&self) -> Vec<Slot> {
         let mut slots = vec![Slot::params("z")];
         if self.second.is_some() {
-            slots.push(Slot::zeros("v"));
+            slots.push(Slot::zeros("v").not_negative());
         }
         slots
     }

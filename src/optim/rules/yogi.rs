@@ -62,7 +62,7 @@ impl Rule for Yogi {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::filled("m", self.initial), Slot::filled("v", self.initial)]
+        vec![Slot::filled("m", self.initial), Slot::filled("v", self.initial).not_negative()]
     }
 
     fn meaning(&self) -> Vec<(&'static str, f64)> {

@@ -65,15 +65,16 @@ fn row_indices(indices: &Bound<'_, PyAny>, name: String, len: npy_intp) -> PyRes
         let got = format!("shape {}", shape_text(fields.shape()));
         return Err(Error::value(name, got, "of one axis").into());
     }
-    let within = |index: i64| {
-        let row = usize::try_from(index).ok().filter(|_| index < len as i64);
-        row.ok_or_else(|| Error::value(&name, index, format!("indices >= 0 and < {len}")))
-    };
+    let within = |index: i64| usize::try_from(index).ok().filter(|_| index < len as i64);
     // What does not fit becomes negative, and is refused with the others.
-    let indices: PyReadonlyArray1<'_, i64> = indices.call_method1("astype", ("int64",))?.extract()?;
-    let mut rows = with_capacity(indices.len()?, WHAT)?;
-    for &index in indices.as_array() {
-        rows.push(within(index)?);
+    let numbers: PyReadonlyArray1<'_, i64> = indices.call_method1("astype", ("int64",))?.extract()?;
+    let mut rows = with_capacity(numbers.len()?, WHAT)?;
+    for (place, &index) in numbers.as_array().iter().enumerate() {
+        let Some(row) = within(index) else {
+            let got = indices.call_method1("item", (place,))?;
+            return Err(Error::value(&name, got, format!("indices >= 0 and < {len}")).into());
+        };
+        rows.push(row);
     }
     Ok(rows)
 }

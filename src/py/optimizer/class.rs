@@ -215,9 +215,9 @@ impl PyOptimizer {
     ///     where they are schedules: those are functions of ``step_count``), ``names`` and ``group_of`` (each array's
     ///     name, and the number of its group), ``memory`` (for each group the numbers that its rule remembers;
     ///     ``frozen_steps``, in which it was frozen, ``averaged_since``, the steps before its average was asked for,
-    ///     and the like of other state arrays, such as ``slow_since``, where there were any), ``schedules`` (for each group the numbers that its learning rate remembers of
-    ///     results, as `schuss.schedules.plateau` does) and ``state`` (for each state array a list of copies, shaped
-    ///     like the parameters and of their dtype).
+    ///     and the like of other state arrays, such as ``slow_since``, where there were any), ``schedules`` (for each
+    ///     group the numbers that its learning rate remembers of results, as `schuss.schedules.plateau` does) and
+    ///     ``state`` (for each state array a list of copies, shaped like the parameters and of their dtype).
     ///
     /// Raises
     /// ------

@@ -42,11 +42,17 @@ impl<T: Scalar> Stepper<T> {
             for (tensor, array) in arrays.iter().enumerate() {
                 let place = || format!("state_dict[\"state\"][{:?}][{}]", names[slot], saved.places[tensor]);
                 let (range, of_group) = (loaded.range(tensor), loaded.group_of(tensor));
-                let may_be_nan = loaded.groups()[of_group].surroundings().nonfinite == NonFinite::Ignore;
+                let config = &loaded.groups()[of_group];
+                let may_be_nan = config.surroundings().nonfinite == NonFinite::Ignore;
+                let not_negative = config.slots().iter().any(|own| own.name == names[slot] && own.not_negative);
                 let values = &mut loaded.slots_mut()[slot][range];
                 self.arrays.read_like(tensor, array.as_borrowed(), &place, values)?;
-                if !may_be_nan && values.iter().any(|x| x.to_f64().is_nan()) {
-                    return Err(Error::value(place(), "NaN in it", "an array of numbers").into());
+                if !may_be_nan && let Some(x) = values.iter().find(|x| !x.is_finite()) {
+                    let got = if x.to_f64().is_nan() { "NaN" } else { "infinity" };
+                    return Err(Error::value(place(), format!("{got} in it"), "an array of finite numbers").into());
+                }
+                if not_negative && let Some(x) = values.iter().find(|x| **x < T::ZERO) {
+                    return Err(Error::value(place(), x.to_f64(), "an array without negative numbers").into());
                 }
             }
         }
