@@ -408,11 +408,24 @@ def bound(owner, **options):
     return opt
 
 
+def joined(owner):
+    return sc.Adam(lr=sc.schedules.join([owner.lr, sc.schedules.cosine(0.1)], [2]))
+
+
+def fitted(recipe):
+    net = sc.MLP([1, 2, 1])
+    net.fit(np.ones((4, 1)), np.ones(4), optimizer=recipe, epochs=3, progress=False)
+    return net
+
+
 OWNED = {
     "recipe": lambda owner: sc.Adam(lr=owner.lr),
     "bound": lambda owner: bound(owner, lr=owner.lr),
     "warmup": lambda owner: bound(owner, lr=sc.schedules.warmup(owner.lr, 3)),
     "join": lambda owner: bound(owner, lr=sc.schedules.join([0.1, owner.lr], [3])),
+    "join without an end": lambda owner: joined(owner).bind([np.ones(3)], total_steps=9),
+    "join without an end of a recipe": lambda owner: joined(owner),
+    "network": lambda owner: fitted(joined(owner)),
     "schedule": lambda owner: sc.schedules.warmup(owner.lr, 3),
     "two optimizers of one schedule": lambda owner: [
         sc.Adam(lr=schedule) for schedule in 2 * [sc.schedules.warmup(owner.lr, 3)]

@@ -75,6 +75,6 @@ def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:
 
 
 def scheduled(optimizer: Optimizer) -> list[tuple[int, str, Any]]:
-    """Group, name and value of all options that may be schedules: these show themselves only here."""
-    groups = optimizer.__reduce__()[2]["param_groups"]
+    """Group, name and value of all options that may be schedules."""
+    groups = [optimizer._given(number) for number in range(len(optimizer.param_groups))]
     return [(number, name, group[name]) for number, group in enumerate(groups) for name in SCHEDULED]

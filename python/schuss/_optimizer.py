@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _schuss, _torch_state
 from ._files import File, describe, read_tree, write_tree
+from ._masks import unwrapped, wrapped
 from ._meant import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class Optimizer(_schuss.Optimizer):
         RuntimeError
             While a training or a step uses it.
         """
-        given = self.__reduce__()[2]["param_groups"][0]
-        return {name: given[name] for name in self.param_groups[0] if name not in ("params", "name")}
+        return {name: value for name, value in self._given(0).items() if name != "name"}
 
     def set_params(self, **options: Any) -> Self:
         """Set options and the learning rate by name, in all groups.
@@ -99,9 +99,9 @@ class Optimizer(_schuss.Optimizer):
                 raise ValueError(
                     f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
                 )
+        changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
         # What is None first: of options that exclude each other, the old one then goes before the new one.
         # `decay` last: others say whether it has an effect.
-        changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
         ordered = sorted(changed, key=lambda option: (option[1] is not None, option[0] == "decay"))
         # All of them are tried elsewhere first.
         for target in (copy.deepcopy(self), self):
@@ -112,6 +112,17 @@ class Optimizer(_schuss.Optimizer):
 
     def __sklearn_clone__(self) -> Self:
         return copy.deepcopy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, kind, parts = super().__reduce__()
+        if "masks" in parts:
+            parts["masks"] = wrapped(parts["masks"])
+        return make, kind, parts
+
+    def __setstate__(self, parts: dict[str, Any], /) -> None:
+        if isinstance(parts, dict) and isinstance(masks := parts.get("masks"), list):
+            parts = parts | {"masks": unwrapped(masks)}
+        super().__setstate__(parts)
 
     def save(self, file: File) -> None:
         """Write the state to a ``.npz`` file: what `state_dict` gives, without the parameters.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import optimizers
+from ._masks import data_of_masks
 from ._schuss import LBFGS, Optimizer, Schedule
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def data_of(optimizer: Optimizer | LBFGS, params: Sequence[NDArray[Any]]) -> dic
         plain(f"params[{number}]['params'] of optimizer", selector)
         for number, selector in enumerate(parts["selectors"], -1)
     ]
-    return {"class": kind.__name__, **parts, "param_groups": groups, "selectors": selectors}
+    data = {"class": kind.__name__, **parts, "param_groups": groups, "selectors": selectors}
+    if "masks" in parts:
+        opened = [[group, name, plain(name, schedule)] for group, name, schedule in parts["open"]]
+        data |= {"masks": data_of_masks(parts["masks"]), "open": opened}
+    return data
 
 
 def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Optimizer | LBFGS:
@@ -64,7 +69,9 @@ def optimizer_of(data: Mapping[str, Any], params: Sequence[NDArray[Any]]) -> Opt
     kind: type[Optimizer] = getattr(optimizers, name)
     optimizer = kind()
     at_work = {"params": list(params)} if "state" in parts else {}
-    optimizer.__setstate__({**parts, "param_groups": groups, **at_work})
+    # Earlier versions did not save these.
+    opened = [(group, name, rate_of(schedule)) for group, name, schedule in parts.get("open", [])]
+    optimizer.__setstate__({**parts, "param_groups": groups, "open": opened, **at_work})
     return optimizer
 
 
@@ -100,9 +107,10 @@ def with_arrays(saved: Any, params: Sequence[NDArray[Any]], names: Mapping[str, 
         return optimizer
     if isinstance(saved, Optimizer) and "params" in saved.__reduce__()[2]:
         # Of other arrays, such as copies of these.
-        optimizer = saved.bind(params, names)
-        optimizer.load_state_dict(saved.state_dict())
-        return optimizer
+        _, (kind,), parts = saved.__reduce__()
+        again: Optimizer = kind.__new__(kind)
+        again.__setstate__({**parts, "params": list(params), "names": list(names)})
+        return again
     return saved
 
 

@@ -92,6 +92,15 @@ impl Config {
         Ok(self)
     }
 
+    /// The same, with a schedule of an option as it was before it was given its length.
+    pub fn with_open(mut self, name: &str, schedule: Schedule) -> Result<Self> {
+        match name {
+            WEIGHT_DECAY => self.open.decay = Some(Curve::new(name, schedule)?),
+            _ => self.open.lr = Some(schedule),
+        }
+        Ok(self)
+    }
+
     /// Schedules that were given a length, and had none: which option each is, and without it.
     pub fn open(&self) -> impl Iterator<Item = (&'static str, &Schedule)> {
         let decay = self.open.decay.as_ref().map(|curve| (WEIGHT_DECAY, curve.schedule()));

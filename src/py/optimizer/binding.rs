@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::decay_mask::Members;
 use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Group};
 use super::stepper::Stepper;
 use crate::error::Error;
+use crate::optim::schedule::Schedule;
 use crate::optim::{Config, Optimizer};
 use crate::py::arrays::element;
 use crate::py::precision::{Either, dispatch};
@@ -67,6 +69,24 @@ impl Binding {
         group.set(name, schedule)?;
         group.config = group.config.with_length(total)?;
         dispatch!(&mut self.stepper, stepper => stepper.optimizer.set_group(index, group.config))?;
+        Ok(())
+    }
+
+    /// What pickle and copy give back of a group beside its state: the mask as it was given, or that it was a function which is not
+    /// there any more.
+    pub fn set_mask(&mut self, group: usize, mask: &Bound<'_, PyAny>) {
+        let extras = &mut self.extras[group];
+        match mask.cast::<PyString>() {
+            _ if extras.mask.is_none() || mask.is_none() => (),
+            Ok(_) => extras.is_left = true,
+            Err(_) => extras.mask = Some(mask.clone().unbind()),
+        }
+    }
+
+    /// The same of a schedule: as it was before it was given its length.
+    pub fn set_open(&mut self, group: usize, name: &str, schedule: Schedule) -> PyResult<()> {
+        let config = self.configs()[group].clone().with_open(name, schedule)?;
+        dispatch!(&mut self.stepper, stepper => stepper.optimizer.set_group(group, config))?;
         Ok(())
     }
 

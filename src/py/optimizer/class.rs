@@ -259,14 +259,18 @@ impl PyOptimizer {
         state::can_continue(&reading(slf)?.inner, state_dict)
     }
 
+    /// The options of a group and its learning rate as they were given: schedules, functions and masks themselves.
+    fn _given<'py>(slf: &Bound<'py, Self>, group: usize) -> PyResult<Bound<'py, PyDict>> {
+        let _call = Call::begin()?;
+        let this = reading(slf)?;
+        this.expect_group(group)?;
+        state::given(slf.py(), &this.inner, group)
+    }
+
     /// Schedules that were given a length when this was bound, and had none: group, option, and as they were given.
     fn _opened(slf: &Bound<'_, Self>) -> PyResult<Vec<(usize, &'static str, PySchedule)>> {
         let _call = Call::begin()?;
-        let inner = &reading(slf)?.inner;
-        let of = |group| {
-            inner.config(group).open().map(move |(name, schedule)| (group, name, PySchedule::from(schedule.clone())))
-        };
-        Ok((0..inner.len()).flat_map(of).collect())
+        Ok(pickle::opened(&reading(slf)?.inner))
     }
 
     /// Gives an option of a group a schedule that has no length, in that one.

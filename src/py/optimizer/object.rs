@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::binding::Binding;
@@ -237,6 +237,12 @@ impl RecipeOrBinding {
         if bound.grouping == Grouping::Parts && self.len() > 1 {
             let expected = "a recipe, or have one group, or groups that select arrays by name";
             return Err(Error::value("the optimizer", "groups of arrays", expected).into());
+        }
+        if (0..self.len()).any(|group| bound.extras(group).is_left) {
+            return Err(PyValueError::new_err(
+                "decay_where must be set again before this optimizer is bound to other arrays: the function that it was \
+                 was not stored with it",
+            ));
         }
         let afresh = |group: Group| Group { config: group.config.afresh(), ..group };
         let mut groups: Vec<_> = (0..self.len()).map(|group| afresh(bound.group(py, group))).collect();

@@ -13,7 +13,7 @@ use super::selector::Selector;
 use super::state::{load, options_of, saved};
 use crate::error::Error;
 use crate::optim::options::Convention;
-use crate::py::schedule::learning_rate;
+use crate::py::schedule::{PySchedule, learning_rate, schedule_named};
 
 const GROUPINGS: [(&str, Grouping); 3] =
     [("one", Grouping::One), ("parts", Grouping::Parts), ("selections", Grouping::Selections)];
@@ -32,6 +32,8 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
             "grouping",
             GROUPINGS.iter().find(|(_, grouping)| *grouping == bound.grouping).map(|(name, _)| name),
         )?;
+        parts.set_item("open", opened(inner))?;
+        parts.set_item("masks", masks(py, bound)?)?;
     }
     for index in 0..inner.len() {
         let group = options_of(py, inner, index)?;
@@ -47,6 +49,27 @@ pub fn reduced<'py>(slf: &Bound<'py, PyOptimizer>) -> PyResult<Bound<'py, PyTupl
         parts.set_item("attributes", attributes)?;
     }
     (py.import("copyreg")?.getattr("__newobj__")?, (slf.get_type(),), parts).into_pyobject(py)
+}
+
+/// Schedules that were given a length when the optimizer was bound, and had none: group, option, and as they were given.
+pub fn opened(inner: &RecipeOrBinding) -> Vec<(usize, &'static str, PySchedule)> {
+    let of = |group| {
+        inner.config(group).open().map(move |(name, schedule)| (group, name, PySchedule::from(schedule.clone())))
+    };
+    (0..inner.len()).flat_map(of).collect()
+}
+
+/// For each group the mask as it was given; text where that was a function that is not there any more.
+fn masks<'py>(py: Python<'py>, bound: &Binding) -> PyResult<Bound<'py, PyList>> {
+    let masks = PyList::empty(py);
+    for group in 0..bound.configs().len() {
+        let extras = bound.extras(group);
+        match extras.is_left {
+            true => masks.append("left")?,
+            false => masks.append(&extras.mask)?,
+        }
+    }
+    Ok(masks)
 }
 
 /// What selects a group's arrays. A mask that has met them is given as their names: it may be a function that nothing can
@@ -88,6 +111,7 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
             let plan = again(&params, parts, groups)?;
             let mut inner = RecipeOrBinding::Bound(Box::new(Binding::new(slf.py(), plan)?));
             load(&mut inner, parts)?;
+            restore_given(inner.binding_mut()?, parts)?;
             inner
         }
     };
@@ -100,6 +124,18 @@ pub fn restore(slf: &Bound<'_, PyOptimizer>, parts: &Bound<'_, PyDict>) -> PyRes
         Some(attributes) => slf.getattr("__dict__")?.call_method1("update", (attributes,)).map(|_| ()),
         None => Ok(()),
     }
+}
+
+/// What an optimizer was made with, as far as its state does not say it. Earlier versions did not save this.
+fn restore_given(bound: &mut Binding, parts: &Bound<'_, PyDict>) -> PyResult<()> {
+    let count = bound.configs().len();
+    let open: Option<Vec<(usize, String, Bound<'_, PyAny>)>> = part_or_none(parts, "open", "a list of schedules")?;
+    for (group, name, schedule) in open.into_iter().flatten().filter(|(group, ..)| *group < count) {
+        bound.set_open(group, &name, schedule_named(&name, &schedule)?)?;
+    }
+    let masks: Option<Vec<Bound<'_, PyAny>>> = part_or_none(parts, "masks", "a list")?;
+    masks.into_iter().flatten().take(count).enumerate().for_each(|(group, mask)| bound.set_mask(group, &mask));
+    Ok(())
 }
 
 /// What a saved optimizer must have.

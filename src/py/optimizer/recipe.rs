@@ -40,6 +40,8 @@ pub struct Extras {
     pub selector: Option<Selector>,
     /// The mask that `decay_where` is.
     pub mask: Option<Py<PyAny>>,
+    /// Whether that is what is left of a function: what it has decided about the arrays that it has met.
+    pub is_left: bool,
 }
 
 impl Recipe {
@@ -127,6 +129,7 @@ impl Group {
         self.config.set(name, parsed)?;
         if name == "decay_where" {
             self.extras.mask = (parsed == Value::Mask).then(|| value.clone().unbind());
+            self.extras.is_left = false;
         }
         Ok(())
     }
@@ -144,6 +147,7 @@ impl Extras {
             name: self.name.clone(),
             selector: self.selector.as_ref().map(|selector| selector.copied(py)),
             mask: self.mask.as_ref().map(|mask| mask.clone_ref(py)),
+            is_left: self.is_left,
         }
     }
 }

@@ -25,7 +25,8 @@ pub fn visited(inner: &RecipeOrBinding, visit: &PyVisit<'_>) -> Result<(), PyTra
 }
 
 fn of_group(config: &Config, extras: &Extras, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-    schedule::visited(config.schedule(), visit)?;
+    let open = config.open().map(|(_, schedule)| schedule);
+    [config.schedule()].into_iter().chain(open).try_for_each(|schedule| schedule::visited(schedule, visit))?;
     if let Some(Selector::Mask(mask)) = &extras.selector {
         visit.call(mask)?;
     }

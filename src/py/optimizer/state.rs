@@ -10,6 +10,7 @@ use super::recipe::Extras;
 use super::saved::{FROZEN_STEPS, Saved, since};
 use crate::optim::{Optimizer, WEIGHT_DECAY};
 use crate::py::precision::{Either, dispatch};
+use crate::py::schedule::learning_rate;
 
 /// See `Optimizer.state_dict`.
 pub fn saved<'py>(inner: &RecipeOrBinding, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -63,12 +64,32 @@ pub fn options_of<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -
     Ok(dict)
 }
 
+/// See `Optimizer._given`.
+pub fn given<'py>(py: Python<'py>, inner: &RecipeOrBinding, group: usize) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("lr", learning_rate(py, inner.config(group).schedule())?)?;
+    dict.update(options_of(py, inner, group)?.as_mapping())?;
+    let extras = inner.extras(group);
+    if let Some(mask) = extras.mask.as_ref().filter(|_| !extras.is_left) {
+        dict.set_item("decay_where", mask)?;
+    }
+    Ok(dict)
+}
+
 /// See `Optimizer.load_state_dict`. Nothing has changed where it fails.
 pub fn load(inner: &mut RecipeOrBinding, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
     let (py, bound) = (state_dict.py(), inner.binding_mut()?);
-    let Read { loaded, extras } = read(state_dict, bound)?;
+    let Read { loaded, mut extras } = read(state_dict, bound)?;
     let masks = extras.iter().map(|extras| extras.mask.as_ref()).enumerate();
     let selected = bound.selected(py, masks)?;
+    for (group, extras) in extras.iter_mut().enumerate() {
+        let own = bound.extras(group);
+        let are_same = || bound.members(group).into_iter().map(|array| selected[array]).eq(bound.mask(group));
+        if extras.mask.is_some() && own.mask.is_some() && are_same() {
+            // A state has what a mask has decided, and this is what decides so.
+            (extras.mask, extras.is_left) = (own.mask.as_ref().map(|mask| mask.clone_ref(py)), own.is_left);
+        }
+    }
     bound.replace(loaded, &selected, extras);
     Ok(())
 }
