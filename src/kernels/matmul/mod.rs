@@ -20,6 +20,7 @@ mod scratch;
 pub(super) mod tests;
 mod tiled;
 mod tiles;
+mod turned;
 
 pub use blocks::{CHAINS, MAX_TILE_ROWS, NARROW};
 pub use factors::Factors;

@@ -3,14 +3,15 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::bfloat16;
-use super::blocks::{CHAINS, NARROW};
+use super::blocks::NARROW;
 use super::narrow::Dots;
 use super::operand::{Operand, Output, Start, Task};
 use super::scratch::Scratch;
 use super::tiled::Tiled;
+use super::turned::Turned;
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
-use crate::simd::dispatch;
+use crate::simd::{Isa, Kernel, dispatch};
 
 /// What the chains of a product begin with.
 #[derive(Clone, Copy)]
@@ -66,8 +67,6 @@ pub fn matmul_unless<T: Scalar>(
         Init::Zero => Start::Zero,
         Init::Keep => Start::Keep,
     };
-    // A weight gradient with few columns: its transpose fills the lanes, with the same chains.
-    let transposed = cols < CHAINS && !a.by_rows() && b.by_rows() && rows > cols;
     let lookout = (rows as f64 * depth as f64 * cols as f64 >= LONG).then_some(lookout);
     let mut task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
     if task.scratch.packs.is_some() {
@@ -75,9 +74,22 @@ pub fn matmul_unless<T: Scalar>(
     } else if cols <= NARROW && a.by_rows() {
         assert!(task.scratch.panels.len() >= cols * depth, "the scratch of a product is too small");
         dispatch(Dots(&mut task));
-    } else if transposed {
+    } else if cols <= NARROW && b.by_rows() && rows > cols {
+        // A weight gradient: its transpose fills the lanes, with the same chains.
         dispatch(Tiled(&mut task.t()));
     } else {
-        dispatch(Tiled(&mut task));
+        dispatch(Whole(&mut task));
+    }
+}
+
+/// A product whose chains follow one another, the way that suits its shape.
+struct Whole<'a, 'b, T>(&'b mut Task<'a, T>);
+
+impl<T: Scalar> Kernel for Whole<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        if Turned::suits::<I>(self.0) { Turned(self.0).run::<I>() } else { Tiled(self.0).run::<I>() }
     }
 }

@@ -89,3 +89,19 @@ fn every_element_is_its_chain_bit_for_bit_at_every_level() {
         }
     });
 }
+
+#[test]
+fn products_with_few_columns_are_their_chains_at_every_level() {
+    simd::at_every_level(|_| {
+        for rows in [15, 16, 31, 32, 33, 47, 100] {
+            for depth in [0, 1, 15, 16, 33, 500] {
+                for cols in NARROW + 1..CHAINS {
+                    for form in [0, 2] {
+                        check::<f32>(rows, depth, cols, form, (rows + cols) % 3);
+                        check::<f64>(rows, depth, cols, form, (depth + cols) % 3);
+                    }
+                }
+            }
+        }
+    });
+}
