@@ -39,6 +39,8 @@ pub struct Blocks {
     pub packs_a: bool,
     /// Whether panels of `b` are packed even where they need not be padded or transposed.
     pub packs_b: bool,
+    /// Whether `b` is so large that its panels are called to the caches before they are packed.
+    pub calls_b: bool,
 }
 
 impl Blocks {
@@ -52,8 +54,9 @@ impl Blocks {
             };
         // A small one is never far: half of the first cache holds it, and its rows do not drive each other out.
         let packs_b = rows >= PACKED_B_ROWS && depth * cols * size_of::<T>() > Caches::here().first / 2;
+        let calls_b = packs_b && depth * cols * size_of::<T>() > Caches::here().second;
         if depth <= MIN_DEPTH && !packs_a {
-            return Blocks { rows: rows.max(1), depth: depth.max(1), packs_a, packs_b };
+            return Blocks { rows: rows.max(1), depth: depth.max(1), packs_a, packs_b, calls_b };
         }
         let panel = WIDE * T::Vector::<I>::LANES;
         // A panel of `b` stays in the first cache while the tiles of a block of `a` pass, which stays in the second. Where a
@@ -65,6 +68,7 @@ impl Blocks {
             depth: even(depth, deep),
             packs_a,
             packs_b,
+            calls_b,
         }
     }
 }

@@ -16,6 +16,7 @@ mod operand;
 mod pack;
 mod product;
 mod scratch;
+mod strips;
 #[cfg(test)]
 pub(super) mod tests;
 mod tiled;

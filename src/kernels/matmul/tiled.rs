@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
 use super::operand::{Operand, Start, Task};
 use super::pack::{pack_panel, pack_strips};
-use super::tiles::{BY_ROWS, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
+use super::strips::Strips;
+use super::tiles::{BY_ROWS, Calls, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
@@ -31,6 +32,8 @@ struct Columns<T> {
     col: usize,
     width: usize,
     panel: Panel<T>,
+    /// The columns of `b` to come, and how many, where they are to be called to the caches.
+    coming: Option<(*const T, usize)>,
 }
 
 /// Some rows: where their strips lie packed, if they do.
@@ -132,7 +135,10 @@ impl<T: Scalar> Tiled<'_, '_, T> {
                     Panel { ptr: b.at(first, col), stride: b.row, count }
                 }
             };
-            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel } };
+            let calls = blocks.calls_b && packs && (rows.first == 0 || !several) && col + width < cols;
+            let next = b.ptr.wrapping_add(first * b.row + (col + width) * b.col);
+            let coming = calls.then_some((next, (cols - col - width).min(width)));
+            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel, coming } };
             match padded / lanes {
                 8 => tiles.down::<I, 8, false>(),
                 4 => tiles.down::<I, 4, false>(),
@@ -241,8 +247,8 @@ impl<T: Scalar> Tiles<'_, T> {
     /// One tile of whole registers, straight into the output.
     #[inline(always)]
     unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize, const FORM: u8>(&self, row: usize) {
-        let Columns { first, col, panel, .. } = self.columns;
-        let Task { out, depth, .. } = self.task;
+        let Columns { first, col, panel, coming, .. } = self.columns;
+        let Task { out, depth, b, .. } = self.task;
         // SAFETY: the tile lies in `a`, the panel and the output.
         unsafe {
             let to = Rows { ptr: out.ptr.add(row * out.row + col), stride: out.row };
@@ -252,15 +258,28 @@ impl<T: Scalar> Tiles<'_, T> {
                 _ => Rows { ptr: to.ptr.cast_const(), stride: to.stride },
             };
             // A deep product comes back to its output, which is no longer in the caches by then.
-            let next = (*depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
-            tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, next);
+            let output = (*depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
+            let mut calls = Calls::output(output);
+            if let Some((next, width)) = coming {
+                // Its rows, or columns where these lie side by side: each tile calls its share of them.
+                let (runs, length, stride) = match b.by_rows() {
+                    true => (panel.count, width.div_ceil(V::LANES), b.row),
+                    false => (width, panel.count.div_ceil(V::LANES), b.col),
+                };
+                let Block { first, end, .. } = self.rows;
+                let before = |row: usize| runs * length * (row - first) / (end - first);
+                let run = next.wrapping_add(before(row) / length * stride);
+                let count = before(row + R) - before(row);
+                calls = Calls { run, stride, length, count, first: before(row) % length, ..calls };
+            }
+            tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, calls);
         }
     }
 
     /// One tile by way of a spare one: of fewer columns than registers have, or of an output whose rows are apart.
     #[inline(always)]
     unsafe fn place_by_spare<V: Vector<Elem = T>, const R: usize, const N: usize>(&self, row: usize) {
-        let Columns { first, col, width, panel } = self.columns;
+        let Columns { first, col, width, panel, .. } = self.columns;
         let out = self.task.out;
         let init = if first == 0 { self.task.init } else { Start::Keep };
         let mut spare = MaybeUninit::<[T; MAX_TILE_ROWS * WIDE * MOST_LANES]>::uninit();
@@ -278,9 +297,9 @@ impl<T: Scalar> Tiles<'_, T> {
             };
             let strip = self.strip::<R>(row);
             if strip.row == 1 {
-                tile::<V, R, N, SIDE_BY_SIDE>(strip, panel, begin, to, None);
+                tile::<V, R, N, SIDE_BY_SIDE>(strip, panel, begin, to, Calls::output(None));
             } else {
-                tile::<V, R, N, BY_ROWS>(strip, panel, begin, to, None);
+                tile::<V, R, N, BY_ROWS>(strip, panel, begin, to, Calls::output(None));
             }
             if out.col == 1 {
                 copy_rows::<V, R>(held, width, Rows { ptr: corner, stride: out.row });
@@ -426,57 +445,4 @@ fn registers(rows: usize, filled: usize) -> usize {
 fn padded<T: Scalar, I: Isa>(width: usize) -> usize {
     let half = <T::Vector<I> as Vector>::Half::LANES;
     if width <= half { half } else { width.next_multiple_of(T::Vector::<I>::LANES) }
-}
-
-/// The strips of some rows, each as high as the tallest tile that fits: first row and height.
-#[derive(Clone)]
-struct Strips {
-    row: usize,
-    end: usize,
-    tallest: usize,
-}
-
-impl Strips {
-    #[inline(always)]
-    fn of<I: Isa>(row: usize, end: usize) -> Self {
-        Strips { row, end, tallest: I::TILE_ROWS }
-    }
-}
-
-impl Strips {
-    /// Leaves out the next ones of that height: where they end.
-    #[inline(always)]
-    fn past(&mut self, height: usize) -> usize {
-        loop {
-            let before = self.row;
-            if self.next().is_none_or(|(_, next)| next != height) {
-                self.row = before;
-                return before;
-            }
-        }
-    }
-}
-
-impl Iterator for Strips {
-    type Item = (usize, usize);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<(usize, usize)> {
-        let row = self.row;
-        let left = self.end - row;
-        let height = match self.tallest.min(left) {
-            0 => return None,
-            // A low tile keeps the processor waiting for its own sums: two of the same height are better.
-            12.. if left == 14 || left == 16 => 8,
-            6 if left == 8 => 4,
-            12.. => 12,
-            8.. => 8,
-            6.. => 6,
-            4.. => 4,
-            2.. => 2,
-            1 => 1,
-        };
-        self.row += height;
-        Some((row, height))
-    }
 }

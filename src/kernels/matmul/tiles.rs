@@ -25,12 +25,46 @@ pub struct Rows<P> {
     pub stride: usize,
 }
 
+/// What is to be called to the caches while a tile is computed, register by register.
+#[derive(Clone, Copy)]
+pub struct Calls<T> {
+    /// Where the next tile goes.
+    pub output: Option<*const T>,
+    /// Some of a panel to come: runs of so many registers, `stride` apart.
+    pub run: *const T,
+    pub stride: usize,
+    pub length: usize,
+    /// How many of them, from which one of the first run on.
+    pub count: usize,
+    pub first: usize,
+}
+
+impl<T> Calls<T> {
+    /// Nothing but where the next tile goes.
+    pub fn output(output: Option<*const T>) -> Self {
+        Calls { output, run: std::ptr::null(), stride: 0, length: 0, count: 0, first: 0 }
+    }
+
+    /// Calls the next so many registers of the panel.
+    #[inline(always)]
+    fn panel<V: Vector<Elem = T>>(&mut self, count: usize) {
+        for _ in 0..count {
+            prefetch(self.run.wrapping_add(self.first * V::LANES));
+            self.first += 1;
+            if self.first == self.length {
+                (self.run, self.first) = (self.run.wrapping_add(self.stride), 0);
+            }
+        }
+        self.count -= count;
+    }
+}
+
 /// The numbers of a strip of one inner index lie side by side: what that spares the loop is to compute addresses.
 pub const SIDE_BY_SIDE: u8 = 0;
 /// Those of a row do.
 pub const BY_ROWS: u8 = 1;
 
-/// R rows by N registers; `next` is where the next tile goes, if it is to be called to the caches meanwhile.
+/// R rows by N registers.
 ///
 /// # Safety
 /// The strip, of that form, the panel and what the sums begin with must be readable, `to` writable, for the whole tile.
@@ -40,7 +74,7 @@ pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
     panel: Panel<V::Elem>,
     begin: Rows<*const V::Elem>,
     to: Rows<*mut V::Elem>,
-    next: Option<*const V::Elem>,
+    mut calls: Calls<V::Elem>,
 ) {
     let (row, col) = if FORM == SIDE_BY_SIDE { (1, strip.col) } else { (strip.row, 1) };
     // SAFETY: the caller vouches for the memory.
@@ -54,10 +88,10 @@ pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
         }
         let (mut a, mut b) = (strip.ptr, panel.ptr);
         // Row by row at an even pace: many calls at once would keep the product's own loads waiting.
-        let (mut left, mut calls) = (panel.count, if next.is_some() { R } else { 0 });
+        let (mut left, mut breaks) = (panel.count, if calls.output.is_some() || calls.count > 0 { R } else { 0 });
         let pace = (left / (R + 1)).max(1);
         loop {
-            let now = if calls == 0 { left } else { pace.min(left) };
+            let now = if breaks == 0 { left } else { pace.min(left) };
             for _ in 0..now {
                 let mut across = [V::splat(V::Elem::default()); N];
                 for (n, across) in across.iter_mut().enumerate() {
@@ -73,10 +107,15 @@ pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
                 a = a.add(col);
             }
             left -= now;
-            let (Some(next), true) = (next, left > 0) else { break };
-            calls -= 1;
-            for n in 0..N {
-                prefetch(next.wrapping_add(calls * to.stride + n * V::LANES));
+            if left == 0 {
+                break;
+            }
+            calls.panel::<V>(calls.count / breaks);
+            breaks -= 1;
+            if let Some(output) = calls.output {
+                for n in 0..N {
+                    prefetch(output.wrapping_add(breaks * to.stride + n * V::LANES));
+                }
             }
         }
         for (r, sums) in sums.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use super::blocks::{CHAINS, NARROW, WIDE};
 use super::operand::{Start, Task};
 use super::pack::pack_panel;
-use super::tiles::{Panel, Rows, SIDE_BY_SIDE, Strip, tile};
+use super::tiles::{Calls, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
 
@@ -191,6 +191,8 @@ impl<T: Scalar, const R: usize> Kernel for Tile<T, R> {
     fn run<I: Isa>(self) {
         let begin = Rows { ptr: self.sums.ptr.cast_const(), stride: self.sums.stride };
         // SAFETY: `apart` promises what is needed.
-        unsafe { tile::<T::Vector<I>, R, WIDE, SIDE_BY_SIDE>(self.strip, self.panel, begin, self.sums, None) };
+        unsafe {
+            tile::<T::Vector<I>, R, WIDE, SIDE_BY_SIDE>(self.strip, self.panel, begin, self.sums, Calls::output(None))
+        };
     }
 }
