@@ -411,7 +411,8 @@ class TestSklearn:
         seen = len(early.validation_scores_)
         early.fit(X, numbers)
         assert len(early.validation_scores_) > seen
-        assert early.best_validation_score_ == max(early.validation_scores_)
+        # Other rows are held out now, of which the best is sought anew.
+        assert early.best_validation_score_ == max(early.validation_scores_[seen:])
 
     def test_what_scikit_learn_does_not_have_is_refused(self):
         options = {"max_iter": 300, "tol": 0.1, "random_state": 0}
@@ -491,3 +492,32 @@ def test_a_training_of_scikit_learns_lbfgs_goes_on():
         for use in (to_torch, to_sklearn, from_sklearn):
             with pytest.raises(error, match=words):
                 use(model)
+
+
+def _stopped_early(kind, **options):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    options = {"hidden_layer_sizes": 20, "early_stopping": True, "random_state": 0, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kind(**options).fit(X, X[:, 0] > 0), X, X[:, 0] > 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_best_epoch_is_sought_anew_after_a_training_of_scikit_learns():
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    model, X, y = _stopped_early(neural_network.MLPClassifier, learning_rate_init=0.01, max_iter=40)
+    assert model.best_validation_score_ == 1.0
+    ours = sc.exchange.from_sklearn(model).set_params(warm_start=True, max_iter=5)
+    ours.fit(X, y, X_val=X, y_val=~y)
+    scores = ours.validation_scores_[-5:]
+    assert ours.best_validation_score_ == max(scores) == ours.score(X, ~y) > scores[-1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_scikit_learn_goes_on_with_a_training_that_has_stopped_early():
+    pytest.importorskip("sklearn")
+    model, X, y = _stopped_early(sc.MLPClassifier, learning_rate_init=1e-9, max_iter=3)
+    theirs = sc.exchange.to_sklearn(model).set_params(warm_start=True)
+    theirs.best_validation_score_ = 2.0  # none is better
+    theirs.fit(X, y)
+    assert (theirs.coefs_[0] == model.coefs_[0]).all()

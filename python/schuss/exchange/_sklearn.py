@@ -49,6 +49,8 @@ def from_sklearn(model: Any) -> Any:
     ours.validation_scores_ = ours.best_validation_score_ = None
     _take(model, ours)
     ours._best_theta = ours._best_number = ours.validation_loss_curve_ = None
+    # Nobody knows which rows have judged: where an epoch is to be the best, it is sought anew.
+    ours._judges = None
     history = ours.history_ = History()
     for loss in getattr(model, "loss_curve_", ()):
         history.append(loss=loss)
@@ -99,6 +101,10 @@ def to_sklearn(model: Any) -> Any:
     options["activation"] = names.pop() if names else "identity"
     theirs.set_params(**options)
     _take(model, theirs)
+    if theirs.early_stopping:
+        # The best epoch, which a fit has ended with, and a warm one ends with if it finds none better.
+        theirs._best_coefs = [coef.copy() for coef in theirs.coefs_]
+        theirs._best_intercepts = [intercept.copy() for intercept in theirs.intercepts_]
     return theirs
 
 
