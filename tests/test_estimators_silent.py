@@ -276,3 +276,20 @@ def test_missing_values_are_refused_with_what_helps():
         regressor().fit(gaps, Y)
     with pytest.raises(ValueError, match=words):
         quietly(regressor().fit, X, Y).predict(gaps)
+
+
+@pytest.mark.parametrize(
+    ("make", "X", "y", "words"),
+    [
+        (classifier, X, np.array([np.nan, "a"] * 30, dtype=object), "^y: Input contains NaN"),
+        (classifier, X, [[1], [1, 2]] * 30, "^y: setting an array element with a sequence"),
+        (classifier, [[1], [1, 2]] * 30, C, "^X: setting an array element with a sequence"),
+        (regressor, X, X[:, :, None], "^y: Found array with dim 3"),
+        (regressor, X[:, :, None], Y, "^X: Found array with dim 3"),
+        (regressor, X, ["a"] * 60, "^y must be numbers: could not convert string to float"),
+        (regressor, [["a"]] * 60, ["a"] * 60, "^X: could not convert string to float"),
+    ],
+)
+def test_inputs_or_targets_are_named_whichever_is_at_fault(make, X, y, words):
+    with pytest.raises(ValueError, match=words):
+        make().fit(X, y)

@@ -37,7 +37,7 @@ from ._decorators import checked
 from ._docs import TEXTS, document
 from ._facts import facts_of
 from ._full_batch import UNFINISHED, FullBatch
-from ._given import check_given, check_parameter, naming, naming_rows, weighed_by, weights_of
+from ._given import LONGEST, check_given, check_parameter, naming, naming_rows, weighed_by, weights_of
 from ._held_out import HeldOut
 from ._listeners import Listeners
 from ._mini_batches import MiniBatches
@@ -303,7 +303,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             dtype = _parameters.dtypes(self.precision, None if first else self.coefs_)
         check_given(X=X)
         check_given(y=y, dates=is_classifier(self))
-        with naming_rows(X, None if is_classifier(self) else y):
+        with naming_rows(X, y):
             checked: tuple[Any, Any] = validate_data(
                 self,
                 X,
@@ -322,7 +322,10 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         y, targets = self._check_targets(y, incremental)
         if targets.dtype != np.uint32:
             # Numbers may be written as text, in y as in X.
-            wide = targets if targets.dtype.kind in "fiub" else targets.astype(np.float64)
+            try:
+                wide = targets if targets.dtype.kind in "fiub" else targets.astype(np.float64)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(f"y must be numbers: {str(error)[:LONGEST]}") from error
             targets = numbers("y", wide, dtype)
             targets = targets[:, None] if targets.ndim == 1 else targets
         return y, targets

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_array
 
 from .._arrays import refuse_masked
 from .._checks import SHOWN, kind_of, shown
@@ -124,7 +124,7 @@ def naming(name: str) -> Iterator[None]:
 
 @contextmanager
 def naming_rows(X: Any, y: Any = None) -> Iterator[None]:
-    """Name X, its column that holds text, or targets that must be numbers, in errors that do not."""
+    """Name X, its column that holds text, or the targets, in errors that do not."""
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
@@ -135,9 +135,17 @@ def naming_rows(X: Any, y: Any = None) -> Iterator[None]:
         if not column and re.search(r"\b[Xy]\b|sample|feature", text):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        name = f"X{column}" if y is None or _converts(y) else "y"
-        helps = f"; {ENCODE}" if column and name != "y" else ""
+        name = "y" if y is not None and _is_accepted(X) else f"X{column}"
+        helps = f"; {ENCODE}" if column else ""
         raise kind(f"{name}: {text[:LONGEST]}{helps}") from error
+
+
+def _is_accepted(X: Any) -> bool:
+    try:
+        check_array(X, accept_sparse=["csr"], dtype=(np.float64, np.float32))
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _converts(value: Any) -> bool:
