@@ -93,3 +93,17 @@ def test_a_look_does_not_pickle_the_estimator():
 
     model = Heavy(**OPTIONS, scoring="accuracy").fit(X, LABELS)
     assert len(model.validation_scores_) == 3
+
+
+@pytest.mark.parametrize("given", [None, "high"])
+def test_what_a_scorer_gives_must_be_a_number(given):
+    words = f"scoring must give a number on the held-out rows, got {given!r} from"
+    with pytest.raises(TypeError, match=words):
+        MLPClassifier(**OPTIONS, scoring=lambda estimator, X, y: given).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("options", [{}, {"sharded": True, "n_shards": 2}], ids=["as a whole", "in shards"])
+def test_rows_of_only_one_class_are_scored_as_score_does(options):
+    model = MLPClassifier(**OPTIONS, **options).fit(X, np.zeros(60, int))
+    assert model.predict_proba(X)[:, 1].max() > 0.5  # which stands for no class
+    assert model.validation_scores_ == [model.score(X, np.zeros(60, int))] * 3 == [1.0] * 3

@@ -220,7 +220,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[np.minimum(out[:, 0] > 0.5, len(self.classes_) - 1)]
 
     def _score(self, out: Array, targets: Array, sample_weight: Array | None) -> float:
-        return float(mean_of(are_right(out, targets), sample_weight))
+        # Where only one class was seen it is always predicted.
+        return float(mean_of(are_right(out, targets), sample_weight)) if len(self.classes_) > 1 else 1.0
 
     def _begin_piece(self, y: Any, classes: Any) -> None:
         super()._begin_piece(y, classes)

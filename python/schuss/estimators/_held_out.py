@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 
+from .._checks import shown
 from . import _parameters
 from ._samples import Samples
 
@@ -56,9 +57,13 @@ class HeldOut:
             return loss, self._own_score(theta, seconds_left())
         if self._scorer == "loss":
             return loss, -loss
-        score = float(self._scorers_score())
+        given, scoring = self._scorers_score(), self._estimator.scoring
+        try:
+            score = float(given)
+        except (TypeError, ValueError):
+            words = f"scoring must give a number on the held-out rows, got {shown(given)} from {scoring!r}"
+            raise TypeError(words) from None
         if self._decides and np.isnan(score) and np.isfinite(loss):
-            scoring = self._estimator.scoring
             raise ValueError(f"scoring must give a number on the held-out rows, got nan from {scoring!r}")
         return loss, score
 

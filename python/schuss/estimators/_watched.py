@@ -31,6 +31,8 @@ class Watched:
     def __init__(self, estimator: Any, pieces: Pieces, decides: bool, threads: int = 1) -> None:
         self._pieces, self._threads = pieces, threads
         self._classifies = hasattr(estimator, "classes_")
+        # Where only one class was seen it is always predicted.
+        self._is_certain = self._classifies and len(estimator.classes_) == 1
         self._structure = estimator._structure(_parameters.layers(estimator.coefs_), plain=True)
         self._objective = estimator._objective()
         self._constant = _looks.constant_of(pieces, self._objective)
@@ -58,7 +60,7 @@ class Watched:
         if not np.isfinite(figure).all():
             return np.nan
         if self._spread is None:
-            return float(figure)
+            return 1.0 if self._is_certain else float(figure)
         return r2(figure, self._spread) if self._rows > 1 else np.nan
 
     def _spread_of_targets(self) -> Array:
