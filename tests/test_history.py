@@ -147,7 +147,19 @@ class TestHtml:
         (curve,) = curves_of(history_of(loss=[3.0, 2.0, NAN, math.inf, 2.5, 1.0]))
         assert [kind for kind, _, _ in curve] == ["M", "L", "M", "L"]
 
-    @pytest.mark.parametrize("loss", [[0.5], [0.5, 0.5], [0.0, 0.0], [-2.0, -3.0], [1e-30, 1e30], [1e300, 0]])
+    @pytest.mark.parametrize(
+        "loss",
+        [
+            [0.5],
+            [0.5, 0.5],
+            [0.0, 0.0],
+            [-2.0, -3.0],
+            [1e-30, 1e30],
+            [1e300, 0],
+            [5e-324, 0],
+            [4e-323, 3e-323],
+        ],
+    )
     def test_odd_histories_stay_inside_the_picture(self, loss):
         (curve,) = curves_of(history_of(loss=loss))
         assert len(curve) == len(loss)

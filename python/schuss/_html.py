@@ -98,6 +98,8 @@ def _thin(values: Sequence[float]) -> list[tuple[int, float]]:
 def _ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers from low to high, no more steps of them than `most`."""
     rough = (high - low) / most
+    if not 0 < rough < math.inf:
+        return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * min((m for m in (1, 2, 5, 10) if m * power >= rough), default=10)
     return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
