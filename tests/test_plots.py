@@ -67,6 +67,11 @@ class TestLossByStep:
         ax = plots.loss_by_step(lambda x: (bowl(x), 2 * x), {"path": [[3.0], [1.0]]})
         assert lines_of(ax) == {"path": [[0, 9.0], [1, 1.0]]}
 
+    @pytest.mark.parametrize("fun", [lambda x: None, lambda x: x, lambda x: ("low", x), lambda x: ()])
+    def test_a_function_that_gives_no_number_is_refused(self, fun):
+        with pytest.raises(TypeError, match="fun must return a number, or a tuple that begins with one, got"):
+            plots.loss_by_step(fun, {"path": [[3.0, 0.0], [1.0, 0.0]]})
+
 
 class TestLossCurve:
     def test_draws_the_loss_over_the_bounds_and_the_steps_on_it(self):
@@ -102,6 +107,10 @@ class TestLossSurface:
 
     def test_a_flat_loss_has_no_contours(self):
         ax = plots.loss_surface(lambda x: 1.0, ((-1, 1), (-1, 1)))
+        assert len(ax.collections) == 0
+
+    def test_neither_has_one_that_is_nowhere_finite(self):
+        ax = plots.loss_surface(lambda x: np.nan, ((-1, 1), (-1, 1)))
         assert len(ax.collections) == 0
 
 

@@ -57,6 +57,11 @@ class TestLearningRates:
         for one, other in zip(named(plain).values(), named(both).values(), strict=True):
             np.testing.assert_allclose(one.get_ydata(), other.get_ydata(), atol=1e-6)
 
+    def test_rates_that_look_alike_are_all_drawn(self):
+        lines = named(plots.learning_rates(rates=[0.1, 0.1000001, 0.3]))
+        assert list(lines) == ["lr = 0.1", "lr = 0.1 (2)", "lr = 0.3"]
+        assert len(plots.learning_rates(rates=[0.1, 0.1], axes=panels(2))) == 2
+
     @pytest.mark.parametrize(
         ("given", "words"),
         [

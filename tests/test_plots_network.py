@@ -92,6 +92,9 @@ class TestBestEpoch:
         assert len(ax.figure.axes) == 1
         assert len(plots.learning_curve(history, score="score").figure.axes) == 2
 
+    def test_a_history_without_losses_has_no_mark(self):
+        assert not plots.learning_curve(chosen(1, accuracy=[0.5])).get_lines()
+
     def test_a_score_that_is_not_there_is_refused(self):
         with pytest.raises(ValueError, match="score must be one of loss, val_loss, got 'score'"):
             plots.learning_curve(chosen(None, **self.LOSSES), score="score")
@@ -227,11 +230,26 @@ class TestDecisionBoundary:
             ({"y": LABELS[:5]}, ValueError, "y must have 120 rows as X has, got 5"),
             ({"resolution": 1}, ValueError, "resolution must be an integer of at least 2, got 1"),
             ({"model": sc.MLP([2, 2])}, ValueError, "model must have one output, or classes, got 2 outputs"),
+            ({"X": np.full((3, 2), np.nan)}, ValueError, "X must have a row of finite numbers"),
+            ({"y": ["a"] * 120}, TypeError, "y must be an array of real numbers"),
+            (
+                {"model": sc.MLP([2, 1], loss="binary_cross_entropy"), "y": 2 * LABELS - 1},
+                ValueError,
+                r"y must be classes of the model, \[0, 1\], got -1",
+            ),
         ],
     )
     def test_what_is_wrong_is_refused(self, given, kind, words):
         with pytest.raises(kind, match=words):
             plots.decision_boundary(**({"model": sc.MLP([2, 1]), "X": X} | given))
+        assert not plt.get_fignums()
+
+    @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+    def test_an_estimator_that_predicts_several_columns_is_refused(self, kind):
+        pytest.importorskip("sklearn")
+        model = getattr(sc, kind)(max_iter=30, tol=10).fit(X, (X > 0).astype(int))
+        with pytest.raises(ValueError, match="model must predict one number or class for each row, got 2"):
+            plots.decision_boundary(model, X)
 
 
 def test_every_function_draws_on_the_axes_that_it_is_given():

@@ -210,6 +210,8 @@ class TestAnimate:
             race.save("race.mp4")
         with pytest.raises(ValueError, match="dpi must be a positive number, got 0"):
             race.save(tmp_path / "x.gif", dpi=0)
+        with pytest.raises(ValueError, match="dpi must be finite, got inf"):
+            race.to_html(dpi=np.inf)
         with pytest.raises(ValueError, match="paths must have at least one path"):
             plots.animate(valley, {})
         for wrong in ({"frames": 0}, {"seconds": 0.0}, {"seconds": np.inf}):

@@ -79,7 +79,7 @@ class Race:
         Raises
         ------
         TypeError, ValueError
-            If `dpi` is not positive.
+            If `dpi` is not positive and finite.
         """
         alt = "optimizers on their way down: " + ", ".join(
             str(line.get_label()) for line in self.ax.get_lines() if str(line.get_label())[0] != "_"
@@ -99,7 +99,7 @@ class Race:
         Raises
         ------
         TypeError, ValueError
-            If `file` is no path, or its name ends otherwise, or `dpi` is not positive.
+            If `file` is no path, or its name ends otherwise, or `dpi` is not positive and finite.
         OSError
             If it cannot be written.
         """
@@ -117,6 +117,8 @@ class Race:
 
     def _pictures(self, dpi: float) -> Iterator[Image]:
         dpi = check_number("dpi", dpi, above=0)
+        if not np.isfinite(dpi):
+            raise ValueError(f"dpi must be finite, got {shown(dpi)}")
         figure: Any = self.ax.figure
         for frame in range(len(self.steps)):
             self.show(frame)

@@ -46,8 +46,9 @@ def decision_boundary(
     Raises
     ------
     TypeError, ValueError
-        If `model` cannot predict, or predicts several numbers, if `X` is not of two columns, or `y` not of as
-        many rows, or `resolution` is not from 2 to 10,000.
+        If `model` cannot predict, or predicts several numbers or labels, if `X` is not of two columns, or
+        nowhere finite, if `y` is not of as many rows, or not of the model's classes, or no numbers where it
+        has none, or `resolution` is not from 2 to 10,000.
     ImportError
         If matplotlib is not installed.
 
@@ -66,16 +67,20 @@ def decision_boundary(
     points = numbers("X", X, np.dtype(np.float64))
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"X must be of shape (n_samples, 2), got {np.shape(X)}")
+    if not np.isfinite(points).all(axis=1).any():
+        raise ValueError("X must have a row of finite numbers, around which is drawn, got none")
     targets = None if y is None else np.ravel(array("y", y))
     if targets is not None and len(targets) != len(points):
         raise ValueError(f"y must have {len(points)} rows as X has, got {len(targets)}")
     resolution = check_count("resolution", resolution, least=2, most=10_000)
-    ax = axes_of(ax)
     sides = box_around({"X": points}, 2)
     grid = np.meshgrid(*(np.linspace(*side, resolution) for side in sides))
     rows = np.column_stack([each.ravel() for each in grid])
     found, classes = _predicted(model, rows)
     found = found.reshape(grid[0].shape)
+    if targets is not None:
+        targets = _checked(targets, classes)
+    ax = axes_of(ax)
     if classes is None:
         _draw_levels(ax, grid, found, points, targets)
     else:
@@ -96,11 +101,24 @@ def _predicted(model: Any, rows: Array) -> tuple[Any, list[Any] | None]:
         if model.objective == "binary_cross_entropy":
             return labels_of(outputs[:, 0]), [0, 1]
         return outputs[:, 0], None
-    outputs = np.asarray(model.predict(rows))
+    outputs = model.predict(rows)
+    columns = outputs.shape[1] if np.ndim(outputs) == 2 else 1
+    if columns > 1:
+        raise ValueError(f"model must predict one number or class for each row, got {columns}")
+    outputs = np.ravel(outputs)
     if not hasattr(model, "classes_"):
-        return outputs.reshape(len(rows), -1)[:, 0], None
-    classes = list(model.classes_)
-    return np.searchsorted(model.classes_, outputs), classes
+        return outputs, None
+    return np.searchsorted(model.classes_, outputs), np.asarray(model.classes_).tolist()
+
+
+def _checked(targets: Any, classes: list[Any] | None) -> Any:
+    """Targets that can be drawn: numbers, or classes of the model."""
+    if classes is None:
+        return numbers("y", targets, np.dtype(np.float64))
+    unknown = [label for label in dict.fromkeys(targets.tolist()) if label not in classes]
+    if unknown:
+        raise ValueError(f"y must be classes of the model, {shown(classes)}, got {shown(unknown[0])}")
+    return targets
 
 
 def _draw_regions(ax: Axes, grid: Any, found: Any, classes: list[Any], points: Array, targets: Any) -> None:

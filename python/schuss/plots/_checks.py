@@ -59,7 +59,11 @@ def new_axes(**options: Any) -> Axes:
 def value_of(fun: Loss, point: Array) -> float:
     """The loss at a point, of a function that may return its gradient, too."""
     value = fun(point)
-    return float(np.squeeze(value[0] if isinstance(value, tuple) else value))
+    try:
+        return float(np.squeeze(value[0] if isinstance(value, tuple) else value))
+    except (IndexError, TypeError, ValueError):
+        words = f"fun must return a number, or a tuple that begins with one, got {shown(value)}"
+        raise TypeError(words) from None
 
 
 def range_of(name: str, ends: Any) -> Range:

@@ -65,7 +65,7 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
         )
         right.set_ylabel(score)
         ax.legend(handles=[*ax.get_lines(), line])
-    if best is not None and 1 <= best <= history.epochs:
+    if best is not None and 1 <= best <= history.epochs and decider(history) in history:
         _mark_best(best, history, where, ax)
     return ax
 

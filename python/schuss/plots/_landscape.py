@@ -136,7 +136,9 @@ def draw_contours(fun: Loss, sides: tuple[Range, Range], ax: Axes, *, plain: boo
         from matplotlib.colors import BoundaryNorm
 
     x, y, z = grid_of(fun, sides, 101)
-    levels = np.unique(np.quantile(z[np.isfinite(z)], np.linspace(0, 1, 13 if plain else 25)))
+    finite = z[np.isfinite(z)]
+    shares = np.linspace(0, 1, 13 if plain else 25)
+    levels = np.unique(np.quantile(finite, shares)) if finite.size else finite
     if len(levels) > 1:
         shades = BoundaryNorm(levels, 256)
         filled = {"cmap": "Greys", "norm": shades, "alpha": 0.4, "antialiased": not plain}

@@ -15,6 +15,7 @@ from ..optimizers import SGD
 from ._checks import Loss, axes_of, check_fun
 from ._curves import draw_curves
 from ._landscape import loss_curve
+from ._style import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,11 +102,10 @@ def learning_rates(
 def _named(rates: Any) -> dict[str, float]:
     """Each learning rate by what the legend calls it."""
     if isinstance(rates, Mapping):
-        every = {f"{name}: lr = {lr:.3g}": lr for name, lr in _numbers(rates.items())}
+        every = named((f"{name}: lr = {lr:.3g}", lr) for name, lr in _numbers(rates.items()))
     else:
-        every = {
-            f"lr = {lr:g}": lr for _, lr in _numbers(enumerate(check_sequence("rates", rates, "numbers")))
-        }
+        numbers = _numbers(enumerate(check_sequence("rates", rates, "numbers")))
+        every = named((f"lr = {lr:g}", lr) for _, lr in numbers)
     if not every:
         raise ValueError(f"rates must have at least one learning rate, got {shown(rates)}")
     return every

@@ -11,7 +11,7 @@ from .. import schedules as make
 from .._checks import check_count, check_number, shown
 from .._schuss import Schedule
 from ._checks import axes_of
-from ._style import drawn_before, every, look, whole_numbers
+from ._style import drawn_before, every, look, named, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,9 +58,9 @@ def schedules(
     'learning rate'
     """
     steps = check_count("steps", steps, most=1_000_000)
-    named = common(steps) if schedules is None else _named(schedules)
+    chosen = common(steps) if schedules is None else _named(schedules)
     at = np.arange(steps)
-    rates = {name: _rates(schedule, at) for name, schedule in named.items()}
+    rates = {name: _rates(schedule, at) for name, schedule in chosen.items()}
     ax = axes_of(ax)
     before = drawn_before(ax)
     for number, (name, values) in enumerate(rates.items()):
@@ -99,18 +99,10 @@ def common(steps: int) -> dict[str, Schedule]:
 
 def _named(given: Any) -> dict[str, Any]:
     if isinstance(given, Mapping):
-        return {str(name): schedule for name, schedule in given.items()}
+        return named((str(name), schedule) for name, schedule in given.items())
     if callable(given) or not isinstance(given, Sequence) or isinstance(given, str | bytes):
         given = [given]
-    named: dict[str, Any] = {}
-    for schedule in given:
-        name = words = _words(schedule)
-        number = 1
-        while name in named:
-            number += 1
-            name = f"{words} ({number})"
-        named[name] = schedule
-    return named
+    return named((_words(schedule), schedule) for schedule in given)
 
 
 def _words(schedule: Any) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Thing = TypeVar("Thing")
 
 # M. Okabe and K. Ito, Color Universal Design (2008), without the yellow, which white paper swallows.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -48,3 +51,15 @@ def whole_numbers(ax: Axes) -> None:
 def drawn_before(ax: Axes) -> int:
     """How many named lines are on the axes already: the next ones get other colours."""
     return sum(not str(line.get_label()).startswith("_") for line in ax.get_lines())
+
+
+def named(things: Iterable[tuple[str, Thing]]) -> dict[str, Thing]:
+    """Things by their names, which get a number where they come again."""
+    every: dict[str, Thing] = {}
+    for words, thing in things:
+        name, number = words, 1
+        while name in every:
+            number += 1
+            name = f"{words} ({number})"
+        every[name] = thing
+    return every
