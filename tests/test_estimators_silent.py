@@ -259,6 +259,11 @@ def test_numbers_too_large_for_the_core_mean_without_end():
     assert model.n_iter_ == 3
 
 
+def test_a_rate_that_falls_below_all_numbers_is_zero():
+    model = quietly(regressor(solver="sgd", learning_rate="invscaling", power_t=1e3).fit, X, Y)
+    assert model.history_["lr"] == [0.001, 0.0, 0.0]
+
+
 def test_the_column_that_holds_text_is_named():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"speed": Y, "colour": ["red", "blue"] * 30})

@@ -192,8 +192,11 @@ class MiniBatches(Training):
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
         epoch = super()._enter(loss, lr, penalty)
         if self.settings.learning_rate == "invscaling":
-            rows = self.record.rows_seen
-            self.state.learning_rate = self.state.given / (rows + 1) ** self.settings.power_t
+            try:
+                divisor = float(self.record.rows_seen + 1) ** self.settings.power_t
+            except OverflowError:
+                divisor = float("inf")
+            self.state.learning_rate = self.state.given / divisor
         return epoch
 
     def _after_stalling(self) -> str:
