@@ -521,3 +521,15 @@ def test_scikit_learn_goes_on_with_a_training_that_has_stopped_early():
     theirs.best_validation_score_ = 2.0  # none is better
     theirs.fit(X, y)
     assert (theirs.coefs_[0] == model.coefs_[0]).all()
+
+
+@pytest.mark.parametrize("losses", [("poisson", "squared_error"), ("huber", "poisson")])
+def test_a_loss_that_was_set_since_does_not_change_what_is_saved(losses, tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("safetensors")
+    fitted, later = losses
+    model = sc.MLPRegressor(fitted, (8,), max_iter=300, tol=10, random_state=0).fit(X, np.abs(X[:, 0]))
+    out = model.predict(X)
+    model.set_params(loss=later)
+    sc.exchange.save_safetensors(model, tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(sc.exchange.load_safetensors(tmp_path / "net.safetensors").predict(X), out)

@@ -142,8 +142,10 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
     from ..estimators._losses import REGRESSION
 
     link = _core_name(model.out_activation_)
-    # A classifier's follows from its link.
-    loss = REGRESSION[model.loss].name if model.loss in REGRESSION else loss_with_link(link)
+    # A classifier's follows from its link, and so does a regressor's where another was set since the fit.
+    loss = REGRESSION[model.loss].name if model.loss in REGRESSION else None
+    if loss is None or LOSSES[loss].link != link:
+        loss = loss_with_link(link)
     return Layers(layers, link, loss)
 
 
