@@ -242,6 +242,24 @@ class TestBatchRegimes:
         )
         assert len(named(ax)) == 1
 
+    def test_rows_may_be_lists(self):
+        def spread(w, x):
+            return float(((x - w) ** 2).mean()), 2 * (w - x.mean())
+
+        ax = plots.batch_regimes(spread, [0.0], [1.0, 2.0, 3.0, 4.0], batch_sizes=[None, 2], steps=5)
+        assert len(named(ax)) == 2
+
+    @pytest.mark.parametrize(
+        ("given", "error", "words"),
+        [
+            ({"data": 3}, ValueError, "data must be an array, or a tuple of arrays, with rows, got 3"),
+            ({"x0": "a"}, TypeError, "x0 must be an array of real numbers"),
+        ],
+    )
+    def test_what_is_no_array_is_refused(self, given, error, words):
+        with pytest.raises(error, match=words):
+            plots.batch_regimes(self.squares, **{"x0": [0.0, 0.0], "data": self.small(), **given})
+
     def test_what_is_wrong_is_refused(self):
         with pytest.raises(ValueError, match="x0 and data must be given with a function of your own"):
             plots.batch_regimes(self.squares)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._batches import Batches
 from .._checks import check_count, check_number, check_sequence, shown
+from .._function import start_of
 from .._optimizer import Optimizer
 from ..minimize import minimize
 from ..optimizers import SGD
@@ -146,8 +148,9 @@ def batch_regimes(
 
 def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int) -> Regime:
     times = [0.0]
-    rows = data if isinstance(data, tuple) else (data,)
-    both = isinstance(fun(np.array(x0, dtype=float), *(each[:1] for each in rows)), tuple)
+    # As `minimize` hands them to the function.
+    rows, start_at = Batches(data, None, 0).all, start_of(x0, "x0")
+    both = isinstance(fun(start_at, *(each[:1] for each in rows)), tuple)
     options: dict[str, Any] = {"optimizer": recipe, "max_steps": steps, "data": data, "batch_size": size}
     if size is None or size >= len(rows[0]):
         options["min_step"] = 0  # the gradient of a batch may be none at any time
