@@ -77,6 +77,19 @@ def test_a_rate_of_zero_leaves_the_square_itself(dtype):
         np.testing.assert_allclose(p, -2e-3, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_that_is_the_average_differs_in_nothing_from_it(dtype):
+    p = np.zeros(40, dtype)
+    optimizer = sc.AdaBelief([p], lr=1e-12, betas=(0.0, 0.9), eps_root=np.finfo(dtype).eps ** 2)
+    rng = np.random.default_rng(2)
+    for size in (1.0, 0.3, 1e-4, 1e-9):
+        g = (size * rng.normal(size=40)).astype(dtype)
+        optimizer.step([g])
+        np.testing.assert_array_equal(optimizer.state_dict()["state"]["m"][0], g)
+    s = np.finfo(dtype).eps ** 2 * (1 + 0.9 + 0.9**2 + 0.9**3)
+    np.testing.assert_allclose(optimizer.state_dict()["state"]["s"][0], s, rtol=1e-6)
+
+
 def test_many_elements_are_as_few():
     """Whole registers, what is left of one, several threads, clipped and decayed."""
     rng = np.random.default_rng(1)

@@ -74,7 +74,8 @@ impl Rule for AdaBelief {
     }
 
     fn forgets<T: Scalar>(step: &Step<T>) -> bool {
-        step.shares.forget()
+        // The difference of a gradient and m is all that there is of m in s.
+        step.shares.first.forgets() || step.shares.forget()
     }
 
     #[inline(always)]
