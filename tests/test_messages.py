@@ -76,6 +76,11 @@ def classification():
             "lr must be a number that a float holds, got 1000",
         ),
         (
+            lambda: sc.schedules.cosine(0.1, 10**400),
+            ValueError,
+            "total_steps must be a number that a float holds, got an integer of 1329 bits",
+        ),
+        (
             lambda: sc.Adam(betas=(0.9, 10**400)),
             ValueError,
             r"betas must be two finite numbers in \[0, 1\), got",

@@ -93,7 +93,9 @@ def _real(name: str, value: Any) -> float:
     if not odd and getattr(value, "shape", ()) == () and not isinstance(value, np.ma.MaskedArray):
         try:
             return float(value)
-        except (TypeError, ValueError, OverflowError):
+        except OverflowError:
+            raise ValueError(f"{name} must be a number that a float holds, got {shown(value)}") from None
+        except (TypeError, ValueError):
             pass
     raise TypeError(f"{name} must be a number, got {shown(value)}")
 
