@@ -36,13 +36,25 @@ def test_a_kind_of_decay_without_effect_is_refused(rule, convention):
         free = make(decay=decay, decay_in_update=False)
         assert free == make(decay_in_update=False, decay=decay)
         assert make().set_params(decay=decay, decay_in_update=False) == free
-        assert free.set_params(decay=own, decay_in_update=True) == make()
+        # What makes it so is refused as well.
+        for optimizer in (free, make([np.ones(2)], decay=decay, decay_in_update=False)):
+            before = repr(optimizer)
+            with pytest.raises(ValueError, match=words):
+                optimizer.param_groups[0]["decay_in_update"] = True
+            with pytest.raises(ValueError, match=words):
+                optimizer.set_params(weight_decay=0.1, decay_in_update=True)
+            assert repr(optimizer) == before
+        assert free.set_params(decay_in_update=np.True_, decay=own) == make()
 
 
 def test_a_group_with_a_kind_of_decay_without_effect_is_refused():
     with pytest.raises(ValueError, match='decay must be "decoupled" with decay_in_update=True'):
         sc.ScheduleFreeAdamW([{"params": "a", "decay": "coupled"}])
     sc.ScheduleFreeAdamW([{"decay": "coupled", "params": "a", "decay_in_update": False}])
+    base = {"decay": "coupled", "decay_in_update": False}
+    with pytest.raises(ValueError, match='decay must be "decoupled" with decay_in_update=True'):
+        sc.ScheduleFreeAdamW([{"params": "a", "decay_in_update": True}], **base)
+    sc.ScheduleFreeAdamW([{"params": "a", "decay_in_update": True, "decay": "decoupled"}], **base)
 
 
 def test_states_of_before_with_a_kind_of_decay_that_had_no_effect_are_read():

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _schuss, _torch_state
 from ._files import File, describe, read_tree, write_tree
 from ._masks import unwrapped, wrapped
@@ -100,9 +102,7 @@ class Optimizer(_schuss.Optimizer):
                     f"{type(self).__name__} has no option {name!r}{did_you_mean(name, list(known))}"
                 )
         changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
-        # What is None first: of options that exclude each other, the old one then goes before the new one.
-        # `decay` last: others say whether it has an effect.
-        ordered = sorted(changed, key=lambda option: (option[1] is not None, option[0] == "decay"))
+        ordered = sorted(changed, key=_turn)
         # All of them are tried elsewhere first.
         for target in (copy.deepcopy(self), self):
             for group in target.param_groups:
@@ -227,6 +227,17 @@ class Optimizer(_schuss.Optimizer):
             If torch has no such rule, or the state does not fit the parameters.
         """
         return _torch_state.from_torch(cls, state, params, step_count, **options)
+
+
+def _turn(option: tuple[str, Any]) -> int:
+    """When an option is set, where several are: each of them alone must be accepted."""
+    name, value = option
+    # Of options that exclude each other, the old one goes before the new one.
+    if value is None:
+        return 0
+    # While `decay` has no effect, it must be left as it is.
+    is_on = isinstance(value, bool | np.bool_) and bool(value)
+    return {"decay": 2, "decay_in_update": 3 if is_on else 1}.get(name, 1)
 
 
 def _is_same(value: Any, known: Any) -> bool:

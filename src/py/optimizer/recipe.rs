@@ -13,8 +13,8 @@ use crate::py::structure::Placed;
 /// Options that hold for all groups together, because they are about the whole step.
 const OF_WHOLE_STEP: [&str; 5] = ["clip_norm", "clip_tensor_norm", "clip_eps", "nonfinite", "accumulate"];
 
-/// The kind of weight decay.
-const DECAY: &str = "decay";
+/// The kind of weight decay, and what may leave it without effect.
+const OF_DECAY: [&str; 2] = ["decay", "decay_in_update"];
 
 /// Whether an option is one of these.
 pub fn is_of_whole_step(option: &str) -> bool {
@@ -96,17 +96,24 @@ impl Group {
         Ok(Group { config: Config::new(rule, convention)?, extras: Extras::default() })
     }
 
-    /// Changes options, `decay` last: others say whether it has an effect.
+    /// Changes options, which must have an effect together. Some have changed where it fails.
     pub fn set_all<'py>(&mut self, options: impl Iterator<Item = (String, Bound<'py, PyAny>)>) -> PyResult<()> {
-        let (last, first): (Vec<_>, Vec<_>) = options.partition(|(name, _)| name == DECAY);
-        first.into_iter().chain(last).try_for_each(|(name, value)| self.set(&name, &value))
+        let mut of_decay = false;
+        for (name, value) in options {
+            self.restore(&name, &value)?;
+            of_decay |= OF_DECAY.contains(&name.as_str());
+        }
+        if of_decay {
+            self.config.expect_decay_in_use()?;
+        }
+        Ok(())
     }
 
     /// Changes the learning rate or an option, which must have an effect. Nothing has changed where it fails.
     pub fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let before = self.config.clone();
         self.restore(name, value)?;
-        if name == DECAY
+        if OF_DECAY.contains(&name)
             && let Err(error) = self.config.expect_decay_in_use()
         {
             self.config = before;
