@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -154,12 +155,26 @@ class Decides:
         return array.ndim > 1
 
 
+class Owner:
+    """What cannot be copied has a mask."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def decides(self, name, array):
+        return array.ndim > 1
+
+    def rate(self, step):
+        return 0.1
+
+
 # A mask, and whether pickle has it.
 MASKS = {
     "by name": (matrices, True),
     "lambda": (lambda name, array: array.ndim > 1, False),
     "object": (Decides(), False),
     "method": (Decides().__call__, False),
+    "of what cannot be copied": (Owner().decides, False),
 }
 
 
@@ -196,6 +211,26 @@ def test_a_function_that_is_not_there_any_more_is_missed(monkeypatch):
     assert twin.param_groups[0]["decay_where"] == [True, False]
     with pytest.raises(ValueError, match="decay_where must be set again"):
         twin.bind(arrays())
+
+
+def test_what_has_its_name_now_and_is_no_function_is_not_taken_for_it(monkeypatch):
+    data = pickle.dumps(sc.SGD(arrays(), weight_decay=0.5, decay_where=matrices))
+    monkeypatch.setattr(f"{__name__}.matrices", 5)
+    twin = pickle.loads(data)
+    assert twin.get_params()["decay_where"] == [True, False]
+    with pytest.raises(ValueError, match="decay_where must be set again"):
+        twin.bind(arrays())
+
+
+@pytest.mark.parametrize("params", [None, arrays()], ids=["recipe", "at work"])
+def test_what_belongs_to_an_object_that_cannot_be_copied_can_be_set_beside(params):
+    owner = Owner()
+    optimizer = sc.SGD(params, lr=owner.rate, weight_decay=0.5, decay_where=owner.decides)
+    assert optimizer.set_params(weight_decay=0.1).param_groups[0]["weight_decay"] == 0.1
+    before = repr(optimizer)
+    with pytest.raises(ValueError, match="momentum must be"):
+        optimizer.set_params(weight_decay=0.2, momentum=2.0)
+    assert repr(optimizer) == before
 
 
 def test_a_state_leaves_the_function_that_decides_the_same():
@@ -262,6 +297,15 @@ def test_networks_keep_it_of_their_optimizers(how, keeps):
     for each in (again, whole):
         each.fit(np.ones((5, 3)), np.ones(5), epochs=2, progress=False)
     np.testing.assert_array_equal(again.theta, whole.theta)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_files_have_booleans_of_numpy(kind):
+    mask = kind(map(np.bool_, [True, False] * 2))
+    net = stored(trained(sc.AdamW(weight_decay=0.5, decay_where=mask)))
+    assert net.optimizer.get_params()["decay_where"] == kind([True, False] * 2)
+    other = [np.ones(size) for size in (2, 3, 4, 5)]
+    assert net.optimizer.bind(other).param_groups[0]["decay_where"] == [True, False] * 2
 
 
 def test_what_torch_cannot_compute_is_not_exported():

@@ -7,6 +7,8 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 # What stands for a function that is not there any more; see `Optimizer.bind`.
 LEFT = "left"
 
@@ -18,7 +20,8 @@ class Mask:
         self.given = given
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Mask:
-        return Mask(copy.deepcopy(self.given, memo))
+        # Functions are not copied, whatever they belong to: a copy asks the same one.
+        return Mask(self.given if callable(self.given) else copy.deepcopy(self.given, memo))
 
     def __reduce__(self) -> tuple[Callable[..., Mask], tuple[Any, ...]]:
         if not callable(self.given):
@@ -36,7 +39,7 @@ def found_mask(module: Any, name: Any) -> Mask:
             found = getattr(found, part)
     except (ImportError, AttributeError, TypeError, ValueError):
         return Mask(LEFT)
-    return Mask(found)
+    return Mask(found if callable(found) else LEFT)
 
 
 def wrapped(masks: Iterable[Any]) -> list[Any]:
@@ -53,7 +56,9 @@ def data_of_masks(masks: Iterable[Any]) -> list[Any]:
     """Masks as plain values: files hold no code, and no other keys than strings."""
 
     def data(mask: Any) -> Any:
-        is_flat = isinstance(mask, list | tuple) and all(isinstance(entry, bool) for entry in mask)
-        return mask if mask is None or is_flat else LEFT
+        is_flat = isinstance(mask, list | tuple) and all(isinstance(entry, bool | np.bool_) for entry in mask)
+        if is_flat:
+            return (tuple if isinstance(mask, tuple) else list)(map(bool, mask))
+        return None if mask is None else LEFT
 
     return [data(mask) for mask in unwrapped(masks)]

@@ -103,8 +103,8 @@ class Optimizer(_schuss.Optimizer):
                 )
         changed = [(name, value) for name, value in options.items() if not _is_same(value, known[name])]
         ordered = sorted(changed, key=_turn)
-        # All of them are tried elsewhere first.
-        for target in (copy.deepcopy(self), self):
+        # All of them are tried elsewhere first; nothing steps there.
+        for target in (copy.copy(self), self):
             for group in target.param_groups:
                 for name, value in ordered:
                     group[name] = value
