@@ -81,6 +81,21 @@ def classification():
             "total_steps must be a number that a float holds, got an integer of 1329 bits",
         ),
         (
+            lambda: sc.schedules.multistep(0.1, [3, 10**400]),
+            ValueError,
+            "milestones must be a finite number >= 0, got inf",
+        ),
+        (
+            lambda: sc.schedules.cosine(0.1, 10)(-(10**400)),
+            ValueError,
+            "step must be at least 0, got -inf",
+        ),
+        (
+            lambda: sc.SGD([np.ones(2)], lr=lambda step: 10**400).step([np.ones(2)]),
+            ValueError,
+            "lr must be a finite number >= 0, got inf from the schedule",
+        ),
+        (
             lambda: sc.Adam(betas=(0.9, 10**400)),
             ValueError,
             r"betas must be two finite numbers in \[0, 1\), got",

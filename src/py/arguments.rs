@@ -75,13 +75,13 @@ pub fn flag(name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// Real numbers of a sequence or an array of one dimension.
+/// Real numbers of a sequence or an array of one dimension; infinite where no float is as large.
 pub fn numbers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-    match foreign::is_ordered(value)? {
-        true => foreign::numbers(value)?,
+    let found: Option<Vec<_>> = match foreign::is_ordered(value)? {
+        true => foreign::items(value)?.iter().map(foreign::number_of_any_size).collect::<PyResult<_>>()?,
         false => None,
-    }
-    .map_or_else(|| Err(Error::type_(name, shown(value)?, "a sequence of numbers").into()), Ok)
+    };
+    found.map_or_else(|| Err(Error::type_(name, shown(value)?, "a sequence of numbers").into()), Ok)
 }
 
 /// An error about the number of arguments.

@@ -12,7 +12,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::arguments::{flag, number, numbers, wrong_count};
 use super::calls::Call;
 use super::errors::foreign;
-use super::foreign::{items, number as real, number_of_any_size, shown};
+use super::foreign::{items, number_of_any_size, shown};
 use crate::error::{Error, Fault, Result};
 use crate::optim::plateau::{Plateau, Settings};
 use crate::optim::schedule::{Custom, FORMS, Function, OPEN, Schedule};
@@ -95,7 +95,7 @@ impl PySchedule {
     }
 
     fn __call__<'py>(&self, py: Python<'py>, step: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(step) = real(step)? {
+        if let Some(step) = number_of_any_size(step)? {
             return Ok(self.at(step)?.into_pyobject(py)?.into_any());
         }
         let got = shown(step)?;
@@ -242,7 +242,7 @@ impl Function for Callable {
             let _call = Call::begin()?;
             let value = self.0.bind(py).call1((step as u64,))?;
             let got = value.get_type().qualname()?;
-            real(&value)?.ok_or_else(|| {
+            number_of_any_size(&value)?.ok_or_else(|| {
                 PyTypeError::new_err(format!("lr must be a function that returns numbers, got one that returns {got}"))
             })
         };
