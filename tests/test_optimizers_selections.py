@@ -352,7 +352,9 @@ def test_what_is_bound_twice_is_refused():
 
 
 def test_a_mask_that_does_not_say_yes_or_no_is_refused():
-    with pytest.raises(TypeError, match=r'mask\("0.weight", ...\) must be True or False, got \'yes\''):
+    with pytest.raises(
+        TypeError, match=r'params\[0\]\["params"\]\("0.weight", ...\) must be True or False, got \'yes\''
+    ):
         sc.SGD([{"params": lambda name, array: "yes"}]).bind(params(), NAMES)
 
 

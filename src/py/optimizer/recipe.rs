@@ -52,10 +52,11 @@ impl Recipe {
 
     /// The first group that selects each array; 0 where none does. Refuses groups that are left without arrays.
     pub fn group_of(&self, names: &[String], arrays: &[Placed<'_>]) -> PyResult<Vec<usize>> {
+        let place_of = |index: usize| format!("params[{}][\"params\"]", index - 1);
         let group_of = |(name, (array, _)): (&String, &Placed<'_>)| {
             for (index, group) in self.groups.iter().enumerate() {
                 if let Some(selector) = &group.extras.selector
-                    && selector.takes(name, array)?
+                    && selector.takes(&place_of(index), name, array)?
                 {
                     return Ok(index);
                 }
@@ -70,7 +71,7 @@ impl Recipe {
                 let names = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
                 let expected = format!("a selection of arrays that no group before it has, of {names}");
                 let got = selector.to_python(array.py())?.repr()?;
-                return Err(Error::value(format!("params[{}][\"params\"]", index - 1), got, expected).into());
+                return Err(Error::value(place_of(index), got, expected).into());
             }
         }
         Ok(group_of)

@@ -50,8 +50,8 @@ impl Selector {
         Selector::Patterns(names.map(escaped).collect())
     }
 
-    /// Whether it selects an array.
-    pub fn takes(&self, name: &str, array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    /// Whether it selects an array; `place` is what errors call it.
+    pub fn takes(&self, place: &str, name: &str, array: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = array.py();
         match self {
             Selector::Patterns(patterns) => {
@@ -63,7 +63,7 @@ impl Selector {
                 }
                 Ok(false)
             }
-            Selector::Mask(mask) => truth(&format!("mask({name:?}, ...)"), &mask.bind(py).call1((name, array))?),
+            Selector::Mask(mask) => truth(&format!("{place}({name:?}, ...)"), &mask.bind(py).call1((name, array))?),
         }
     }
 
