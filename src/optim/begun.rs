@@ -93,13 +93,14 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     fn begin_group(&mut self, group: usize, lr: f64, clip: Scale) -> GroupStep<T> {
-        let context = StepContext { t: self.books.steps_of(group) + 1, lr, since: self.progress(group).since };
-        let (config, slots) = (&self.groups[group], self.slot_maps[group]);
+        let (config, slots, t) = (&self.groups[group], self.slot_maps[group], self.books.steps_of(group) + 1);
         let factors = (clip, config.weight_decay(self.books.counts.steps));
         let (books, memory) = (&mut self.books.groups[group], &mut self.books.memory[group]);
+        let context = StepContext { t, lr, since: &books.progress.since };
         if config.is_frozen() {
+            let begun = config.begin(context, factors, &mut memory.clone(), slots, 0);
             books.progress.frozen_steps += 1;
-            return config.begin(context, factors, &mut memory.clone(), slots, 0);
+            return begun;
         }
         let starting = std::mem::take(&mut books.starting);
         let mut begun = config.begin(context, factors, memory, slots, starting);

@@ -96,7 +96,8 @@ impl Config {
     pub fn with_open(mut self, name: &str, schedule: Schedule) -> Result<Self> {
         match name {
             WEIGHT_DECAY => self.open.decay = Some(Curve::new(name, schedule)?),
-            _ => self.open.lr = Some(schedule),
+            "lr" => self.open.lr = Some(schedule),
+            _ => return Err(Error::value("an open schedule", format!("{name:?}"), "that of lr or weight_decay")),
         }
         Ok(self)
     }

@@ -112,16 +112,16 @@ pub trait StepVisitor<T: Scalar> {
 
 /// What is known when a step begins.
 #[derive(Debug, Clone, Copy)]
-pub struct StepContext {
+pub struct StepContext<'a> {
     /// Number of the step, from 1.
     pub t: u64,
     /// Its learning rate.
     pub lr: f64,
-    /// The number of the step before which each state array began, in their order.
-    pub since: [u64; MAX_SLOTS],
+    /// The steps that had been made before each state array began, in their order.
+    pub since: &'a [u64; MAX_SLOTS],
 }
 
-impl StepContext {
+impl StepContext<'_> {
     /// The same, as a state array counts steps that may have begun after the others.
     pub fn of_slot(self, place: usize) -> Self {
         StepContext { t: self.t - self.since[place], ..self }
@@ -155,7 +155,7 @@ mod tests {
         for beta in [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0 - 1e-7, 1.0 - f64::EPSILON / 2.0, 1.0] {
             let last = (38.0 / (1.0 - beta)).min(1e9) as u64;
             for t in (1..100).chain(last.saturating_sub(50).max(1)..last + 50).chain([2 * last, 1 << 40]) {
-                let context = StepContext { t, lr: 0.1, since: [0; MAX_SLOTS] };
+                let context = StepContext { t, lr: 0.1, since: &[0; MAX_SLOTS] };
                 assert_eq!(context.bias_correction(beta), 1.0 - beta.powf(t as f64), "{beta} {t}");
             }
         }

@@ -11,7 +11,7 @@ use super::tiled::Tiled;
 use super::turned::Turned;
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Kernel, dispatch};
+use crate::simd::dispatch;
 
 /// What the chains of a product begin with.
 #[derive(Clone, Copy)]
@@ -77,19 +77,7 @@ pub fn matmul_unless<T: Scalar>(
     } else if cols <= NARROW && b.by_rows() && rows > cols {
         // A weight gradient: its transpose fills the lanes, with the same chains.
         dispatch(Tiled(&mut task.t()));
-    } else {
-        dispatch(Whole(&mut task));
-    }
-}
-
-/// A product whose chains follow one another, the way that suits its shape.
-struct Whole<'a, 'b, T>(&'b mut Task<'a, T>);
-
-impl<T: Scalar> Kernel for Whole<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        if Turned::suits::<I>(self.0) { Turned(self.0).run::<I>() } else { Tiled(self.0).run::<I>() }
+    } else if !(Turned::may_suit(&task) && dispatch(Turned(&mut task))) {
+        dispatch(Tiled(&mut task));
     }
 }

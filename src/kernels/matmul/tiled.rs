@@ -32,8 +32,8 @@ struct Columns<T> {
     col: usize,
     width: usize,
     panel: Panel<T>,
-    /// The columns of `b` to come, and how many, where they are to be called to the caches.
-    coming: Option<(*const T, usize)>,
+    /// Whether those behind them are to be called to the caches.
+    calls: bool,
 }
 
 /// Some rows: where their strips lie packed, if they do.
@@ -136,9 +136,7 @@ impl<T: Scalar> Tiled<'_, '_, T> {
                 }
             };
             let calls = blocks.calls_b && packs && (rows.first == 0 || !several) && col + width < cols;
-            let next = b.ptr.wrapping_add(first * b.row + (col + width) * b.col);
-            let coming = calls.then_some((next, (cols - col - width).min(width)));
-            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel, coming } };
+            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel, calls } };
             match padded / lanes {
                 8 => tiles.down::<I, 8, false>(),
                 4 => tiles.down::<I, 4, false>(),
@@ -247,8 +245,8 @@ impl<T: Scalar> Tiles<'_, T> {
     /// One tile of whole registers, straight into the output.
     #[inline(always)]
     unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize, const FORM: u8>(&self, row: usize) {
-        let Columns { first, col, panel, coming, .. } = self.columns;
-        let Task { out, depth, b, .. } = self.task;
+        let Columns { first, col, panel, .. } = self.columns;
+        let Task { out, depth, .. } = self.task;
         // SAFETY: the tile lies in `a`, the panel and the output.
         unsafe {
             let to = Rows { ptr: out.ptr.add(row * out.row + col), stride: out.row };
@@ -259,20 +257,30 @@ impl<T: Scalar> Tiles<'_, T> {
             };
             // A deep product comes back to its output, which is no longer in the caches by then.
             let output = (*depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
-            let mut calls = Calls::output(output);
-            if let Some((next, width)) = coming {
-                // Its rows, or columns where these lie side by side: each tile calls its share of them.
-                let (runs, length, stride) = match b.by_rows() {
-                    true => (panel.count, width.div_ceil(V::LANES), b.row),
-                    false => (width, panel.count.div_ceil(V::LANES), b.col),
-                };
-                let Block { first, end, .. } = self.rows;
-                let before = |row: usize| runs * length * (row - first) / (end - first);
-                let run = next.wrapping_add(before(row) / length * stride);
-                let count = before(row + R) - before(row);
-                calls = Calls { run, stride, length, count, first: before(row) % length, ..calls };
-            }
+            let calls = if self.columns.calls { self.calls::<V, R>(row) } else { Calls::NONE };
+            let calls = Calls { output, ..calls };
             tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, calls);
+        }
+    }
+
+    /// The share of the columns to come that a tile calls: of their rows, or of columns whose numbers lie side by side.
+    #[inline(always)]
+    fn calls<V: Vector<Elem = T>, const R: usize>(&self, row: usize) -> Calls<T> {
+        let Columns { first, col, width, panel, .. } = self.columns;
+        let (Task { b, cols, .. }, Block { first: top, end, .. }) = (self.task, self.rows);
+        let next = col + width;
+        let (runs, length, stride) = match b.by_rows() {
+            true => (panel.count, width.min(cols - next).div_ceil(V::LANES), b.row),
+            false => (width.min(cols - next), panel.count.div_ceil(V::LANES), b.col),
+        };
+        let before = |row: usize| runs * length * (row - top) / (end - top);
+        Calls {
+            run: b.ptr.wrapping_add(first * b.row + next * b.col + before(row) / length * stride),
+            stride,
+            length,
+            count: before(row + R) - before(row),
+            first: before(row) % length,
+            ..Calls::NONE
         }
     }
 
@@ -297,9 +305,9 @@ impl<T: Scalar> Tiles<'_, T> {
             };
             let strip = self.strip::<R>(row);
             if strip.row == 1 {
-                tile::<V, R, N, SIDE_BY_SIDE>(strip, panel, begin, to, Calls::output(None));
+                tile::<V, R, N, SIDE_BY_SIDE>(strip, panel, begin, to, Calls::NONE);
             } else {
-                tile::<V, R, N, BY_ROWS>(strip, panel, begin, to, Calls::output(None));
+                tile::<V, R, N, BY_ROWS>(strip, panel, begin, to, Calls::NONE);
             }
             if out.col == 1 {
                 copy_rows::<V, R>(held, width, Rows { ptr: corner, stride: out.row });

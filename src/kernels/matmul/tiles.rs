@@ -40,10 +40,8 @@ pub struct Calls<T> {
 }
 
 impl<T> Calls<T> {
-    /// Nothing but where the next tile goes.
-    pub fn output(output: Option<*const T>) -> Self {
-        Calls { output, run: std::ptr::null(), stride: 0, length: 0, count: 0, first: 0 }
-    }
+    /// Nothing.
+    pub const NONE: Self = Calls { output: None, run: std::ptr::null(), stride: 0, length: 0, count: 0, first: 0 };
 
     /// Calls the next so many registers of the panel.
     #[inline(always)]

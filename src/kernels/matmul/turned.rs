@@ -19,25 +19,33 @@ const DEPTH: usize = 128;
 /// The fewest rows of `a` that are worth the turning.
 const ROWS: usize = 16;
 
-/// The product with so few columns, of a `b` that lies by rows.
+/// The product with so few columns, where this is the faster way: says whether it has been computed.
 pub struct Turned<'a, 'b, T>(pub &'b mut Task<'a, T>);
 
 impl<T: Scalar> Turned<'_, '_, T> {
-    /// Whether this is the faster way. Where `a` is transposed, nothing has to be turned.
+    /// Whether it may be: asked first, since most products are others.
     #[inline(always)]
-    pub fn suits<I: Isa>(task: &Task<'_, T>) -> bool {
-        let lanes = T::Vector::<I>::LANES;
-        let fills = 3 * task.cols >= 2 * task.cols.next_multiple_of(lanes);
-        let suits = if task.a.by_rows() { !fills && task.rows >= ROWS } else { task.rows > task.cols };
-        suits && I::TILE_ROWS > 1 && task.cols > NARROW && task.cols < CHAINS && task.b.by_rows()
+    pub fn may_suit(task: &Task<'_, T>) -> bool {
+        task.cols > NARROW && task.cols < CHAINS && task.b.by_rows()
+    }
+
+    /// Whether it is. Where `a` is transposed, nothing has to be turned.
+    #[inline(always)]
+    fn suits<I: Isa>(&self) -> bool {
+        let Task { a, rows, cols, .. } = *self.0;
+        let fills = 3 * cols >= 2 * cols.next_multiple_of(T::Vector::<I>::LANES);
+        I::TILE_ROWS > 1 && if a.by_rows() { !fills && rows >= ROWS } else { rows > cols }
     }
 }
 
 impl<T: Scalar> Kernel for Turned<'_, '_, T> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn run<I: Isa>(self) {
+    fn run<I: Isa>(self) -> bool {
+        if !self.suits::<I>() {
+            return false;
+        }
         let Task { rows, depth, a, ref mut scratch, .. } = *self.0;
         let (lanes, to) = (T::Vector::<I>::LANES, scratch.panels.as_mut_ptr());
         let (width, room) = (WIDE * lanes, scratch.panels.len());
@@ -67,6 +75,7 @@ impl<T: Scalar> Kernel for Turned<'_, '_, T> {
                 self.finish::<I>(sums.ptr, row, across);
             }
         }
+        true
     }
 }
 
@@ -191,8 +200,6 @@ impl<T: Scalar, const R: usize> Kernel for Tile<T, R> {
     fn run<I: Isa>(self) {
         let begin = Rows { ptr: self.sums.ptr.cast_const(), stride: self.sums.stride };
         // SAFETY: `apart` promises what is needed.
-        unsafe {
-            tile::<T::Vector<I>, R, WIDE, SIDE_BY_SIDE>(self.strip, self.panel, begin, self.sums, Calls::output(None))
-        };
+        unsafe { tile::<T::Vector<I>, R, WIDE, SIDE_BY_SIDE>(self.strip, self.panel, begin, self.sums, Calls::NONE) };
     }
 }
