@@ -131,6 +131,25 @@ class TestRegressor:
         np.testing.assert_allclose(out, model.predict(frame), rtol=1e-5)
 
 
+class TestTinyNumbers:
+    """Onnxruntime takes what float32 has as 0 for nothing to add."""
+
+    @pytest.mark.parametrize("usual", [0.0, 0.6])
+    def test_in_a_column(self, usual):
+        rng = np.random.default_rng(0)
+        size = np.where(rng.random(300) < usual, 3.0, rng.normal(3, 1, 300))
+        frame = pd.DataFrame({"size": size * 1e-60})
+        regressor = sc.TabularRegressor(**LITTLE).fit(frame, size)
+        assert ("apart" in regressor.encoder_.roles) == (usual > 0)
+        check(regressor, frame)
+        check(sc.TabularClassifier(**LITTLE).fit(frame, size > 3.1), frame)
+
+    def test_in_the_target(self):
+        model = sc.TabularRegressor(**LITTLE).fit(FRAME, numbers(FRAME) * 1e-60)
+        out = run(to_onnx(model), onnx_inputs(model, NEW))["prediction"]
+        np.testing.assert_allclose(out * 1e60, model.predict(NEW) * 1e60, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("ends", [10, 1])
 def test_beyond_the_last_knots_a_target_goes_on_as_in_predict(ends):
     """Knots are of some of many rows, and the range is of all of them; of one value there is one knot."""

@@ -58,6 +58,13 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
+    def plus(self, value: str, number: float | NDArray[Any]) -> str:
+        """A value in double precision and a number, or one for each column.
+
+        ONNX Runtime drops an `Add` or `Sub` of a single number that float32 has as 0; a `Sum` it leaves.
+        """
+        return self.add("Sum", value, self.constant(np.asarray(number, dtype=np.float64)))
+
     def axis(self, *axes: int) -> str:
         """The name of a constant that says which axes, or a shape."""
         return self.constant(np.array(axes, dtype=np.int64))

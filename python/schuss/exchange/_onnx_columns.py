@@ -98,7 +98,7 @@ def _indicators(graph: Graph, feature: NumberFeature | DateFeature, column: str)
     missing = graph.add("IsNaN", column)
     found = []
     if isinstance(feature, NumberFeature) and feature.scale is not None and feature.scale.apart:
-        away = graph.add("Abs", graph.add("Sub", column, graph.constant(np.float64(feature.scale.centre))))
+        away = graph.add("Abs", graph.plus(column, -feature.scale.centre))
         found.append(graph.add("Greater", away, graph.constant(np.float64(feature.scale.near))))
     if feature.missing:
         found.append(missing)
@@ -112,9 +112,9 @@ def _scaled(graph: Graph, columns: list[str], scales: list[Scale]) -> str | None
     if not columns:
         return None
     together = graph.joined(columns)
-    centres = graph.constant(np.array([scale.centre for scale in scales]))
+    centres = np.array([scale.centre for scale in scales])
     factors = graph.constant(np.array([scale.factor for scale in scales]))
-    scaled = graph.add("Mul", graph.add("Sub", together, centres), factors)
+    scaled = graph.add("Mul", graph.plus(together, -centres), factors)
     scaled = graph.add("Clip", scaled, graph.constant(np.float64(-FAR)), graph.constant(np.float64(FAR)))
     known = graph.add("Where", graph.add("IsNaN", together), graph.constant(np.float64(0)), scaled)
     return graph.add("Cast", known, to=TensorProto.FLOAT)

@@ -55,7 +55,7 @@ def _in_unit(graph: Graph, mean: str, target: RegressionTarget) -> dict[str, Val
     from onnx import TensorProto
 
     bent = graph.add("Mul", mean, graph.constant(np.float64(target.std)))
-    bent = graph.add("Add", bent, graph.constant(np.float64(target.mean)))
+    bent = graph.plus(bent, target.mean)
     if target.chosen == "log":
         bent = graph.add("Exp", bent)
     elif target.quantiles is not None:
