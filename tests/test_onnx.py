@@ -144,6 +144,7 @@ class TestEstimators:
             "classes must fit into int64, which ONNX has, got 9223372036854775813",
         ),
         (np.array(["2020-01-01", "2021-01-01"], "M8[D]"), r"classes must be .*, got datetime64\[D\]"),
+        (np.array(["a", "\ud800"]), "classes must be .*: .* surrogates not allowed"),
     ],
 )
 def test_classes_that_onnx_has_not_are_refused(labels, words):

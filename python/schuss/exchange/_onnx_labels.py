@@ -26,6 +26,10 @@ def label_at(graph: Graph, classes: Any, index: str) -> Value:
         classes = classes.astype(object)
         if other := [each for each in classes.tolist() if not isinstance(each, str | bytes)]:
             raise ValueError(f"classes must be {expected}, got {shown(other[0])}")
+        try:
+            "".join(each for each in classes.tolist() if isinstance(each, str)).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"classes must be {expected}: {error}") from error
     try:
         kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
     except ValueError as error:
