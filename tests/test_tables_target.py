@@ -1,5 +1,6 @@
 """Targets as numbers and back, and their means by level."""
 
+import enum
 import json
 
 import numpy as np
@@ -212,6 +213,18 @@ def test_classes_of_frames():
     assert wide.classes.tolist() == [1, 2]
 
 
+def test_classes_that_are_moments_keep_their_zone():
+    pd, pl, pa = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+    y = pd.Series(pd.to_datetime(["2024-06-01", "2024-01-01"]).tz_localize("Europe/Berlin"))
+    for moments in (y, pl.from_pandas(y), pa.array(y), pa.chunked_array([pa.array(y)])):
+        target = ClassTarget()
+        assert target.fit_transform(moments).tolist() == [1, 0]
+        assert [label.isoformat() for label in target.classes] == [
+            "2024-01-01T00:00:00+01:00",
+            "2024-06-01T00:00:00+02:00",
+        ]
+
+
 @pytest.mark.filterwarnings("ignore:A column-vector y")
 @pytest.mark.parametrize("known", [["a", "b", "b"], [1, 2, 2]])
 def test_what_is_missing_in_a_dictionary_of_arrow_is_missing(known):
@@ -248,6 +261,14 @@ def test_bad_classes(y, match):
 def test_classes_of_several_types():
     with pytest.raises(TypeError, match="classes of one type, got int, str"):
         ClassTarget().fit(np.array(["a", 1], object))
+
+
+def test_classes_without_an_order():
+    class Size(enum.Enum):
+        SMALL, LARGE = 1, 2
+
+    with pytest.raises(TypeError, match="classes that can be sorted, got Size"):
+        ClassTarget().fit([Size.SMALL, Size.LARGE])
 
 
 def test_classes_never_seen():

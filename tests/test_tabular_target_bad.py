@@ -92,6 +92,23 @@ def test_the_error_of_a_transform_names_the_parameter():
         regressor(target_transform="log").fit(X, NUMBERS)
 
 
+def test_ranks_need_a_target_that_varies():
+    for size in (1e-310, 5e-324):
+        with pytest.raises(ValueError, match='target_transform="quantile" needs a target that varies more'):
+            regressor(target_transform="quantile").fit(X, NUMBERS * size)
+    assert regressor(target_transform="quantile").fit(X, NUMBERS * 0).predict(X).tolist() == [0.0] * len(X)
+
+
+@pytest.mark.parametrize("transform", [None, "quantile"])
+@pytest.mark.parametrize(("size", "far"), [(1.0, 1e50), (1e-290, 1e200)])
+def test_targets_that_choose_may_not_be_out_of_reach(transform, size, far):
+    model = regressor(target_transform=transform, n_folds=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="y_val: y is too far from the targets of fit: "):
+            model.fit(X, NUMBERS * size, X, NUMBERS * far)
+
+
 @pytest.mark.parametrize("size", [1e200, 1e-200])
 def test_the_score_of_targets_of_any_size(size):
     with warnings.catch_warnings():

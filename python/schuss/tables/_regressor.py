@@ -171,7 +171,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         return self._target.fit_transform(y).astype(np.float32)
 
     def _as_target(self, y: Any) -> Array:
-        return self._target.transform(y).astype(np.float32)
+        with np.errstate(over="ignore"):
+            targets = self._target.transform(y)
+        if (far := float(np.abs(targets).max())) > float(np.finfo(np.float32).max):
+            raise ValueError(f"y is too far from the targets of fit: {far:g} times their standard deviation")
+        return targets.astype(np.float32)
 
     @property
     def _n_classes(self) -> None:

@@ -92,11 +92,16 @@ def _of_series(y: Any, name: str) -> np.ndarray[Any, Any]:
         return np.asarray(y)
     with needed(f"reading {name} from a {type(y).__name__}", "narwhals", "sklearn"):
         import narwhals as nw
+    if hasattr(y, "to_pylist") and not hasattr(y, "chunks"):
+        import pyarrow
+
+        y = pyarrow.chunked_array([y])
     series = nw.from_native(y, series_only=True, pass_through=True)
     if not isinstance(series, nw.Series):
         return np.asarray(y)
     codes = isinstance(series.dtype, nw.Categorical | nw.Enum) and series.implementation.is_pyarrow()
-    if codes or isinstance(series.dtype, nw.Int128 | nw.UInt128):
+    zoned = isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None
+    if codes or zoned or isinstance(series.dtype, nw.Int128 | nw.UInt128):
         return np.fromiter(series.to_list(), dtype=object, count=len(series))
     return np.asarray(series.to_numpy())
 
@@ -138,6 +143,9 @@ class RegressionTarget:
         if self.chosen == "log" and self.low <= 0:
             raise ValueError(f'target_transform="log" needs a target above 0, got {self.low:g}')
         if self.chosen == "quantile":
+            if 0 < self.high - self.low < 1 / LARGEST:
+                got = f"from {self.low:g} to {self.high:g}"
+                raise ValueError(f'target_transform="quantile" needs a target that varies more, got {got}')
             self.quantiles = Quantiles().fit(numbers.reshape(-1, 1))
         self.mean, self.std = _moments(self._bent(numbers))
         return self
@@ -282,7 +290,8 @@ class ClassTarget:
             self.classes, codes = np.unique(values, return_inverse=True)
         except TypeError:
             kinds = sorted({type(value).__name__ for value in values.tolist()})
-            raise TypeError(f"y must have classes of one type, got {', '.join(kinds)}") from None
+            wanted = "of one type" if len(kinds) > 1 else "that can be sorted"
+            raise TypeError(f"y must have classes {wanted}, got {', '.join(kinds)}") from None
         if len(self.classes) == 1:
             raise ValueError(
                 f"y must have at least 2 classes, got only one class, {shown(self.classes.tolist()[0])}"
