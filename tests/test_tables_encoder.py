@@ -244,6 +244,19 @@ def test_levels_match_in_another_dtype(fitted, given):
     assert np.array(rows).tolist() == want.tolist()
 
 
+@pytest.mark.parametrize("mixed", [[True, 1, 1.0, "x"], [1, np.True_, "True", "x"], ["1", "True", True, 1]])
+def test_true_beside_1_is_a_level_of_its_own(mixed):
+    """Equal as they are, and with one hash; the order of the rows does not count."""
+    encoder = TableEncoder({"x": "category"}).fit({"x": mixed * 2})
+    backwards = TableEncoder({"x": "category"}).fit({"x": mixed[::-1] * 2})
+    assert encoder.get_state() == backwards.get_state()
+    given = [True, 1, "True", "1", 1.0, np.True_]
+    codes = encoder.transform({"x": given})[:, 0].tolist()
+    assert codes == encoder.transform({"x": given[::-1]})[::-1, 0].tolist()
+    assert codes[0] == codes[2] == codes[5] != codes[1] == codes[3] == codes[4]
+    assert [encode(encoder, {"x": value})[0] for value in given] == codes
+
+
 def test_categories_of_pandas_match_text():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"x": pd.Categorical(["b", "a", "a", None], categories=["b", "a", "unused"])})

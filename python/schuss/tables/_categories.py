@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._values import family, key_of
+from ._values import FLAG, family, key_of
 
 # What one dtype calls True another may call 1, and what Python writes so others write in small or capitals.
 SAME = (("True", "1", "true", "TRUE"), ("False", "0", "false", "FALSE"))
@@ -48,7 +48,10 @@ def plain(values: np.ndarray[Any, Any]) -> list[Any]:
     """A block as values of which equal ones have one hash, each of what it is."""
     if values.dtype.kind in "mM":  # some would be numbers
         return list(values)
-    return list(values.tolist())
+    listed: list[Any] = values.tolist()
+    flags = {kind for kind in set(map(type, listed)) if family(kind) is FLAG}
+    # True and 1 are equal, and levels of their own: such are what they are called.
+    return [key_of(value) if type(value) in flags else value for value in listed] if flags else listed
 
 
 class CategoryFeature:
@@ -95,15 +98,15 @@ class CategoryFeature:
             distinct, inverse = np.unique(values, return_inverse=True)
             codes = np.array([self.code_of(value) for value in distinct], dtype=np.int32)
             return codes[inverse.reshape(-1)]
-        plain = values.tolist()
+        listed = plain(values)
         try:
-            codes = np.fromiter(map(self._codes.get, plain, repeat(-1)), np.int32, len(plain))
+            codes = np.fromiter(map(self._codes.get, listed, repeat(-1)), np.int32, len(listed))
         except TypeError:
-            bad = next((value for value in plain if family(type(value)) is None), plain)
+            bad = next((value for value in listed if family(type(value)) is None), listed)
             raise TypeError(f"{name} must have levels, got {shown(bad)}") from None
         known: dict[Any, int] = {}
         for odd in np.flatnonzero(codes < 0):
-            value = plain[odd]
+            value = listed[odd]
             if (code := known.get(value)) is None:
                 code = known[value] = self.code_of(value)
             codes[odd] = code
