@@ -156,14 +156,22 @@ def test_a_class_that_the_rows_do_not_have_may_have_a_weight():
     ("weights", "match"),
     [
         (["a"] * 40, r"sample_weight must have a number for each row, got \['a'"),
-        (np.ones(40) + 1j, "sample_weight must have a number for each row, got an array of complex128"),
+        (np.ones(40) + 1j, "sample_weight must be real numbers"),
+        (np.ones(40).astype("M8[s]"), "sample_weight must be numbers, got dates"),
+        (np.ones(40).astype("m8[s]"), "sample_weight must be numbers, got durations"),
+        (
+            np.ma.masked_array(np.ones(40), np.arange(40) < 3),
+            "sample_weight .* without masked elements, got 3",
+        ),
+        (np.inf, "sample_weight must be finite and not negative, got inf"),
+        ("balanced", "sample_weight must be array-like"),
         (np.full(40, np.nan), "sample_weight contains NaN"),
         (np.full(40, np.inf), "sample_weight contains infinity"),
         (np.ones((40, 1)), "[Ss]ample.weights? must be 1D"),
     ],
 )
 def test_weights_of_rows_that_cannot_be_are_refused(make, weights, match):
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises((TypeError, ValueError), match=match):
         make().fit(X, target_of(make(), CLASSES, NUMBERS), sample_weight=weights)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight
 
 from .._checks import shown
+from ..estimators._given import check_given
 
 Array = NDArray[Any]
 # Up to so many rows, a row whose weight is 3 is three rows, and rows are in an order of their own.
@@ -43,6 +44,7 @@ def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None
 
 
 def _numbers(sample_weight: Any, n_rows: int) -> Array:
+    check_given(sample_weight=sample_weight)
     try:
         weights: Array = _check_sample_weight(
             sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True
@@ -53,6 +55,9 @@ def _numbers(sample_weight: Any, n_rows: int) -> Array:
         raise ValueError(
             f"sample_weight must have a number for each row, got {shown(sample_weight)}"
         ) from error
+    # Of one number for all rows, scikit-learn looks at nothing.
+    if not (weights.min() >= 0 and weights.max() < np.inf):
+        raise ValueError(f"sample_weight must be finite and not negative, got {shown(sample_weight)}")
     return weights
 
 
