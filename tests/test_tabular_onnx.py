@@ -353,6 +353,9 @@ class TestModels:
         with pytest.raises(ValueError, match="feature names should match"):
             onnx_inputs(one, NEW.drop(columns="size"))
 
+    def test_classes_in_another_order_of_bytes(self):
+        check(sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, np.array([2.0, 3.0], ">f4"))), NEW)
+
     def test_classes_that_onnx_has_not_are_refused(self):
         days = np.array(["2020-01-01", "2021-01-01"], "M8[D]")
         model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, days))

@@ -30,6 +30,8 @@ def label_at(graph: Graph, classes: Any, index: str) -> Value:
             "".join(each for each in classes.tolist() if isinstance(each, str)).encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"classes must be {expected}: {error}") from error
+    # In the order of bytes of this machine, which is all that has a name.
+    classes = classes.astype(classes.dtype.newbyteorder("="), copy=False)
     try:
         kind = helper.np_dtype_to_tensor_dtype(classes.dtype)
     except ValueError as error:
