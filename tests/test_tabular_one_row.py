@@ -113,6 +113,14 @@ def test_what_is_wrong_is_refused_by_name(one, change, words):
         one.predict_one(row)
 
 
+def test_another_name_in_place_of_a_dropped_column_is_refused(one):
+    assert "same" not in one.encoder_.output_names
+    row = FRAME.iloc[0].rename({"same": "sane"})
+    for given in (row, row.to_dict()):
+        with pytest.raises(ValueError, match=r"unseen at fit time:\n- sane\nFeature .* missing:\n- same"):
+            one.predict_one(given)
+
+
 def test_rows_that_are_too_short_are_refused(one):
     with pytest.raises(ValueError, match="a row must have 10 values by name or in order"):
         one.predict_one([1, 2])

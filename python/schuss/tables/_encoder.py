@@ -91,6 +91,7 @@ class TableEncoder:
 
     # Pickles of earlier versions have none.
     labels_in: list[str] | None = None
+    _dropped: frozenset[str] = frozenset()
     n_numbers: int
     category_sizes: list[int]
     output_names: list[str]
@@ -234,6 +235,9 @@ class TableEncoder:
         outputs = [output for feature in self.features for output in feature.outputs]
         self.output_names = [name for name, _ in outputs]
         self.roles = [role for _, role in outputs]
+        kept = {feature.place for feature in features}
+        names = self.feature_names_in or []
+        self._dropped = frozenset(name for place, name in enumerate(names) if place not in kept)
         places = [feature.place for feature in self.features for _ in feature.outputs]
         self.origins = np.array(places, dtype=np.intp)
         self._called = [(feature, f"column {self._name_of(feature)} of X") for feature in self.features]
@@ -382,7 +386,8 @@ class TableEncoder:
             count = len(row)
         except TypeError:
             count = -1
-        if count != self.n_features_in or isinstance(row, NO_ROWS):
+        is_other = named and self._dropped and not self._dropped.issubset(row.keys())
+        if count != self.n_features_in or isinstance(row, NO_ROWS) or is_other:
             self._refuse_row(row)
         try:
             for feature, name in self._called:
