@@ -20,6 +20,13 @@ def val_error(y, predictions):
     return 0.0
 
 
+class Unnamed:
+    __name__ = 5
+
+    def __call__(self, y, predictions):
+        return 0.0
+
+
 def trained(outputs, y, loss, **options):
     net = sc.MLP([4, 8, outputs], loss=loss, **options)
     net.fit(X, y, epochs=3)
@@ -162,6 +169,7 @@ class TestRecorded:
             ("mse", 3, TypeError, "metrics must be functions or names"),
             ("mse", [3], TypeError, "metrics must be names or functions, got 3"),
             ("mse", lambda y, p: 0.0, ValueError, "functions with a name"),
+            ("mse", Unnamed(), ValueError, "functions with a name"),
             ("mse", seconds, ValueError, "called as a column of the history, got 'seconds'"),
             ("mse", val_error, ValueError, "called as a column of the history, got 'val_error'"),
             ("poisson", "accuracy", ValueError, "must be of r2, mse, rmse, mae with the loss 'poisson'"),
@@ -181,6 +189,12 @@ class TestRecorded:
     def test_of_blocks_alone_they_are_refused(self):
         with pytest.raises(ValueError, match="metrics need validation_data where X is a source of blocks"):
             sc.MLP([4, 2]).fit(lambda: iter([(X, NUMBERS)]), metrics="r2")
+
+    def test_a_function_may_have_any_name(self):
+        def self(y, predicted):
+            return 0.5
+
+        assert sc.MLP([4, 2]).fit(X, NUMBERS, epochs=2, metrics=self)["self"] == [0.5, 0.5]
 
     def test_a_function_that_returns_no_number_is_named(self):
         def nothing(y, predictions):

@@ -144,7 +144,7 @@ def metrics_of(given: Any, objective: str) -> list[Metric]:
 def _metric_of(metric: Any, objective: str) -> Metric:
     if callable(metric):
         name = getattr(metric, "__name__", "")
-        if not name.isidentifier():
+        if not (isinstance(name, str) and name.isidentifier()):
             raise ValueError(f"metrics must be functions with a name, got {shown(metric)}: give it by def")
         return Metric(name, _rows_of, partial(_call, metric), None, needs_all=True)
     if not isinstance(metric, str):

@@ -78,7 +78,7 @@ class History(dict[str, list[float]]):
             value = check_count("best_epoch", value)
         super().__setattr__(name, value)
 
-    def append(self, **values: float | None) -> None:
+    def append(self, /, **values: float | None) -> None:
         """Add an epoch.
 
         Parameters
