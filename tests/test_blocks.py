@@ -81,6 +81,20 @@ def test_the_same_rows_in_the_same_order_give_the_same_bits(tmp_path, case, kind
     np.testing.assert_allclose(of_blocks["loss"], history["loss"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [None, WEIGHTS])
+@pytest.mark.parametrize("loss", ["sse", "mse"])
+def test_an_epoch_of_blocks_has_the_penalty_once(loss, weight):
+    def trained(*source, **options):
+        net = sc.MLP([5, 16, 1], loss=loss, l2=2.0, dtype="float64", seed=1)
+        return net.fit(*source, epochs=3, batch_size=40, optimizer="adam", shuffle=False, **options)
+
+    parts = [slice(start, start + 400) for start in range(0, 1200, 400)]
+    weights = np.ones(1200) if weight is None else weight
+    of_blocks = trained(lambda: ((X[part], NUMBERS[part], weights[part]) for part in parts))
+    history = trained(X, NUMBERS, sample_weight=weight)
+    np.testing.assert_allclose(of_blocks["loss"], history["loss"], rtol=1e-10)
+
+
 @pytest.mark.parametrize("kind", ["parquet", "npy"])
 def test_a_shuffled_training_has_the_blocks_of_each_window_from_the_seed(tmp_path, kind):
     epochs = iter(range(3))

@@ -17,6 +17,8 @@ class Progress:
         Blocks of the present epoch that are done.
     loss, weight, lr : float
         Of those blocks: the sums of losses and weights, and the last learning rate.
+    penalty : float
+        Where their losses are sums, that of their penalties by weight, which is none of `loss` then.
     position : tuple or None
         Where the core is within the rows of the present epoch, or block; None at their beginning.
     """
@@ -26,9 +28,11 @@ class Progress:
     loss: float = 0.0
     weight: float = 0.0
     lr: float | None = None
+    penalty: float = 0.0
     position: tuple[int, float, float, float, float] | None = None
 
     def end_epoch(self) -> None:
         """One more epoch is done, and nothing of the next."""
         self.epochs += 1
-        self.block, self.loss, self.weight, self.lr, self.position = 0, 0.0, 0.0, None, None
+        self.block, self.loss, self.weight, self.penalty = 0, 0.0, 0.0, 0.0
+        self.lr, self.position = None, None

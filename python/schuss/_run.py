@@ -223,8 +223,11 @@ class Run:
                 if record is None:
                     return None
                 of_block = rows.total_weight if rows.everywhere is None else record.weight
-                if of_block:  # a mean over nothing is none
-                    progress.loss += record.loss * (of_block if is_mean else 1.0)
+                if of_block and is_mean:  # a mean over nothing is none
+                    progress.loss += record.loss * of_block
+                elif of_block:  # each block's loss has the penalty in it, and the epoch's once
+                    progress.loss += record.loss - record.penalty
+                    progress.penalty += record.penalty * of_block
                 progress.weight += of_block
                 progress.lr = record.lr
                 progress.block += 1
@@ -233,7 +236,8 @@ class Run:
                     return None
         if progress.weight == 0.0:
             raise ValueError("X must have at least one block with a row that weighs something, got none")
-        loss, lr = progress.loss / (progress.weight if is_mean else 1.0), progress.lr
+        mean = (progress.loss if is_mean else progress.penalty) / progress.weight
+        loss, lr = mean if is_mean else progress.loss + mean, progress.lr
         self.net._epochs_done += 1
         progress.end_epoch()
         return loss, lr
