@@ -172,6 +172,26 @@ def test_dropout_set_in_a_callback_of_lbfgs_is_refused():
         network(dropout=0.0).fit(X, Y, optimizer="lbfgs", epochs=5, callbacks=change)
 
 
+@pytest.mark.parametrize("place", ["rows", "blocks", "averaged"])
+@pytest.mark.parametrize("other", [None, sc.LBFGS()])
+def test_an_optimizer_without_a_rate_set_in_a_callback_is_refused(place, other):
+    def change(info):
+        info.net.optimizer = other
+
+    data = (lambda: [(X, Y)],) if place == "blocks" else (X, Y)
+    options = {"averaged": place == "averaged", "optimizer": sc.SGD(lr=0.01, ema=0.9)}
+    with pytest.raises(TypeError, match=r"optimizer must be an optimizer of net.params.*from a callback"):
+        network(dropout=0.0).fit(*data, epochs=5, callbacks=change, **options)
+
+
+def test_another_optimizer_set_in_a_callback_of_lbfgs_is_refused():
+    def change(info):
+        info.net.optimizer = sc.SGD(info.net.params, lr=0.1)
+
+    with pytest.raises(ValueError, match="optimizer must stay as it is while LBFGS trains, got SGD"):
+        network(dropout=0.0).fit(X, Y, optimizer="lbfgs", epochs=5, callbacks=change)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -381,6 +381,23 @@ CALLS = {
 }
 
 
+@pytest.mark.parametrize("optimizer", [sc.Adam(), sc.LBFGS()])
+@pytest.mark.parametrize("stopped", ["epochs", "target_loss"])
+def test_a_training_that_is_done_may_be_looked_at_before_it_gets_more_epochs(path, optimizer, stopped):
+    def fitted(epochs, target_loss=None, **saving):
+        net = sc.MLP([8, 4, 1], dtype="float64")
+        net.fit(X, Y, optimizer=optimizer, epochs=epochs, target_loss=target_loss, **saving)
+        return net
+
+    whole = fitted(9)
+    first = (4, None) if stopped == "epochs" else (9, whole.history["loss"][3])
+    for arguments in (first, first, (9,)):
+        net = fitted(*arguments, checkpoint=path, resume=True)
+        assert net.history.stopped == (stopped if arguments == first else "epochs")
+    same_history(net.history, whole.history)
+    np.testing.assert_array_equal(net.theta, whole.theta)
+
+
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize(
     ("saving", "error", "words"),

@@ -144,3 +144,74 @@ def test_a_network_goes_on_with_the_epoch(tmp_path, monkeypatch, name, early, wh
     np.testing.assert_array_equal(resumed.theta, whole.theta)
     assert resumed.history.stopped == whole.history.stopped
     assert resumed.history.best_epoch == whole.history.best_epoch
+
+
+def interrupted_within(saving, at, **options):
+    """A network that Ctrl-C has left while a metric looked at that epoch, and one that went on from there."""
+
+    def fitted(press=None):
+        pressed = Pressed(press)
+
+        def largest(y, predicted):
+            pressed()
+            return float(np.abs(y - predicted).max())
+
+        net = sc.MLP([4, 3, 1], dtype="float64")
+        with pytest.raises(KeyboardInterrupt) if press else nullcontext():
+            net.fit(X, y, metrics=largest, resume=True, **options | (saving if press else saving | resuming))
+        return net
+
+    resuming = options.pop("resuming", {})
+    return fitted(at), fitted()
+
+
+@pytest.mark.parametrize("optimizer", [sc.Adam(), sc.LBFGS()])
+def test_the_last_epoch_is_looked_at_again(tmp_path, optimizer):
+    whole = sc.MLP([4, 3, 1], dtype="float64")
+    whole.fit(X, y, optimizer=optimizer, epochs=4)
+    interrupted, resumed = interrupted_within(
+        {"checkpoint": tmp_path / "fit.ckpt"}, 4, optimizer=optimizer, epochs=4
+    )
+    assert len(interrupted.history["loss"]) == 4
+    assert resumed.history["loss"] == whole.history["loss"]
+    assert len(resumed.history["largest"]) == 4
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+def test_a_rest_to_be_saved_is_not_the_end(tmp_path):
+    whole = sc.MLP([4, 3, 1], dtype="float64")
+    whole.fit(X, y, batch_size=20, epochs=5)
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 1e-9}
+    _, resumed = interrupted_within(saving, 2, batch_size=20, epochs=5)
+    assert resumed.history.stopped == "epochs"
+    assert resumed.history["loss"] == whole.history["loss"]
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+@pytest.mark.parametrize(("target", "stopped"), [(None, "epochs"), (0.0, "epochs"), (1e9, "target_loss")])
+def test_a_target_that_is_another_now_ends_it_or_not(tmp_path, target, stopped):
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "target_loss": 1e9}
+    _, resumed = interrupted_within(saving, 1, epochs=3, resuming={"target_loss": target})
+    assert resumed.history.stopped == stopped
+    assert resumed.history.epochs == (3 if stopped == "epochs" else 1)
+
+
+def test_a_callback_of_lbfgs_that_changes_the_loss_may_be_interrupted(tmp_path):
+    def fitted(interrupts=False, **saving):
+        def called(info):
+            if info.epoch == 3:
+                info.net.l2 = 0.1
+                if interrupts:
+                    raise KeyboardInterrupt
+
+        net = sc.MLP([4, 3, 1], dtype="float64")
+        with pytest.raises(KeyboardInterrupt) if interrupts else nullcontext():
+            net.fit(X, y, optimizer=sc.LBFGS(), epochs=6, callbacks=called, **saving)
+        return net
+
+    whole = fitted()
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "resume": True}
+    fitted(True, **saving)
+    resumed = fitted(**saving)
+    assert resumed.history["loss"] == whole.history["loss"]
+    np.testing.assert_array_equal(resumed.theta, whole.theta)

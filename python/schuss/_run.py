@@ -14,16 +14,17 @@ import numpy as np
 from . import _schuss
 from ._averages import average_of, in_place
 from ._checkpoint import Checkpoint
+from ._checks import shown
 from ._data import Rows, steps_of
-from ._descent import Descent, QuasiNewton, descend
+from ._descent import QuasiNewton
 from ._dialogue import Dialogue
 from ._metrics import Metric
 from ._pieces import Pieces
 from ._progress import Progress
 from ._registry import LOSSES
+from ._run_lbfgs import on_all_rows
 from ._run_state import state_of
 from ._schuss import LBFGS, EpochRecord
-from ._settings import check_lbfgs
 from ._stop import Stop
 from ._trainee import Trainee
 from ._watch import Watch
@@ -264,54 +265,7 @@ class Run:
 
     def on_all_rows(self, recipe: LBFGS, rows: Rows, epochs: int) -> Stop:
         """Train with L-BFGS: all rows at every evaluation, and one or a few evaluations for each step."""
-        net, threads, progress = self.net, self.settings["threads"], self.progress
-        if epochs <= progress.epochs:
-            return Stop.EPOCHS
-        gradient = np.empty_like(net.theta)
-
-        def evaluate(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-            self.looks = False
-            try:
-                left = self._seconds_left()
-                return net._core.loss_and_grads(point, rows.arrays, gradient, None, threads, left), gradient
-            except KeyboardInterrupt:
-                # The last accepted point is in the parameters: the search from there is made again.
-                self.save(None)
-                raise
-
-        def stepped(descent: Descent) -> Stop | None:
-            net._epochs_done += 1
-            progress.end_epoch()
-            if self.settings["records_steps"]:
-                step = [progress.epochs, descent.value, np.nan, rows.total_weight, self._seconds()]
-                self._add_steps(np.array(step), 0.0)
-            core = net._core
-            stop = self._after_epoch(progress.epochs, descent.value, None)
-            if net._core is not core:
-                # A callback has set `l2` or the like: what is known of the old objective is of no use.
-                check_lbfgs(rows, net.dropout)
-                search.begin()
-            self._save_if_due(progress.epochs)
-            return Stop.EPOCHS if stop is None and progress.epochs == epochs else stop
-
-        if self.resumed is not None:
-            search = QuasiNewton.resume(recipe, net.theta, self.resumed["optimizer"])
-        else:
-            search = QuasiNewton(recipe, net.theta)
-        self.descent = search
-        if (again := self._look_again()) is not None:
-            return again
-        try:
-            stop = descend(search, evaluate, stepped)
-        except _schuss.OutOfTime:
-            return Stop.MAX_TIME
-        if stop is Stop.NOT_FINITE:
-            what = f"the loss or its gradient is not finite at the start: the loss is {search.value}"
-            error = _schuss.NonFiniteError(what)
-            rows.explain(error)
-            raise error
-        # No lower point along the gradient: as far as the precision goes, this is the bottom.
-        return Stop.CONVERGED if stop is Stop.NO_DESCENT else stop
+        return on_all_rows(self, recipe, rows, epochs)
 
     def save(self, stopped: Stop | None) -> None:
         """Save the training to its checkpoint, if it has one."""
@@ -352,8 +306,7 @@ class Run:
         **options: Any,
     ) -> tuple[list[EpochRecord], Stop, BaseException | None]:
         """Train in the core: the records, why it stopped, and the exception to raise."""
-        optimizer = self.net.optimizer
-        assert isinstance(optimizer, _schuss.Optimizer)  # `fit` has seen to it
+        optimizer = self._optimizer()
         limits: dict[str, Any] = {"max_seconds": self._seconds_left(), "stop_flag": self.net._stop_flag}
         if self.checkpoint is not None:
             limits["rest_seconds"] = self.checkpoint.seconds_left()
@@ -422,11 +375,19 @@ class Run:
             return None
         loss, val_loss, lr, stopped = self.unseen
         if stopped is None:
-            return self._after_epoch(self.progress.epochs, loss, lr)
-        self._begin_looks(loss, val_loss, lr, Stop(stopped))
-        self._record(loss, val_loss, lr, self._seconds())
-        self._end_looks(Stop(stopped))
-        return Stop.CALLBACK if self._called_back(self.progress.epochs) else Stop(stopped)
+            stop = self._after_epoch(self.progress.epochs, loss, lr)
+        else:
+            stop = Stop(stopped)
+            self._begin_looks(loss, val_loss, lr, stop)
+            self._record(loss, val_loss, lr, self._seconds())
+            # The core may have come to rest to be saved, or for limits of that call of `fit`.
+            if stop is Stop.TARGET_LOSS and not (self.target_loss is not None and loss <= self.target_loss):
+                stop = Stop.EPOCHS
+            stop = self._go_on_after_rest(stop)
+            self._end_looks(stop)
+            stop = Stop.CALLBACK if self._called_back(self.progress.epochs) else stop
+        stop = self._as_all(stop or Stop.EPOCHS)
+        return None if stop is Stop.EPOCHS else stop
 
     def _val_loss(self, rows: Rows | Pieces) -> float:
         """The objective on rows that are not learnt from; NaN where the time is over before it is known."""
@@ -465,19 +426,25 @@ class Run:
     def end(self) -> None:
         """Leave the network as it is to be after a training that has come to its end."""
         if self.averaged:
-            assert isinstance(self.net.optimizer, _schuss.Optimizer)  # as above
-            self.net.theta[...] = average_of(self.net.optimizer)
+            self.net.theta[...] = average_of(self._optimizer())
         if self.watch.early is not None:
             self.watch.early.end(self.net.theta)
         if self.peers is not None:
             self.peers.meet()
 
+    def _optimizer(self) -> _schuss.Optimizer:
+        """The optimizer with a learning rate that `fit` has chosen, or a callback has put in its place."""
+        optimizer = self.net.optimizer
+        if not isinstance(optimizer, _schuss.Optimizer):
+            expected = "an optimizer of net.params while that trains"
+            raise TypeError(f"optimizer must be {expected}, got {shown(optimizer)} from a callback")
+        return optimizer
+
     def _looked_at(self) -> AbstractContextManager[None]:
         """Has the network's parameters be their average, while that is what is looked at."""
         if not self.averaged:
             return nullcontext()
-        assert isinstance(self.net.optimizer, _schuss.Optimizer)  # `fit` has seen to it
-        return in_place(self.net.theta, self.net.optimizer)
+        return in_place(self.net.theta, self._optimizer())
 
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
     """All that a training goes on from; of an epoch that is looked at, what there was before the looks."""
     net, history = run.net, dict(run.history)
-    descent = run.descent if isinstance(net.optimizer, LBFGS) else net.optimizer
     if run.unseen is not None:
         history = {name: column[: run.progress.epochs - 1] for name, column in history.items()}
     return {
@@ -30,8 +29,8 @@ def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
             "label_smoothing": net.label_smoothing,
             "precision": net.precision,
         },
-        "optimizer": None if descent is None else descent.state_dict(),
-        "schedules": _set_since(run.scheduled, descent),
+        "optimizer": _state_of_optimizer(run),
+        "schedules": _set_since(run.scheduled, net.optimizer),
         "epochs_done": net._epochs_done,
         "flat_targets": net._flat_targets,
         "history": history,
@@ -70,6 +69,15 @@ def begin(
         if to_set and state is not None:
             optimizer.load_state_dict(state)
     return ended
+
+
+def _state_of_optimizer(run: Run) -> Any:
+    """What an optimizer goes on from; of L-BFGS, which may not have been asked to, what was saved before."""
+    if run.descent is not None:
+        return run.descent.state_dict()
+    if isinstance(run.net.optimizer, Optimizer):
+        return run.net.optimizer.state_dict()
+    return None if run.resumed is None else run.resumed["optimizer"]
 
 
 def _set_since(before: list[tuple[int, str, Any]], optimizer: Any) -> list[Any]:
