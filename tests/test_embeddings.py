@@ -282,6 +282,31 @@ def test_levels_that_are_none_are_refused_before_anything_changes(code):
     assert np.array_equal(net.theta, before)
 
 
+@pytest.mark.parametrize("optimizer", [sc.Adam(ema=0.9), sc.LBFGS()])
+@pytest.mark.parametrize("kind", ["levels", "sparse"])
+def test_validation_data_that_is_refused_changes_nothing(optimizer, kind):
+    sparse = pytest.importorskip("scipy.sparse")
+    net, (x, y) = network(), rows()
+    history, own, before = net.fit(x, y, epochs=1), net.optimizer, net.theta.copy()
+    bad = x.copy()
+    bad[17, 4] = 7
+    words = "whole numbers from 0 to 6, the levels of the category, got 7 in column 4"
+    if kind == "sparse":
+        bad, words = sparse.csr_matrix(x), "dense for a network with embeddings"
+    averaged = not isinstance(optimizer, sc.LBFGS)
+    options = {"optimizer": optimizer, "averaged": averaged, "validation_data": (bad, y)}
+    with pytest.raises(ValueError, match=f"validation_data: X must be {words}"):
+        net.fit(x, y, **options)
+    if averaged:
+        with pytest.raises(ValueError, match=f"validation_data: X must be {words}"):
+            net.fit(lambda: [(x, y)], **options)
+    with pytest.raises(ValueError, match=f"^X must be {words}"):
+        net.fit(bad, y, optimizer=optimizer)
+    assert np.array_equal(net.theta, before)
+    assert net.history is history
+    assert net.optimizer is own
+
+
 def test_sparse_inputs_and_exports_are_refused():
     sparse = pytest.importorskip("scipy.sparse")
     net, (x, y) = network(), rows()

@@ -15,6 +15,7 @@ from ._data import Takes
 from ._guard import FixedDict, FixedList, Guarded
 from ._registry import LOSSES
 from ._tensors import Place, per_layer, places, views
+from .embeddings import levels
 from .history import History
 
 if TYPE_CHECKING:
@@ -259,6 +260,13 @@ class Attributes(Guarded):
 
     def _derive(self) -> None:
         """What follows from the core and the vector of parameters: loops ask for it at every step."""
-        self._takes = Takes(self.layers[0], self.layers[-1], LOSSES[self.objective], self.dtype)
+        self._takes = Takes(
+            self.layers[0],
+            self.layers[-1],
+            LOSSES[self.objective],
+            self.dtype,
+            dense=bool(self.embeddings) or self.input_scale,
+            categories=levels(self.embeddings),
+        )
         self._places = places(self._core.tensors())
         _fix(self, views(self.theta, self._places), [place.name for place in self._places])

@@ -31,12 +31,18 @@ class Takes:
         Says what the targets must be.
     dtype : dtype
         Of all but class indices.
+    dense : bool
+        Whether the inputs may not be sparse.
+    categories : tuple of (int, int)
+        Columns of the inputs that say which, and their numbers of levels.
     """
 
     inputs: int
     outputs: int
     loss: Loss
     dtype: np.dtype[Any]
+    dense: bool = False
+    categories: tuple[tuple[int, int], ...] = ()
 
 
 Weights: TypeAlias = "tuple[NDArray[Any], float]"
@@ -191,7 +197,27 @@ def rows_to_fit(
     takes: Takes, X: Any, y: Any, sample_weight: Any = None, *, prefix: str = "", part: bool = False
 ) -> Rows:
     """Check and convert rows, and note the form of their targets; a part of the rows may weigh nothing."""
-    return rows_of(takes, X, y, sample_weight, prefix=prefix, part=part)._replace(flat=np.ndim(y) < 2)
+    rows = rows_of(takes, X, y, sample_weight, prefix=prefix, part=part)
+    _check_embedded(takes, rows.x, f"{prefix}X")
+    return rows._replace(flat=np.ndim(y) < 2)
+
+
+def _check_embedded(takes: Takes, x: NDArray[Any] | Sparse, name: str) -> None:
+    """Refuse what the core would find later, in words that say which rows these are."""
+    if isinstance(x, Sparse):
+        if takes.dense:
+            raise ValueError(
+                f"{name} must be dense for a network with embeddings or input_scale, got a sparse matrix"
+            )
+        return
+    for column, levels in takes.categories:
+        codes = x[:, column]
+        odd = ~((codes >= 0) & (codes < levels) & (codes == np.trunc(codes)))
+        if odd.any():
+            raise ValueError(
+                f"{name} must be whole numbers from 0 to {levels - 1}, the levels of the category, "
+                f"got {codes[odd.argmax()]:g} in column {column}"
+            )
 
 
 class Blocks:

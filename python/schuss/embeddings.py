@@ -273,6 +273,11 @@ def categories(embeddings: Sequence[Embedding]) -> list[int]:
     return [each.column for each in embeddings if isinstance(each, Category)]
 
 
+def levels(embeddings: Sequence[Embedding]) -> tuple[tuple[int, int], ...]:
+    """Those columns, each with the number of its levels."""
+    return tuple((each.column, each.levels) for each in embeddings if isinstance(each, Category))
+
+
 def edges(embeddings: Sequence[Embedding]) -> list[NDArray[np.float64]]:
     """The edges of all columns that have bins."""
     return [np.array(of) for each in embeddings if isinstance(each, PiecewiseLinear) for of in each.edges]
