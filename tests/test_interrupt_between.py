@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from schuss._run import Run
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -214,4 +215,34 @@ def test_a_callback_of_lbfgs_that_changes_the_loss_may_be_interrupted(tmp_path):
     fitted(True, **saving)
     resumed = fitted(**saving)
     assert resumed.history["loss"] == whole.history["loss"]
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+@pytest.mark.parametrize("at", [2, 3, 4])
+@pytest.mark.parametrize("name", ["rows", "averaged", "plateau", "blocks"])
+def test_ctrl_c_as_the_core_comes_to_its_end(tmp_path, monkeypatch, name, at):
+    train = Run._train
+
+    def fitted(at=None, **saving):
+        calls = iter(range(1, 1000))
+
+        def trained(*given, **options):
+            records, stop, error = train(*given, **options)
+            return records, stop, KeyboardInterrupt() if next(calls) == at else error
+
+        monkeypatch.setattr(Run, "_train", trained)
+        net = sc.MLP([4, 3, 1], dtype="float64")
+        validation = {"validation_data": (X[:20], y[:20]), "restore_best": True}
+        with pytest.raises(KeyboardInterrupt) if at else nullcontext():
+            net.fit(**PATHS[name], **validation, epochs=6, record="step", **saving)
+        return net
+
+    whole = fitted()
+    saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 1, "resume": True}
+    fitted(at, **saving)
+    resumed = fitted(**saving)
+    for column in set(whole.history) - {"seconds"}:
+        assert resumed.history[column] == whole.history[column]
+    assert len(resumed.history.steps["step"]) == len(whole.history.steps["step"])
+    assert resumed.history.best_epoch == whole.history.best_epoch
     np.testing.assert_array_equal(resumed.theta, whole.theta)

@@ -169,12 +169,15 @@ class Run:
             records, reason, error = self._train(
                 rows, epochs=1, first_epoch=first, tells=False, total_steps=total_steps
             )
-            self._raise(error)
             stop = None
             for record in records:
                 self.net._epochs_done += 1
                 self.progress.end_epoch()
+                if error is not None:  # the looks at it come when the training goes on
+                    self._begin_looks(record.loss, None, record.lr, None)
+                    break
                 stop = self._after_epoch(self.progress.epochs, record.loss, record.lr)
+            self._raise(error)
             reason = self._as_all(self._go_on_after_rest(reason) if stop is None else stop)
             self._save_if_due(self.progress.epochs if records else None)
             if reason is not Stop.EPOCHS:
@@ -220,7 +223,7 @@ class Run:
         with closing(blocks(self.net._epochs_done, progress.block)) as read:
             while (rows := self._next(read)) is not None:
                 self.net._flat_targets = rows.flat
-                record = self._block(rows, first + progress.block)
+                record, error = self._block(rows, first + progress.block)
                 if record is None:
                     return None
                 of_block = rows.total_weight if rows.everywhere is None else record.weight
@@ -232,6 +235,7 @@ class Run:
                 progress.weight += of_block
                 progress.lr = record.lr
                 progress.block += 1
+                self._raise(error)
                 self._save_if_due(None)
                 if self._as_all(Stop.MAX_TIME if self._is_late() else Stop.EPOCHS) is Stop.MAX_TIME:
                     return None
@@ -252,15 +256,15 @@ class Run:
                 self.save(None)
             raise
 
-    def _block(self, rows: Rows, number: int) -> EpochRecord | None:
-        """Train on the rows of a block; None where the time was over within it."""
+    def _block(self, rows: Rows, number: int) -> tuple[EpochRecord | None, BaseException | None]:
+        """Train on the rows of a block, and what came at its end; None where the time was over within it."""
         while True:
             records, stop, error = self._train(rows, epochs=1, first_epoch=number, tells=False)
-            self._raise(error)
             if records:
-                return records[0]
+                return records[0], error
+            self._raise(error)
             if self._as_all(self._go_on_after_rest(stop)) is Stop.MAX_TIME:
-                return None
+                return None, None
             self._save_if_due(None)
 
     def on_all_rows(self, recipe: LBFGS, rows: Rows, epochs: int) -> Stop:
