@@ -1,6 +1,9 @@
 """Ctrl-C while Python code looks at an epoch: what has been learnt is in the checkpoint."""
 
+import sys
 from contextlib import nullcontext
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,3 +249,40 @@ def test_ctrl_c_as_the_core_comes_to_its_end(tmp_path, monkeypatch, name, at):
     assert len(resumed.history.steps["step"]) == len(whole.history.steps["step"])
     assert resumed.history.best_epoch == whole.history.best_epoch
     np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+def test_ctrl_c_amid_looks_at_the_average_leaves_what_is_trained():
+    files = {"_run.py", "_averages.py", "contextlib.py", "_looks.py", "_watch.py"}
+    options = {"epochs": 1, "batch_size": 20, "optimizer": sc.Adam(lr=0.1, ema=0.9), "metrics": "r2"}
+    options |= {"validation_data": (X[:20], y[:20]), "restore_best": True}
+    trained = sc.MLP([4, 3, 1], dtype="float64")
+    trained.fit(X, y, **options | {"restore_best": False})
+
+    def interrupted(at):
+        """Whether Ctrl-C came as a function was called or left, of which the looks have more than so many."""
+        events, net = [], sc.MLP([4, 3, 1], dtype="float64")
+
+        def trace(frame, event, _):
+            frame.f_trace_lines = False
+            if frame.f_code.co_name == "_after_epoch" or events:
+                if Path(frame.f_code.co_filename).name in files:
+                    events.append(event)
+                if len(events) == at:
+                    raise KeyboardInterrupt
+            if frame.f_code.co_name == "_after_epoch" and event == "return":
+                sys.settrace(None)
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            net.fit(X, y, averaged=True, **options)
+        except KeyboardInterrupt:
+            sys.settrace(before)
+            np.testing.assert_array_equal(net.theta, trained.theta)
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    assert next(at for at in count(1) if not interrupted(at)) > 20

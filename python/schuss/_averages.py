@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from ._checks import check_flag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Found = TypeVar("Found")
 
 
 def check_averaged(given: object, optimizer: _schuss.Optimizer | _schuss.LBFGS) -> bool:
@@ -36,13 +37,15 @@ def average_of(optimizer: _schuss.Optimizer) -> NDArray[Any]:
     return np.concatenate([part.reshape(-1) for part in _leaves(optimizer.averaged_params())])
 
 
-@contextmanager
-def in_place(theta: NDArray[Any], optimizer: _schuss.Optimizer) -> Iterator[None]:
-    """The average in the place of the parameters, for a while."""
+def at_average(theta: NDArray[Any], optimizer: _schuss.Optimizer, look: Callable[[], Found]) -> Found:
+    """What is found with the average in the place of the parameters, which are back in any case.
+
+    It is no context manager: Ctrl-C may come while one is entered or left.
+    """
     trained = theta.copy()
-    theta[...] = average_of(optimizer)
     try:
-        yield
+        theta[...] = average_of(optimizer)
+        return look()
     finally:
         theta[...] = trained
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _schuss
-from ._averages import average_of, in_place
+from ._averages import Found, at_average, average_of
 from ._checkpoint import Checkpoint
 from ._checks import shown
 from ._data import Rows, steps_of
@@ -396,8 +396,7 @@ class Run:
     def _val_loss(self, rows: Rows | Pieces) -> float:
         """The objective on rows that are not learnt from; NaN where the time is over before it is known."""
         try:
-            with self._looked_at():
-                return self.net._look(rows, self.settings["threads"], self._seconds_left)
+            return self._found(lambda: self.net._look(rows, self.settings["threads"], self._seconds_left))
         except _schuss.OutOfTime:
             return float("nan")
 
@@ -414,15 +413,14 @@ class Run:
     def _measure(self, metrics: Sequence[Metric], rows: Rows | Pieces) -> list[float]:
         """What metrics say of rows; NaN where the time is over before it is known."""
         try:
-            with self._looked_at():
-                return self.net._measure(metrics, rows, self.settings["threads"], self._seconds_left)
+            look = self.net._measure
+            return self._found(lambda: look(metrics, rows, self.settings["threads"], self._seconds_left))
         except _schuss.OutOfTime:
             return [float("nan")] * len(metrics)
 
     def _stalls(self, epoch: int, val_loss: float | None) -> bool:
         """Whether the validation loss has fallen no more for too long."""
-        with self._looked_at():
-            stalls = self.watch.stops(epoch, val_loss, self.net.theta)
+        stalls = self._found(lambda: self.watch.stops(epoch, val_loss, self.net.theta))
         if self.watch.early is not None:
             self.history.best_epoch = self.watch.early.epoch
         return stalls
@@ -444,11 +442,9 @@ class Run:
             raise TypeError(f"optimizer must be {expected}, got {shown(optimizer)} from a callback")
         return optimizer
 
-    def _looked_at(self) -> AbstractContextManager[None]:
-        """Has the network's parameters be their average, while that is what is looked at."""
-        if not self.averaged:
-            return nullcontext()
-        return in_place(self.net.theta, self._optimizer())
+    def _found(self, look: Callable[[], Found]) -> Found:
+        """What a look finds, at the average of the parameters where that is what is looked at."""
+        return at_average(self.net.theta, self._optimizer(), look) if self.averaged else look()
 
     def _show_after(self, done: int) -> Callable[[EpochRecord], None] | None:
         """What shows the progress of a training in the core that begins after so many epochs."""
