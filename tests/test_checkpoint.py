@@ -381,6 +381,21 @@ CALLS = {
 }
 
 
+@pytest.mark.parametrize("ends", ["early", "target"])
+def test_a_training_that_is_saved_all_the_time_ends_where_it_should(path, ends):
+    def fitted(**saving):
+        net = sc.MLP([8, 4, 1], dtype="float64")
+        options = {"target_loss": 1.5} if ends == "target" else {"early_stopping": True, "patience": 1}
+        rows = {"validation_data": (X[:20], Y[:20]), "optimizer": sc.Adam(lr=0.3), "batch_size": 100}
+        net.fit(X, Y, epochs=200, **rows, **options, **saving)
+        return net
+
+    whole, net = fitted(), fitted(checkpoint=path, checkpoint_every=1e-9)
+    assert whole.history.epochs < 200
+    same_history(net.history, whole.history)
+    np.testing.assert_array_equal(net.theta, whole.theta)
+
+
 @pytest.mark.parametrize("optimizer", [sc.Adam(), sc.LBFGS()])
 @pytest.mark.parametrize("stopped", ["epochs", "target_loss"])
 def test_a_training_that_is_done_may_be_looked_at_before_it_gets_more_epochs(path, optimizer, stopped):

@@ -286,3 +286,30 @@ def test_ctrl_c_amid_looks_at_the_average_leaves_what_is_trained():
         return False
 
     assert next(at for at in count(1) if not interrupted(at)) > 20
+
+
+@pytest.mark.parametrize("options", [{"target_loss": 1.0}, {"early_stopping": True, "patience": 1}])
+def test_ctrl_c_after_the_last_epoch_that_there_should_be(tmp_path, monkeypatch, options):
+    train = Run._train
+    options = options | {"validation_data": (X[:20], y[:20]), "optimizer": sc.Adam(lr=0.3), "epochs": 100}
+
+    def interrupted(*given, **options):
+        records, stop, error = train(*given, **options)
+        if stop in ("target_loss", "converged"):  # the core says Ctrl-C then, and nothing else
+            return records, sc.Stop("interrupted"), KeyboardInterrupt()
+        return records, stop, error
+
+    def fitted(**saving):
+        net = sc.MLP([4, 3, 1], dtype="float64")
+        net.fit(X, y, batch_size=20, **options, **saving)
+        return net
+
+    whole, saving = fitted(), {"checkpoint": tmp_path / "fit.ckpt", "resume": True}
+    monkeypatch.setattr(Run, "_train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(**saving)
+    monkeypatch.setattr(Run, "_train", train)
+    resumed = fitted(**saving)
+    assert resumed.history.stopped == whole.history.stopped
+    assert resumed.history["loss"] == whole.history["loss"]
+    np.testing.assert_array_equal(resumed.theta, whole.theta)

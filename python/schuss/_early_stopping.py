@@ -53,6 +53,10 @@ class EarlyStopping:
             self._best.theta = theta.copy()
         return stops
 
+    def has_stalled(self, epochs: int) -> bool:
+        """Whether the last of so many epochs was one too many without a better one."""
+        return self.patience is not None and epochs - (self.epoch or 0) >= self.patience
+
     def end(self, theta: NDArray[Any]) -> None:
         """Put the best parameters back, where they are kept."""
         if self.epoch is not None and self._best.theta is not None:

@@ -140,6 +140,8 @@ class Run:
             )
             progress.epochs += len(records)
             self.net._epochs_done += len(records)
+            if records:
+                stop = self._as_decided(stop, records[-1].loss)
             if len(records) == 1:
                 self._begin_looks(records[0].loss, records[0].val_loss, records[0].lr, stop)
             for record in records:
@@ -158,6 +160,15 @@ class Run:
             stop = self._as_all(stop)
             self._save_if_due(progress.epochs if records else None)
         return stop
+
+    def _as_decided(self, stop: Stop, loss: float) -> Stop:
+        """Why to stop after an epoch, of which the core may have said first that it rests, or of Ctrl-C."""
+        if stop not in (Stop.MAX_TIME, Stop.INTERRUPTED):
+            return stop
+        if self.target_loss is not None and loss <= self.target_loss:
+            return Stop.TARGET_LOSS
+        early = self.watch.early
+        return Stop.CONVERGED if early is not None and early.has_stalled(self.progress.epochs) else stop
 
     def _epoch_by_epoch(self, rows: Rows, epochs: int) -> Stop:
         """The same, where the core does not look at what is validated with, or not with its parameters."""
@@ -289,7 +300,7 @@ class Run:
         """Raise an exception of the core; before Ctrl-C takes the training away, it is saved."""
         if isinstance(error, KeyboardInterrupt):
             self.looks = False
-            self.save(None)
+            self.save(self.decided)
         if error is not None:
             raise error
 
