@@ -16,6 +16,8 @@ use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
 
 /// The most numbers across a tile: eight of the largest registers, of a single row.
 const MAX_TILE_COLS: usize = 8 * MOST_LANES;
+/// The lowest tiles that call to the caches what is packed next.
+const CALLING: usize = 6;
 /// Zeros of any type of numbers.
 static ZEROS: [u64; MAX_TILE_COLS] = [0; MAX_TILE_COLS];
 
@@ -257,7 +259,8 @@ impl<T: Scalar> Tiles<'_, T> {
             };
             // A deep product comes back to its output, which is no longer in the caches by then.
             let output = (*depth > panel.count).then(|| to.ptr.wrapping_add(R * out.row).cast_const());
-            let calls = if self.columns.calls { self.calls::<V, R>(row) } else { Calls::NONE };
+            // Low tiles are those of small products, too.
+            let calls = if R >= CALLING && self.columns.calls { self.calls::<V, R>(row) } else { Calls::NONE };
             let calls = Calls { output, ..calls };
             tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, calls);
         }
