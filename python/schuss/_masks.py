@@ -34,7 +34,7 @@ class Mask:
 def found_mask(module: Any, name: Any) -> Mask:
     """The function of that name, or what stands for it where there is none."""
     try:
-        found = importlib.import_module(module)
+        found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, TypeError, ValueError):
