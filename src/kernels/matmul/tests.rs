@@ -1,7 +1,9 @@
 use super::operand::Operand;
-use super::{CHAINS, Init, NARROW, Scratch, Sizes, matmul};
+use super::{CHAINS, Init, NARROW, Scratch, Sizes, matmul, matmul_unless};
+use crate::interrupt::Interrupt;
 use crate::scalar::Scalar;
 use crate::simd::{self, Level};
+use crate::stop::Stop;
 use ndarray::{Array2, ArrayView2, s};
 
 pub(in crate::kernels) fn numbers<T: Scalar>(rows: usize, cols: usize, seed: u64) -> Array2<T> {
@@ -104,4 +106,21 @@ fn products_with_few_columns_are_their_chains_at_every_level() {
             }
         }
     });
+}
+
+#[test]
+fn long_products_of_every_shape_break_off() {
+    let interrupt = Interrupt::new(|| Some(Stop::Interrupted));
+    while !interrupt.look() {
+        std::thread::yield_now();
+    }
+    for (rows, depth, cols) in [(4096, 2500, 10), (512, 1024, 256)] {
+        let stored = [Array2::<f32>::zeros((rows, depth)), Array2::zeros((depth, rows))];
+        for a in [stored[0].view(), stored[1].t()] {
+            let (b, mut out) = (Array2::zeros((depth, cols)), Array2::ones((rows, cols)));
+            let mut scratch = Scratch::new(Sizes { rows, depth, cols, ..Sizes::default() }).unwrap();
+            matmul_unless(&interrupt.lookout(false), out.view_mut(), Init::Zero, a, b.view(), &mut scratch);
+            assert!(out.iter().all(|&x| x == 1.0), "{rows} x {depth} x {cols} went on");
+        }
+    }
 }

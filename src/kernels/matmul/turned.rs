@@ -9,6 +9,7 @@ use super::blocks::{CHAINS, NARROW, WIDE};
 use super::operand::{Start, Task};
 use super::pack::pack_panel;
 use super::tiles::{Calls, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
+use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
 
@@ -19,7 +20,7 @@ const DEPTH: usize = 128;
 /// The fewest rows of `a` that are worth the turning.
 const ROWS: usize = 16;
 
-/// The product with so few columns, where this is the faster way: says whether it has been computed.
+/// The product with so few columns, where this is the faster way: says whether it was.
 pub struct Turned<'a, 'b, T>(pub &'b mut Task<'a, T>);
 
 impl<T: Scalar> Turned<'_, '_, T> {
@@ -53,6 +54,9 @@ impl<T: Scalar> Kernel for Turned<'_, '_, T> {
         let mut sums = [MaybeUninit::<T>::uninit(); CHAINS * ACROSS];
         let sums = Rows { ptr: sums.as_mut_ptr().cast::<T>(), stride: width };
         for row in (0..rows).step_by(width) {
+            if self.0.lookout.is_some_and(Lookout::says_stop) {
+                break;
+            }
             let across = width.min(rows - row);
             let packs = across < width || a.by_rows();
             let deep = if packs { DEPTH.min(depth) } else { depth };
