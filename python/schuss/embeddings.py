@@ -268,14 +268,14 @@ def rebuilt(given: Sequence[dict[str, Any]]) -> tuple[Embedding, ...]:
     return tuple(_KINDS[each["kind"]](**{k: v for k, v in each.items() if k != "kind"}) for each in given)
 
 
-def categories(embeddings: Sequence[Embedding]) -> list[int]:
-    """The columns whose numbers are names."""
-    return [each.column for each in embeddings if isinstance(each, Category)]
-
-
 def levels(embeddings: Sequence[Embedding]) -> tuple[tuple[int, int], ...]:
-    """Those columns, each with the number of its levels."""
+    """The columns whose numbers are names, each with how many there are."""
     return tuple((each.column, each.levels) for each in embeddings if isinstance(each, Category))
+
+
+def categories(embeddings: Sequence[Embedding]) -> list[int]:
+    """Those columns alone."""
+    return [column for column, _ in levels(embeddings)]
 
 
 def edges(embeddings: Sequence[Embedding]) -> list[NDArray[np.float64]]:
