@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 from schuss_bench import cases, chart, measure, report
-from schuss_bench.commands import INTERRUPTED, at_least_one, store
+from schuss_bench.commands import INTERRUPTED, at_least_one, store, stored
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE, STORED = ROOT / "docs" / "bench.png", ROOT / "docs" / "_data" / "bench.json"
@@ -74,13 +73,9 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-def redraw(parser: argparse.ArgumentParser, stored: Path, picture: Path) -> None:
-    try:
-        run = json.loads(stored.read_text())
-    except (OSError, ValueError) as error:
-        parser.error(f"{stored} has no stored run: {error}")
-    if not chart.draw(run, picture):
-        parser.error(f"{stored} has no row that the picture shows: {', '.join(chart.TITLES)}")
+def redraw(parser: argparse.ArgumentParser, path: Path, picture: Path) -> None:
+    if not chart.draw(stored(parser, path, "rows", list), picture):
+        parser.error(f"{path} has no row that the picture shows: {', '.join(chart.TITLES)}")
     print(picture, file=sys.stderr)
 
 

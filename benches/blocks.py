@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from schuss_bench.commands import at_least_one
+from schuss_bench.commands import at_least_one, positive
 
 COLUMNS = 100
 ROW_BYTES = 4 * (COLUMNS + 1)
@@ -39,15 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--gb", type=float, default=1.0, help="size of the set as float32 (%(default)s)")
-    parser.add_argument("--memory-gb", type=float, default=1.0, help="of it in memory (%(default)s)")
+    parser.add_argument("--gb", type=positive, default=1.0, help="size of the set as float32 (%(default)s)")
+    parser.add_argument("--memory-gb", type=positive, default=1.0, help="of it in memory (%(default)s)")
     parser.add_argument("--rounds", type=at_least_one, default=3, help="turns (%(default)s)")
-    parser.add_argument("--threads", type=int, help="of the training; all that pay where not given")
-    parser.add_argument("--processes", type=int, default=1, help="that train together (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=128, help="rows of a step (%(default)s)")
-    parser.add_argument("--widths", type=int, nargs="*", default=[256, 256], help="hidden layers (256 256)")
+    parser.add_argument("--threads", type=at_least_one, help="of the training; all that pay where not given")
+    parser.add_argument("--processes", type=at_least_one, default=1, help="that train together (%(default)s)")
+    parser.add_argument("--batch-size", type=at_least_one, default=128, help="rows of a step (%(default)s)")
     parser.add_argument(
-        "--window", type=int, help="row groups of a window; what from_parquet takes by itself"
+        "--widths", type=at_least_one, nargs="*", default=[256, 256], help="hidden layers (256 256)"
+    )
+    parser.add_argument(
+        "--window", type=at_least_one, help="row groups of a window; what from_parquet takes by itself"
     )
     parser.add_argument("--dictionary", action="store_true", help="write dictionaries, pyarrow's default")
     parser.add_argument("--folder", type=Path, help="where the set is made and removed again")
@@ -59,6 +61,8 @@ def main() -> None:
         if found:
             print(json.dumps(found))
         return
+    if options.folder and not options.folder.is_dir():
+        parser.error(f"--folder: there is no folder {options.folder}")
     with tempfile.TemporaryDirectory(prefix="schuss-blocks-", dir=options.folder) as folder:
         compare(options, Path(folder))
 

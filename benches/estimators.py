@@ -38,6 +38,7 @@ import sklearn
 from numpy.typing import NDArray
 from schuss_bench import machine
 from schuss_bench.build import fingerprint
+from schuss_bench.commands import at_least, store
 from schuss_bench.contenders.sklearn import with_threads
 from schuss_bench.timing import fastest
 from sklearn import datasets, neural_network
@@ -164,6 +165,8 @@ class Runs:
     def __init__(self, file: Path | None) -> None:
         self.file = file
         self.known = json.loads(file.read_text()) if file and file.exists() else {}
+        if not isinstance(self.known, dict):
+            raise ValueError("an object of fits is expected")
         context = multiprocessing.get_context("spawn")
         self.pools = {library: ProcessPoolExecutor(1, context) for library in LIBRARIES}
         self.machine = machine.short(machine.describe())
@@ -176,7 +179,7 @@ class Runs:
         if key not in self.known:
             self.known[key] = self.pools[library].submit(work, *arguments).result()
             if self.file:
-                self.file.write_text(json.dumps(self.known, indent=1))
+                store(self.known, self.file)
         return self.known[key]
 
 
@@ -211,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sets", nargs="*", metavar="set", help=", ".join(TASKS))
     parser.add_argument("--quick", action="store_true", help="the same as --seeds 2")
-    parser.add_argument("--seeds", type=int, default=10, help="at least 2 (%(default)s)")
+    parser.add_argument("--seeds", type=at_least(2), default=10, help="at least 2 (%(default)s)")
     parser.add_argument(
         "--json", type=Path, help="file of the single runs; those that it has are not repeated"
     )
@@ -219,10 +222,11 @@ def main() -> None:
     unknown = [name for name in arguments.sets if name not in TASKS]
     if unknown:
         parser.error(f"no set is called {', '.join(unknown)}; known are {', '.join(TASKS)}")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
     load = machine.load_text(machine.load_average())
-    runs = Runs(arguments.json)
+    try:
+        runs = Runs(arguments.json)
+    except (OSError, ValueError) as error:
+        parser.error(f"{arguments.json} has no stored fits: {error}")
     print("\n".join([runs.machine, *load]))
     head = f"{'':20}{'scikit-learn':>27}{'schuss':>27}{'times':>8}{'difference':>12}"
     print(f"{head}{'BLAS threads':>17}")
@@ -233,7 +237,7 @@ def main() -> None:
             print(f"{name:20}left out: {error}")
             continue
         for widths in WIDTHS:
-            seeds = max(2 if arguments.quick else arguments.seeds, 2)
+            seeds = 2 if arguments.quick else arguments.seeds
             print(measured(runs, name, task, widths, seeds), flush=True)
 
 

@@ -16,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 from quality import TASKS, Task, parser_of_tasks
+from schuss_bench.commands import at_least, at_least_one
 
 import schuss as sc
 
@@ -53,12 +54,12 @@ def compare(task: Task, seeds: int) -> None:
 
 def main() -> None:
     parser = parser_of_tasks(__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="at least 2 (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--seeds", type=at_least(2), default=5, help="at least 2 (%(default)s)")
+    parser.add_argument("--epochs", type=at_least_one, default=10, help="(%(default)s)")
     options = parser.parse_args()
     unknown = [name for name in options.tasks if name not in TASKS]
-    if unknown or options.seeds < 2:
-        parser.error(f"tasks are {', '.join(TASKS)}; seeds at least 2")
+    if unknown:
+        parser.error(f"no task is called {', '.join(unknown)}; known are {', '.join(TASKS)}")
     for name in options.tasks or TASKS:
         try:
             task = TASKS[name](options.data)

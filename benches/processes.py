@@ -22,13 +22,12 @@ machine and the versions that it was measured with.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from functools import partial
 from pathlib import Path
 
 from processes_bench import accuracy, chart, measure, report
-from schuss_bench import machine
+from schuss_bench import commands, machine
 from schuss_bench.commands import at_least_one, store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,10 +71,7 @@ def main() -> None:
 
 def stored(parser: argparse.ArgumentParser, path: Path, needed: bool) -> dict:
     """The run of a file, whose parts may be of several machines and days; none where there is no file."""
-    try:
-        run = json.loads(path.read_text()) if needed or path.exists() else {"parts": {}}
-    except (OSError, ValueError) as error:
-        parser.error(f"{path} has no stored run: {error}")
+    run = commands.stored(parser, path, "parts", dict) if needed or path.exists() else {"parts": {}}
     if silent := [name for name, part in run["parts"].items() if "machine" not in part]:
         parser.error(f"{path} does not say on which machine it has measured {', '.join(silent)}: remove it")
     return run

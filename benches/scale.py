@@ -13,14 +13,13 @@ no setting of its own. All take turns, as in `make bench`; a figure is the media
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
 from schuss_bench import machine, measure, report, scale_chart, scaling
-from schuss_bench.commands import INTERRUPTED, at_least_one, store
+from schuss_bench.commands import INTERRUPTED, at_least_one, store, stored
 
 OUT = Path(__file__).resolve().parent.parent / "out"
 
@@ -41,11 +40,7 @@ def main() -> None:
     parser.add_argument("--redraw", type=Path, metavar="JSON", help="only the picture, from a stored run")
     options = parser.parse_args()
     if options.redraw:
-        try:
-            run = json.loads(options.redraw.read_text())
-        except (OSError, ValueError) as error:
-            parser.error(f"{options.redraw} has no stored run: {error}")
-        if not scale_chart.draw(run, options.chart):
+        if not scale_chart.draw(stored(parser, options.redraw, "rows", list), options.chart):
             parser.error(f"{options.redraw} has no network that schuss has trained with one thread")
         print(options.chart, file=sys.stderr)
         return

@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 from schuss_bench import machine
+from schuss_bench.commands import at_least_one
 from tabular_bench import ablation, chart, report, runs, tables
 from tabular_bench.contenders import CONTENDERS
 
@@ -43,8 +44,10 @@ def parser_of_arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--with", nargs="+", dest="contenders", metavar="contender", help=", ".join(CONTENDERS)
     )
-    parser.add_argument("--seeds", type=int, default=FULL, help="how many, from 0 on (%(default)s)")
-    parser.add_argument("--threads", type=int, help="of each contender; default: as many as can run at once")
+    parser.add_argument("--seeds", type=at_least_one, default=FULL, help="how many, from 0 on (%(default)s)")
+    parser.add_argument(
+        "--threads", type=at_least_one, help="of each contender; default: as many as can run at once"
+    )
     parser.add_argument("--data", type=Path, help="the folder of the tables, instead of the variable TABLES")
     parser.add_argument("--file", type=Path, default=ROOT / "out" / "tabular.jsonl")
     parser.add_argument("--fresh", action="store_true", help="forget the stored ones of the selected runs")
@@ -68,8 +71,6 @@ def select(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list
         )
     if unknown := [name for name in options.contenders or () if name not in CONTENDERS]:
         parser.error(f"no contender is called {', '.join(unknown)}; known are {', '.join(CONTENDERS)}")
-    if options.seeds < 1 or (options.threads or 1) < 1:
-        parser.error("there must be at least one seed and one thread")
     if options.machine and not options.report:
         parser.error("--machine chooses what --report shows; runs are done on this machine")
     try:
@@ -123,7 +124,7 @@ def shown(
     of_one = options.machine or (next(iter(machines), here) if options.report else here)
     found = [run for run in found if run["machine"] == of_one]
     if not found:
-        parser.exit(message="none of these runs is there\n")
+        parser.exit(1, "none of these runs is there\n")
     return found
 
 

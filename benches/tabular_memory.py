@@ -17,6 +17,7 @@ import subprocess
 import sys
 
 import numpy as np
+from schuss_bench.commands import at_least, at_least_one, not_negative
 from tabular_bench import memory
 
 KINDS, FORMS = ("classifier", "regressor"), ("array", "frame")
@@ -26,11 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=1_000_000, help="(%(default)s)")
-    parser.add_argument("--columns", type=int, default=50, help="(%(default)s)")
-    parser.add_argument("--categories", type=int, default=0, help="of these columns (%(default)s)")
+    parser.add_argument("--rows", type=at_least_one, default=1_000_000, help="(%(default)s)")
+    parser.add_argument("--columns", type=at_least(2), default=50, help="(%(default)s)")
+    parser.add_argument("--categories", type=at_least(0), default=0, help="of these (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=20.0, help="of each fit, 0 for no limit (%(default)s)"
+        "--seconds", type=not_negative, default=20.0, help="of each fit, 0 for no limit (%(default)s)"
     )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
@@ -39,10 +40,15 @@ def main() -> None:
     if options.worker:
         measure(options)
         return
+    if options.categories > options.columns:
+        parser.error(f"--categories: {options.categories} of {options.columns} columns are too many")
+    if sys.platform != "linux":
+        parser.error(f"only Linux tells the peak of memory from a moment on, not {sys.platform}")
     for kind in options.kinds:
         for form in options.forms:
             chosen = ["--worker", "--kinds", kind, "--forms", form]
-            subprocess.run([sys.executable, __file__, *sys.argv[1:], *chosen], check=True)
+            if subprocess.run([sys.executable, __file__, *sys.argv[1:], *chosen]).returncode:
+                sys.exit(f"{kind}, {form}: this fit has failed")
 
 
 def measure(options: argparse.Namespace) -> None:

@@ -134,6 +134,42 @@ def instead_of_measuring(command, monkeypatch, after, how):
     return done
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "why"),
+    [
+        ("estimators", "--seeds=1", "--seeds: there must be at least two, not 1"),
+        ("precisions", "--seeds=1", "--seeds: there must be at least two, not 1"),
+        ("precisions", "--epochs=0", "--epochs: there must be at least one, not 0"),
+        ("precisions", "houses", "no task is called houses; known are fashion, housing"),
+        ("blocks", "--gb=-1", "--gb: it must be a finite number above 0, not -1"),
+        ("blocks", "--gb=nan", "--gb: it must be a finite number above 0, not nan"),
+        ("blocks", "--memory-gb=much", "--memory-gb: it must be a finite number above 0, not much"),
+        ("blocks", "--processes=0", "--processes: there must be at least one, not 0"),
+        ("blocks", "--threads=0", "--threads: there must be at least one, not 0"),
+        ("blocks", "--batch-size=0", "--batch-size: there must be at least one, not 0"),
+        ("blocks", "--window=0", "--window: there must be at least one, not 0"),
+        ("blocks", "--widths=0", "--widths: there must be at least one, not 0"),
+        ("blocks", "--folder=nowhere", "--folder: there is no folder nowhere"),
+        ("tabular_memory", "--rows=0", "--rows: there must be at least one, not 0"),
+        ("tabular_memory", "--columns=1", "--columns: there must be at least two, not 1"),
+        ("tabular_memory", "--categories=-1", "--categories: there must be none or more, not -1"),
+        ("tabular_memory", "--categories=51", "--categories: 51 of 50 columns are too many"),
+        ("tabular_memory", "--seconds=-1", "--seconds: it must be a finite number of at least 0, not -1"),
+        ("tabular", "--seeds=0", "--seeds: there must be at least one, not 0"),
+        ("tabular", "--threads=0", "--threads: there must be at least one, not 0"),
+    ],
+)
+def test_numbers_that_nothing_can_be_done_with_are_refused(
+    command, monkeypatch, tmp_path, capsys, name, arguments, why
+):
+    for needed in ("matplotlib", "pandas", "sklearn"):
+        pytest.importorskip(needed)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        started(command, monkeypatch, name, arguments)
+    assert why in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["bench", "scale"])
 @pytest.mark.parametrize("how", [KeyboardInterrupt(), MemoryError()])
 def test_rows_are_kept_whatever_comes_after_them(command, monkeypatch, tmp_path, capsys, name, how):
@@ -174,6 +210,56 @@ def test_a_picture_of_nothing_is_an_error(command, monkeypatch, tmp_path, capsys
         started(command, monkeypatch, name, "--redraw", file, "--chart", picture)
     assert f"{file} has no " in capsys.readouterr().err
     assert not picture.exists()
+
+
+@pytest.mark.parametrize("name", ["bench", "scale", "processes"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": 3, "parts": []}', "[3]"])
+def test_a_file_without_a_run_is_an_error(command, monkeypatch, tmp_path, capsys, name, content):
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "run.json"
+    file.write_text(content)
+    redraw = ("--redraw", "--json", file) if name == "processes" else ("--redraw", file)
+    with pytest.raises(SystemExit, match="2"):
+        started(command, monkeypatch, name, *redraw)
+    assert f"{file} has no stored run" in capsys.readouterr().err
+
+
+def test_a_run_of_another_command_is_an_error(command, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    file, picture = tmp_path / "run.json", tmp_path / "run.png"
+    file.write_text('{"rows": [{"section": "train", "microseconds": {"schuss": 1.0}}]}')
+    with pytest.raises(SystemExit, match="2"):
+        started(command, monkeypatch, "scale", "--redraw", file, "--chart", picture)
+    assert f"{file} has no network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3"])
+def test_a_file_without_fits_is_an_error(command, monkeypatch, tmp_path, capsys, content):
+    pytest.importorskip("sklearn")
+    file = tmp_path / "fits.json"
+    file.write_text(content)
+    with pytest.raises(SystemExit, match="2"):
+        started(command, monkeypatch, "estimators", "digits", "--json", file)
+    assert f"{file} has no stored fits" in capsys.readouterr().err
+    assert file.read_text() == content
+
+
+def test_fits_that_are_stored_outlive_an_interrupt(command, monkeypatch, tmp_path):
+    pytest.importorskip("sklearn")
+    estimators, file = command("estimators"), tmp_path / "fits.json"
+    monkeypatch.setattr(estimators, "ProcessPoolExecutor", lambda *_: Here())
+    estimators.Runs(file).of("schuss", "digits", lambda seed: seed, 7)
+    whole = file.read_text()
+
+    def cut_off(path, text, **_):
+        with path.open("w") as half:
+            half.write(text[:5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        estimators.Runs(file).of("schuss", "cancer", lambda seed: seed, 7)
+    assert file.read_text() == whole
 
 
 def test_the_numbers_of_a_full_run_are_kept_beside_its_picture(command, monkeypatch, tmp_path):

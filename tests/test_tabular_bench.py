@@ -278,6 +278,33 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monk
     assert [runs.key(run) for run in runs.stored(file)] == [jobs[9].key]
 
 
+def test_a_fresh_start_needs_no_file_and_loses_none_to_an_interrupt(bench, tmp_path, monkeypatch):
+    runs, file = bench("runs"), tmp_path / "out" / "runs.jsonl"
+    runs.forget(file, [])
+    assert runs.stored(file) == []
+    one = dict.fromkeys((*runs.PLACE, "machine"), 1)
+    runs.append(file, one)
+    runs.append(file, one | {"seed": 2})
+
+    def cut_off(path, text, **_):
+        with path.open("w") as half:
+            half.write(text[:5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        runs.forget(file, [])
+    assert [run["seed"] for run in runs.stored(file)] == [1, 2]
+
+
+def test_nothing_to_report_is_a_failure(command, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(sys, "argv", ["tabular.py", "french-houses", "--report", "--file", str(file)])
+    with pytest.raises(SystemExit, match="1"):
+        command.main()
+    assert "none of these runs is there" in capsys.readouterr().err
+
+
 def test_what_has_changed_is_done_anew_and_old_runs_are_still_shown(bench, tmp_path, monkeypatch):
     runs, file, told = bench("runs"), tmp_path / "runs.jsonl", []
     (job,) = runs.jobs_of(["a"], ["schuss"], 1, 2, machine="a machine")

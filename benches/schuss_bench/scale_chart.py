@@ -21,7 +21,8 @@ COLUMNS, DPI = 2, 200
 
 def draw(run: dict, path: Path) -> bool:
     """A field for each network. False where none was measured."""
-    nets = [net for net in run["rows"] if "1" in net["microseconds"].get("schuss", {})]
+    rows = [row for row in run["rows"] if row["section"] == "scale"]  # and none of `bench.py`
+    nets = [net for net in rows if "1" in net["microseconds"].get("schuss", {})]
     if not nets:
         return False
     lines = -(-(len(nets) + 1) // COLUMNS)  # one field is for the legend

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from schuss_bench.commands import write
+
 HERE = Path(__file__).resolve().parent
 # Every library that counts its threads by itself reads one of these when it starts.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -75,7 +77,7 @@ def forget(file: Path, jobs: list[Job]) -> None:
     """Takes the runs of these jobs out of the file."""
     unwanted = {job.key for job in jobs}
     kept = [json.dumps(run) for run in stored(file) if key(run) not in unwanted]
-    file.write_text("".join(f"{line}\n" for line in kept))
+    write(file, "".join(f"{line}\n" for line in kept))
 
 
 def one(job: Job, folder: Path | None) -> dict:
