@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from schuss_bench import machine
 from schuss_bench.build import fingerprint
 from schuss_bench.commands import at_least, store
-from schuss_bench.contenders.sklearn import with_threads
+from schuss_bench.openblas import limited, with_threads
 from schuss_bench.timing import fastest
 from sklearn import datasets, neural_network
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -48,7 +48,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from threadpoolctl import threadpool_limits
 
 import schuss
 
@@ -152,7 +151,7 @@ def one(library: str, task: Task, widths: tuple[int, ...], seed: int, threads: i
     X, X_test, y, y_test = rows_of(task, seed)
     model = model_of(library, task, widths, seed)
     sleep(REST)
-    with threadpool_limits(threads):
+    with limited(threads):
         start = perf_counter()
         model.fit(X, y)
         seconds = perf_counter() - start

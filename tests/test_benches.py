@@ -283,6 +283,16 @@ def test_a_process_sees_as_many_processors_as_can_run_at_once(bench):
     assert held_on(None, [0, 1], threads({"usable_cpus": 2})) == []
 
 
+@pytest.mark.parametrize("library", ["numpy", "sklearn"])
+def test_a_library_with_a_blas_has_one_thread_or_all_for_its_predictions(bench, monkeypatch, library):
+    pytest.importorskip("sklearn")
+    openblas, contender = bench("openblas"), bench(f"contenders.{library}")
+    monkeypatch.setattr(bench("machine"), "one_or_all", lambda: [1, 2, 3])
+    monkeypatch.setattr(openblas, "fastest", lambda ways: ways)
+    (case, *_) = bench("cases").ONE_ROW
+    assert len(contender.predict(case)) == 3
+
+
 def test_the_fastest_way_is_not_that_of_one_lucky_turn(bench):
     def way(*seconds):
         turns = iter([9.0, *seconds])  # the first one is to get warm

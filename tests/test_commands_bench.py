@@ -262,6 +262,28 @@ def test_fits_that_are_stored_outlive_an_interrupt(command, monkeypatch, tmp_pat
     assert file.read_text() == whole
 
 
+def test_a_limit_of_the_blas_is_none_of_schuss(command, monkeypatch):
+    pytest.importorskip("sklearn")
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    estimators, seen = command("estimators"), []
+
+    class Model:
+        def fit(self, X, y):
+            seen.append({each["user_api"]: each["num_threads"] for each in threadpool_info()})
+
+        def score(self, X, y):
+            return 1.0
+
+    monkeypatch.setattr(estimators, "model_of", lambda *_: Model())
+    monkeypatch.setattr(estimators, "REST", 0)
+    task = estimators.TASKS["digits"]()
+    with threadpool_limits(3, user_api="openmp"):
+        estimators.one("schuss", task, (4,), 0, 1)
+    assert seen[0]["openmp"] == 3
+    assert seen[0].get("blas", 1) == 1
+
+
 def test_the_numbers_of_a_full_run_are_kept_beside_its_picture(command, monkeypatch, tmp_path):
     pytest.importorskip("matplotlib")
     bench = command("bench")

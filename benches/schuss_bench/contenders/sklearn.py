@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import sklearn
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from threadpoolctl import threadpool_limits
 
-from .. import data, machine, openblas
+from .. import data, openblas
 from ..cases import Case
-from ..timing import Run, fastest, repeat
+from ..openblas import best
+from ..timing import Run
 
 VERSION = f"scikit-learn {sklearn.__version__}{openblas.kernels()}"
 
@@ -24,20 +22,6 @@ def model_of(case: Case) -> MLPClassifier | MLPRegressor:
     return (MLPClassifier if case.classes else MLPRegressor)(
         hidden_layer_sizes=case.layers[1:-1], solver="adam", alpha=0, batch_size=case.batch, random_state=0
     )
-
-
-def with_threads(work: Callable[[], object], threads: int) -> Run:
-    run = repeat(work)
-
-    def limited(times: int) -> float:
-        with threadpool_limits(threads):
-            return run(times)
-
-    return limited
-
-
-def best(work: Callable[[], object]) -> Run:
-    return fastest([with_threads(work, threads) for threads in machine.one_or_all()])
 
 
 def train(case: Case) -> Run:
