@@ -3,24 +3,24 @@
 import importlib.util
 import io
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location(
-    "check_dist", Path(__file__).parent.parent / "tools" / "check_dist.py"
-)
+ROOT = Path(__file__).parent.parent
+SPEC = importlib.util.spec_from_file_location("check_dist", ROOT / "tools" / "check_dist.py")
 check_dist = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(check_dist)
 
 
 def test_the_notices_are_those_of_the_crates_that_are_locked():
-    root = Path(__file__).parent.parent
-    told = (root / "LICENSE-THIRD-PARTY").read_text(encoding="utf-8")
+    told = (ROOT / "LICENSE-THIRD-PARTY").read_text(encoding="utf-8")
     crates = set(re.findall(r"^([a-z0-9_-]+) (\d+\.\d+\.\d+) \(", told, re.MULTILINE))
-    lock = (root / "Cargo.lock").read_text(encoding="utf-8")
+    lock = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
     locked = set(re.findall(r'^name = "(.+)"\nversion = "(.+)"$', lock, re.MULTILINE))
     assert {"ndarray", "numpy", "pyo3", "rayon"} <= {name for name, _ in crates}
     assert crates <= locked
@@ -75,5 +75,31 @@ def test_of_a_source_distribution(tmp_path, change, fault):
 
 def test_of_any_file_that_it_is_too_large(tmp_path):
     path = wheel(tmp_path)
-    path.write_bytes(bytes(3_000_001) + path.read_bytes())  # a zip file may have anything before it
-    assert check_dist.faults(path) == [f"{path.stat().st_size:,} bytes are more than 3,000,000"]
+    path.write_bytes(bytes(3_500_001) + path.read_bytes())  # a zip file may have anything before it
+    assert check_dist.faults(path) == [f"{path.stat().st_size:,} bytes are more than 3,500,000"]
+
+
+def test_what_is_built_here_makes_a_wheel_that_is_not_too_large(tmp_path):
+    folder = ROOT / "python"
+    built = [path for kind in ("so", "pyd") for path in folder.glob(f"schuss/_schuss*.{kind}")]
+    if not built:
+        pytest.skip("needs the extension in its source tree")
+    with zipfile.ZipFile(tmp_path / "wheel.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in [*built[:1], *(folder / name for name in check_dist.package()), *ROOT.glob("LICENSE*")]:
+            archive.write(path)
+    assert (tmp_path / "wheel.zip").stat().st_size <= check_dist.MOST_BYTES
+
+
+def test_a_folder_without_files_is_told(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(SystemExit, match="has no files"):
+            check_dist.main(str(folder))
+
+
+def test_the_notices_are_not_written_for_a_word_that_is_not_known():
+    before = (ROOT / "LICENSE-THIRD-PARTY").stat().st_mtime_ns
+    command = [sys.executable, ROOT / "tools" / "licences.py", "--chekc"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("--chekc: nothing or --check is expected.")
+    assert (ROOT / "LICENSE-THIRD-PARTY").stat().st_mtime_ns == before

@@ -70,7 +70,9 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--check"]:
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(f"{' '.join(sys.argv[1:])}: nothing or --check is expected.\n\n{__doc__}")
+    if sys.argv[1:]:
         if not FILE.is_file() or FILE.read_text(encoding="utf-8") != text():
             sys.exit(f"{FILE.name} is not that of Cargo.lock: python tools/licences.py writes it")
     else:
