@@ -1,6 +1,7 @@
 """Rows that are read in blocks are learnt from as rows in memory are, in an order of the seed alone."""
 
 import pickle
+import re
 from itertools import chain
 
 import numpy as np
@@ -184,6 +185,24 @@ def test_windows_may_begin_anywhere(count, window, first):
     order = np.random.default_rng(count).permutation(blocks.n_blocks)
     every = [y.tolist() for _, y in blocks.windows(order)]
     assert [y.tolist() for _, y in blocks.windows(order, first)] == every[first:]
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "words"),
+    [
+        ([0, -1], 0, "a number in order must be an integer of at least 0, got -1"),
+        ([0, 10], 0, "a number in order must be an integer of at most 9, got 10"),
+        ([0, 1.7], 0, "a number in order must be an integer, got 1.7"),
+        ([0], -1, "first must be an integer of at least 0, got -1"),
+        ([0], 0.5, "first must be an integer, got 0.5"),
+    ],
+)
+def test_blocks_that_are_not_there_are_refused_at_once(order, first, words):
+    blocks = sc.blocks.from_arrays(np.zeros((20, 1)), np.zeros(20), block_rows=2)
+    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(words)}$"):
+        blocks.windows(order, first)
+    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(words)}$"):
+        blocks.parts(order, first, "float64", lambda rows: (0, rows))
 
 
 def test_iteration_gives_all_rows_in_their_order(tmp_path):

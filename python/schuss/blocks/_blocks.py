@@ -94,10 +94,10 @@ class Blocks:
 
         Raises
         ------
-        TypeError
-            If `dtype` is none of these.
-        TypeError, ValueError, IndexError, OSError
-            While they are taken: if there is no such block, or as `read`.
+        TypeError, ValueError
+            If there is no such block, or `first` or `dtype` is not accepted.
+        TypeError, ValueError, OSError
+            While they are taken, as `read`.
         """
         windows, dtype = self._windows(order, first), check_dtype(dtype)
         return ahead(lambda stopped: self._made(windows, dtype, stopped))
@@ -122,10 +122,10 @@ class Blocks:
 
         Raises
         ------
-        TypeError
-            If `dtype` is none of these.
-        TypeError, ValueError, IndexError, OSError
-            While they are taken: if there is no such block, or as `read`.
+        TypeError, ValueError
+            If there is no such block, or `first` or `dtype` is not accepted.
+        TypeError, ValueError, OSError
+            While they are taken, as `read`.
         """
         windows, dtype = self._windows(order, first), check_dtype(dtype)
         return ahead(lambda stopped: self._parts_made(windows, dtype, part, stopped))
@@ -145,8 +145,10 @@ class Blocks:
         return f"{self._source.identity}, window={self.window}"
 
     def _windows(self, order: Sequence[int], first: int) -> list[list[int]]:
-        starts = range(first * self.window, len(order), self.window)
-        return [[int(i) for i in order[start : start + self.window]] for start in starts]
+        first = check_count("first", first, least=0)
+        numbers = [check_count("a number in order", number, 0, self.n_blocks - 1) for number in order]
+        starts = range(first * self.window, len(numbers), self.window)
+        return [numbers[start : start + self.window] for start in starts]
 
     def _parts_made(
         self,
