@@ -376,6 +376,11 @@ class TestNpy:
                 ValueError,
                 "the file has changed: it had float32 of shape (600, 3)",
             ),
+            (
+                lambda path: np.save(path, np.asfortranarray(X)),
+                ValueError,
+                "and has float32 of shape (600, 3), column by column",
+            ),
             (lambda path: np.save(path, X * np.nan), ValueError, "must be finite, got array([nan"),
         ],
     )

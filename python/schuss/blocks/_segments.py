@@ -38,25 +38,26 @@ class NpyFile:
     def __init__(self, path: str) -> None:
         self.name = path
         with named(path, "it"), open(path, "rb") as file:
-            self.shape, fortran, self.dtype = _header(file)
+            self._header = _header(file)
+            self.shape, fortran, self.dtype = self._header
             missing = file.tell() + _bytes(self.shape, self.dtype) - os.path.getsize(path)
         if missing > 0:
             raise ValueError(f"{path}: the file is cut, {missing} bytes are missing at its end")
-        if fortran and len(self.shape) > 1:
+        if fortran:
             raise ValueError(f"{path}: rows must lie one after the other, got columns: save it in C order")
 
     def read(self, start: int, stop: int, out: NDArray[Any]) -> None:
         """Write rows to where they go."""
         with named(self.name, f"rows {start} to {stop}"), open(self.name, "rb") as file:
             header = _header(file)
-            if header[0] == self.shape and header[2] == self.dtype:
+            if header == self._header:
                 file.seek(_bytes((start, *self.shape[1:]), self.dtype), os.SEEK_CUR)
                 rows = out if self.dtype == out.dtype else np.empty(out.shape, self.dtype)
                 got = file.readinto(rows.reshape(-1).view(np.uint8).data)
                 if got < rows.nbytes:
                     raise ValueError(f"{rows.nbytes - got} bytes are missing at its end")
-        if header[0] != self.shape or header[2] != self.dtype:
-            then, now = f"{self.dtype} of shape {self.shape}", f"{header[2]} of shape {header[0]}"
+        if header != self._header:
+            then, now = _in_words(*self._header), _in_words(*header)
             raise ValueError(f"{self.name}: the file has changed: it had {then}, and has {now}")
         if rows is not out:
             _convert(self.name, rows, out)
@@ -188,8 +189,12 @@ def _is_numpys(dtype: Any) -> bool:
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(file)
-    return header
+    shape, fortran, dtype = read(file)
+    return shape, fortran and len(shape) > 1, dtype
+
+
+def _in_words(shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any]) -> str:
+    return f"{dtype} of shape {shape}{', column by column' if fortran else ''}"
 
 
 def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
