@@ -245,6 +245,14 @@ def test_own_rows_that_do_not_go_together_are_refused(name):
     assert "on rank 1, and" in results[0]
 
 
+def test_labels_of_two_kinds_are_refused_by_all():
+    others = {"y": np.array(["a", "b", "c"], object)[LABELS]}
+    start = {"y": LABELS.astype(object)}
+    results = together(3, lambda comm: refusal_of_own(comm, **of_rank(others, start, comm)))
+    assert results == [results[0]] * 3
+    assert results[0].startswith("y must be labels of one kind, which can be sorted: ")
+
+
 def test_ranks_of_which_some_have_all_rows_are_refused():
     results = together(3, lambda comm: refusal_of_own(comm, **of_rank({"sharded": False}, {}, comm)))
     assert results == [results[0]] * 3

@@ -26,16 +26,26 @@ def labels_of(y: Array) -> Labels:
     try:
         return [np.unique(column, return_counts=True) for column in columns]
     except TypeError as error:
-        raise TypeError(f"y must be labels of one kind, which can be sorted: {error}") from None
+        raise _no_one_kind(error) from None
+
+
+def _no_one_kind(error: TypeError) -> TypeError:
+    return TypeError(f"y must be labels of one kind, which can be sorted: {error}")
 
 
 def merged(parts: Sequence[Labels]) -> Labels:
     """The labels of all rows."""
     found = []
     for columns in zip(*parts, strict=True):
-        values = np.concatenate([values for values, _ in columns])
+        kinds = {values.dtype.kind for values, _ in columns}
+        # NumPy would make text of numbers that are beside text, which no row has.
+        dtype = object if len(kinds) > 1 and kinds & {"U", "S"} else None
         counts = np.concatenate([counts for _, counts in columns])
-        labels, places = np.unique(values, return_inverse=True)
+        try:
+            values = np.concatenate([values for values, _ in columns], dtype=dtype)
+            labels, places = np.unique(values, return_inverse=True)
+        except TypeError as error:
+            raise _no_one_kind(error) from None
         found.append((labels, np.bincount(places.ravel(), weights=counts, minlength=len(labels))))
     return found
 
