@@ -16,6 +16,7 @@ from test_distributed_estimators import sha
 
 pytest.importorskip("dask.array")
 pytest.importorskip("distributed")
+import dask
 import dask.array as da
 import distributed
 
@@ -406,6 +407,57 @@ def test_labels_that_are_not_known_are_not_predicted(client, case):
         model.score(array(X), array(np.zeros((900, 3), int)))
     with pytest.raises(ValueError, match="X has 5 features, but"):
         model.score(array(X[:, :5]), array(y))
+
+
+KINDS_OF_LABELS = {
+    "numbers beside text": (LABELS, LABELS.astype(str)),
+    "numbers beside text in objects": (LABELS.astype(object), WORDS),
+    "bytes beside text": (LABELS.astype("S"), LABELS.astype(str)),
+    "dates beside numbers": (np.full(900, np.datetime64("2020-01-01")), LABELS),
+}
+
+
+@pytest.mark.parametrize("kinds", KINDS_OF_LABELS)
+def test_labels_of_two_kinds_in_partitions_are_refused(client, kinds):
+    first, second = (dask.delayed(labels[:450]) for labels in KINDS_OF_LABELS[kinds])
+    y = da.concatenate([da.from_delayed(each, (450,), dtype=object) for each in (first, second)])
+    with pytest.raises(TypeError, match=r"^y must be labels of one kind, which can be sorted: "):
+        sd.DaskMLPClassifier().fit(array(X, 450), y)
+
+
+def test_what_is_wrong_with_rows_to_watch_names_them(client):
+    model = models("words")[1]
+    frame = pd.DataFrame(X, columns=list(SERIES))
+    dd = pytest.importorskip("dask.dataframe")
+    for held_out in (
+        {"X_val": array(X), "y_val": array(np.where(WORDS == "no", "never", WORDS))},
+        {"X_val": array(X), "y_val": array(LABELS)},
+        {"X_val": array(np.where(X > 2, np.nan, X)), "y_val": array(WORDS)},
+        {"X_val": array(X[:, :5]), "y_val": array(WORDS)},
+    ):
+        with pytest.raises(ValueError, match=r"^X_val, y_val: "):
+            model.fit(array(X), array(WORDS), **held_out)
+    given = dd.from_pandas(frame, npartitions=3), dd.from_pandas(pd.Series(WORDS), npartitions=3)
+    with pytest.raises(ValueError, match=r"^X_val, y_val: The feature names should match"):
+        model.fit(*given, X_val=given[0][list("bacdef")], y_val=given[1])
+
+
+def test_an_empty_partition_has_no_weight(client):
+    model = models("plain", max_iter=1)[1].fit(array(X), array(LABELS))
+    left = array(np.arange(900) >= 170)  # none of the first partition
+    rows = [array(each)[left] for each in (X, LABELS, np.zeros(900))]
+    for look in (model.score, model.fit):
+        with pytest.raises(ValueError, match=r"sample_weight must be .* got numbers from 0\.0 to 0\.0"):
+            look(*rows)
+
+
+def test_rows_without_columns_are_not_predicted(client):
+    for case, methods in (("plain", ("predict", "predict_proba")), ("numbers", ("predict",))):
+        model = together(case, max_iter=1)
+        for method in methods:
+            for rows, number in ((array(X[:, 0]), 1), (array(X[:, :, None]), 3)):
+                with pytest.raises(ValueError, match=f"^X must have two dimensions, got {number}$"):
+                    getattr(model, method)(rows)
 
 
 @pytest.mark.parametrize("make", [sd.DaskMLPClassifier, sd.DaskMLPRegressor])

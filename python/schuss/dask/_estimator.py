@@ -21,6 +21,7 @@ from .._sparse import compressed, is_sparse
 from ..estimators import _parameters
 from ..estimators._base import BaseMLP
 from ..estimators._decorators import checked
+from ..estimators._given import naming
 from ..estimators._labels import balanced, with_all
 from ..estimators._recipes import asked_for_lbfgs
 from ..estimators._training import Setup
@@ -162,7 +163,8 @@ class OnDask(BaseMLP):
         samples = self._rows(given, incremental=False, first=first)
         self.n_outputs_ = self._n_outputs(samples.targets)
         if is_collection(validation[0]):
-            watched = self._rows(validation, dtype=samples.X.dtype, prefix="X_val, y_val: ")
+            with naming("X_val, y_val"):
+                watched = self._rows(validation, dtype=samples.X.dtype, prefix="X_val, y_val: ")
             return samples, watched
         return samples, self._check_validation(samples.X.dtype, *validation)
 

@@ -32,7 +32,14 @@ def lazily(model: Any, method: str, X: Any, columns: int | None, dtype: Any) -> 
         Of the predictions; None for one number or label a row.
     dtype : dtype
         Of the predictions.
+
+    Raises
+    ------
+    ValueError
+        If the collection has not two dimensions.
     """
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got {X.ndim}")
     empty = np.empty((0,) if columns is None else (0, columns), dtype)
     # One copy in the graph, whatever the number of partitions.
     given = {"model": dask.delayed(model, traverse=False, pure=False), "method": method, "empty": empty}

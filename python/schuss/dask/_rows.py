@@ -91,7 +91,8 @@ class Given:
 
     def check_weights(self, dtype: np.dtype[Any]) -> None:
         """Refuse weights that a worker could not tell from others without knowing all."""
-        least, most = (pick(of_part.weight[i] for of_part in self.seen) for i, pick in ((0, min), (1, max)))
+        weights = [of_part.weight for of_part in self.seen if of_part.rows[0]]
+        least, most = (pick(of_part[i] for of_part in weights) for i, pick in ((0, min), (1, max)))
         if not most > 0 or abs(int(np.frexp(most)[1])) > _data.EXPONENTS[dtype.itemsize]:
             raise ValueError(
                 f"{self.names[2]} must be finite, not all zero, and of about 1, got numbers from "
