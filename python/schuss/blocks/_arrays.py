@@ -105,8 +105,8 @@ class _Arrays:
         self._cuts = cuts
         self.sizes = np.array([stop - start for start, stop in cuts], np.int64)
         self._whole = are_whole(stacks[1].dtypes)
-        shapes = [(stack.shape, stack.dtypes, stack.ranges) for stack in stacks]
-        self.identity = f"arrays {digest(shapes, size)}"
+        kinds = [(stack.shape, stack.dtypes, stack.ranges, stack.files) for stack in stacks]
+        self.identity = f"arrays {digest(kinds, size)}"
 
     def allocate(self, rows: int, dtype: np.dtype[Any]) -> Parts:
         """Memory for so many rows, with inputs of that dtype."""

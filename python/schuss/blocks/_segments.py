@@ -104,6 +104,8 @@ class Stack:
         Where each begins and ends.
     dtypes : list of dtype
         Of each.
+    files : list of str
+        The names of those that are files, without their folders.
     chunk : int or None
         How many rows each is stored in, where the first one tells.
     """
@@ -113,6 +115,7 @@ class Stack:
         self._segments = segments
         self.shape = segments[0].shape[1:]
         self.dtypes = [segment.dtype for segment in segments]
+        self.files = [os.path.basename(each.name) for each in segments if isinstance(each, NpyFile)]
         ends = np.cumsum([segment.shape[0] for segment in segments]).tolist()
         self.rows = ends[-1]
         self.ranges = list(zip([0, *ends], ends, strict=False))
