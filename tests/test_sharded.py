@@ -405,6 +405,57 @@ def test_a_source_that_fails_in_one_process_ends_all():
     assert results[0] is not None
 
 
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ([100, 99], "the next one has 99 rows on rank 1, and 100 on rank 0"),
+        ([100], "the next one has 0 rows on rank 1, and 100 on rank 0"),
+        ([100, 100, 100], "the next one has 100 rows on rank 1, and 0 on rank 0"),
+    ],
+)
+def test_processes_with_blocks_of_their_own_are_refused(sizes, words):
+    def work(comm):
+        blocks = Read([100, 100] if comm.Get_rank() == 0 else sizes)
+        sc.MLP([6, 5, 1], seed=1).fit(blocks, comm=comm, n_shards=2, sharded=True, shuffle=False)
+
+    results = together(2, work)
+    assert [str(error) for error in results] == [str(results[0])] * 2
+    assert isinstance(results[0], ValueError)
+    assert str(results[0]).startswith("X must give the same blocks in every process")
+    assert str(results[0]).endswith(words)
+
+
+def test_processes_with_files_of_their_own_are_refused(tmp_path):
+    for rank in range(2):
+        np.save(tmp_path / f"X{rank}.npy", X[150 * rank :][:150])
+
+    def work(comm):
+        blocks = sc.blocks.from_arrays(tmp_path / f"X{comm.Get_rank()}.npy", Y[:150])
+        sc.MLP([6, 5, 1], seed=1).fit(blocks, comm=comm, n_shards=2, sharded=True)
+
+    words = "every process must call fit with the same arguments: the checksum of the rows is "
+    assert all(str(error).startswith(words) for error in together(2, work))
+
+
+def test_the_rows_of_a_process_may_weigh_nothing():
+    weights = np.where(np.arange(ROWS) < 160, 0.0, WEIGHTS)  # all of the first of two, and of three
+    for more in ({}, {"validation_split": 0.2}):
+        fit = {"sample_weight": weights, "metrics": "r2", **more}
+        one = trained("plain", **fit)
+        for size in (2, 3):
+            assert together(size, lambda comm, fit=fit: trained("plain", comm, **fit)) == [one] * size
+    before = sc.MLP([6, 11, 7, 1], seed=1, activation="tanh").theta.copy()
+
+    def refused(comm):
+        net = sc.MLP([6, 11, 7, 1], seed=1, activation="tanh")
+        part = sc.distributed.rows(ROWS, comm, n_shards=8)
+        with pytest.raises(ValueError, match=r"^sample_weight must leave some weight to the rows, got none$"):
+            net.fit(X[part], Y[part], sample_weight=Y[part] * 0, comm=comm, n_shards=8, sharded=True)
+        return np.array_equal(net.theta, before)
+
+    assert together(2, refused) == [True] * 2
+
+
 def test_max_time_ends_all_processes_within_an_epoch_of_blocks():
     def work(comm):
         def source():

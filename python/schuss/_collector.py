@@ -101,6 +101,9 @@ class Collector:
             "epochs": 1,
         }
 
+    def expect_block(self, n_rows: int) -> None:
+        """Nobody else reads blocks."""
+
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
         """Nobody else has a say."""
         return stop

@@ -308,14 +308,19 @@ def some(part: Callable[[int], tuple[int, int]], rows: int) -> tuple[int, int]:
     return start, max(stop, start + 1)
 
 
-def source_of(takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None) -> Rows | Blocks:
-    """What a network learns from: rows where X is an array, else blocks in an order of that seed."""
+def source_of(
+    takes: Takes, X: Any, y: Any, sample_weight: Any, seed: int | None, *, part: bool = False
+) -> Rows | Blocks:
+    """What a network learns from: rows, all or a part of them, where X is an array, else blocks.
+
+    Blocks are in an order of that seed.
+    """
     if isinstance(X, Rows):
         return X
     if not _reads(X) and not callable(X):
         if y is None:
             raise TypeError("y must be given, unless X is a source of blocks; got None")
-        return rows_to_fit(takes, X, y, sample_weight)
+        return rows_to_fit(takes, X, y, sample_weight, part=part)
     if y is not None or sample_weight is not None:
         raise TypeError(
             "y and sample_weight must be None where X is a source of blocks: its blocks bring their own"

@@ -49,6 +49,10 @@ class Dialogue(Protocol):
         """All are here, and begin to train."""
         ...
 
+    def expect_block(self, n_rows: int) -> None:
+        """Refuse that the next block is not the same everywhere."""
+        ...
+
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
         """Whether to go on after a call of the core."""
         ...

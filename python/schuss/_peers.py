@@ -148,10 +148,12 @@ class Peers:
     def _own(self, settings: dict[str, Any], rows: Rows, metrics: Sequence[Metric]) -> Rows:
         """Rows that other processes do not have, who have others."""
         check_unit("sample_weight", rows.weights)
-        told = self.tell_all((rows.n_rows, rows.weights is not None))
-        everywhere = sum(count for count, _ in told)
+        told = self.tell_all((rows.n_rows, rows.weights is not None, rows.total_weight))
+        everywhere = sum(count for count, _, _ in told)
         self.take_share(rows.n_rows, everywhere, settings["shards"], settings["batch_size"])
-        self.expect_same("sample_weight", ["given" if has else "not given" for _, has in told])
+        self.expect_same("sample_weight", ["given" if has else "not given" for _, has, _ in told])
+        if not any(weight for _, _, weight in told):
+            raise ValueError("sample_weight must leave some weight to the rows, got none")
         functions = [metric.name for metric in metrics if metric.needs_all]
         if functions and everywhere > MOST_TOLD:
             raise ValueError(
@@ -211,6 +213,24 @@ class Peers:
                     raise _differ(name, theirs[1], rank, here[1])
         self.agreed = False
         return everybody[0]["word"]
+
+    def expect_block(self, n_rows: int) -> None:
+        """All are about to learn from a block of so many rows; 0 where none is left.
+
+        Raises
+        ------
+        ValueError
+            If it has another number of rows somewhere.
+        """
+        everybody = np.empty(self.size, np.int64)
+        self.comm.Allgather(np.array([n_rows], np.int64).view(np.uint8), everybody.view(np.uint8))
+        others = np.flatnonzero(everybody != everybody[0])
+        if others.size:
+            self.agreed = True
+            raise ValueError(
+                "X must give the same blocks in every process, which takes its part of each: the next one "
+                f"has {everybody[others[0]]} rows on rank {others[0]}, and {everybody[0]} on rank 0"
+            )
 
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
         """Whether to go on after a call of the core, which process 0 decides; or somebody was interrupted.

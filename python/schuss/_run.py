@@ -261,7 +261,10 @@ class Run:
     def _next(self, blocks: Iterator[Rows]) -> Rows | None:
         """The next block; where it cannot be read, what has been learnt before is saved."""
         try:
-            return next(blocks, None)
+            rows = next(blocks, None)
+            if self.peers is not None:
+                self.peers.expect_block(0 if rows is None else rows.n_rows)
+            return rows
         except BaseException:
             if self.progress != Progress():
                 self.save(None)

@@ -390,7 +390,8 @@ class MLP(Outputs, DataInit, Saved):
             ends = self._ends(target_loss, max_time)
             listeners = as_list(callbacks)
             order = settings["seed"] if settings["shuffle"] else None
-            source = source_of(self._takes, X, y, sample_weight, order)
+            part = settings["sharded"] and peers is not None
+            source = source_of(self._takes, X, y, sample_weight, order, part=part)
             chosen_metrics = metrics_of(metrics, self.objective)
             if peers is not None:
                 source = peers.check(settings, source, chosen_metrics)
