@@ -495,6 +495,23 @@ def test_an_error_within_ends_all(capfd):
     assert "rank 1 of 3 ends the training of all:" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_interrupt_that_others_do_not_learn_of_ends_all(capfd, rank, sharded):
+    def fit(comm):
+        def interrupts(model):
+            if comm.Get_rank() == rank:
+                raise KeyboardInterrupt
+
+        part = sc.distributed.rows(len(X), comm, n_shards=3, batch_size=200) if sharded else slice(None)
+        model = sc.MLPClassifier((5,), n_shards=3, sharded=sharded, callbacks=interrupts, random_state=0)
+        model.fit(X[part], LABELS[part], comm=comm)
+
+    results = together(3, fit)
+    assert all(isinstance(result, SystemExit) for result in results), results
+    assert f"rank {rank} of 3 ends the training of all:" in capfd.readouterr().err
+
+
 def test_numbers_that_are_not_finite_end_all_with_the_same_words():
     def fit(comm):
         with np.errstate(all="ignore"):

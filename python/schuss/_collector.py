@@ -51,13 +51,13 @@ class Collector:
 
     Attributes
     ----------
-    rank, size, share : int, int, None
+    rank, size, share, agreed : int, int, None, True
         As those of a process that is alone.
     stop_flag : StopFlag
         Never set: Ctrl-C is heard by the core.
     """
 
-    rank, size = 0, 1
+    rank, size, agreed = 0, 1, True
     share: Share | None = None
 
     def __init__(

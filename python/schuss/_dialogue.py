@@ -28,10 +28,13 @@ class Dialogue(Protocol):
         The shards whose rows this process alone has.
     stop_flag : StopFlag
         What the core asks whether to go on.
+    agreed : bool
+        Whether nobody goes on, or waits for this process.
     """
 
     rank: int
     size: int
+    agreed: bool
     share: Share | None
     stop_flag: _schuss.StopFlag
 

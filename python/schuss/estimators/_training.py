@@ -173,6 +173,10 @@ class Training(ABC):
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
                 self.stopped = Stop.INTERRUPTED
+                if self.peers is not None and not self.peers.agreed:
+                    # Others do not know of it, and wait: it ends all, as an error does.
+                    self.record.note_end(Stop.INTERRUPTED)
+                    raise
             except _schuss.NonFiniteError as error:
                 self.stopped = Stop.NOT_FINITE
                 if not self._has_best():
