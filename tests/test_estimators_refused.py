@@ -174,3 +174,16 @@ def test_a_refused_fit_goes_on_as_if_it_had_not_been():
     models[0].set_params(optimizer=None)
     for one, other in zip(*[model.fit(X, Y).coefs_ for model in models], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "classes", [[], "ab", 3, [0, 1, np.nan], ["a", None], [[0, 1], [2, 3]], ["a", 3]], ids=repr
+)
+def test_what_are_no_classes_of_pieces_is_said_of_the_classes(classes):
+    model = MLPClassifier(**OPTIONS)
+    with pytest.raises((TypeError, ValueError), match=r"^classes: "):
+        model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=classes)
+    assert not hasattr(model, "classes_")
+    model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=[0, 1])
+    with pytest.raises((TypeError, ValueError), match=r"^`?classes"):
+        model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=classes)

@@ -225,9 +225,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _begin_piece(self, y: Any, classes: Any) -> None:
         super()._begin_piece(y, classes)
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer()
-            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+        with naming("classes"), np.errstate(invalid="ignore"):  # NaN is refused in words
+            if not _check_partial_fit_first_call(self, classes):
+                return
+        self._label_binarizer = LabelBinarizer()
+        if type_of_target(y).startswith("multilabel"):
+            self._label_binarizer.fit(y)
+            return
+        with naming("classes"):
+            self._label_binarizer.fit(classes)
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         if y.ndim == 2 and y.shape[1] == 1:
