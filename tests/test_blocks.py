@@ -397,6 +397,42 @@ def test_what_is_missing_in_a_column_is_refused_by_its_row():
         sc.blocks.from_arrays(X, words)
 
 
+class Told:
+    """An array that says what it is, and gives something else."""
+
+    def __init__(self, says, gives):
+        self.shape, self.dtype, self.gives = says.shape, says.dtype, gives
+
+    def __getitem__(self, rows):
+        return self.gives(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "gives", "kind"),
+    [
+        ("y", lambda rows: LABELS[rows] + 0.7, "float64"),
+        ("y", lambda rows: np.where(LABELS[rows] > 0, np.nan, 0.0), "float64"),
+        ("X", lambda rows: X[rows] * 1j, "complex64"),
+        ("X", lambda rows: X[rows].astype("U9"), "<U9"),
+        ("X", lambda rows: np.full(X[rows].shape, np.datetime64("2020-01-01")), r"datetime64\[D\]"),
+    ],
+)
+def test_rows_of_another_kind_than_their_array_are_refused(name, gives, kind):
+    given = {"X": X, "y": LABELS}
+    given[name] = Told(given[name], gives)
+    blocks = sc.blocks.from_arrays(**given, block_rows=100)
+    with pytest.raises(TypeError, match=f"^{name}: rows 100 to 200 must be of .*, got {kind}$"):
+        blocks.read(1)
+
+
+def test_rows_that_find_no_memory_say_so():
+    def gives(rows):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        sc.blocks.from_arrays(Told(X, gives), LABELS).read(0)
+
+
 def test_rows_whose_number_nobody_knows_are_refused():
     da = pytest.importorskip("dask.array")
     some = da.from_array(X, chunks=(300, 5))

@@ -46,7 +46,7 @@ def from_parquet(
     transform : callable, optional
         Called with the inputs of each window, an array of the network's dtype that it may change, in the
         thread that reads; what it returns is learnt from. The ``transform`` of a fitted scaler, for
-        example.
+        example. Of several processes each gives it those rows of a window that are its own.
 
     Returns
     -------

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Kinds of dtypes that are learnt from.
+REAL = "fiub"
+
+
 class Segment(Protocol):
     """An array that is read by ranges of rows."""
 
@@ -79,6 +83,8 @@ class Sliced:
         """Write rows to where they go."""
         try:
             rows = np.asanyarray(computed(self._array[start:stop]))
+        except MemoryError:
+            raise
         except Exception as error:
             raise ValueError(f"{self.name}: rows {start} to {stop} cannot be read: {brief(error)}") from error
         refuse_masked(f"{self.name}: rows {start} to {stop}", rows)
@@ -86,6 +92,12 @@ class Sliced:
         if rows.shape != out.shape:
             got = f"an array of shape {rows.shape}"
             raise ValueError(f"{self.name}: rows {start} to {stop} must be of shape {out.shape}, got {got}")
+        kind = rows.dtype.kind
+        if kind not in REAL or (kind == "f" and self.dtype.kind != "f"):
+            raise TypeError(
+                f"{self.name}: rows {start} to {stop} must be of {self.dtype}, as their array is, "
+                f"got {rows.dtype}"
+            )
         _convert(self.name, rows, out)
 
 
@@ -145,7 +157,7 @@ def stack_of(name: str, given: Any, dimensions: tuple[int, ...]) -> Stack:
         raise ValueError(f"{name} must be at least one array or path, got none")
     first = segments[0]
     for segment in segments:
-        if segment.dtype.kind not in "fiub":
+        if segment.dtype.kind not in REAL:
             raise TypeError(f"{segment.name}: {name} must be of real numbers, got dtype {segment.dtype}")
         if len(segment.shape) not in dimensions:
             expected = " or ".join(map(str, dimensions))
