@@ -3,8 +3,10 @@ import copy
 import io
 import json
 import math
+import os
 import pickle
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -306,6 +308,42 @@ class TestProgressBar:
         shown = terminal.getvalue()
         assert shown.startswith("\repoch 1/1000 loss=1")
         assert shown.endswith("\repoch 1000/1000 loss=1\x1b[K\n")
+
+    @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+    @pytest.mark.parametrize(
+        ("columns", "shown"),
+        [
+            (80, "epoch 1000/1000 loss=1234, val_loss=0.1235"),
+            (40, "epoch 1000/1000 loss=1234"),
+            (20, "epoch 1000/1000"),
+            (4, "epo"),
+            (0, "epoch 1000/1000 loss=1234, val_loss=0.1235"),
+        ],
+    )
+    def test_without_tqdm_a_line_is_no_wider_than_its_terminal(self, monkeypatch, columns, shown):
+        without(monkeypatch, "tqdm")
+        fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+        reader, writer = os.openpty()
+        fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        with open(reader, "rb") as screen, open(writer, "w") as terminal:
+            with progress_bar(1000, file=terminal) as update:
+                update(1000, 1234.5, 0.12345)
+            terminal.flush()
+            assert screen.read1().decode() == f"\r{shown}\x1b[K\r\n"
+
+    @pytest.mark.parametrize("installed", [True, False])
+    def test_a_program_without_a_console_shows_nothing(self, monkeypatch, installed):
+        if not installed:
+            without(monkeypatch, "tqdm")
+        monkeypatch.setattr(sys, "stderr", None)
+        with progress_bar(2) as update:
+            update(1, 1.0, None)
+
+    def test_neither_does_a_bar_of_tqdm(self, monkeypatch):
+        tqdm = pytest.importorskip("tqdm").tqdm
+        monkeypatch.setattr(sys, "stderr", None)
+        with tqdm_bar(tqdm, 2, "network") as bar:
+            bar.update(1)
 
     def test_without_tqdm_the_default_is_standard_error(self, monkeypatch, capsys):
         without(monkeypatch, "tqdm")

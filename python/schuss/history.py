@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 import warnings
@@ -310,7 +311,7 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
     enabled : bool, default True
         Whether to show anything.
     file : text file, optional
-        Where the plain text goes; standard error by default.
+        Where the plain text goes; standard error by default. Nothing is shown in a process that has none.
 
     Yields
     ------
@@ -318,7 +319,7 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         ``update(epoch, loss, val_loss)``, to be called after each epoch, counted from 1, with
         None for a validation loss that does not exist.
     """
-    if not enabled:
+    if not enabled or (file is None and sys.stderr is None):
         yield lambda epoch, loss, val_loss: None
         return
     try:
@@ -348,7 +349,8 @@ def tqdm_class() -> Any:
 @contextmanager
 def tqdm_bar(tqdm: Any, total: int, unit: str) -> Iterator[Any]:
     """One of its bars, which ends full where the work has succeeded, and keeps no lock where it fails."""
-    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit) as bar:
+    hidden = sys.stderr is None  # of a program without a console
+    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit, disable=hidden) as bar:
         yield bar
         if bar.disable:  # by TQDM_DISABLE, say
             return
@@ -387,7 +389,7 @@ def _plain_bar(total: int, file: TextIO) -> Iterator[Update]:
         nonlocal shown_at, shown
         epoch, loss, val_loss = last
         line = f"epoch {epoch}/{total} {_losses(loss, val_loss)}"
-        file.write(f"\r{line}\x1b[K" if live else f"{line}\n")
+        file.write(f"\r{_fitting(line, file)}\x1b[K" if live else f"{line}\n")
         file.flush()
         shown_at, shown = time.monotonic(), epoch
 
@@ -404,6 +406,19 @@ def _plain_bar(total: int, file: TextIO) -> Iterator[Update]:
             show()
         if live and shown:
             file.write("\n")
+
+
+def _fitting(line: str, terminal: TextIO) -> str:
+    """As many words as are no wider than the terminal: a line that wraps cannot be rewritten."""
+    try:
+        columns = os.get_terminal_size(terminal.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        columns = 0
+    if not columns:  # nobody knows
+        return line
+    while len(line) >= columns and " " in line:
+        line = line.rpartition(" ")[0].rstrip(",")
+    return line[: columns - 1]
 
 
 def _losses(loss: float, val_loss: float | None) -> str:
