@@ -160,6 +160,9 @@ class TestHtml:
             [1e300, 0],
             [5e-324, 0],
             [4e-323, 3e-323],
+            [1e300, 1.7e308],
+            [1.7e308, -1.7e308, 0.1],
+            [1.79e308, 1.79e308],
         ],
     )
     def test_odd_histories_stay_inside_the_picture(self, loss):
@@ -199,6 +202,9 @@ class TestHtml:
         assert "0 epochs" in History()._repr_html_()
         assert svg_of(history_of(loss=[NAN, NAN])) is None
         assert svg_of(history_of(lr=[0.1])) is None
+
+    def test_the_picture_is_no_wider_than_its_cell(self):
+        assert "max-width:100%" in svg_of(history_of(loss=[1.0, 2.0])).get("style")
 
     def test_names_are_escaped(self):
         assert "a&lt;b" in history_of(**{"a<b": [1.0]})._repr_html_()

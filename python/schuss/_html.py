@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -11,6 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 12, 24, 36
 # Column, colour and dash of each curve: told apart without colour too, and on dark pages.
 CURVES = (("loss", "#2f7fc1", "none"), ("val_loss", "#e07b28", "5 3"))
 ROWS = 12
+LARGEST = sys.float_info.max
 
 
 def history_html(columns: Mapping[str, Sequence[float]], epochs: int, stopped: str | None) -> str:
@@ -34,10 +36,12 @@ def _svg(columns: Mapping[str, Sequence[float]], epochs: int) -> str:
     log = low > 0 and high > 10 * low
     if low == high:
         margin = abs(low) / 10 or 1.0
-        low, high = low - margin, high + margin
+        low, high = max(low - margin, -LARGEST), min(high + margin, LARGEST)
+    # Between the largest numbers of both signs there is more than the largest number.
+    unit = 1.0 if high - low <= LARGEST else 0.25
 
     def scale(value: float) -> float:
-        return math.log10(value) if log else value
+        return math.log10(value) if log else value * unit
 
     def x(epoch: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * ((epoch - 1) / (epochs - 1) if epochs > 1 else 0.5)
@@ -48,7 +52,8 @@ def _svg(columns: Mapping[str, Sequence[float]], epochs: int) -> str:
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="loss by epoch" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width:100%;height:auto" role="img" '
+        'aria-label="loss by epoch" '
         'font-family="sans-serif" font-size="11" fill="currentColor">'
     ]
     ticks = _log_ticks(low, high) if log else _ticks(low, high, 6)
@@ -110,7 +115,9 @@ def _log_ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     marks = (1, 2, 5) if high <= 100 * low else (1,)
     every = max(1, len(decades) // 6)
-    return [m * 10.0**d for d in decades[::every] for m in marks if low <= m * 10.0**d <= high]
+    # Read as text, the power of ten above all numbers is infinite, and no error.
+    ticks = (float(f"{m}e{d}") for d in decades[::every] for m in marks)
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _epoch_ticks(epochs: int) -> list[int]:
