@@ -198,6 +198,17 @@ class TestAnimate:
                 colour = 255 * np.array(matplotlib.colors.to_rgb(line.get_color()))
                 assert (np.abs(pixels - colour).max(axis=1) < 8).sum() > 80
 
+    def test_in_a_part_of_a_figure_the_film_shows_all_of_it(self):
+        part = plt.figure().subfigures(1, 2)[0]
+        race = plots.animate(parabola, paths={"": [1.0, 0.5], "it": [2.0, 0.5]}, ax=part.add_subplot())
+        assert 'alt="optimizers on their way down: it"' in race.to_html()
+
+    def test_a_frame_that_a_gif_cannot_keep_so_long_is_refused(self, tmp_path):
+        race = plots.animate(parabola, paths={"it": [2.0, 0.5]}, seconds=2000)
+        with pytest.raises(ValueError, match="seconds must be no more than 655 for each frame of a GIF, got"):
+            race.save(tmp_path / "race.gif")
+        assert not list(tmp_path.iterdir())
+
     def test_pyplot_shows_no_second_picture_of_it(self):
         plots.animate(valley, paths=runs(steps=3))
         assert not plt.get_fignums()

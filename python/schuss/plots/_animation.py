@@ -14,12 +14,14 @@ from .._extras import needed
 from ._checks import Array, Loss, Paths, Range, axes_of, check_fun, points_of, sides_of, value_of
 from ._film import page_of, picture_of, save_gif
 from ._landscape import axes_in_space, draw_contours, draw_curve, draw_relief, side_of
-from ._style import MARKERS, look
+from ._style import MARKERS, add_legend, label_of, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
+# The most seconds that a GIF keeps a frame: hundredths, in two bytes.
+LONGEST = 655
 # A run whose parameters leave the numbers stays at its last point.
 Trails = Mapping[str, Array]
 
@@ -81,9 +83,8 @@ class Race:
         TypeError, ValueError
             If `dpi` is not positive and finite.
         """
-        alt = "optimizers on their way down: " + ", ".join(
-            str(line.get_label()) for line in self.ax.get_lines() if str(line.get_label())[0] != "_"
-        )
+        names = ", ".join(map(str, self.ax.get_legend_handles_labels()[1]))
+        alt = f"optimizers on their way down: {names}"
         return page_of(self._pictures(dpi), self.seconds, escape(alt))
 
     def save(self, file: str | PathLike[str], *, dpi: float = 100.0) -> None:
@@ -99,7 +100,8 @@ class Race:
         Raises
         ------
         TypeError, ValueError
-            If `file` is no path, or its name ends otherwise, or `dpi` is not positive and finite.
+            If `file` is no path, or its name ends otherwise, or `dpi` is not positive and finite, or if a
+            frame stays longer than a GIF can say.
         OSError
             If it cannot be written.
         """
@@ -111,6 +113,9 @@ class Race:
             with open(path, "w", encoding="utf-8") as html:
                 html.write(page)
         elif path.lower().endswith(".gif"):
+            if self.seconds > LONGEST:
+                words = f"no more than {LONGEST} for each frame of a GIF"
+                raise ValueError(f"seconds must be {words}, got {shown(self.seconds)} for each")
             save_gif(path, self._pictures(dpi), self.seconds)
         else:
             raise ValueError(f"file must be a path that ends with .gif or .html, got {shown(file)}")
@@ -120,6 +125,8 @@ class Race:
         if not np.isfinite(dpi):
             raise ValueError(f"dpi must be finite, got {shown(dpi)}")
         figure: Any = self.ax.figure
+        while figure is not figure.figure:  # of a part of a figure, all of it
+            figure = figure.figure
         for frame in range(len(self.steps)):
             self.show(frame)
             yield picture_of(figure, dpi)
@@ -193,7 +200,7 @@ def animate(
     else:
         ax, lines = _on_plane(fun, bounds, points_of(paths, 2), ax)
     show = _show(ax, lines)
-    ax.legend(fontsize="small", loc="upper right")
+    add_legend(ax, fontsize="small", loc="upper right")
     return Race(ax, show, steps, seconds / len(steps))
 
 
@@ -227,7 +234,7 @@ def _show(ax: Any, lines: Lines) -> Callable[[int], None]:
     drawn = []
     for number, (name, line) in enumerate(lines.items()):
         style = look(number) | {"marker": None}
-        (trail,) = ax.plot(*line[:, :1], linewidth=1.6, label=name, zorder=4, **style)
+        (trail,) = ax.plot(*line[:, :1], linewidth=1.6, label=label_of(name), zorder=4, **style)
         mark = {"marker": MARKERS[number % len(MARKERS)], "color": style["color"], "linestyle": ""}
         (head,) = ax.plot(
             *line[:, :1], markersize=9, markeredgecolor="white", label="_head", zorder=5, **mark

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -18,11 +20,23 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 # Triangles, which look like the arrows of paths, come last.
 MARKERS = ("o", "s", "D", "P", "X", "v", "^", "<", ">")
 GREY = "0.45"
+# Names of a legend one below the other: about as many as the axes of a figure are high.
+ROWS = 12
+# Further powers of ten are not shown: it is clear by then where a loss goes.
+DECADES = 200.0
+
+
+def ink() -> str:
+    """What can be read on the paper: black on white, white on a dark one."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
 
 
 def colour_of(number: int) -> str:
     """The colour of the thing of that number."""
-    return COLOURS[number % len(COLOURS)]
+    colour = COLOURS[number % len(COLOURS)]
+    return ink() if colour == BLACK else colour
 
 
 def look(number: int) -> dict[str, Any]:
@@ -45,12 +59,45 @@ def whole_numbers(ax: Axes) -> None:
     from matplotlib.ticker import AutoLocator, MaxNLocator
 
     if isinstance(ax.xaxis.get_major_locator(), AutoLocator):
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        # One whole number is enough: of two, parts would be shown.
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
+def scale_losses(ax: Axes, losses: Any) -> None:
+    """A logarithmic scale, where they are positive and far apart."""
+    seen = np.asarray(losses, np.float64)
+    seen = seen[np.isfinite(seen)]
+    if not len(seen) or not 0 < seen.min() < seen.max() / 10:
+        return
+    low, high = np.log10([seen.min(), seen.max()])
+    margin = 0.05 * (high - low)
+    low, high = low - margin, high + margin
+    # Its margins and ticks would be no numbers for matplotlib, and the picture empty.
+    if low < -DECADES < high or low < DECADES < high:
+        ax.set_ylim(10 ** max(low, -DECADES), 10 ** min(high, DECADES))
+    ax.set_yscale("log")
 
 
 def drawn_before(ax: Axes) -> int:
     """How many named lines are on the axes already: the next ones get other colours."""
     return sum(not str(line.get_label()).startswith("_") for line in ax.get_lines())
+
+
+def label_of(name: Any) -> str:
+    """What a legend says of it: matplotlib leaves out what begins with an underscore."""
+    words = str(name)
+    return f" {words}" if words.startswith("_") else words
+
+
+def add_legend(ax: Any, **options: Any) -> None:
+    """Name what is drawn, if anything is: in columns where it is much, which leave the axes their size."""
+    names = len(options.get("handles") or ax.get_legend_handles_labels()[1])
+    if not names:
+        return
+    columns = -(-names // ROWS)
+    legend = ax.legend(**({"ncols": columns} | options))
+    if columns > 1:
+        legend.set_in_layout(False)
 
 
 def named(things: Iterable[tuple[str, Thing]]) -> dict[str, Thing]:
