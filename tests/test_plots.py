@@ -39,6 +39,28 @@ class TestLearningCurve:
         assert ax.figure.number in plt.get_fignums()
         assert ax.get_yscale() == "linear"
 
+    @pytest.mark.parametrize("epochs", [1, 2, 3])
+    def test_few_epochs_are_not_divided(self, epochs):
+        ax = self.history(loss=[2.0] * epochs).plot()
+        low, high = ax.get_xlim()
+        assert [tick for tick in ax.get_xticks() if low <= tick <= high] == list(range(1, epochs + 1))
+
+    def test_a_logarithm_hides_no_loss_that_is_there_already(self):
+        ax = self.history(loss=[-3.0, -2.0]).plot()
+        assert self.history(loss=[3.0, 0.01]).plot(ax).get_yscale() == "linear"
+        ax = self.history(loss=[3.0, 2.0]).plot()
+        ax.axhline(0)
+        assert self.history(loss=[3.0, 0.01]).plot(ax).get_yscale() == "log"
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("loss", [[1.0, 1e150, 1.7e308], [1e250, 2.0, 1e-300], [1e-320, 1.0]])
+    def test_losses_that_leave_the_numbers_leave_the_picture(self, loss):
+        ax = self.history(loss=loss).plot()
+        ax.figure.canvas.draw()
+        low, high = ax.get_ylim()
+        assert low < np.median(loss) <= 1.1 * high
+        assert np.log10(high) - np.log10(low) > 100
+
     def test_without_losses_is_empty(self):
         assert lines_of(History().plot()) == {}
 
@@ -83,6 +105,10 @@ class TestLossCurve:
         assert path.get_xydata().tolist() == [[3, 9], [-1, 1]]
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["path"]
 
+    @pytest.mark.parametrize("height", [1.0, np.nan])
+    def test_what_leaves_the_bounds_does_not_stretch_a_flat_loss(self, height):
+        assert plots.loss_curve(lambda x: height, (-1.0, 1.0), {"path": [0.0, 5.0]}).get_xlim() == (-1, 1)
+
     def test_without_paths_there_is_no_legend(self):
         assert plots.loss_curve(bowl, (-1, 1)).get_legend() is None
 
@@ -118,3 +144,37 @@ def test_schedules_of_one_name_are_all_drawn():
     ax = sc.plots.schedules([lambda t: 0.1, lambda t: 0.1 * 0.99**t, lambda t: 0.2], steps=20)
     labels = [line.get_label() for line in ax.get_lines()]
     assert labels == ["<lambda>", "<lambda> (2)", "<lambda> (3)"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.loss_by_step(bowl, {f"optimizer {k}": [[k], [0.5]] for k in range(30)}),
+        lambda: plots.learning_rates(rates=np.linspace(0.01, 1, 30).tolist()),
+        lambda: plots.ewa(beta=np.linspace(0, 0.9, 15)),
+        lambda: plots.loss_surface(bowl, paths={f"number {k}": [[k, 0], [0, 1]] for k in range(30)}),
+    ],
+)
+def test_many_names_leave_the_axes_their_size_and_fit_beside_each_other(draw):
+    ax = draw()
+    ax.figure.canvas.draw()
+    assert ax.get_position().height > 0.8
+    assert len(ax.get_legend().get_texts()) == 30
+    assert ax.get_legend().get_window_extent().height < ax.get_window_extent().height
+
+
+def test_names_with_an_underscore_are_in_the_legend():
+    ax = plots.loss_by_step(bowl, {"_a": [[1.0]], "b": [[1.0]]})
+    assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == ["_a", "b"]
+
+
+def test_on_dark_paper_nothing_is_black():
+    with plt.style.context("dark_background"):
+        ax = plots.loss_by_step(bowl, {f"optimizer {k}": [[k + 1.0], [0.5]] for k in range(7)})
+        history = History()
+        history.append(loss=1.0)
+        history.best_epoch = 1
+        best = history.plot()
+    for line in (*ax.get_lines(), *best.get_lines()):
+        assert max(matplotlib.colors.to_rgb(line.get_color())) > 0.4

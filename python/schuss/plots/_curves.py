@@ -10,7 +10,19 @@ import numpy as np
 from .._checks import check_name, shown
 from ..history import History
 from ._checks import Loss, Paths, axes_of, check_fun, check_history, points_of, value_of
-from ._style import GREY, LINES, MARKERS, colour_of, drawn_before, every, whole_numbers
+from ._style import (
+    GREY,
+    LINES,
+    MARKERS,
+    add_legend,
+    colour_of,
+    drawn_before,
+    every,
+    ink,
+    label_of,
+    scale_losses,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,10 +73,14 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
         where[score] = right = ax.twinx()
         number = drawn_before(ax)
         (line,) = right.plot(
-            epochs, history[score], label=score, color=colour_of(number), linestyle=LINES[2 % len(LINES)]
+            epochs,
+            history[score],
+            label=label_of(score),
+            color=colour_of(number),
+            linestyle=LINES[2 % len(LINES)],
         )
         right.set_ylabel(score)
-        ax.legend(handles=[*ax.get_lines(), line])
+        add_legend(ax, handles=[*ax.get_legend_handles_labels()[0], line])
     if best is not None and 1 <= best <= history.epochs and decider(history) in history:
         _mark_best(best, history, where, ax)
     return ax
@@ -80,7 +96,7 @@ def _draw_steps(steps: Mapping[str, NDArray[Any]], ax: Axes) -> None:
     # One that was not finished has fewer.
     at = steps["epoch"] - 1 + within / longest
     ax.plot(at, steps["loss"], color=GREY, linewidth=0.7, alpha=0.6, zorder=1, label="loss of each step")
-    ax.legend()
+    add_legend(ax)
 
 
 def decider(history: History) -> str:
@@ -98,7 +114,7 @@ def _mark_best(best: int, history: History, where: Mapping[str, Axes], ax: Axes)
     value = history[decided][best - 1]
     words = f"epoch {best}: {decided} {value:.4g}"
     if decided in where:
-        where[decided].plot(best, value, "*", color="black", markersize=12, label="_best", zorder=5)
+        where[decided].plot(best, value, "*", color=ink(), markersize=12, label="_best", zorder=5)
     on_left = best > history.epochs / 2
     ax.annotate(
         f"best, {words}",
@@ -170,7 +186,7 @@ def draw_curves(
     line_kw = normalize_kwargs(line_kw, Line2D)  # `c` is `color`
     for number, (name, (x, values)) in enumerate(curves.items()):
         style: dict[str, Any] = {
-            "label": name,
+            "label": label_of(name),
             "color": colour_of(before + number),
             "linestyle": LINES[number % len(LINES)],
             "marker": "o" if len(values) == 1 else None,
@@ -179,12 +195,12 @@ def draw_curves(
             mark = MARKERS[(before + number) % len(MARKERS)]
             style |= {"marker": mark, "markevery": every(len(values), number), "markersize": 5}
         ax.plot(x, values, **(style | line_kw))
-    seen = [value for _, values in curves.values() for value in values if np.isfinite(value)]
-    if seen and 0 < 10 * min(seen) < max(seen):
-        ax.set_yscale("log")
+    # What was there before is in the picture, too. Lines across all of it are not of numbers.
+    lines = [line.get_ydata(orig=False) for line in ax.lines if line.get_transform() == ax.transData]
+    if curves:
+        scale_losses(ax, np.concatenate([[], *map(np.asarray, lines)]))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     whole_numbers(ax)
     ax.grid(alpha=0.3)
-    if curves:
-        ax.legend()
+    add_legend(ax)
     return ax

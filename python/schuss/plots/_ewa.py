@@ -12,7 +12,7 @@ from .._arrays import numbers
 from .._checks import check_count, check_number, check_sequence, shown
 from ..ewa import ewa as average
 from ._checks import Array, axes_of
-from ._style import GREY, MARKERS, colour_of, every, whole_numbers
+from ._style import GREY, MARKERS, add_legend, colour_of, every, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def ewa(
     else:
         _draw_averages(ax, values, betas)
     ax.grid(alpha=0.3)
-    ax.legend(fontsize="small")
+    add_legend(ax, fontsize="small")
     return ax
 
 
@@ -116,3 +116,4 @@ def _draw_averages(ax: Axes, series: Array, betas: Sequence[float]) -> None:
         ax.plot(at, corrected, label=f"β = {beta:g}, bias corrected", **style)
         ax.plot(at, plain, label=f"β = {beta:g}", linestyle="--", fillstyle="none", **style)
     ax.set(xlabel="t", ylabel="value")
+    whole_numbers(ax)

@@ -24,7 +24,7 @@ from ._checks import (
     sides_of,
     value_of,
 )
-from ._style import GREY, colour_of, every, look
+from ._style import GREY, add_legend, colour_of, every, label_of, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def loss_curve(fun: Loss, bounds: Range, paths: Paths | None = None, ax: Axes | 
     draw_curve(fun, (low, high), ax)
     for number, (name, points) in enumerate(all_points.items()):
         heights = [value_of(fun, p) for p in points]
-        ax.plot(points[:, 0], heights, label=name, linewidth=1, **_small(look(number)))
+        ax.plot(points[:, 0], heights, label=label_of(name), linewidth=1, **_small(look(number)))
     _name_paths(ax, all_points)
     return ax
 
@@ -78,8 +78,8 @@ def draw_curve(fun: Loss, side: Range, ax: Axes) -> None:
     ax.plot(grid, heights, color=GREY, zorder=1)
     seen = heights[np.isfinite(heights)]
     if seen.size and np.ptp(seen) > 0:
-        ax.set(xlim=side, ylim=(seen.min() - 0.05 * np.ptp(seen), seen.max() + 0.05 * np.ptp(seen)))
-    ax.set(xlabel="parameter", ylabel="loss")
+        ax.set(ylim=(seen.min() - 0.05 * np.ptp(seen), seen.max() + 0.05 * np.ptp(seen)))
+    ax.set(xlabel="parameter", ylabel="loss", xlim=side)
 
 
 def loss_surface(
@@ -123,7 +123,8 @@ def loss_surface(
     draw_contours(fun, sides, ax)
     for number, (name, points) in enumerate(all_points.items()):
         marks = every(len(points), number)
-        ax.plot(*points.T, label=name, linewidth=1.3, markevery=marks, clip_on=True, **_small(look(number)))
+        style = {"linewidth": 1.3, "markevery": marks, "clip_on": True, **_small(look(number))}
+        ax.plot(*points.T, label=label_of(name), **style)
         ax.plot(*points[-1], "*", color=colour_of(number), markersize=13, markeredgecolor="white", zorder=4)
         _arrows(ax, points, sides, colour_of(number))
     _name_paths(ax, all_points)
@@ -252,7 +253,8 @@ def surface(
         inside = _inside(points, sides)
         x, y, z = (np.where(inside, line, np.nan) for line in (*points.T, heights))
         marks = every(len(points), number)
-        ax.plot(x, y, z, label=name, linewidth=2, markevery=marks, zorder=4, **_small(look(number)))
+        style = {"linewidth": 2, "markevery": marks, "zorder": 4, **_small(look(number))}
+        ax.plot(x, y, z, label=label_of(name), **style)
         if inside[-1]:
             ax.plot(
                 x[-1:], y[-1:], z[-1:], "*", color=colour_of(number), markersize=13, zorder=5, label="_end"
@@ -322,4 +324,4 @@ def _arrows(ax: Axes, points: Array, sides: tuple[Range, Range], colour: str) ->
 
 def _name_paths(ax: Any, names: Mapping[str, Any]) -> None:
     if names:
-        ax.legend(fontsize="small")
+        add_legend(ax, fontsize="small")

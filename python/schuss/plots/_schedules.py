@@ -11,7 +11,7 @@ from .. import schedules as make
 from .._checks import check_count, check_number, shown
 from .._schuss import Schedule
 from ._checks import axes_of
-from ._style import drawn_before, every, look, named, whole_numbers
+from ._style import add_legend, drawn_before, every, label_of, look, named, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def schedules(
     before = drawn_before(ax)
     for number, (name, values) in enumerate(rates.items()):
         style = look(before + number) | {"markersize": 5, "markevery": every(steps, number)}
-        ax.plot(at, values, label=name, **style)
+        ax.plot(at, values, label=label_of(name), **style)
     ax.set(xlabel="step", ylabel="learning rate")
     whole_numbers(ax)
     ax.grid(alpha=0.3)
@@ -77,11 +77,11 @@ def schedules(
 def _legend(ax: Axes, names: int) -> None:
     """The names, above the curves where there are many."""
     if names <= 4:
-        ax.legend(fontsize="small")
+        add_legend(ax, fontsize="small")
         return
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.3 * (high - low))
-    ax.legend(fontsize="small", loc="upper center", ncols=3)
+    add_legend(ax, fontsize="small", loc="upper center", ncols=3)
 
 
 def common(steps: int) -> dict[str, Schedule]:
