@@ -1,5 +1,7 @@
 """The lecture's pictures: the numbers in what is drawn are those of the formulas and of real runs."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -214,6 +216,31 @@ class TestBatchRegimes:
         never = plots.batch_regimes(self.squares, np.zeros(2), data, steps=3, target=-1.0)
         assert all(name.endswith("not reached") for name in named(never))
 
+    @pytest.mark.filterwarnings("ignore:overflow")
+    @pytest.mark.filterwarnings("ignore:invalid")
+    @pytest.mark.parametrize("sizes", [[1, None], [None, 1]])
+    def test_a_run_that_diverges_leaves_the_others_their_target(self, sizes):
+        def fun(w, rows):
+            loss = w**2 if len(rows) > 1 or w == 1 else w * np.nan
+            return loss, 2 * w
+
+        axes = panels(3)
+        plots.batch_regimes(fun, 1.0, np.zeros(4), batch_sizes=sizes, steps=50, axes=axes)
+        (target,) = (line for line in axes[0].get_lines() if line.get_label() == "_target")
+        assert np.isfinite(target.get_ydata()).all()
+
+    def test_many_bars_are_told_apart(self):
+        figure, axes = plt.subplots(1, 3, figsize=(8, 2.8), layout="constrained")
+        sizes = [None, 1, 2, 4, 8, 16, 32]
+        data = self.small()
+        plots.batch_regimes(self.squares, np.zeros(2), data, batch_sizes=sizes, steps=20, axes=list(axes))
+        figure.canvas.draw()
+        for ax in axes[1:]:
+            for texts in (ax.get_xticklabels(), ax.texts):
+                boxes = [text.get_window_extent() for text in texts]
+                assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+            assert all(text.get_window_extent().y1 < ax.get_window_extent().y1 for text in ax.texts)
+
     def test_a_batch_without_a_gradient_is_no_end(self):
         def hinge(w, rows):
             wrong = rows * w < 1
@@ -285,6 +312,13 @@ class TestActivations:
         smooth = np.abs(z) > 1e-3
         ahead, behind = (net.forward_layers((z + each)[:, None])[0].a[:, 0] for each in (step, -step))
         np.testing.assert_allclose(slopes[smooth, 1], ((ahead - behind) / (2 * step))[smooth], atol=1e-7)
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("size", [1e16, 1e306])
+    def test_huge_preactivations_have_their_gradients(self, size):
+        values, slopes = (line.get_ydata() for line in plots.activations("relu", (-size, size)).get_lines())
+        np.testing.assert_allclose(values, np.maximum(np.linspace(-size, size, 401), 0), rtol=1e-12)
+        assert slopes.tolist() == [0.0] * 201 + [1.0] * 200
 
     def test_gradients_may_be_left_out(self):
         assert list(named(plots.activations(["relu", "mish"], gradients=False))) == ["relu", "mish"]

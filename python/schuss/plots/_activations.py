@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._checks import check_flag, check_name, check_sequence, shown
 from .._registry import ACTIVATION_ALIASES, ACTIVATIONS
 from ..network import MLP
 from ..typing import ActivationName
 from ._checks import Array, Range, axes_of, range_of
-from ._style import MARKERS, colour_of, every
+from ._style import MARKERS, ROWS, add_legend, colour_of, every
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+SHARE = 2.0**-9
 
 
 def activations(
@@ -76,21 +78,21 @@ def activations(
             ax.plot(z, slopes, label="its gradient", linestyle="--", linewidth=1, fillstyle="none", **style)
     ax.set(xlabel="preactivation z", ylabel="activation")
     ax.grid(alpha=0.3)
-    if chosen:
-        ax.legend(fontsize="small")
+    add_legend(ax, fontsize="small")
     return ax
 
 
 def computed(name: ActivationName, z: Array) -> tuple[Array, Array]:
     """An activation and its derivative: by a network with a neuron for each z."""
-    net = MLP([1, len(z), 1], activation=name, loss="sse", dtype="float64")
+    net = MLP([1, len(z), 1], activation=name, loss="absolute_error", dtype="float64")
     weights, biases, sums, _ = net.params
-    weights[:], biases[:], sums[:] = 0, z, 1
+    # The sum of huge activations is finite so; a power of two rounds nothing.
+    weights[:], biases[:], sums[:] = 0, z, SHARE
     rows = np.zeros((1, 1))
     hidden, output = net.forward_layers(rows)
-    # With this target the loss changes by 1 where the output does.
-    _, gradients = net.loss_and_grads(rows, output.a - 0.5)
-    return hidden.a[0], gradients[1]
+    # With a lower target the loss changes by 1 where the output does, however large that is.
+    _, gradients = net.loss_and_grads(rows, output.a - np.maximum(1, np.abs(output.a)))
+    return hidden.a[0], gradients[1] / SHARE
 
 
 def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivations: bool = False) -> Axes:
@@ -110,7 +112,8 @@ def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivation
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on.
+        The axes drawn on. How many elements are not finite, and so are in no histogram, is beside the layer's
+        name.
 
     Raises
     ------
@@ -137,8 +140,10 @@ def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivation
         f"{layer.name}: {kind}": (layer.z if preactivations else layer.a).ravel()
         for layer, kind in zip(layers, kinds, strict=True)
     }
+    shares = {name: _share(~np.isfinite(values), "not finite") for name, values in found.items()}
+    named = {f"{name}\n{shares[name]}" if shares[name] else name: found[name] for name in found}
     ax = axes_of(ax)
-    ridges(ax, found)
+    ridges(ax, named)
     ax.set(xlabel="preactivation" if preactivations else "activation", ylabel="layer")
     return ax
 
@@ -158,8 +163,8 @@ def layer_gradients(net: MLP, X: Any, y: ArrayLike, ax: Axes | None = None) -> A
     Returns
     -------
     matplotlib.axes.Axes
-        With the magnitude's logarithm from left to right. How many elements are exactly 0, and so have none,
-        is beside the layer's name.
+        With the magnitude's logarithm from left to right. How many elements are exactly 0, or not finite, and
+        so have none, is beside the layer's name.
 
     Raises
     ------
@@ -182,13 +187,20 @@ def layer_gradients(net: MLP, X: Any, y: ArrayLike, ax: Axes | None = None) -> A
         if not name.endswith(".weight"):
             continue
         sizes = np.abs(gradient.ravel())
-        zeros = float(np.mean(sizes == 0))
-        words = f"{name}\n{zeros:.0%} are 0" if zeros else name
-        found[words] = np.log10(sizes[sizes > 0])
+        words = [name, _share(sizes == 0, "are 0"), _share(~np.isfinite(sizes), "not finite")]
+        found["\n".join(filter(None, words))] = np.log10(sizes[sizes > 0])
     ax = axes_of(ax)
     ridges(ax, found)
     ax.set(xlabel="size of the gradient, log10", ylabel="layer")
     return ax
+
+
+def _share(which: NDArray[np.bool_], words: str) -> str:
+    """How many of them are so, in words; nothing where none is."""
+    share = float(np.mean(which))
+    if not share:
+        return ""
+    return f"{'<1%' if share < 0.01 else '>99%' if 0.99 < share < 1 else f'{share:.0%}'} {words}"
 
 
 def check_network(net: Any) -> None:
@@ -212,5 +224,8 @@ def ridges(ax: Axes, found: dict[str, Array]) -> None:
         ax.fill_between(edges, base, outline, step="post", color=colour, alpha=0.35, linewidth=0)
         ax.step(edges, outline, where="post", color=colour, linewidth=1)
         ax.axhline(base, color="0.7", linewidth=0.6, zorder=0)
-    ax.set_yticks(np.arange(len(found))[::-1], labels=list(found))
+    # A line for each where there are many, and no higher than its histogram.
+    names = list(found) if len(found) <= ROWS else [name.replace("\n", ", ") for name in found]
+    size: dict[str, Any] = {"fontsize": max(4, min(10, 220 / len(found)))} if len(found) > ROWS else {}
+    ax.set_yticks(np.arange(len(found))[::-1], labels=names, **size)
     ax.grid(axis="x", alpha=0.3)

@@ -18,7 +18,7 @@ from ..minimize import minimize
 from ..optimizers import SGD
 from ..typing import OptimizerName
 from ._checks import Array, axes_of, check_fun
-from ._style import GREY, colour_of, every, look
+from ._style import GREY, add_legend, colour_of, every, look, scale_losses, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,7 +139,9 @@ def batch_regimes(
     panels = None if axes is None else _three(axes)
     regimes = [_run(fun, x0, data, size, recipe, steps) for size in sizes]
     if target is None:
-        lowest, start = min(regime.losses.min() for regime in regimes), regimes[0].losses[0]
+        start = regimes[0].losses[0]
+        # A run that has left the numbers says nothing of how low it could have come.
+        lowest = min((x for regime in regimes for x in regime.losses if np.isfinite(x)), default=start)
         target = float(lowest + 0.05 * (start - lowest))
     if panels is None:
         return _by_second(axes_of(ax), regimes, target)
@@ -168,7 +170,7 @@ def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int
         return float(value[0] if both else value)
 
     losses = np.array([loss(point) for point in run.path[at]])
-    per_step = float(np.median(np.diff(times))) if run.nit else 0.0
+    per_step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return Regime(_name(size), at, losses, per_step)
 
 
@@ -184,7 +186,8 @@ def _by_second(ax: Axes, regimes: Sequence[Regime], target: float) -> Axes:
         # At the start no time is over, which a logarithm cannot show.
         seconds, losses = regime.seconds[1:], regime.losses[1:]
         ax.plot(seconds, losses, label=label, **_line(number, len(losses)))
-    ax.set(xlabel="seconds", ylabel="loss on all rows", xscale="log", yscale=_scale(regimes))
+    ax.set(xlabel="seconds", ylabel="loss on all rows", xscale="log")
+    scale_losses(ax, np.concatenate([regime.losses for regime in regimes]))
     return _with_target(ax, target)
 
 
@@ -192,7 +195,9 @@ def _in_three(axes: list[Axes], regimes: Sequence[Regime], target: float) -> lis
     by_step, per_step, until = axes
     for number, regime in enumerate(regimes):
         by_step.plot(regime.steps, regime.losses, label=regime.name, **_line(number, len(regime.losses)))
-    by_step.set(xlabel="step", ylabel="loss on all rows", yscale=_scale(regimes))
+    by_step.set(xlabel="step", ylabel="loss on all rows")
+    scale_losses(by_step, np.concatenate([regime.losses for regime in regimes]))
+    whole_numbers(by_step)
     _with_target(by_step, target)
     names = [regime.name for regime in regimes]
     _bars(per_step, names, [regime.per_step for regime in regimes], "time of a step")
@@ -206,6 +211,8 @@ def _bars(ax: Axes, names: Sequence[str], times: Sequence[float | None], what: s
 
     known = [time for time in times if time] or [1.0]
     floor = min(known) / 4
+    # Many bars are narrower than what is said of them.
+    upright: dict[str, Any] = {"rotation": 90} if len(times) > 3 else {}
     for number, time in enumerate(times):
         style = {
             "facecolor": colour_of(number),
@@ -215,9 +222,13 @@ def _bars(ax: Axes, names: Sequence[str], times: Sequence[float | None], what: s
         (bar,) = ax.bar([number], [floor if time is None else max(time, floor)])
         bar.set(**style)
         words = "not reached" if time is None else _time(time)
-        ax.annotate(words, (number, bar.get_height()), (0, 2), textcoords="offset points", ha="center")
-    ax.set(yscale="log", ylim=(floor, 3 * max(known)), ylabel=what)
-    ax.set_xticks(range(len(names)), labels=list(names))
+        at = (number, bar.get_height())
+        ax.annotate(words, at, (0, 2), textcoords="offset points", ha="center", **upright)
+    # Room for what stands above the highest one, a share of a picture that has these decades.
+    room = (max(known) / floor) ** 0.6 if upright else 3
+    ax.set(yscale="log", ylim=(floor, room * max(known)), ylabel=what)
+    labels = list(names) if upright else [name.replace(" of ", "\nof ") for name in names]
+    ax.set_xticks(range(len(names)), labels=labels, **upright)
     ax.yaxis.set_major_formatter(EngFormatter("s"))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
@@ -229,14 +240,8 @@ def _line(number: int, count: int) -> dict[str, Any]:
 def _with_target(ax: Axes, target: float) -> Axes:
     ax.axhline(target, color=GREY, linewidth=1, linestyle=":", label="_target")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize="small")
+    add_legend(ax, fontsize="small")
     return ax
-
-
-def _scale(regimes: Sequence[Regime]) -> str:
-    losses = np.concatenate([regime.losses for regime in regimes])
-    losses = losses[np.isfinite(losses)]
-    return "log" if len(losses) and 0 < 10 * losses.min() < losses.max() else "linear"
 
 
 def _time(seconds: float) -> str:
