@@ -1,5 +1,6 @@
 """Pictures of networks: training curves, layers, decisions. The numbers are those of the network."""
 
+import itertools
 from typing import ClassVar
 
 import numpy as np
@@ -52,6 +53,14 @@ class TestBestEpoch:
         assert stars(right) == [[[3, 0.75]]]
         assert not stars(ax)
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["loss", "val_loss", "score"]
+
+    def test_only_what_has_a_name_is_in_the_legend_beside_a_score(self):
+        ax = plt.figure().add_subplot()
+        ax.axhline(1)
+        for _ in range(2):
+            plots.learning_curve(chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]), ax)
+        names = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert names == ["loss", "val_loss", "loss", "val_loss", "score"]
 
     def test_a_metric_that_is_called_score_has_not_decided(self):
         scores = {"score": [0.1, 0.5, 0.75, 0.6], "val_score": [0.1, 0.4, 0.2, 0.3]}
@@ -159,6 +168,29 @@ class TestLayers:
             counts = np.histogram(size, edges)[0]
             np.testing.assert_allclose(height, counts / counts.max())
 
+    def test_what_is_not_finite_is_counted(self):
+        net = self.net()
+        net.named_params["0.bias"][:15] = np.inf
+        labels = [text.get_text() for text in plots.layer_activations(net, X).get_yticklabels()]
+        assert labels[0] == "0: relu\n50% not finite"
+        net.theta[:] = np.nan
+        labels = [text.get_text() for text in plots.layer_gradients(net, X, LABELS).get_yticklabels()]
+        assert labels == [f"{layer}.weight\n100% not finite" for layer in range(3)]
+
+    def test_few_zeros_are_not_none_and_many_not_all(self):
+        net = sc.MLP([2, 400, 1], dtype="float64")
+        for dead, words in ((2, "<1%"), (398, ">99%")):
+            net.named_params["0.bias"][:] = 100.0
+            net.named_params["0.bias"][:dead] = -100.0
+            labels = [text.get_text() for text in plots.layer_gradients(net, X, LABELS).get_yticklabels()]
+            assert labels == [f"{layer}.weight\n{words} are 0" for layer in range(2)]
+
+    def test_the_names_of_many_layers_do_not_overlap(self):
+        ax = plots.layer_gradients(sc.MLP([2, *[8] * 25, 1]), X, LABELS)
+        ax.figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
+        assert all(upper.y0 > lower.y1 - 1 for upper, lower in itertools.pairwise(boxes))
+
     def test_a_network_with_norms_and_sparse_rows(self):
         sparse = pytest.importorskip("scipy.sparse")
         net = self.net(norm="layer")
@@ -215,6 +247,27 @@ class TestDecisionBoundary:
         found, points = self.regions(ax)
         np.testing.assert_array_equal(model.classes_[found.ravel()], model.predict(points))
         assert list(named(ax)) == ["no", "yes"]
+
+    def test_names_of_classes_are_as_they_are(self):
+        linear = pytest.importorskip("sklearn.linear_model")
+        words = np.array(["$5-$10", "_none"])[LABELS]
+        ax = plots.decision_boundary(linear.LogisticRegression().fit(X, words), X, words, resolution=5)
+        assert [line.get_label() for line in ax.get_lines()] == [r"\$5-\$10", " _none"]
+        assert len(ax.get_legend().get_texts()) == 2
+        words = np.array([r"$\x$", "b"])[LABELS]
+        ax = plots.decision_boundary(linear.LogisticRegression().fit(X, words), X, words, resolution=5)
+        ax.figure.canvas.draw()
+
+    @pytest.mark.parametrize("height", [3.0, np.nan])
+    def test_levels_are_those_of_the_rows_too(self, height):
+        class Model:
+            def predict(self, X):
+                return np.full(len(X), height)
+
+        targets = 10 * X[:, 0]
+        ax = plots.decision_boundary(Model(), X, targets, resolution=5)
+        low, high = ax.figure.axes[1].get_ylim()
+        assert low <= targets.min() < targets.max() <= high < 100
 
     def test_numbers_have_levels(self):
         net = sc.MLP([2, 8, 1])

@@ -13,7 +13,7 @@ from .._extras import needed
 from .._metrics import labels_of
 from ..network import MLP
 from ._checks import Array, axes_of, box_around
-from ._style import MARKERS, colour_of
+from ._style import MARKERS, add_legend, colour_of, ink, label_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,7 @@ def _draw_regions(ax: Axes, grid: Any, found: Any, classes: list[Any], points: A
     )
     for number in range(1, len(classes)):
         if (found >= number).any() and (found < number).any():
-            ax.contour(*grid, found >= number, levels=[0.5], colors="0.2", linewidths=1)
+            ax.contour(*grid, found >= number, levels=[0.5], colors=ink(), linewidths=1)
     if targets is None:
         return
     for number, name in enumerate(classes):
@@ -143,12 +143,25 @@ def _draw_regions(ax: Axes, grid: Any, found: Any, classes: list[Any], points: A
             "markeredgecolor": "white",
             "markeredgewidth": 0.4,
         }
-        ax.plot(*of_class.T, mark, label=str(name), linestyle="", **style)
-    ax.legend(fontsize="small", title="class")
+        # Dollars are no formula: labels come with the data.
+        label = label_of(name).replace("$", r"\$")
+        ax.plot(*of_class.T, mark, label=label, linestyle="", **style)
+    add_legend(ax, fontsize="small", title="class")
 
 
 def _draw_levels(ax: Axes, grid: Any, found: Any, points: Array, targets: Any) -> None:
-    filled = ax.contourf(*grid, found, levels=15, cmap="cividis", alpha=0.85)
+    with needed("schuss.plots", "matplotlib", "plot"):
+        from matplotlib.ticker import MaxNLocator
+
+    # The rows have the same colours, and so they are among the levels.
+    both = np.concatenate([found.ravel(), [] if targets is None else targets])
+    seen = both[np.isfinite(both)]
+    low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 1.0)
+    if low == high:
+        margin = abs(low) / 10 or 1.0
+        low, high = low - margin, high + margin
+    levels = MaxNLocator(16, min_n_ticks=1).tick_values(low, high)
+    filled = ax.contourf(*grid, found, levels=levels, cmap="cividis", alpha=0.85)
     ax.contour(*grid, found, levels=filled.levels, colors="white", linewidths=0.4)
     if targets is not None:
         style: dict[str, Any] = {
