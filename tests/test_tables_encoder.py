@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schuss.tables import TableEncoder
+from schuss.tables import ColumnReport, TableEncoder
 
 
 def encoded(values, **options):
@@ -458,3 +458,17 @@ def test_numbers_may_come_as_text():
     want = encoder.transform({"x": [1.0, 2.5, np.nan]}).tolist()
     assert encoder.transform({"x": ["1", " 2.5", "?"]}).tolist() == want
     assert encoder.transform({"x": np.array(["1", "2.5", ""])}).tolist() == want
+
+
+def test_a_line_of_the_report_is_one_whatever_the_column_is_called():
+    report = TableEncoder().fit({"a\nb\t": [1.0, 2.0, 4.0], "c": [1.0, 2.0, 5.0]}).report
+    first = repr(report).splitlines()
+    assert len(first) == 3
+    assert first[1].startswith(r"a\nb\t  number")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0, ""), (0.0001, "<0.1%"), (0.5, "50.0%"), (0.9996, ">99.9%"), (1.0, "100.0%")]
+)
+def test_a_column_with_few_values_is_not_all_missing(share, words):
+    assert ColumnReport("a", "number", 1, share, "").cells()[3] == words

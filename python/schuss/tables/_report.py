@@ -45,7 +45,14 @@ class ColumnReport:
             One for each parameter, as it is shown.
         """
         missing = "" if not self.missing else "<0.1%" if self.missing < 0.001 else f"{self.missing:.1%}"
+        if 0.999 < self.missing < 1:
+            missing = ">99.9%"
         return self.column, self.kind, str(self.inputs), missing, self.done
+
+
+def _in_a_line(cell: str) -> str:
+    """A cell without what would begin another line or move the next cell: names come with the data."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)
 
 
 class Report(Sequence[ColumnReport]):
@@ -79,7 +86,7 @@ class Report(Sequence[ColumnReport]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        lines = [HEADS, *(column.cells() for column in self)]
+        lines = [HEADS, *(tuple(map(_in_a_line, column.cells())) for column in self)]
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         right = (False, False, True, True, False)
         return "\n".join(
