@@ -248,6 +248,27 @@ class TestDecisionBoundary:
         np.testing.assert_array_equal(model.classes_[found.ravel()], model.predict(points))
         assert list(named(ax)) == ["no", "yes"]
 
+    @pytest.mark.filterwarnings("error")
+    def test_columns_have_their_names_where_the_rows_have(self):
+        pandas, linear = pytest.importorskip("pandas"), pytest.importorskip("sklearn.linear_model")
+        frame = pandas.DataFrame(X, columns=["a", "b"])
+        model = linear.LinearRegression().fit(frame, X[:, 0])
+        plots.decision_boundary(model, frame, X[:, 0], resolution=5)
+
+    def test_classes_need_no_order_and_are_those_of_the_model(self):
+        class Model:
+            classes_ = ("yes", "no")
+
+            def predict(self, rows):
+                return np.where(rows[:, 0] > 0, "yes", words)
+
+        words = "no"
+        found, points = self.regions(plots.decision_boundary(Model(), X, resolution=5))
+        np.testing.assert_array_equal(found.ravel(), points[:, 0] <= 0)
+        words = "maybe"
+        with pytest.raises(ValueError, match=r"model must predict its classes, \['yes', 'no'\], got 'maybe'"):
+            plots.decision_boundary(Model(), X)
+
     def test_names_of_classes_are_as_they_are(self):
         linear = pytest.importorskip("sklearn.linear_model")
         words = np.array(["$5-$10", "_none"])[LABELS]
@@ -285,6 +306,8 @@ class TestDecisionBoundary:
             ({"model": sc.MLP([2, 2])}, ValueError, "model must have one output, or classes, got 2 outputs"),
             ({"X": np.full((3, 2), np.nan)}, ValueError, "X must have a row of finite numbers"),
             ({"y": ["a"] * 120}, TypeError, "y must be an array of real numbers"),
+            ({"y": np.eye(120)}, ValueError, r"y must be of shape \(n_samples,\), got \(120, 120\)"),
+            ({"model": sc.MLP([3, 1])}, ValueError, "model must have two inputs, got 3"),
             (
                 {"model": sc.MLP([2, 1], loss="binary_cross_entropy"), "y": 2 * LABELS - 1},
                 ValueError,

@@ -69,14 +69,17 @@ def decision_boundary(
         raise ValueError(f"X must be of shape (n_samples, 2), got {np.shape(X)}")
     if not np.isfinite(points).all(axis=1).any():
         raise ValueError("X must have a row of finite numbers, around which is drawn, got none")
-    targets = None if y is None else np.ravel(array("y", y))
+    targets = None if y is None else array("y", y)
+    if targets is not None and targets.ndim > 1 and targets.size != len(targets):
+        raise ValueError(f"y must be of shape (n_samples,), got {targets.shape}")
+    targets = None if targets is None else np.ravel(targets)
     if targets is not None and len(targets) != len(points):
         raise ValueError(f"y must have {len(points)} rows as X has, got {len(targets)}")
     resolution = check_count("resolution", resolution, least=2, most=10_000)
     sides = box_around({"X": points}, 2)
     grid = np.meshgrid(*(np.linspace(*side, resolution) for side in sides))
     rows = np.column_stack([each.ravel() for each in grid])
-    found, classes = _predicted(model, rows)
+    found, classes = _predicted(model, rows, X)
     found = found.reshape(grid[0].shape)
     if targets is not None:
         targets = _checked(targets, classes)
@@ -89,9 +92,11 @@ def decision_boundary(
     return ax
 
 
-def _predicted(model: Any, rows: Array) -> tuple[Any, list[Any] | None]:
+def _predicted(model: Any, rows: Array, given: Any) -> tuple[Any, list[Any] | None]:
     """Numbers and None, or the number of the class of each row and the classes."""
     if isinstance(model, MLP):
+        if model.layers[0] != 2:
+            raise ValueError(f"model must have two inputs, got {model.layers[0]}")
         outputs = model.predict(rows)
         if model.objective == "cross_entropy":
             return outputs.argmax(axis=1), list(range(model.layers[-1]))
@@ -101,14 +106,22 @@ def _predicted(model: Any, rows: Array) -> tuple[Any, list[Any] | None]:
         if model.objective == "binary_cross_entropy":
             return labels_of(outputs[:, 0]), [0, 1]
         return outputs[:, 0], None
-    outputs = model.predict(rows)
+    # An estimator may know the columns by name.
+    framed = hasattr(given, "iloc") and hasattr(given, "columns")
+    outputs = model.predict(type(given)(rows, columns=given.columns) if framed else rows)
     columns = outputs.shape[1] if np.ndim(outputs) == 2 else 1
     if columns > 1:
         raise ValueError(f"model must predict one number or class for each row, got {columns}")
     outputs = np.ravel(outputs)
     if not hasattr(model, "classes_"):
         return outputs, None
-    return np.searchsorted(model.classes_, outputs), np.asarray(model.classes_).tolist()
+    classes = np.asarray(model.classes_).tolist()
+    labels, places = np.unique(outputs, return_inverse=True)
+    unknown = [label for label in labels.tolist() if label not in classes]
+    if unknown:
+        raise ValueError(f"model must predict its classes, {shown(classes)}, got {shown(unknown[0])}")
+    # Not every library sorts them.
+    return np.array([classes.index(label) for label in labels.tolist()])[places], classes
 
 
 def _checked(targets: Any, classes: list[Any] | None) -> Any:
