@@ -104,6 +104,11 @@ class TestSchedules:
         assert list(named(plots.schedules(schedule))) == [repr(schedule)]
         assert list(named(plots.schedules([schedule, 0.1]))) == [repr(schedule), "0.1"]
 
+    @pytest.mark.parametrize("wrong", [-0.1, lambda step: -0.1])
+    def test_a_negative_rate_is_refused(self, wrong):
+        with pytest.raises(ValueError, match=r"schedules must be a number of at least 0, got -0.1"):
+            plots.schedules(wrong)
+
     def test_axes_with_schedules_on_them_get_further_ones_in_other_colours(self):
         ax = plots.schedules({"a": 0.1})
         plots.schedules({"b": 0.2}, ax=ax)

@@ -209,6 +209,13 @@ class TestAnimate:
             race.save(tmp_path / "race.gif")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize("wrong", [5, -5, 0.5, "1", slice(0, 1)])
+    def test_a_frame_that_is_not_there_is_refused(self, wrong):
+        race = plots.animate(parabola, paths={"it": np.linspace(2, 0, 4)})
+        with pytest.raises(IndexError, match="frame must be an integer from -4 to 3, got"):
+            race.show(wrong)
+        race.show(np.int64(-4))
+
     def test_pyplot_shows_no_second_picture_of_it(self):
         plots.animate(valley, paths=runs(steps=3))
         assert not plt.get_fignums()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
+from operator import index
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,14 @@ class Race:
         IndexError
             If there is no such frame.
         """
-        self._show(int(self.steps[frame]))
+        count = len(self.steps)
+        try:
+            number = index(frame)
+        except TypeError:
+            number = count
+        if not -count <= number < count:
+            raise IndexError(f"frame must be an integer from {-count} to {count - 1}, got {shown(frame)}")
+        self._show(int(self.steps[number]))
 
     def to_html(self, *, dpi: float = 80.0) -> str:
         """The film as HTML with a button and a slider, which needs nothing else: the frames are in it.

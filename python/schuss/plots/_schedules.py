@@ -44,8 +44,8 @@ def schedules(
     Raises
     ------
     TypeError, ValueError
-        If one of them is no schedule, has no length, or gives no number, if `steps` is not positive, or `ax`
-        no axes.
+        If one of them is no schedule, has no length, or gives no number or a negative one, if `steps` is not
+        positive, or `ax` no axes.
     ImportError
         If matplotlib is not installed.
 
@@ -121,4 +121,4 @@ def _rates(schedule: Any, at: Any) -> Any:
 
 
 def _of_function(schedule: Callable[[int], Any], at: Any) -> Any:
-    return np.array([check_number("schedules", schedule(int(step))) for step in at])
+    return np.array([check_number("schedules", schedule(int(step)), least=0) for step in at])
