@@ -102,6 +102,38 @@ class TestPaths:
             plots.paths(valley, **given)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+class TestDiverging:
+    """A run of gradient descent that ends where the next square is no number."""
+
+    def run(self, weights):
+        recipe = sc.SGD(lr=5.0)
+        return sc.minimize(
+            lambda p: ((p**2).sum(), 2 * p), np.ones(weights), jac=True, optimizer=recipe, max_steps=500
+        )
+
+    @pytest.mark.parametrize(
+        ("draw", "weights"),
+        [
+            (plots.paths, 1),
+            (plots.paths, 2),
+            (plots.surface, 2),
+            (plots.animate, 1),
+            (plots.animate, 2),
+        ],
+    )
+    @pytest.mark.parametrize("reach", [2.0, 1e154])
+    def test_has_a_picture_within_bounds_and_is_told_to_give_some(self, draw, weights, reach):
+        run = self.run(weights)
+        assert np.abs(run.path).max() > 1e150
+        with pytest.raises(ValueError, match=r"bounds must be given where paths go further than 1e\+150"):
+            draw(lambda p: (p**2).sum(), paths={"it": run})
+        assert not plt.get_fignums()
+        side = (-reach, reach)
+        made = draw(lambda p: (p**2).sum(), paths={"it": run}, bounds=side if weights == 1 else (side, side))
+        getattr(made, "ax", made).figure.canvas.draw()
+
+
 class TestSurface:
     def test_is_the_loss_over_both_parameters(self):
         ax = plots.surface(lambda p: p[0] + 10 * p[1], ((0, 1), (2, 3)))

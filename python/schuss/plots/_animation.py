@@ -161,7 +161,8 @@ def animate(
     paths : mapping from str to array of shape (steps + 1, 1 or 2) or result of `schuss.minimize`
         The points visited, by name.
     bounds : (float, float) or ((float, float), (float, float)), optional
-        The range of the parameter, or of both; by default what the paths need.
+        The range of the parameter, or of both; by default what the paths need, if
+        they go no further than 1e150.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default, which pyplot does not know. On axes with
         ``projection="3d"`` they race down a surface.

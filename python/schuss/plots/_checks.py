@@ -23,6 +23,10 @@ Paths: TypeAlias = Mapping[str, ArrayLike | Mapping[str, Any]]
 Range: TypeAlias = tuple[float, float]
 # Free space around paths, as a share of their extent.
 MARGIN = 0.15
+# What is larger has no room on an axis: the space around it would be infinite.
+FAR = 1e300
+# Of parameters that are larger, not even a square has room.
+REACH = 1e150
 
 
 def check_fun(fun: Any) -> None:
@@ -100,12 +104,20 @@ def points_of(paths: Any, columns: int | None = None) -> dict[str, Array]:
 def sides_of(bounds: Any, points: Mapping[str, Array]) -> tuple[Range, Range]:
     """The ranges of two parameters: those that are given, or what the paths need."""
     if bounds is None:
-        return box_around(points, 2)  # type: ignore[return-value]
+        return box_of_paths(points, 2)  # type: ignore[return-value]
     sides = check_sequence("bounds", bounds, "two ranges (low, high)")
     if len(sides) != 2:
         raise ValueError(f"bounds must be two ranges (low, high), got {shown(bounds)}")
     first, second = (range_of("bounds", side) for side in sides)
     return first, second
+
+
+def box_of_paths(points: Mapping[str, Array], columns: int) -> tuple[Range, ...]:
+    """The range of each parameter that all paths need, if a picture of it shows anything."""
+    sides = box_around(points, columns)
+    if np.abs(sides).max() > REACH:
+        raise ValueError(f"bounds must be given where paths go further than {REACH:g}, got None")
+    return sides
 
 
 def box_around(points: Mapping[str, Array], columns: int) -> tuple[Range, ...]:

@@ -10,12 +10,13 @@ import numpy as np
 from .._checks import shown
 from .._extras import needed
 from ._checks import (
+    FAR,
     Array,
     Loss,
     Paths,
     Range,
     axes_of,
-    box_around,
+    box_of_paths,
     check_fun,
     grid_of,
     new_axes,
@@ -76,7 +77,7 @@ def draw_curve(fun: Loss, side: Range, ax: Axes) -> None:
     grid = np.linspace(*side, 401)
     heights = np.array([value_of(fun, np.array([p])) for p in grid])
     ax.plot(grid, heights, color=GREY, zorder=1)
-    seen = heights[np.isfinite(heights)]
+    seen = heights[np.abs(heights) < FAR]
     if seen.size and np.ptp(seen) > 0:
         ax.set(ylim=(seen.min() - 0.05 * np.ptp(seen), seen.max() + 0.05 * np.ptp(seen)))
     ax.set(xlabel="parameter", ylabel="loss", xlim=side)
@@ -95,7 +96,8 @@ def loss_surface(
     fun : callable
         As for `schuss.minimize`, called with arrays of shape (2,).
     bounds : ((float, float), (float, float)), optional
-        The ranges of the first and the second parameter; by default what the paths need.
+        The ranges of the first and the second parameter; by default what the paths need, if
+        they go no further than 1e150.
     paths : mapping from str to array of shape (steps + 1, 2) or result, optional
         The points visited, or the result of `schuss.minimize`, by name.
     ax : matplotlib.axes.Axes, optional
@@ -164,7 +166,8 @@ def paths(
     paths : mapping from str to array of shape (steps + 1, 1 or 2) or result of `schuss.minimize`
         The points visited, by name.
     bounds : (float, float) or ((float, float), (float, float)), optional
-        The range of the parameter, or of both; by default what the paths need.
+        The range of the parameter, or of both; by default what the paths need, if
+        they go no further than 1e150.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -206,7 +209,7 @@ def paths(
 
 def side_of(bounds: Any, points: Mapping[str, Array]) -> Range:
     """The range of one parameter: the given one, or what the paths need."""
-    return range_of("bounds", bounds) if bounds is not None else box_around(points, 1)[0]
+    return range_of("bounds", bounds) if bounds is not None else box_of_paths(points, 1)[0]
 
 
 def surface(
@@ -250,7 +253,7 @@ def surface(
     draw_relief(fun, sides, ax)
     for number, (name, points) in enumerate(all_points.items()):
         heights = np.array([value_of(fun, point) for point in points])
-        inside = _inside(points, sides)
+        inside = _inside(points, sides) & (np.abs(heights) < FAR)
         x, y, z = (np.where(inside, line, np.nan) for line in (*points.T, heights))
         marks = every(len(points), number)
         style = {"linewidth": 2, "markevery": marks, "zorder": 4, **_small(look(number))}
@@ -275,6 +278,7 @@ def axes_in_space(ax: Any) -> Any:
 def draw_relief(fun: Loss, sides: tuple[Range, Range], ax: Any) -> None:
     """The loss over two parameters in three dimensions, behind all that is drawn on it."""
     x, y, z = grid_of(fun, sides, 61)
+    z[~(np.abs(z) < FAR)] = np.nan
     # What matplotlib would compute hides lines that lie on a surface.
     ax.computed_zorder = False
     ax.plot_surface(
