@@ -351,6 +351,17 @@ class TestProgressBar:
         with tqdm_bar(tqdm, 2, "network") as bar:
             bar.update(1)
 
+    @pytest.mark.parametrize(("disable", "shows"), [("1", False), ("", True)])
+    def test_tqdms_own_variable_hides_its_bar(self, disable, shows):
+        pytest.importorskip("tqdm")
+        code = (
+            "from tqdm import tqdm; from schuss.history import tqdm_bar\n"
+            "with tqdm_bar(tqdm, 2, 'network') as bar: bar.update(2)"
+        )
+        command, env = [sys.executable, "-c", code], os.environ | {"TQDM_DISABLE": disable}
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        assert ("2/2" in run.stderr) is shows
+
     def test_without_tqdm_the_default_is_standard_error(self, monkeypatch, capsys):
         without(monkeypatch, "tqdm")
         with progress_bar(1) as update:

@@ -349,8 +349,9 @@ def tqdm_class() -> Any:
 @contextmanager
 def tqdm_bar(tqdm: Any, total: int, unit: str) -> Iterator[Any]:
     """One of its bars, which ends full where the work has succeeded, and keeps no lock where it fails."""
-    hidden = sys.stderr is None  # of a program without a console
-    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit, disable=hidden) as bar:
+    # A program without a console has none to write to; elsewhere TQDM_DISABLE decides.
+    hidden: dict[str, Any] = {"disable": True} if sys.stderr is None else {}
+    with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit, **hidden) as bar:
         yield bar
         if bar.disable:  # by TQDM_DISABLE, say
             return
