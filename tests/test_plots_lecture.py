@@ -295,6 +295,10 @@ class TestBatchRegimes:
     def test_what_is_wrong_is_refused(self):
         with pytest.raises(ValueError, match="x0 and data must be given with a function of your own"):
             plots.batch_regimes(self.squares)
+        with pytest.raises(ValueError, match="x0 must be None without a function of your own"):
+            plots.batch_regimes(x0=[0.0, 0.0])
+        with pytest.raises(ValueError, match="data must be None without a function of your own"):
+            plots.batch_regimes(data=self.small())
         with pytest.raises(ValueError, match="batch_sizes must have at least one"):
             plots.batch_regimes(batch_sizes=[])
         with pytest.raises(ValueError, match="axes must be three axes"):

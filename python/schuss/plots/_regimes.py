@@ -108,9 +108,9 @@ def batch_regimes(
     Raises
     ------
     TypeError, ValueError
-        If `fun` is no function, or comes without `x0` or `data`, if there are no `batch_sizes` or one is not
-        positive, `steps` is not positive, `optimizer` or `target` is not accepted, `ax` and `axes` are both
-        given, or `axes` are not three.
+        If `fun` is no function, or comes without `x0` or `data`, or one of these without it, if there are no
+        `batch_sizes` or one is not positive, `steps` is not positive, `optimizer` or `target` is not
+        accepted, `ax` and `axes` are both given, or `axes` are not three.
     ImportError
         If matplotlib is not installed.
 
@@ -131,6 +131,9 @@ def batch_regimes(
         raise ValueError("batch_sizes must have at least one number of rows, or None, got none")
     sizes = [None if size is None else check_count("batch_sizes", size) for size in sizes]
     if fun is None:
+        for name, value in (("x0", x0), ("data", data)):
+            if value is not None:
+                raise ValueError(f"{name} must be None without a function of your own, got {shown(value)}")
         fun, x0, data = line_fit()
     check_fun(fun)
     if x0 is None or data is None:
