@@ -26,9 +26,10 @@ PyTorch's schedulers agree with these where ``scheduler.step()`` follows each ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from ._checks import check_sequence
+from ._checks import check_number, check_sequence, shown
 from ._cycles import cosine_restarts, coslog, coslog4, cyclic, flat_cos, one_cycle, steps_after
 from ._schuss import Schedule
 from .typing import LearningRate
@@ -75,7 +76,7 @@ def constant(lr: float, *, warmup_steps: int = 0, warmup_start: float = 0.0) -> 
     TypeError, ValueError
         If an argument is no number, negative or not finite.
     """
-    return warmup(Schedule("constant", lr), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("constant", lr), warmup_steps, warmup_start)
 
 
 def step(
@@ -104,7 +105,7 @@ def step(
     TypeError, ValueError
         If an argument is no number, negative or not finite, or `step_size` below 1.
     """
-    return warmup(Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("step", lr, step_size, factor), warmup_steps, warmup_start)
 
 
 def multistep(
@@ -138,7 +139,7 @@ def multistep(
     TypeError, ValueError
         If an argument is no number, negative or not finite, or `milestones` no sequence.
     """
-    return warmup(Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("multistep", lr, factor, milestones), warmup_steps, warmup_start)
 
 
 def exponential(
@@ -168,7 +169,7 @@ def exponential(
         If an argument is no number or not finite, `rate` not in (0, 1], `decay_steps` not above 0, or another
         one negative.
     """
-    return warmup(Schedule("exponential", lr, rate, decay_steps), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("exponential", lr, rate, decay_steps), warmup_steps, warmup_start)
 
 
 def inverse_time(
@@ -197,7 +198,7 @@ def inverse_time(
     TypeError, ValueError
         If an argument is no number, negative or not finite, or `decay_steps` 0.
     """
-    return warmup(Schedule("inverse_time", lr, rate, decay_steps), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("inverse_time", lr, rate, decay_steps), warmup_steps, warmup_start)
 
 
 def linear(
@@ -235,7 +236,7 @@ def linear(
         below 1.
     """
     steps = steps_after(total_steps, warmup_steps)
-    return warmup(Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("linear", lr, steps, final), warmup_steps, warmup_start)
 
 
 def polynomial(
@@ -276,7 +277,7 @@ def polynomial(
         below 1.
     """
     steps = steps_after(total_steps, warmup_steps)
-    return warmup(Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("polynomial", lr, steps, final, power), warmup_steps, warmup_start)
 
 
 def cosine(
@@ -324,7 +325,7 @@ def cosine(
     (0.0, 0.1, 0.05, 0.0)
     """
     steps = steps_after(total_steps, warmup_steps)
-    return warmup(Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
+    return Schedule("warmup", Schedule("cosine", lr, steps, final), warmup_steps, warmup_start)
 
 
 def plateau(
@@ -459,6 +460,10 @@ def warmup(schedule: LearningRate, steps: int, start: float = 0.0) -> Schedule:
     >>> schedule(0), schedule(5), schedule(10), schedule(60)
     (0.02, 0.06, 0.1, 0.05)
     """
+    # To the core these are `warmup_steps` and `warmup_start`, as everywhere else.
+    for name, value in (("steps", steps), ("start", start)):
+        if not 0 <= check_number(name, value, nan=True) < math.inf:
+            raise ValueError(f"{name} must be a finite number >= 0, got {shown(value)}")
     return Schedule("warmup", schedule, steps, start)
 
 
