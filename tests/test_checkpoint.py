@@ -373,6 +373,39 @@ def test_more_steps_and_more_epochs_than_at_first(path):
     assert net.history["loss"] == whole.history["loss"]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("limit", "run"),
+    [
+        ("epochs", lambda most, **saving: sc.MLP([8, 4, 1]).fit(X, Y, epochs=most, **saving)),
+        (
+            "epochs",
+            lambda most, **saving: sc.MLP([8, 4, 1]).fit(X, Y, optimizer="lbfgs", epochs=most, **saving),
+        ),
+        ("epochs", lambda most, **saving: sc.MLP([8, 4, 1]).fit(Blocks(), epochs=most, **saving)),
+        ("max_iter", lambda most, **saving: fitted({"max_iter": most}, **saving)),
+        ("max_iter", lambda most, **saving: fitted({"max_iter": most, "solver": "lbfgs"}, **saving)),
+        (
+            "max_steps",
+            lambda most, **saving: sc.minimize(
+                rosenbrock, np.zeros(2), jac=True, starts=[np.ones(2)], max_steps=most, **saving
+            ),
+        ),
+        (
+            "maxiter",
+            lambda most, **saving: sc.minimize(rosenbrock, np.zeros(2), jac=True, maxiter=most, **saving),
+        ),
+    ],
+)
+def test_fewer_steps_or_epochs_than_are_done_are_refused(path, limit, run):
+    run(5, checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"{limit} must be at least 5, which are done in .*, got 3"):
+        run(3, checkpoint=path, resume=True)
+    assert path.read_bytes() == before
+    run(5, checkpoint=path, resume=True)
+
+
 CALLS = {
     "MLP.fit": lambda **saving: sc.MLP([8, 4, 1]).fit(X, Y, epochs=1, **saving),
     "MLPClassifier.fit": lambda **saving: fitted({"max_iter": 1}, **saving),

@@ -103,6 +103,11 @@ class Checkpoint:
                 )
         return state
 
+    def expect_done(self, name: str, most: int, done: int) -> None:
+        """Refuse a file whose run has done more steps or epochs than the argument of that name now allows."""
+        if done > most:
+            raise ValueError(f"{name} must be at least {done}, which are done in {self.path}, got {most}")
+
 
 def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | None:
     """What the arguments `checkpoint`, `checkpoint_every` and `resume` ask for; None without a file."""

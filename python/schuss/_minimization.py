@@ -48,6 +48,11 @@ class Saved:
         self.runs: list[dict[str, Any] | None] = [None] * runs if loaded is None else loaded["runs"]
         self._lock = threading.Lock()
 
+    @property
+    def steps_done(self) -> int:
+        """The most steps that a run has taken."""
+        return max((run["nit"] for run in self.runs if run is not None), default=0)
+
     def save(self, number: int, state: dict[str, Any]) -> None:
         """Replace what is saved of a run."""
         with self._lock:

@@ -125,7 +125,7 @@ def minimize(
     resume : bool, default False
         Go on from `checkpoint`, if that file is there, to the same bits as if the run had never been
         interrupted; of one that was done it only takes the result. `fun`, `x0` and the options must be as
-        they were; `max_steps` may have grown.
+        they were; `max_steps` may have grown, and may not be fewer than are done.
     hess, hessp, constraints
         Only for SciPy to call it: there is nothing here that uses them.
 
@@ -198,6 +198,7 @@ def minimize(
         saving.kind = "minimize"
         saving.facts = _facts(recipe, points, jac, bounds, min_step, record) | _facts_of(batches)
         saved = Saved(saving, len(points))
+        saving.expect_done("max_steps" if maxiter is None else "maxiter", max_steps, saved.steps_done)
     runs = [
         Minimization(
             Function(fun, jac, args, bounds_of(bounds, at), batches), at, rules, name, (saved, number)

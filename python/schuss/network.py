@@ -348,8 +348,8 @@ class MLP(Outputs, DataInit, Saved):
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted, with any number of threads; of a training that was done it only takes the results.
-            The network, the rows and the options must be as they were; `epochs` may have grown. Callbacks and
-            masks of the caller's begin anew.
+            The network, the rows and the options must be as they were; `epochs` may have grown, and may not
+            be fewer than are done. Callbacks and masks of the caller's begin anew.
 
         Warns
         -----
@@ -419,6 +419,8 @@ class MLP(Outputs, DataInit, Saved):
                 if saving is not None:
                     saving.kind, saving.facts = "MLP.fit", facts
                 saved = None if saving is None else saving.load()
+                if saving is not None and saved is not None:
+                    saving.expect_done("epochs", epochs, saved["progress"]["epochs"])
                 history = History()
                 history._steps = Steps() if settings["records_steps"] else None
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)

@@ -193,6 +193,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             if checkpoint is not None:
                 checkpoint.kind, checkpoint.facts = f"{type(self).__name__}.fit", facts
                 saved = checkpoint.load()
+                if saved is not None:
+                    checkpoint.expect_done("max_iter", int(self.max_iter), len(saved["epochs"]))
             # The solver "lbfgs" learns from all rows, here as in scikit-learn.
             stops_early = self.early_stopping and (
                 held_out is not None or lbfgs is None or self.optimizer is not None

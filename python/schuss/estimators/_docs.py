@@ -176,7 +176,8 @@ checkpoint : path-like, optional
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted; of one that was done it only takes the results. Rows and parameters must be as they
-            were, but those that only watch or end a training; `max_iter` may have grown.
+            were, but those that only watch or end a training; `max_iter` may have grown, and may not
+            be less than is done.
         comm : communicator, optional
             The processes that fit together, such as mpi4py's ``MPI.COMM_WORLD``, not more of them than
             `n_shards`: each calls `fit` with the same rows on an estimator with the same parameters, and all
