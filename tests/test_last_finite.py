@@ -29,6 +29,14 @@ def test_inputs_that_are_not_scaled_leave_finite_weights_and_good_advice(threads
     assert np.isfinite(model.theta).all()
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_parameters_that_are_not_finite_to_begin_with_are_to_blame(optimizer):
+    model = net()
+    model.params[2][0] = np.nan
+    with pytest.raises(sc.NonFiniteError, match=r": theta has NaN or infinity in it$"):
+        model.fit(*rows(scale=1e12), optimizer=optimizer, epochs=1)
+
+
 @pytest.mark.parametrize("optimizer", [sc.SGD, sc.Adam, sc.RMSprop, sc.Lion, sc.LAMB])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_one_epoch_with_a_rate_beyond_measure(optimizer, threads):

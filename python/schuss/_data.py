@@ -130,9 +130,12 @@ class Rows(NamedTuple):
             weights = weights[chosen]
         return self._replace(x=x, targets=self.targets[chosen], weights=weights)
 
-    def explain(self, error: BaseException) -> None:
-        """Add to an error of the arithmetic what is wrong with the rows, or what may be."""
+    def explain(self, error: BaseException, theta: NDArray[Any]) -> None:
+        """Add to an error of the arithmetic what is wrong with parameters or rows, or what may be."""
         if not isinstance(error, ArithmeticError):
+            return
+        if not np.isfinite(theta).all():
+            error.args = (f"{error}: theta has NaN or infinity in it",)
             return
         advice = ["lr may be too large"] if " at step " in str(error) else []
         for name, rows in zip(("X", "y", "sample_weight"), self.arrays, strict=True):

@@ -349,7 +349,7 @@ class Run:
         self.progress.position = position if position[0] else None
         self._add_steps(steps, self.entered)
         if error is not None:
-            rows.explain(error)
+            rows.explain(error, self.net.theta)
         if self.peers is not None:
             error = self.peers.has_ended(Stop(stop), error)
         return records, Stop(stop), error

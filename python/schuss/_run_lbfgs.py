@@ -78,7 +78,7 @@ def on_all_rows(run: Run, recipe: LBFGS, rows: Rows, epochs: int) -> Stop:
     if stop is Stop.NOT_FINITE:
         what = f"the loss or its gradient is not finite at the start: the loss is {search.value}"
         error = _schuss.NonFiniteError(what)
-        rows.explain(error)
+        rows.explain(error, net.theta)
         raise error
     # No lower point along the gradient: as far as the precision goes, this is the bottom.
     return Stop.CONVERGED if stop is Stop.NO_DESCENT else stop
