@@ -465,6 +465,11 @@ def test_bad_arguments_name_themselves_and_change_nothing() -> None:
         with pytest.raises(TypeError, match=r"X must return an iterator|a block must be a tuple"):
             net.fit(source)
     assert net.theta.tobytes() == before
+    used = iter([(X, y)])
+    with pytest.raises(
+        ValueError, match="got none in epoch 2: a callable must return a new iterator each time"
+    ):
+        sc.MLP(net.layers).fit(lambda: used, epochs=2)
     classifier = sc.MLP([2, 3], loss="cross_entropy")
     for labels in ([0, 3], [-1, 0], [0.5, 1.0], [[0, 1], [1, 0]]):
         with pytest.raises((ValueError, TypeError), match="class indices"):

@@ -251,7 +251,10 @@ class Run:
                 if self._as_all(Stop.MAX_TIME if self._is_late() else Stop.EPOCHS) is Stop.MAX_TIME:
                     return None
         if progress.weight == 0.0:
-            raise ValueError("X must have at least one block with a row that weighs something, got none")
+            got = f"none in epoch {progress.epochs + 1}"
+            if progress.epochs > 0 and progress.block == 0:
+                got += ": a callable must return a new iterator each time"
+            raise ValueError(f"X must have at least one block with a row that weighs something, got {got}")
         mean = (progress.loss if is_mean else progress.penalty) / progress.weight
         loss, lr = mean if is_mean else progress.loss + mean, progress.lr
         self.net._epochs_done += 1
