@@ -413,14 +413,13 @@ class MLP(Outputs, DataInit, Saved):
                 averaged = check_averaged(averaged, chosen)
                 if isinstance(chosen, LBFGS):
                     check_lbfgs(source, self.dropout, batch_size, n_shards)
-                facts: dict[str, Any] = {}
+                facts, saved = {}, None
                 if saving is not None or peers is not None:
                     facts = facts_of(self, settings | {"averaged": averaged}, source, watch, optimizer, peers)
                 if saving is not None:
                     saving.kind, saving.facts = "MLP.fit", facts
-                saved = None if saving is None else saving.load()
-                if saving is not None and saved is not None:
-                    saving.expect_done("epochs", epochs, saved["progress"]["epochs"])
+                    if (saved := saving.load()) is not None:
+                        saving.expect_done("epochs", epochs, saved["progress"]["epochs"])
                 history = History()
                 history._steps = Steps() if settings["records_steps"] else None
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
