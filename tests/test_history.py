@@ -84,6 +84,34 @@ class TestHistory:
         assert history["loss"] == pytest.approx([1, 2, 3, NAN], nan_ok=True)
         assert history["lr"] == pytest.approx([NAN, NAN, NAN, 0.1], nan_ok=True)
 
+    def test_columns_are_lists_that_only_append_changes(self):
+        history = history_of(loss=[1.0, 2.0])
+        column = history["loss"]
+        for change in (
+            lambda: column.append(3.0),
+            lambda: column.extend([3.0]),
+            lambda: column.__iadd__([3.0]),
+            lambda: column.__setitem__(0, 3.0),
+            lambda: column.__setitem__(slice(None), []),
+            lambda: column.__delitem__(0),
+            column.pop,
+            column.clear,
+            column.sort,
+        ):
+            with pytest.raises(TypeError, match=r"append.* adds an epoch, list.* can be changed"):
+                change()
+        assert column == history["loss"] == [1.0, 2.0]
+        for copied in (history, history.copy(), pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
+            assert isinstance(copied["loss"], list)
+            with pytest.raises(TypeError, match="can be changed"):
+                copied["loss"].append(3.0)
+            copied.append(loss=3.0)
+            assert copied["loss"] == [1.0, 2.0, 3.0]
+            copied._truncate(2)
+        for own in (list(column), [*column], column.copy(), column[:], pickle.loads(pickle.dumps(column))):
+            own.append(3.0)
+            assert own == [1.0, 2.0, 3.0]
+
     def test_repr_says_where_training_ended(self):
         assert repr(history_of(loss=[1.0, 0.25])) == "History(epochs=2, loss=0.25, stopped='epochs')"
         assert repr(History()) == "History(epochs=0, stopped=None)"

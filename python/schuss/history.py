@@ -8,12 +8,13 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from ._checks import check_count, check_number, shown
 from ._extras import needed
+from ._guard import FixedList
 from ._html import history_html
 from ._steps import Steps
 from ._stop import Stop
@@ -98,9 +99,9 @@ class History(dict[str, list[float]]):
         }
         for name in numbers:
             if name not in self:
-                super().__setitem__(name, [float("nan")] * self._epochs)
+                super().__setitem__(name, _column([float("nan")] * self._epochs))
         for name, column in self.items():
-            column.append(numbers.get(name, float("nan")))
+            list.append(column, numbers.get(name, float("nan")))
         self._epochs += 1
 
     def _restore(self, columns: Mapping[str, list[float]], steps: Mapping[str, Any] | None) -> None:
@@ -108,13 +109,13 @@ class History(dict[str, list[float]]):
         super().clear()
         self._steps = None if steps is None else Steps.of(steps)
         for name, column in columns.items():
-            super().__setitem__(name, list(column))
+            super().__setitem__(name, _column(column))
         self._epochs = max(map(len, self.values()), default=0)
 
     def _truncate(self, epochs: int) -> None:
         """Keep only the first epochs."""
         for column in self.values():
-            del column[epochs:]
+            list.__delitem__(column, slice(epochs, None))
         self._epochs = min(self._epochs, epochs)
 
     @property
@@ -258,6 +259,12 @@ for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem"
     setattr(History, _name, History._refuse)  # what a dict has besides, and a record has not
 
 
+def _column(values: Iterable[float]) -> FixedList[float]:
+    """Numbers of the epochs, a list that its reader cannot change."""
+    advice = "a History keeps what happened: append(...) adds an epoch, list(history[...]) can be changed"
+    return FixedList(values, advice)
+
+
 def _finite(columns: Mapping[str, list[float]]) -> dict[str, list[float | None]]:
     """The columns with None for numbers that JSON does not know."""
     return {name: [x if math.isfinite(x) else None for x in column] for name, column in columns.items()}
@@ -274,7 +281,7 @@ def _stop_of(value: object) -> Stop:
 def plain(history: History) -> dict[str, Any]:
     """All of a history as plain data."""
     return {
-        "columns": dict(history),
+        "columns": {name: list(column) for name, column in history.items()},
         "stopped": None if history.stopped is None else str(history.stopped),
         "best_epoch": history.best_epoch,
         "steps": history.steps,
