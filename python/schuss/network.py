@@ -400,9 +400,8 @@ class MLP(Outputs, DataInit, Saved):
             early = early_stopping_of(early_stopping, patience, restore_best, validation is not None)
             watch = Watch.of(early, chosen_metrics, (source, validation), settings, peers)
             leads = peers is None or peers.rank == 0
-            if (
-                leads and self.history is None and isinstance(source, Rows) and source.x.shape[0]
-            ):  # once, at the first training
+            # Once, at the first training.
+            if leads and self.history is None and isinstance(source, Rows) and source.x.shape[0]:
                 targets = source.targets if LOSSES[self.objective].targets == "numbers" else None
                 warn_of_scale(source.x, targets, categories(self.embeddings))
             with in_training(self):
