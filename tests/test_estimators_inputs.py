@@ -317,3 +317,12 @@ def test_numbers_of_numpys_small_types_are_numbers(kind, solver):
     assert small.n_iter_ == plain.n_iter_
     for one, other in zip(small.coefs_, plain.coefs_, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "two"])
+def test_a_number_of_threads_that_is_none_is_refused_by_predict_as_well(kind, value):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    model = kind(hidden_layer_sizes=4, max_iter=300).fit(X, X[:, 0] > 0)
+    with pytest.raises((TypeError, ValueError), match=f"^n_threads must be an integer.*, got {value!r}$"):
+        model.set_params(n_threads=value).predict(X)

@@ -186,6 +186,15 @@ def test_options_that_cannot_be_are_named(make, options, message):
 
 
 @pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "two"])
+def test_a_number_of_threads_that_is_none_is_refused_by_predict_as_well(make, value):
+    model, y = pair(make)
+    model.set_params(preset="quick", n_members=1, n_folds=1).fit(X, y)
+    with pytest.raises((TypeError, ValueError), match=f"^n_threads must be an integer.*, got {value!r}$"):
+        model.set_params(n_threads=value).predict(X)
+
+
+@pytest.mark.parametrize("make", BOTH)
 @pytest.mark.parametrize("value", [True, False, np.True_])
 @pytest.mark.parametrize("option", ["max_time", "n_members", "n_folds", "random_state", "n_threads"])
 def test_truth_is_no_number(make, value, option):

@@ -59,9 +59,7 @@ pub trait Rule: Clone + std::fmt::Debug + Send + Sync + 'static {
     fn reach(&self, most: &Most, memory: &[f64]) -> f64;
 
     /// Whether a step keeps less than half of an average: only kernels that are [forgetful](Isa::FORGETFUL) are then right.
-    fn forgets<T: Scalar>(_step: &Self::Step<T>) -> bool {
-        false
-    }
+    fn forgets<T: Scalar>(step: &Self::Step<T>) -> bool;
 
     /// Fixes the scalars of one step.
     fn begin<T: Scalar>(&self, context: StepContext, memory: &mut [f64]) -> Self::Step<T>;

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import _schuss
 from .._arrays import numbers
 from .._busy import TRAINING, refuse_elsewhere
-from .._checks import MOST, check_count, check_sequence
+from .._checks import MOST, check_count, check_sequence, check_threads
 from .._dialogue import Dialogue
 from .._registry import ACTIVATION_ALIASES
 from .._sparse import compressed, is_sparse
@@ -88,8 +88,10 @@ class Network(Hyperparameters, ABC):
         return fitted if fitted and len(fitted) == hidden else self._hidden_activations(hidden)
 
     def _most_threads(self, peers: Dialogue | None = None) -> int:
+        # It may have been set since the fit, which looked at it.
+        given = check_threads(self.n_threads)
         # Of several processes, each has one.
-        return min(int(self.n_threads or (_threads.limit() if peers is None or peers.size == 1 else 1)), MOST)
+        return given or (_threads.limit() if peers is None or peers.size == 1 else 1)
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for rows that may be anything that scikit-learn accepts."""

@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import check_threads
 from .._extras import needed
 from ..estimators._threads import limit
 from ..history import History, tqdm_bar, tqdm_class
@@ -287,7 +288,8 @@ class BaseTabular(Saved, BaseEstimator):
 
     def _threads(self) -> int:
         """How many threads it may use."""
-        return min(self.n_threads or limit(), limit())
+        # It may have been set since the fit, which looked at it.
+        return min(check_threads(self.n_threads) or limit(), limit())
 
     def _of_metric(self, y: Array) -> Array:
         """Targets as the metric takes them."""

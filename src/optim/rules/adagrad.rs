@@ -88,6 +88,10 @@ impl Rule for Adagrad {
         Step { rate: of(lr / (1.0 + (t - 1) as f64 * self.lr_decay)), inside: of(inside), outside: of(outside) }
     }
 
+    fn forgets<T: Scalar>(_step: &Step<T>) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let (rate, inside, outside) =

@@ -95,6 +95,10 @@ impl Rule for Rprop {
         }
     }
 
+    fn forgets<T: Scalar>(_step: &Step<T>) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { first, shrink, grow, low, high, late } = *step;

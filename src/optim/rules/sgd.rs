@@ -167,6 +167,10 @@ impl Rule for Sgd {
         }
     }
 
+    fn forgets<T: Scalar>(_step: &Step<T>) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         match *step {

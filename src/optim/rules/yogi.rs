@@ -84,6 +84,10 @@ impl Rule for Yogi {
         }
     }
 
+    fn forgets<T: Scalar>(_step: &Step<T>) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn update<T: Scalar, I: Isa>(step: &Step<T>, run: Run<'_, '_, T>) {
         let Step { shares, rate, scale, inside, eps } = *step;
