@@ -1,6 +1,6 @@
 //! How large the caches of this machine are, as far as it tells.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a core's own caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,20 +15,30 @@ impl Caches {
     /// Of a machine that does not tell: what nearly all have at least.
     const USUAL: Caches = Caches { first: 32 << 10, second: 512 << 10 };
 
-    /// Of this machine, asked once.
+    /// Of this machine, asked once: of cores that differ, those of one.
     pub fn here() -> Self {
-        static FIRST: AtomicUsize = AtomicUsize::new(0);
-        static SECOND: AtomicUsize = AtomicUsize::new(0);
-        let known = Caches { first: FIRST.load(Ordering::Relaxed), second: SECOND.load(Ordering::Relaxed) };
-        if known.first != 0 && known.second != 0 {
-            return known;
-        }
-        let Caches { first, second } = system::asked().unwrap_or(Self::USUAL);
-        // Beyond these bounds an answer is a mistake, or of a cache that several cores share.
-        let here = Caches { first: first.clamp(16 << 10, 256 << 10), second: second.clamp(256 << 10, 4 << 20) };
-        FIRST.store(here.first, Ordering::Relaxed);
-        SECOND.store(here.second, Ordering::Relaxed);
-        here
+        static KNOWN: AtomicU64 = AtomicU64::new(0);
+        Self::known(&KNOWN).unwrap_or_else(|| {
+            let Caches { first, second } = system::asked().unwrap_or(Self::USUAL);
+            // Beyond these bounds an answer is a mistake, or of a cache that several cores share.
+            let here = Caches { first: first.clamp(16 << 10, 256 << 10), second: second.clamp(256 << 10, 4 << 20) };
+            here.unless_known(&KNOWN)
+        })
+    }
+
+    /// What is kept there: both sizes in one number, since memory is made by one look at them and used by
+    /// another.
+    fn known(kept: &AtomicU64) -> Option<Self> {
+        let both = kept.load(Ordering::Relaxed);
+        (both != 0).then_some(Caches { first: (both >> 32) as usize, second: both as u32 as usize })
+    }
+
+    /// Keeps these there, unless another thread was faster: what is kept.
+    fn unless_known(self, kept: &AtomicU64) -> Self {
+        let both = (self.first as u64) << 32 | self.second as u64;
+        // Who was faster has written what is read now.
+        let _ = kept.compare_exchange(0, both, Ordering::Relaxed, Ordering::Relaxed);
+        Self::known(kept).unwrap_or(self)
     }
 }
 
@@ -102,5 +112,13 @@ mod tests {
         let Caches { first, second } = Caches::here();
         assert!((16 << 10..=256 << 10).contains(&first) && first < second, "{first} {second}");
         assert_eq!(Caches::here(), Caches { first, second });
+    }
+    #[test]
+    fn the_first_answer_counts_where_cores_differ() {
+        let kept = AtomicU64::new(0);
+        let [large, small] = [(48, 2048), (32, 1024)].map(|(first, second)| Caches { first, second });
+        assert_eq!(Caches::known(&kept), None);
+        assert_eq!([large.unless_known(&kept), small.unless_known(&kept)], [large; 2]);
+        assert_eq!(Caches::known(&kept), Some(large));
     }
 }
