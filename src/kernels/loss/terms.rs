@@ -72,9 +72,7 @@ pub struct LogCosh;
 impl Term for LogCosh {
     #[inline(always)]
     fn loss<I: Isa>(self, z: f64, y: f64) -> f64 {
-        // ln cosh r = |r| + ln(1 + e^(-2 |r|)) - ln 2
-        let residual = (z - y).abs();
-        residual + (math::softplus_of_minus_abs::<I, f64>(2.0 * residual) - std::f64::consts::LN_2)
+        math::ln_cosh::<I>(z - y)
     }
     #[inline(always)]
     fn slope<I: Isa>(self, z: f64, y: f64) -> f64 {

@@ -283,6 +283,12 @@ fn extreme_preactivations_are_exact() {
         let (loss, slope) = value(named("log_cosh"), 1e4, 0.0);
         assert_near(loss, 1e4 - std::f64::consts::LN_2, 1e-15, "log_cosh");
         assert_eq!(slope, 1.0);
+        // One that is nearly hit keeps the digits of its small loss.
+        for residual in [1e-10f64, -1e-10, 1e-6, -1e-3, 0.125] {
+            let small = 2.0 * (0.5 * residual).sinh().powi(2);
+            let (loss, _) = value(named("log_cosh"), residual, 0.0);
+            assert_near(loss / small.ln_1p(), 1.0, 1e-6, "small loss");
+        }
         // A confident and right output keeps the digits of its small loss and slope.
         let small = (-20f64).exp();
         for (loss, slope) in [value(bce, 20.0, 1.0), value(bce, -20.0, 0.0)] {

@@ -17,4 +17,4 @@ mod wide;
 pub use exponential::{choose, exp, exp_m1_nonpositive, exp_nonpositive};
 pub use sigmoids::{sigmoid, silu, silu_slope, tanh};
 pub use turns::cos_sin_of_turns;
-pub use wide::{gelu, gelu_slope, mish, mish_slope, softplus, softplus_of_minus_abs};
+pub use wide::{gelu, gelu_slope, ln_cosh, mish, mish_slope, softplus, softplus_of_minus_abs};

@@ -79,6 +79,22 @@ pub fn softplus_of_minus_abs<I: Isa, P: Scalar>(x: f64) -> f64 {
     ln_1p_of_unit::<I, P>(Decay::of::<I, P>(-x.abs()).value::<I>())
 }
 
+/// ln cosh x
+#[inline(always)]
+pub fn ln_cosh<I: Isa>(x: f64) -> f64 {
+    let a = x.abs();
+    let decay = Decay::of::<I, f64>(-2.0 * a);
+    let (e, gone) = (decay.value::<I>(), decay.minus_one::<I>());
+    // Near 0 it is ln(1 + sinh^2 a) / 2 with sinh^2 a = (1 - e)^2 / (4 e), which is below 1; elsewhere
+    // a - ln 2 + ln(1 + e). Either logarithm is 2 atanh(s), and 2 s = e - s e.
+    let near = a < 0.875;
+    let square = gone * gone;
+    let s = choose(near, square, e) / choose(near, I::fma(8.0, e, square), 2.0 + e);
+    let linear = choose(near, 2.0 * s, I::fma(-s, e, e));
+    let ln = I::fma(s * (s * s), fit::<I, f64, f64, _, _>(s * s, &ATANH), linear);
+    choose(near, 0.5 * ln, a + (ln - std::f64::consts::LN_2))
+}
+
 /// ln(1 + e^x)
 #[inline(always)]
 pub fn softplus<I: Isa, T: Scalar>(x: T) -> T {
