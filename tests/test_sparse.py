@@ -60,6 +60,19 @@ def test_so_do_a_clipped_and_a_full_batch(optimizer):
         np.testing.assert_array_equal(dense, from_sparse)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", range(1, 7))
+def test_so_does_one_column_before_few_units(units, dtype):
+    X, y = table(300, dtype=dtype)
+    X = np.ascontiguousarray(X[:, :1])
+    grads = []
+    for rows in (X, sparse.csr_array(X)):
+        net = sc.MLP([1, units, 3], loss="cross_entropy", dtype=dtype)
+        grads.append(net.loss_and_grads(rows, y)[1])
+    for dense, from_sparse in zip(*grads, strict=True):
+        np.testing.assert_array_equal(dense, from_sparse)
+
+
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["array", "matrix"])

@@ -26,5 +26,5 @@ mod turned;
 pub use blocks::{CHAINS, MAX_TILE_ROWS, NARROW};
 pub use factors::Factors;
 pub(super) use narrow::add_in_pairs;
-pub use product::{Init, matmul, matmul_unless};
+pub use product::{Init, matmul, matmul_unless, transposed_unless};
 pub use scratch::{Scratch, Sizes};

@@ -49,6 +49,30 @@ pub fn matmul_unless<T: Scalar>(
     b: ArrayView2<'_, T>,
     scratch: &mut Scratch<T>,
 ) {
+    multiply(lookout, out, init, (a, b), scratch, true);
+}
+
+/// `out = xᵀ · b`, broken off likewise: one chain for each element, whatever the shape. A single column of `x`
+/// may lie in memory as a single row does.
+pub fn transposed_unless<T: Scalar>(
+    lookout: &Lookout,
+    out: ArrayViewMut2<'_, T>,
+    x: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    scratch: &mut Scratch<T>,
+) {
+    multiply(lookout, out, Init::Zero, (x.reversed_axes(), b), scratch, false);
+}
+
+/// The product, with dot products where they suit or with one chain for each element in any case.
+fn multiply<T: Scalar>(
+    lookout: &Lookout,
+    mut out: ArrayViewMut2<'_, T>,
+    init: Init<'_, T>,
+    (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>),
+    scratch: &mut Scratch<T>,
+    dots: bool,
+) {
     let (rows, depth, cols) = (a.nrows(), a.ncols(), b.ncols());
     assert!(b.nrows() == depth && out.dim() == (rows, cols), "shapes of a product disagree");
     if rows == 0 || cols == 0 {
@@ -56,7 +80,6 @@ pub fn matmul_unless<T: Scalar>(
     }
     let a = Operand::of(&a);
     let b = Operand::of(&b);
-    let mut out = out;
     let out = Output { ptr: out.as_mut_ptr(), row: out.strides()[0] as usize, col: out.strides()[1] as usize };
     assert!(out.col == 1 || cols == 1, "the output of a product must have contiguous rows");
     let init = match init {
@@ -71,7 +94,7 @@ pub fn matmul_unless<T: Scalar>(
     let mut task = Task { out, init, a, b, rows, cols, depth, scratch, lookout };
     if task.scratch.packs.is_some() {
         bfloat16::multiply(task.of_singles());
-    } else if cols <= NARROW && a.by_rows() {
+    } else if dots && cols <= NARROW && a.by_rows() {
         assert!(task.scratch.panels.len() >= cols * depth, "the scratch of a product is too small");
         dispatch(Dots(&mut task));
     } else if cols <= NARROW && b.by_rows() && rows > cols {

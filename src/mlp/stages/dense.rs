@@ -9,7 +9,7 @@ use super::super::data::Inputs;
 use super::super::slots::{Slot, Way};
 use super::super::tensors::Piece;
 use super::pass::{Pass, Sink};
-use crate::kernels::matmul::{Factors, Init, matmul_unless};
+use crate::kernels::matmul::{Factors, Init, matmul_unless, transposed_unless};
 use crate::kernels::sparse::{AddTransposed, Product};
 use crate::kernels::sums::AddRows;
 use crate::scalar::Scalar;
@@ -99,7 +99,7 @@ impl Dense {
             Inputs::Dense(x) => {
                 let out = ArrayViewMut2::from_shape((tile.rows.len(), tile.cols.len()), grads);
                 let out = out.expect("a piece of whole rows");
-                matmul_unless(lookout, out, Init::Zero, x.reversed_axes(), delta, scratch);
+                transposed_unless(lookout, out, x, delta, scratch);
             }
             Inputs::Sparse(x) => {
                 grads.fill(T::ZERO);
