@@ -101,7 +101,8 @@ impl<'a, T: Scalar> Csr<'a, T> {
         for k in range {
             let column = self.columns.at(k);
             if column < least || column >= self.width {
-                let got = format!("{} after {least} others in row {row}", column as isize);
+                let before = if least > 0 { format!(" after {}", least - 1) } else { String::new() };
+                let got = format!("{}{before} in row {row}", column as isize);
                 let expected = format!("a sparse matrix whose indices increase in each row, below {}", self.width);
                 return Some(Error::value("X", got, expected));
             }

@@ -80,6 +80,9 @@ fn broken_arrays_are_refused() {
     for (columns, starts) in cases {
         assert!(new(columns, starts).is_err(), "{columns:?} {starts:?}");
     }
+    let message = |columns| new(columns, &[0, 2, 3, 4]).unwrap_err().to_string();
+    assert!(message(&[2, 1, 1, 0]).ends_with("got 1 after 2 in row 0"));
+    assert!(message(&[0, 2, 1, -1]).ends_with("got -1 in row 2"));
 }
 
 #[test]
