@@ -25,6 +25,7 @@ from schuss_bench.commands import INTERRUPTED, at_least_one, store, stored
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE, STORED = ROOT / "docs" / "bench.png", ROOT / "docs" / "_data" / "bench.json"
+ROUNDS = 7  # of a full run
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="sections, names or section/name; all where none are given")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter turns: a rough impression")
     parser.add_argument(
-        "--rounds", type=at_least_one, default=7, help="turns of each contender (%(default)s)"
+        "--rounds", type=at_least_one, default=ROUNDS, help="turns of each contender (%(default)s)"
     )
     parser.add_argument("--compile", action="store_true", help="torch.compile as well; needs a C++ compiler")
     parser.add_argument("--json", type=Path, default=ROOT / "out" / "bench.json")
@@ -63,7 +64,7 @@ def main() -> None:
     print(report.text(session))
     run = report.as_json(session)
     store(run, options.json)
-    full = not (options.rows or options.quick or session.interrupted)
+    full = not (options.rows or session.interrupted) and rounds >= ROUNDS
     picture = options.chart or (PICTURE if full else None)
     drawn = picture is not None and chart.draw(run, picture)
     if drawn and full and picture == PICTURE:

@@ -98,16 +98,17 @@ def main() -> None:
     jobs = list(runs.jobs_of(names, contenders, options.seeds, threads, variants, here))
     if options.fresh and not options.report:
         runs.forget(options.file, jobs)
-    if not options.report:
-        runs.run_all(jobs, options.file, options.data, tell)
+    failed = 0 if options.report else runs.run_all(jobs, options.file, options.data, tell)
     found = shown(parser, options, jobs, here)
     place = place_of(found, threads)
     text = report.of_ablation(found) if options.ablation else report.of_contenders(found)
     text = f"{place[0].upper()}{place[1:]}.\n\n{text}"
     print(text)
     every = not (options.tables or options.contenders or options.report) and len(names) == len(tables.NAMES)
-    if options.docs or (every and options.seeds >= FULL):
+    if options.docs or (every and options.seeds >= FULL and not failed):
         publish(found, place, text, options.ablation)
+    if failed:
+        sys.exit(f"{failed} runs have failed")
 
 
 def shown(

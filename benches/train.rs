@@ -1,6 +1,6 @@
 //! Microseconds per training step of the networks of `benches/bench.py`, without Python: for work on the engine.
 //!
-//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--cuts columns] [--float64] [--sparse share]`
+//! `cargo bench --no-default-features --bench train [-- name ...] [--threads n] [--cuts columns] [--float64] [--bfloat16] [--sparse share]`
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use ndarray::Array2;
 use schuss::kernels::activation::Activation;
 use schuss::kernels::loss::{Loss, Targets};
+use schuss::kernels::matmul::Factors;
 use schuss::kernels::sparse::{Csr, Indices};
 use schuss::mlp::cuts::Cuts;
 use schuss::mlp::data::{Data, Inputs};
@@ -32,6 +33,10 @@ const NETWORKS: &[(&str, &[usize], usize, &str)] = &[
     ("housing", &[13, 64, 1], 200, "mse"),
     ("adult", &[108, 64, 1], 200, "binary_cross_entropy"),
 ];
+
+/// What a value follows, and what none does.
+const VALUED: &[&str] = &["--threads", "--cuts", "--sparse"];
+const FLAGS: &[&str] = &["--float64", "--bfloat16"];
 
 /// Notes when each epoch ends.
 struct Clock(Vec<Instant>);
@@ -60,17 +65,19 @@ fn compressed<T: Scalar>(x: &Array2<T>) -> (Vec<T>, Vec<i32>, Vec<i64>) {
 struct How {
     threads: Option<usize>,
     cuts: Cuts,
+    factors: Factors,
     /// The share of inputs that are not zero, where they are stored as a sparse matrix.
     share: Option<f64>,
 }
 
-fn network(widths: &[usize], loss: &str) -> Network {
-    Network::new(&Architecture::plain(widths, Activation::Relu, Loss::from_name(loss).expect("a loss")))
+fn network(widths: &[usize], loss: &str, factors: Factors) -> Network {
+    let plain = Architecture::plain(widths, Activation::Relu, Loss::from_name(loss).expect("a loss"));
+    Network::new(&Architecture { factors, ..plain })
 }
 
 /// The median microseconds per step, and the best.
 fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> (f64, f64) {
-    let network = network(widths, loss);
+    let network = network(widths, loss, how.factors);
     let flops = network.step_flops(batch);
     // About as many rows as a table has, and not more than a few seconds of work.
     let steps = ((4e9 / flops) as usize).clamp(2, 20_000 / batch.min(10_000));
@@ -111,7 +118,10 @@ fn measure<T: Scalar>(widths: &[usize], batch: usize, loss: &str, how: &How) -> 
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let after = |name: &str| words.iter().position(|word| word == name).map(|i| words[i + 1].as_str());
+    let after = |name: &str| {
+        let at = words.iter().position(|word| word == name)?;
+        Some(words.get(at + 1).unwrap_or_else(|| panic!("{name} needs a value")).as_str())
+    };
     let how = How {
         threads: after("--threads").map(|n| n.parse().expect("a number")),
         cuts: match after("--cuts").unwrap_or("cheapest") {
@@ -121,18 +131,30 @@ fn main() {
             "both" => Cuts::Both,
             other => panic!("--cuts: cheapest, rows, columns or both, not {other}"),
         },
+        factors: if words.iter().any(|word| word == "--bfloat16") { Factors::Bfloat16 } else { Factors::Exact },
         share: after("--sparse").map(|share| share.parse().expect("a number")),
     };
     let double = words.iter().any(|word| word == "--float64");
     let named = |name: &str| words.iter().any(|word| word == name);
     let all = !NETWORKS.iter().any(|(name, ..)| named(name));
+    let is_known = |(i, word): (usize, &String)| {
+        let is_value = i > 0 && VALUED.contains(&words[i - 1].as_str());
+        is_value
+            || FLAGS.contains(&word.as_str())
+            || VALUED.contains(&word.as_str())
+            || NETWORKS.iter().any(|(name, ..)| name == word)
+    };
+    if let Some((_, word)) = words.iter().enumerate().find(|&each| !is_known(each)) {
+        let names: Vec<&str> = NETWORKS.iter().map(|(name, ..)| *name).collect();
+        panic!("{word}: known are {}, {} and {}", names.join(", "), VALUED.join(", "), FLAGS.join(", "));
+    }
     println!("{:>8} {:>12} {:>12} {:>10}", "network", "median us", "best us", "GFLOP/s");
     for &(name, widths, batch, loss) in NETWORKS.iter().filter(|(name, ..)| all || named(name)) {
         let (median, best) = match double {
             true => measure::<f64>(widths, batch, loss, &how),
             false => measure::<f32>(widths, batch, loss, &how),
         };
-        let flops = network(widths, loss).step_flops(batch);
+        let flops = network(widths, loss, how.factors).step_flops(batch);
         println!("{name:>8} {median:>12.2} {best:>12.2} {:>10.1}", flops / median / 1e3);
     }
 }

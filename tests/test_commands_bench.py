@@ -294,5 +294,6 @@ def test_the_numbers_of_a_full_run_are_kept_beside_its_picture(command, monkeypa
     assert bench.PICTURE.exists()
     assert bench.STORED.read_text() == (tmp_path / "run.json").read_text()
     bench.STORED.unlink()
-    started(command, monkeypatch, "bench", "--json", tmp_path / "run.json", "train")
-    assert not bench.STORED.exists()
+    for less in ("train", "--quick", "--rounds=2"):
+        started(command, monkeypatch, "bench", "--json", tmp_path / "run.json", less)
+        assert not bench.STORED.exists()

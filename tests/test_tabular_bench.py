@@ -272,7 +272,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monk
     with file.open("a") as lines:
         lines.write('{"table": "b", "conte')
     monkeypatch.setattr(runs, "one", lambda job, folder: run_of(job.table, job.contender, job.seed, rmse=7.0))
-    runs.run_all(jobs[:1] + jobs[9:10], file, None, told.append)
+    assert runs.run_all(jobs[:1] + jobs[9:10], file, None, told.append) == 0
     assert [run["scores"]["rmse"] for run in runs.stored(file)] == [1, 1, 1, 7]
     runs.forget(file, jobs[:9])
     assert [runs.key(run) for run in runs.stored(file)] == [jobs[9].key]
@@ -295,6 +295,25 @@ def test_a_fresh_start_needs_no_file_and_loses_none_to_an_interrupt(bench, tmp_p
     with pytest.raises(KeyboardInterrupt):
         runs.forget(file, [])
     assert [run["seed"] for run in runs.stored(file)] == [1, 2]
+
+
+def test_who_has_failed_fails_the_command(command, bench, tmp_path, monkeypatch):
+    runs = bench("runs")
+
+    def one(job, folder):
+        if job.seed:
+            raise runs.Failed("exit code 1: out of memory")
+        return run_of(job.table, job.contender, job.seed)
+
+    monkeypatch.setattr(runs, "one", one)
+    monkeypatch.setattr(runs, "about", lambda contender: {"version": contender})
+    monkeypatch.setattr(runs, "stored", lambda file: [])
+    monkeypatch.setattr(command, "shown", lambda *_: [run_of()])
+    monkeypatch.setattr(command, "place_of", lambda *_: ["here"])
+    arguments = ["tabular.py", "french-houses", "--with", "catboost", "--seeds", "3", "--file", str(tmp_path / "r")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="2 runs have failed"):
+        command.main()
 
 
 def test_nothing_to_report_is_a_failure(command, tmp_path, monkeypatch, capsys):

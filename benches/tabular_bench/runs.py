@@ -108,10 +108,10 @@ def ask(request: dict, threads: int) -> dict:
     return json.loads(lines[-1])
 
 
-def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> None:
+def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> int:
     """Does the jobs whose runs the file does not have, and appends each when it has come to its end.
 
-    A run by another version, or by another build of schuss, counts for nothing here.
+    A run by another version, or by another build of schuss, counts for nothing here. Returns how many failed.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     there = present(jobs, say)
@@ -119,6 +119,7 @@ def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str
     old = sum(job.key in done and done[job.key] != there.get(job.contender, done[job.key]) for job in jobs)
     if old:
         say(f"{old} stored runs are of another version or build, and are done anew")
+    failed = 0
     for number, job in enumerate(jobs, 1):
         if job.contender not in there or done.get(job.key) == there[job.contender]:
             continue
@@ -126,12 +127,14 @@ def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str
             figures = one(job, folder)
         except Failed as error:
             say(f"{job}: FAILED, {error}")
+            failed += 1
             continue
         date = datetime.now().astimezone().isoformat(timespec="seconds")
         identity = {name: value for name, value in asdict(job).items() if name != "options"}
         append(file, {**identity, **figures, "date": date})
         told = ", ".join(f"{name} {value:.4g}" for name, value in figures["scores"].items())
         say(f"{number} of {len(jobs)}: {job}: {told}; {figures['seconds']:.1f} s")
+    return failed
 
 
 def present(jobs: list[Job], say: Callable[[str], None]) -> dict[str, tuple]:

@@ -79,6 +79,6 @@ pub fn most_rows<T>(depth: usize) -> usize {
 }
 
 /// The length of parts of at most `most` that are all about as long.
-fn even(len: usize, most: usize) -> usize {
+pub fn even(len: usize, most: usize) -> usize {
     if len <= most { len.max(1) } else { len.div_ceil(len.div_ceil(most)) }
 }

@@ -82,6 +82,6 @@ impl Packs {
         let Caches { first, second } = Caches::here();
         let pairs = (first / 16 * 15 / (PANEL_COLS * PAIR)).clamp(64, 512);
         let zeroed = |len| Buffer::zeroed(len, "a product of matrices");
-        Ok(Packs { block: zeroed(second / 4 / PAIR)?, panel: zeroed((pairs + LINE) * PANEL_COLS)?, pairs })
+        Ok(Packs { block: zeroed(second / 2 / PAIR)?, panel: zeroed((pairs + LINE) * PANEL_COLS)?, pairs })
     }
 }

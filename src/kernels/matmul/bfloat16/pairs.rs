@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::super::blocks::even;
 use super::super::factors::PANEL_COLS;
 use super::super::operand::{Operand, Output, Start, Task};
 use super::pack::{self, LANES};
@@ -76,8 +77,8 @@ fn stride(pairs: usize) -> usize {
 
 /// Rows of `a` that are packed together, with that many inner indices, in so many words.
 fn height(rows: usize, count: usize, room: usize) -> usize {
-    let most = room / stride(count.div_ceil(2).max(1)) - LANES;
-    rows.min(most / TILE_ROWS * TILE_ROWS)
+    let most = (room / stride(count.div_ceil(2).max(1)) - LANES) / TILE_ROWS * TILE_ROWS;
+    even(rows, most).next_multiple_of(TILE_ROWS)
 }
 
 /// A block of `a`, packed the way that it lies.
