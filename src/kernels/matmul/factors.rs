@@ -77,7 +77,7 @@ pub struct Packs {
 }
 
 impl Packs {
-    /// A panel takes most of the first-level cache, a block a quarter of the second one.
+    /// A panel takes most of the first-level cache, a block half of the second one: panels are packed for each block.
     pub fn new() -> Result<Self> {
         let Caches { first, second } = Caches::here();
         let pairs = (first / 16 * 15 / (PANEL_COLS * PAIR)).clamp(64, 512);
