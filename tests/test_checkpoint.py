@@ -494,6 +494,15 @@ def test_a_file_that_could_not_be_replaced_in_the_end_is_refused_at_once(name, t
     assert (kept / "run.ckpt").read_bytes() == b""
 
 
+def test_a_source_of_another_number_of_blocks_is_another(path):
+    class Fewer(Blocks):
+        n_blocks = 4
+
+    sc.MLP([8, 4, 1]).fit(Blocks(), epochs=2, checkpoint=path)
+    with pytest.raises(ValueError, match="the checksum of the rows is '4 blocks' here, and '5 blocks' in "):
+        sc.MLP([8, 4, 1]).fit(Fewer(), epochs=4, checkpoint=path, resume=True)
+
+
 def test_a_checkpoint_of_something_else_is_refused_by_name(path):
     def fit(layers=(8, 16, 1), optimizer=sc.Adam, seed=0, rows=(X, Y), **options):
         net = sc.MLP(layers, seed=seed)

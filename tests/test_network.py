@@ -314,6 +314,22 @@ def test_blocks_are_read_in_a_new_order_each_epoch_and_all_learned_from(tmp_path
     assert net.theta.tobytes() == again.theta.tobytes()
 
 
+@pytest.mark.parametrize("small", [0, 7])
+def test_all_digits_of_a_seed_count(small: int) -> None:
+    X, large = np.random.default_rng(0).normal(size=(64, 4)), 2**64 + small
+
+    def theta_of(seed: int, **options: Any) -> np.ndarray:
+        net = sc.MLP([4, 8, 1], dropout=0.5)
+        net.fit(X, X[:, 0], epochs=2, batch_size=16, seed=seed, **options)
+        return net.theta
+
+    assert np.array_equal(theta_of(large), theta_of(large))
+    assert not np.array_equal(theta_of(small), theta_of(large))
+    net = sc.MLP([4, 8, 1], dropout=0.5)
+    kept, others = (net.loss_and_grads(X, X[:, 0], dropout_seed=seed)[0] for seed in (small, large))
+    assert kept != others
+
+
 def test_the_seed_of_a_fit_decides_the_order_of_blocks_and_without_shuffling_it_is_their_own() -> None:
     X, y = RNG.normal(size=(80, 3)), RNG.normal(size=80)
 

@@ -56,6 +56,11 @@ def check_seed(name: str, value: Any) -> int:
     return seed
 
 
+def word_of(seed: int) -> int:
+    """The 64 bits that a stream of random numbers begins from: of a seed that has more, mixed from all."""
+    return seed if seed < 2**64 else int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+
+
 def _integer(name: str, value: Any) -> int:
     # To Python, True is 1, and a duration of NumPy's the number of its units.
     if not isinstance(value, bool | np.timedelta64) and getattr(value, "shape", ()) == ():

@@ -283,7 +283,8 @@ class Blocks:
     @property
     def identity(self) -> str:
         """What a training must have alike that goes on from a checkpoint."""
-        return str(getattr(self.source, "identity", "blocks"))
+        count = f"{self.source.n_blocks} blocks" if _reads(self.source) else "blocks"
+        return str(getattr(self.source, "identity", count))
 
     def _read(self, epoch: int, first: int) -> Any:
         if not _reads(self.source):

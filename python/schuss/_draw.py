@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ._checks import shown
+from ._checks import shown, word_of
 from ._sharded import Share
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Draw:
     def _of_shard(self, shard: int, size: int, count: int) -> NDArray[np.int64]:
         cuts = np.arange(count + 1, dtype=np.int64) * size // count
         # Not numbers of a `Generator`, which another version of NumPy may draw otherwise.
-        drawn = np.random.Philox(key=np.array([self.seed % 2**64, shard], np.uint64)).random_raw(count)
+        drawn = np.random.Philox(key=np.array([word_of(self.seed), shard], np.uint64)).random_raw(count)
         return cuts[:-1] + (drawn % np.diff(cuts).astype(np.uint64)).astype(np.int64)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._arrays import is_ready
 from ._busy import TRAINING, refuse_elsewhere
-from ._checks import check_seed, check_threads
+from ._checks import check_seed, check_threads, word_of
 from ._data import Rows, inputs_of, rows_of
 from ._looks import Looks
 from ._metrics import is_of_classes, labels_of, metrics_of, score_of
@@ -283,7 +283,7 @@ class Outputs(Looks):
         """
         rows = self._to_measure(X, y, sample_weight)
         grads = np.empty(self.theta.size, self.dtype) if out is None else self._apart(out, rows)
-        seed = None if dropout_seed is None else check_seed("dropout_seed", dropout_seed) % 2**64
+        seed = None if dropout_seed is None else word_of(check_seed("dropout_seed", dropout_seed))
         threads = None if n_threads is None else check_threads(n_threads)
         loss = self._core.loss_and_grads(self.theta, rows.arrays, grads, seed, threads)
         return loss, views(grads, self._places)

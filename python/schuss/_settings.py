@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._checks import check_count, check_flag, check_seed, check_threads, shown
+from ._checks import check_count, check_flag, check_seed, check_threads, shown, word_of
 from ._data import Rows
 from ._schuss import Schedule
 from ._steps import records_steps
@@ -35,7 +35,7 @@ def settings_of(
         "shards": check_count("n_shards", n_shards, most=MOST_SHARDS),
         "sharded": check_flag("sharded", sharded),
         "shuffle": check_flag("shuffle", shuffle),
-        "seed": seed % 2**64,
+        "seed": word_of(seed),
         "threads": check_threads(n_threads),
         "records_steps": records_steps(record),
     }

@@ -157,7 +157,8 @@ impl<T: Scalar> Turned<'_, '_, T> {
         let turned = turned.as_mut_ptr().cast::<T>();
         // SAFETY: the caller's promise; sides of squares divide the columns and the lanes.
         unsafe {
-            for j in (0..cols).step_by(side) {
+            // Columns that fill a register besides are zeros: it is read whole.
+            for j in (0..cols.next_multiple_of(lanes)).step_by(side) {
                 for i in (0..WIDE * lanes).step_by(side) {
                     T::Vector::<I>::transpose(
                         sums.add(j * WIDE * lanes + i),
