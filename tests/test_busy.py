@@ -71,6 +71,29 @@ def test_a_network_that_another_thread_trains_is_refused_by_name(name):
     USES[name](net)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("theta", np.zeros(161, np.float32)),
+        ("l2", 0.5),
+        ("dropout", 0.25),
+        ("label_smoothing", 0.0),
+        ("precision", "float32"),
+        ("optimizer", None),
+        ("history", None),
+    ],
+)
+def test_attributes_of_a_network_are_not_set_while_another_thread_trains_it(name, value):
+    net = sc.MLP([8, 16, 1])
+    with Held(fit_of(net)):
+        before = np.copy(net.theta) if name == "theta" else getattr(net, name)
+        with pytest.raises(RuntimeError, match="this MLP is already training, in another thread"):
+            setattr(net, name, value)
+        assert np.array_equal(getattr(net, name), before)
+    assert net.history.stopped == "epochs"
+    setattr(net, name, value)
+
+
 def test_a_callback_uses_its_network_and_others_but_does_not_fit_it():
     net, other = sc.MLP([8, 16, 1]), sc.MLP([8, 4, 1])
     params = [np.ones(3)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _schuss
 from ._arrays import numbers
+from ._busy import TRAINING, refuse_elsewhere
 from ._checks import check_name, check_number, shown
 from ._data import Takes
 from ._guard import FixedDict, FixedList, Guarded
@@ -216,6 +217,11 @@ class Attributes(Guarded):
     _open_schedules: OpenSchedules | None = None
     # Ends a training that another thread waits for; see `schuss.tables`.
     _stop_flag: _schuss.StopFlag | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if TRAINING and name in self._settable:
+            refuse_elsewhere(self)
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         activation = self.activations[0] if len(set(self.activations)) == 1 else self.activations
