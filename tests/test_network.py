@@ -609,6 +609,16 @@ def test_what_cannot_hold_the_gradient_is_refused(out: Any, error: Any, says: st
     assert net.theta.tobytes() == before
 
 
+def test_a_gradient_does_not_go_where_the_indices_of_sparse_rows_are() -> None:
+    net, X = sc.MLP([3, 4, 1]), scipy.sparse.csr_array(np.ones((7, 3), np.float32))
+    for name in ("indices", "indptr"):
+        memory = np.zeros(21, np.int32)
+        memory[: getattr(X, name).size] = getattr(X, name)
+        setattr(X, name, memory[: getattr(X, name).size])
+        with pytest.raises(ValueError, match="out must have memory of its own, got some of X's"):
+            net.loss_and_grads(X, np.ones(7), out=memory.view(np.float32))
+
+
 @pytest.mark.parametrize("name", ["X", "y", "sample_weight", "sparse X"])
 def test_a_gradient_does_not_go_where_the_rows_are(name: str) -> None:
     net, memory = sc.MLP([3, 4, 1]), np.ones(21, np.float32)

@@ -292,9 +292,10 @@ class Outputs(Looks):
         """A vector for a gradient, apart from what that is computed from; the core sees to all else."""
         if not isinstance(out, np.ndarray):
             return out
-        x = rows.x.data if isinstance(rows.x, Sparse) else rows.x
-        read = {"theta": self.theta, "X": x, "y": rows.targets, "sample_weight": rows.weights}
-        for name, array in read.items():
+        x = rows.x
+        inputs = (x.data, x.indices, x.indptr) if isinstance(x, Sparse) else (x,)
+        named = [("theta", self.theta), *(("X", array) for array in inputs)]
+        for name, array in [*named, ("y", rows.targets), ("sample_weight", rows.weights)]:
             if isinstance(array, np.ndarray) and np.may_share_memory(out, array):
                 raise ValueError(f"out must have memory of its own, got some of {name}'s")
         return out
