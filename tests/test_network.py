@@ -733,3 +733,21 @@ def test_workers_end_together_when_the_target_is_reached(n_threads):
     for _ in range(300):  # each time a worker might leave before the others
         history = net.fit(X, X[:, 0], batch_size=200, epochs=2, target_loss=1e9, n_threads=n_threads)
         assert history.stopped == "target_loss"
+
+
+def test_classes_that_change_during_a_training_are_those_that_it_began_with() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    y = np.arange(40, dtype=np.uint32) % 3
+
+    def trained(lr: Any) -> np.ndarray:
+        net = sc.MLP([4, 5, 3], loss="cross_entropy")
+        net.fit(X, labels, optimizer=sc.SGD(lr=lr), batch_size=10, epochs=2)
+        return net.theta
+
+    def spoil(step: int) -> float:
+        labels[:] = 99
+        return 0.1
+
+    labels = y.copy()
+    expected = trained(0.1)
+    np.testing.assert_array_equal(trained(spoil), expected)

@@ -399,7 +399,8 @@ def _classes(takes: Takes, y: Any, name: str) -> NDArray[Any]:
         raise ValueError(f"{expected}, got numbers from {classes.min()} to {classes.max()}")
     if kind == "f" and not (classes == np.trunc(classes)).all():
         raise ValueError(f"{expected}, got {classes[classes != np.trunc(classes)][0]}")
-    return contiguous(classes, np.uint32)
+    # A copy in any case: the core counts on classes that are there, whatever becomes of the array meanwhile.
+    return np.array(classes, np.uint32, order="C")
 
 
 def check_finite(rows: Rows, name: str) -> None:
