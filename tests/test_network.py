@@ -751,3 +751,23 @@ def test_classes_that_change_during_a_training_are_those_that_it_began_with() ->
     labels = y.copy()
     expected = trained(0.1)
     np.testing.assert_array_equal(trained(spoil), expected)
+
+
+@pytest.mark.parametrize("of_blocks", [False, True])
+@pytest.mark.parametrize("loss", ["mse", "sse"])
+def test_steps_that_are_left_out_have_no_loss(loss: str, of_blocks: bool) -> None:
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.ones(40)
+    optimizer = sc.SGD(lr=0.01, nonfinite="skip")
+
+    def fitted(spoilt: int, first: int = 0) -> sc.History:
+        net, rows = sc.MLP([3, 4, 1], loss=loss, l2=0.1, dtype="float64"), X.copy()
+        rows[:spoilt] = np.nan
+        pieces = [(rows[start:stop], y[start:stop]) for start, stop in ((first, 20), (20, 40))]
+        given: Any = (lambda: iter(pieces),) if of_blocks else (rows[first:], y[first:])
+        return net.fit(*given, optimizer=optimizer, batch_size=10, epochs=2, shuffle=False, target_loss=0.0)
+
+    np.testing.assert_allclose(fitted(10)["loss"], fitted(0, first=10)["loss"], rtol=1e-13)
+    assert np.isfinite(fitted(20)["loss"]).all()
+    none = fitted(40)
+    assert np.isnan(none["loss"]).all()
+    assert none.stopped == "epochs"

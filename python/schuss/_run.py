@@ -231,13 +231,16 @@ class Run:
         progress, is_mean = self.progress, LOSSES[self.net.objective].is_mean
         # The seed tells the epochs apart; within an epoch the number of the block does.
         first = self.net._epochs_done << 24
+        weighs = progress.weight > 0
         with closing(blocks(self.net._epochs_done, progress.block)) as read:
             while (rows := self._next(read)) is not None:
                 self.net._flat_targets = rows.flat
                 record, error = self._block(rows, first + progress.block)
                 if record is None:
                     return None
-                of_block = rows.total_weight if rows.everywhere is None else record.weight
+                # Of the rows whose steps were made.
+                of_block = record.weight
+                weighs |= of_block > 0 or (rows.everywhere is None and rows.total_weight > 0)
                 if of_block and is_mean:  # a mean over nothing is none
                     progress.loss += record.loss * of_block
                 elif of_block:  # each block's loss has the penalty in it, and the epoch's once
@@ -250,12 +253,14 @@ class Run:
                 self._save_if_due(None)
                 if self._as_all(Stop.MAX_TIME if self._is_late() else Stop.EPOCHS) is Stop.MAX_TIME:
                     return None
-        if progress.weight == 0.0:
+        if not weighs:
             got = f"none in epoch {progress.epochs + 1}"
             if progress.epochs > 0 and progress.block == 0:
                 got += ": a callable must return a new iterator each time"
             raise ValueError(f"X must have at least one block with a row that weighs something, got {got}")
-        mean = (progress.loss if is_mean else progress.penalty) / progress.weight
+        mean = float("nan")  # where all steps were left out
+        if progress.weight > 0:
+            mean = (progress.loss if is_mean else progress.penalty) / progress.weight
         loss, lr = mean if is_mean else progress.loss + mean, progress.lr
         self.net._epochs_done += 1
         progress.end_epoch()

@@ -336,7 +336,8 @@ impl<'l, T: Scalar> Leader<'l, T> {
     ) -> Epoch {
         let Position { loss, weight, penalty, lr, .. } = std::mem::take(&mut self.position);
         let penalty = penalty / weight.max(f64::MIN_POSITIVE);
-        let loss = if mean { loss / weight } else { loss } + penalty;
+        // Where no step was made, a sum of losses is none either.
+        let loss = if mean || weight == 0.0 { loss / weight } else { loss } + penalty;
         if tells {
             self.optimizer.tell(val_loss.unwrap_or(loss));
         }
