@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import signal
@@ -733,6 +734,40 @@ def test_workers_end_together_when_the_target_is_reached(n_threads):
     for _ in range(300):  # each time a worker might leave before the others
         history = net.fit(X, X[:, 0], batch_size=200, epochs=2, target_loss=1e9, n_threads=n_threads)
         assert history.stopped == "target_loss"
+
+
+OTHERS = {
+    "a recipe": lambda net: sc.Adam(lr=0.1),
+    "those of another network": lambda net: sc.Adam(sc.MLP([5, 5, 5]).params),
+    "copies": lambda net: sc.Adam(copy.deepcopy(list(net.params))),
+    "another order": lambda net: sc.Adam([net.params[i] for i in (2, 3, 0, 1)]),
+    "some": lambda net: sc.Adam(net.params[:2]),
+    "another dtype": lambda net: sc.Adam(sc.MLP([5, 5, 5], dtype="float64").params),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_optimizer_of_other_arrays_is_refused_and_nothing_changes(name: str) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 5))
+    net = sc.MLP([5, 5, 5])
+    history = net.fit(X, X, epochs=1)
+    before, net.optimizer = net.theta.copy(), OTHERS[name](net)
+    got = "a recipe" if name == "a recipe" else "one of other arrays"
+    says = f"optimizer must be bound to the parameters of this network, net.params, got {got}"
+    with pytest.raises(ValueError, match=says):
+        net.fit(X, X, epochs=1)
+    assert net.history is history
+    assert np.array_equal(net.theta, before)
+
+    def exchange(info: sc.TrainingInfo) -> None:
+        net.optimizer = OTHERS[name](net)
+
+    with pytest.raises(ValueError, match=says):
+        net.fit(X, X, optimizer="sgd", epochs=2, callbacks=exchange)
+    assert len(net.history["loss"]) == 1
+    net.optimizer = sc.Adam(net.params)
+    assert net.fit(X, X, epochs=1).stopped == "epochs"
+    assert net.optimizer.step_count == 1
 
 
 def test_classes_that_change_during_a_training_are_those_that_it_began_with() -> None:

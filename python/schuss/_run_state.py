@@ -53,6 +53,8 @@ def begin(
 
     `schedules` are those of the optimizer that are as long as this training makes them.
     """
+    if isinstance(optimizer, Optimizer):
+        run.net._core.expect_own(run.net.theta, optimizer)
     state = None if saved is None else saved["optimizer"]
     # Earlier versions did not save these.
     to_set = [] if saved is None else saved.get("schedules", [])

@@ -73,6 +73,13 @@ impl<T: Scalar> Arrays<T> {
         self.offsets.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
+    /// Whether these numbers are an array's: as many, at its address and in its order.
+    pub fn is_at(&self, index: usize, numbers: &[T]) -> bool {
+        let start = self.params[index].walk.contiguous();
+        self.offsets[index + 1] - self.offsets[index] == numbers.len()
+            && start.is_some_and(|start| start.addr() == numbers.as_ptr().addr())
+    }
+
     /// Whether an array has no axes.
     pub fn is_number(&self, index: usize) -> bool {
         self.params[index].shape.is_empty()

@@ -26,7 +26,7 @@ use crate::mlp::{Network, layers, predict, trainer};
 use crate::py::arrays::Pins;
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
-use crate::py::optimizer::PyOptimizer;
+use crate::py::optimizer::{self, PyOptimizer};
 use crate::py::precision::{Dtype, Precision, dispatch};
 use crate::py::vigil::{StopFlag, interruptible};
 use crate::stop::Stop;
@@ -120,6 +120,16 @@ impl PyNetwork {
     ) -> PyResult<Fitted> {
         let fit = Fit { network: &self.network, optimizer, options: FitOptions::read(options)?, on_epoch };
         dispatch!(Dtype::of(theta), <T> => self.fit_as::<T>(theta, fit, data, validation))
+    }
+
+    /// Refuses an optimizer that could not train `theta`.
+    fn expect_own(&self, theta: &Bound<'_, PyAny>, optimizer: &Bound<'_, PyOptimizer>) -> PyResult<()> {
+        let mut optimizer = optimizer::writing(optimizer)?;
+        dispatch!(Dtype::of(theta), <T> => {
+            let theta = reading::<T>("theta", theta, self.network.tensors.len())?;
+            optimizer.core::<T>(&self.network, theta.as_slice()?)?;
+        });
+        Ok(())
     }
 
     /// The gradients of some shards of the step at which `options` start, for a training that collects them: what they leave of the tree,

@@ -18,7 +18,6 @@ use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
 use crate::mlp::shards::Shards;
 use crate::mlp::trainer::{self, Options, Position};
-use crate::optim::Optimizer;
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
@@ -118,9 +117,7 @@ impl<'py> Fit<'_, 'py> {
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
         let mut optimizer = writing(self.optimizer)?;
         optimizer.expect_idle()?;
-        let optimizer = optimizer.core::<T>().filter(|optimizer| has_tensors_of(optimizer, network));
-        let expected = "bound to the parameters of this network, net.params";
-        let optimizer = optimizer.ok_or_else(|| Error::value("optimizer", "one of other arrays", expected))?;
+        let optimizer = optimizer.core(network, params)?;
         check_rows(options, &data)?;
         let best = self.options.best.as_ref();
         let mut best = best.map(|best| BestAtWork::new(best, network, validation.is_some())).transpose()?;
@@ -196,11 +193,4 @@ fn check_rows<T: Precision>(options: &Options, data: &Data<'_, T>) -> Result<(),
         return Ok(());
     }
     Err(Error::value("start", start.row, format!("a multiple of {batch_size}, or {rows}")))
-}
-
-/// Whether the optimizer's tensors are the network's: rules, masks and groups look at each of them.
-fn has_tensors_of<T: Precision>(optimizer: &Optimizer<T>, network: &Network) -> bool {
-    let tensors = &network.tensors;
-    optimizer.tensors() == tensors.count()
-        && tensors.iter().enumerate().all(|(number, tensor)| optimizer.range(number) == tensor.range())
 }

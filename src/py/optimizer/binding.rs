@@ -194,9 +194,4 @@ impl Binding {
         let (names, arrays) = (&self.names[range.clone()], &arrays[range]);
         Members { structure, names, arrays, numbers: (0..numbers.len()).collect() }
     }
-
-    /// The core's optimizer, where it works in this precision.
-    pub fn core<T: Scalar>(&mut self) -> Option<&mut Optimizer<T>> {
-        self.stepper.get_mut::<Stepper<T>>().map(|stepper| &mut stepper.optimizer)
-    }
 }

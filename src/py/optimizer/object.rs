@@ -12,7 +12,9 @@ use super::binding::Binding;
 use super::given::Given;
 use super::plan::{Grouping, Plan};
 use super::recipe::{Extras, Group, Recipe, is_of_whole_step};
+use super::stepper::Stepper;
 use crate::error::Error;
+use crate::mlp::Network;
 use crate::optim::options::{Opt, Value};
 use crate::optim::{Config, Counts, Optimizer, WEIGHT_DECAY};
 use crate::py::options::to_python;
@@ -82,12 +84,19 @@ impl PyOptimizer {
         if self.asking.load(Ordering::Relaxed) { Err(busy()) } else { Ok(()) }
     }
 
-    /// The core's optimizer, where this one is bound to arrays of that precision.
-    pub fn core<T: Scalar>(&mut self) -> Option<&mut Optimizer<T>> {
-        match &mut self.inner {
-            RecipeOrBinding::Recipe(_) => None,
-            RecipeOrBinding::Bound(bound) => bound.core(),
-        }
+    /// The core's optimizer; refuses one whose arrays are not the tensors of a network that lie in `params`: rules, masks and
+    /// groups look at each of them.
+    pub fn core<T: Scalar>(&mut self, network: &Network, params: &[T]) -> Result<&mut Optimizer<T>, Error> {
+        let refused = |got| Error::value("optimizer", got, "bound to the parameters of this network, net.params");
+        let RecipeOrBinding::Bound(bound) = &mut self.inner else { return Err(refused("a recipe")) };
+        let tensors = &network.tensors;
+        let is_own = |stepper: &Stepper<T>| {
+            let mut ranges = tensors.iter().map(|tensor| tensor.range()).enumerate();
+            stepper.arrays.len() == tensors.count()
+                && ranges.all(|(number, range)| stepper.arrays.is_at(number, &params[range]))
+        };
+        let stepper = bound.stepper.get_mut::<Stepper<T>>().filter(|stepper| is_own(stepper));
+        stepper.map(|stepper| &mut stepper.optimizer).ok_or_else(|| refused("one of other arrays"))
     }
 }
 
