@@ -69,6 +69,41 @@ def test_an_exit_amid_the_work_of_daemon_threads_is_quiet(seed):
     exit_amid_work(seed)
 
 
+@pytest.mark.parametrize("work", ["starts", "table", "blocks"])
+def test_an_exit_does_not_wait_for_the_threads_of_a_daemon_threads_call(work):
+    script = """
+import atexit, sys, threading, time
+import numpy as np
+import schuss as sc
+X = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)
+y = X[:, 0].copy()
+begun = threading.Event()
+
+def fun(x):
+    begun.set()
+    return (x**2).sum(), 2 * x
+
+def starts():
+    endless = {"min_step": 0, "max_steps": 10**9, "optimizer": sc.Adam(lr=1e-9)}
+    sc.minimize(fun, np.ones(2), jac=True, starts=[[2.0, 2.0]] * 3, **endless)
+
+def table():
+    from schuss import TabularRegressor
+    begun.set()
+    TabularRegressor(n_members=50, n_folds=20).fit(X, y)
+
+def blocks():
+    begun.set()
+    sc.MLP([16, 8, 1]).fit(sc.blocks.from_arrays(X, y, block_rows=100), epochs=10**9)
+
+threading.Thread(target=globals()[sys.argv[1]], daemon=True).start()
+begun.wait()
+time.sleep(2)
+"""
+    done = run(script, work)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_exiting_thread_itself_may_work_on():
     script = """
 import atexit

@@ -1,7 +1,10 @@
 """`schuss.minimize`: test problems, stopping, the forms in which SciPy's users bring functions, L-BFGS."""
 
+import contextvars
 import copy
+import os
 import pickle
+import signal
 import threading
 import time
 
@@ -559,6 +562,58 @@ class TestStarts:
             schuss.minimize(
                 fun, [0.0, 0.0], jac=True, min_step=0, max_steps=10**9, starts=self.STARTS, n_threads=3
             )
+
+    def test_they_have_the_context_of_the_caller(self):
+        def fun(x):
+            seen.add(context.get())
+            return bowl(x)
+
+        context, seen = contextvars.ContextVar("context", default="none"), set()
+        context.set("the caller's")
+        schuss.minimize(fun, [0.0, 0.0], jac=True, max_steps=3, starts=self.STARTS)
+        assert seen == {"the caller's"}
+
+    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="confines itself to a core")
+    def test_there_is_one_for_each_core_that_may_be_used(self):
+        def fun(x):
+            seen.add(threading.current_thread())
+            time.sleep(1e-3)
+            return bowl(x)
+
+        everywhere, seen = os.sched_getaffinity(0), set()
+        os.sched_setaffinity(0, {min(everywhere)})
+        try:
+            schuss.minimize(fun, [0.0, 0.0], jac=True, max_steps=3, starts=self.STARTS)
+        finally:
+            os.sched_setaffinity(0, everywhere)
+        assert len(seen) == 1
+
+    @pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+    def test_what_a_signals_handler_raises_ends_all(self):
+        def ends(*_):
+            raise SystemExit("asked to end")
+
+        def fun(x):
+            time.sleep(1e-3)
+            calls.append(x)
+            if len(calls) == 300:
+                os.kill(os.getpid(), signal.SIGTERM)
+            # Where nobody hears of it, the runs end here.
+            if time.monotonic() > limit:
+                raise TimeoutError
+            return bowl(x)
+
+        before, calls, limit = threading.active_count(), [], time.monotonic() + 20
+        handler = signal.signal(signal.SIGTERM, ends)
+        try:
+            with pytest.raises(SystemExit, match="asked to end"):
+                schuss.minimize(
+                    fun, [0.0, 0.0], jac=True, min_step=0, max_steps=10**9, starts=self.STARTS, n_threads=3
+                )
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        assert time.monotonic() < limit
+        assert threading.active_count() == before
 
 
 class TestRefusals:

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 import schuss as sc
+from schuss import _workers
 from schuss._schuss import StopFlag
 from schuss.tables import _base, _crew, _member, _prepared, _recipe
 from tabular_cases import BOTH, classifier, numeric, regressor, said, target_of
@@ -128,7 +129,7 @@ def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):
 
 
 def threads():
-    return {thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")}
+    return {thread for thread in threading.enumerate() if thread.name == "schuss-worker"}
 
 
 def test_a_member_that_fails_ends_all_of_them(monkeypatch):
@@ -167,16 +168,33 @@ def test_results_come_in_the_order_of_tasks_whichever_ends_first():
 def test_threads_are_asked_for_once_however_many_tasks_there_are(monkeypatch):
     asked = []
 
-    class Pool(_crew.ThreadPoolExecutor):
-        def submit(self, *given):
-            asked.append(given)
-            return super().submit(*given)
+    class Counted(threading.Thread):
+        def start(self):
+            asked.append(self)
+            super().start()
 
-    monkeypatch.setattr(_crew, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(_workers, "Thread", Counted)
     results = _crew.run([lambda left, stop, number=number: number for number in range(500)], 3, None, max)
     assert results == list(range(500))
     assert len(asked) == 3
     assert _crew.run([], 3, None, max) == []
+
+
+def test_where_the_system_has_no_more_threads_those_that_there_are_do_all(monkeypatch):
+    class Rare(threading.Thread):
+        left = 1
+
+        def start(self):
+            if Rare.left == 0:
+                raise RuntimeError("can't start new thread")
+            Rare.left -= 1
+            super().start()
+
+    monkeypatch.setattr(_workers, "Thread", Rare)
+    tasks = [lambda left, stop, number=number: number for number in range(50)]
+    assert _crew.run(tasks, 3, None, max) == list(range(50))
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        _crew.run(tasks, 3, None, max)
 
 
 def test_tasks_are_told_what_is_left_and_none_begins_too_late():

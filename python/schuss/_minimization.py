@@ -6,9 +6,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from ._optimizer import Optimizer
 from ._result import OptimizeResult, ending
 from ._schuss import LBFGS, NonFiniteError
 from ._stop import FINAL, Stop
+from ._workers import heard, workers
 
 Array: TypeAlias = NDArray[Any]
 
@@ -35,7 +36,7 @@ class Rules:
     deadline: float | None
     callbacks: list[Callable[[OptimizeResult], Any]]
     record: bool
-    # Set where Ctrl-C came while several runs were under way.
+    # Set where several runs are to end, whatever has come: Ctrl-C, an error, another exception of a signal.
     interrupt: threading.Event = field(default_factory=threading.Event)
 
 
@@ -240,19 +241,41 @@ def together(
     runs: list[Minimization], recipe: Optimizer | LBFGS, n_threads: int | None
 ) -> list[OptimizeResult]:
     """All runs at once. An error ends all of them; so does Ctrl-C, which reaches the main thread only."""
-    cores = os.cpu_count() or 1
+    cores = _cores()
     # More threads than that would only wait for each other.
-    workers = min(n_threads or cores, len(runs), max(4 * cores, 16))
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(run.result, recipe) for run in runs]
-        with suppress(KeyboardInterrupt):
-            wait(futures, return_when=FIRST_EXCEPTION)
-        runs[0].rules.interrupt.set()
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, KeyboardInterrupt):
-            raise error
-    results = [future.result() for future in futures if future.exception() is None]
+    count = min(n_threads or cores, len(runs), max(4 * cores, 16))
+    outcomes: list[OptimizeResult | BaseException | None] = [None] * len(runs)
+    waiting: SimpleQueue[int] = SimpleQueue()
+    ended: SimpleQueue[OptimizeResult | BaseException] = SimpleQueue()
+    for number in range(len(runs)):
+        waiting.put(number)
+
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                number = waiting.get_nowait()
+                try:
+                    outcome: OptimizeResult | BaseException = runs[number].result(recipe)
+                except BaseException as error:
+                    outcome = error
+                outcomes[number] = outcome
+                ended.put(outcome)
+
+    with workers(work, count, runs[0].rules.interrupt.set), suppress(KeyboardInterrupt):
+        for _ in runs:
+            if isinstance(heard(ended), BaseException):
+                break
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, KeyboardInterrupt):
+            raise outcome
+    results = [outcome for outcome in outcomes if isinstance(outcome, OptimizeResult)]
     if not results:
         raise KeyboardInterrupt
     return results
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system tells; else those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

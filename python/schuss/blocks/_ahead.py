@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import TypeVar
+
+from .._workers import heard
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def ahead(make: Callable[[Callable[[], bool]], Iterator[T]]) -> Iterator[T]:
     try:
         thread.start()
         while True:
-            item = _get(items)
+            item = heard(items)
             if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
@@ -60,10 +61,3 @@ def ahead(make: Callable[[Callable[[], bool]], Iterator[T]]) -> Iterator[T]:
         wanted.release()
         if thread.ident is not None:
             thread.join()
-
-
-def _get(items: SimpleQueue[T]) -> T:
-    while True:
-        # Without a limit, Ctrl-C would not be heard on Windows.
-        with suppress(Empty):
-            return items.get(timeout=0.1)

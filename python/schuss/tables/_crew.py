@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, TypeVar
 
 from .._schuss import StopFlag
+from .._workers import heard, workers
 
 Result = TypeVar("Result")
 
@@ -42,25 +42,19 @@ def run(
                 error = raised
             ready.put((number, result, error))
 
-    workers = max(min(threads, len(tasks)), 1)
-    pool = ThreadPoolExecutor(workers)
+    if not tasks:
+        return results
+    count = max(min(threads, len(tasks)), 1)
     waiting: SimpleQueue[int | None] = SimpleQueue()
-    for each in [*range(len(tasks)), *[None] * workers]:
+    for each in [*range(len(tasks)), *[None] * count]:
         waiting.put(each)
-    try:
-        # Once for each thread, not for each task: Ctrl-C amid an executor's locks may become another error.
-        for _ in range(workers):
-            pool.submit(work)
+    # Where it ends early, the core sees the flag within some milliseconds.
+    with workers(work, count, stop.set):
         for _ in tasks:
-            # Not by waiting for futures: Ctrl-C amid that leaves them locked, and workers wait for ever.
-            number, result, error = ready.get()
+            number, result, error = heard(ready)
             if error is not None:
                 raise error
             results[number] = result
             if result is not None:
                 done(number, result)
-    finally:
-        stop.set()
-        # Where it ends early, the core sees the flag within some milliseconds.
-        pool.shutdown(cancel_futures=True)
     return results
