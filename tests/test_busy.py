@@ -45,6 +45,9 @@ USES = {
     "logits": lambda net: net.logits(X[:1]),
     "loss": lambda net: net.loss(X, y),
     "loss_and_grads": lambda net: net.loss_and_grads(X, y),
+    "set theta": lambda net: setattr(net, "theta", np.zeros_like(net.theta)),
+    "set the optimizer": lambda net: setattr(net, "optimizer", sc.SGD(net.params)),
+    "set the history": lambda net: setattr(net, "history", None),
     "pickle": pickle.dumps,
     "copy": copy.deepcopy,
     "save": lambda net: net.save(io.BytesIO()),
@@ -53,8 +56,8 @@ USES = {
     "save_safetensors": lambda net: sc.exchange.save_safetensors(net, io.BytesIO()),
     "to_onnx": sc.exchange.to_onnx,
 }
-# What writes to its parameters.
-CHANGES = {"fit", "load_torch"}
+# What changes it.
+CHANGES = {"fit", "load_torch", "set theta", "set the optimizer", "set the history"}
 
 
 @pytest.mark.parametrize("name", USES)
