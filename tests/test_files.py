@@ -15,7 +15,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from schuss._files import read_archive, read_tree, replacing, write_archive, write_tree
+from schuss._files import read_archive, read_tree, replacing, write_archive, write_tree, writing
 
 TREE = {
     "none": None,
@@ -63,6 +63,33 @@ class TestTrees:
         stream = io.BytesIO()
         write_tree(stream, "any", TREE)
         assert stream.getvalue() == (tmp_path / "tree").read_bytes()
+        stream.seek(0)
+        assert same(read_tree(stream, "any"), TREE)
+
+    def test_streams_may_take_and_give_a_part_at_a_time(self):
+        class Slow(io.RawIOBase):
+            def __init__(self):
+                self.content = io.BytesIO()
+                self.seek, self.tell = self.content.seek, self.content.tell
+
+            def readable(self):
+                return True
+
+            writable = seekable = readable
+
+            def write(self, data):
+                return self.content.write(bytes(data)[:1000])
+
+            def readinto(self, target):
+                return self.content.readinto(memoryview(target)[:3])
+
+        whole, stream = io.BytesIO(), Slow()
+        write_tree(whole, "any", TREE)
+        write_tree(stream, "any", TREE)
+        with writing(stream) as file:
+            assert file.write(bytes(5000)) == 5000
+        assert stream.content.getvalue() == whole.getvalue() + bytes(5000)
+        stream.content.truncate(len(whole.getvalue()))
         stream.seek(0)
         assert same(read_tree(stream, "any"), TREE)
 
@@ -123,6 +150,26 @@ class TestRefusal:
         monkeypatch.undo()
         with pytest.raises(ValueError, match="file was written by a newer schuss"):
             read_archive(tmp_path / "file", "optimizer")
+
+    @pytest.mark.parametrize("version", [0, -1, "1", 1.0])
+    def test_there_are_versions_from_1_on(self, tmp_path, monkeypatch, version):
+        monkeypatch.setattr("schuss._files._archive.np.int64", None)
+        monkeypatch.setattr("schuss._files._archive.VERSION", version)
+        write_archive(tmp_path / "file", "optimizer", {"a": np.ones(2)})
+        monkeypatch.undo()
+        with pytest.raises(ValueError, match=f"file is damaged: there is no version {version!r} of"):
+            read_archive(tmp_path / "file", "optimizer")
+
+    @pytest.mark.parametrize("path", ["a\0b", b"a\0b", "\ud800"])
+    def test_what_no_file_can_be_called_is_no_path(self, path):
+        for use in (lambda: read_archive(path, "any"), lambda: write_archive(path, "any", {})):
+            with pytest.raises(ValueError, match="file must be a path of characters that names of files may"):
+                use()
+
+    def test_a_name_in_bytes_promises_another_kind_of_file_too(self, tmp_path):
+        with pytest.raises(ValueError, match=r"file must not end in \.onnx"):
+            write_archive(os.fsencode(tmp_path / "file.onnx"), "any", {})
+        assert list(tmp_path.iterdir()) == []
 
     def test_what_the_system_refuses_stays_its_own(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="missing"):
@@ -220,7 +267,7 @@ class TestReplacing:
                 stream.write(b"new")
                 raise error
 
-        with pytest.raises(type(error)):
+        with pytest.raises(type(error), match="file" if isinstance(error, OSError) else None):
             write()
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
@@ -276,7 +323,7 @@ class TestReplacing:
             "for size in range(0, 200_000, 5_000):\n"
             "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))\n"
             "    try: write_archive(sys.argv[1], 'any', {str(i): np.zeros(2500) for i in range(10)})\n"
-            "    except OSError as error: assert error.errno == 27, error\n"
+            "    except OSError as error: assert (error.errno, error.filename) == (27, sys.argv[1]), error\n"
             "    else: sys.exit('written')\n"
         )
         run = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)

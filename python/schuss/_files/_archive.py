@@ -83,7 +83,9 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
     if any(mark is None or mark.ndim for mark in marks.values()):
         raise ValueError(f"{name} is damaged: it does not say what it is")
     found, version, noted = (mark.item() for mark in marks.values() if mark is not None)
-    if not isinstance(version, int) or version > VERSION:
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"{name} is damaged: there is no version {version!r} of the format")
+    if version > VERSION:
         raise ValueError(f"{name} was written by a newer schuss, in version {version!r} of the format")
     if noted != checksum(whole):
         raise ValueError(f"{name} is damaged: its checksum is not that of its content")
@@ -94,7 +96,8 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
 
 def _check_ending(file: File) -> None:
     """Refuse a path that says that something else is in the file."""
-    ending = os.path.splitext(os.fspath(file))[1].lower() if isinstance(file, str | os.PathLike) else ""
+    is_path = isinstance(file, str | bytes | os.PathLike)
+    ending = os.path.splitext(describe(file))[1].lower() if is_path else ""
     if ending in _OTHERS:
         raise ValueError(
             f"file must not end in {ending}, since it becomes a .npz file; "

@@ -21,7 +21,7 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 File: TypeAlias = str | PathLike[str] | IO[bytes]
-Path: TypeAlias = str | PathLike[str]
+Path: TypeAlias = str | bytes | PathLike[str]
 
 # Where nobody can remove or rename a file that is open: there is no need of locks.
 _WINDOWS = os.name == "nt"
@@ -38,20 +38,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     left is removed by the next one that writes the same file; a lock tells it from what another process is
     writing. A symbolic link stays one, and a file that is replaced hands on its permissions.
     """
-    target = os.path.realpath(os.fsdecode(os.fspath(path)))
+    target = os.path.realpath(os.fsdecode(_path(path)))
     old = _status(target)
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if old is not None and not stat.S_ISREG(old.st_mode):  # a device or a pipe has no content to lose
-        with open(target, "wb") as device:
+        with _naming(path), open(target, "wb") as device:
             yield device
         return
     if old is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
-    try:
-        descriptor, temporary = _temporary(target, 0o666 if old is None else stat.S_IMODE(old.st_mode))
-    except OSError as error:  # it is not the temporary file that the caller knows
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    with _naming(path), _renamed(target, old) as stream:
+        yield stream
+    _sync_folder(os.path.dirname(target))
+
+
+@contextmanager
+def _renamed(target: str, old: os.stat_result | None) -> Iterator[IO[bytes]]:
+    """A temporary file that gets the target's name at the end, or is removed."""
+    descriptor, temporary = _temporary(target, 0o666 if old is None else stat.S_IMODE(old.st_mode))
     stream: IO[bytes] = os.fdopen(descriptor, "w+b")
     try:
         yield stream
@@ -70,7 +75,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
     # The lock ends here, when the temporary name is gone.
     stream.close()
-    _sync_folder(os.path.dirname(target))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What the system refuses names the file that the caller knows, and not the temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 
 
 @contextmanager
@@ -79,6 +94,12 @@ def writing(file: File) -> Iterator[IO[bytes]]:
     if isinstance(file, str | bytes | PathLike):
         with replacing(file) as stream:
             yield stream
+    elif isinstance(file, io.RawIOBase):  # it may take a part of what it is given
+        buffered = io.BufferedWriter(file)
+        try:
+            yield buffered
+        finally:
+            buffered.detach()
     else:
         yield _stream(file, "write")
 
@@ -87,13 +108,20 @@ def writing(file: File) -> Iterator[IO[bytes]]:
 def reading(file: File) -> Iterator[IO[bytes]]:
     """The opened file where `file` is a path; a stream is taken as it is, and must be able to seek."""
     if isinstance(file, str | bytes | PathLike):
-        with open(file, "rb") as opened:
+        with _naming(file), open(_path(file), "rb") as opened:
             yield opened
     else:
         stream = _stream(file, "read")
         if not stream.seekable():
             raise TypeError(f"file must be a path or a binary file that can seek, got {shown(file)}")
-        yield stream
+        if not isinstance(file, io.RawIOBase):
+            yield stream
+            return
+        buffered = io.BufferedReader(file)  # it may give less than it is asked for
+        try:
+            yield buffered
+        finally:
+            buffered.detach()
 
 
 def describe(file: File) -> str:
@@ -102,6 +130,17 @@ def describe(file: File) -> str:
         return os.fsdecode(os.fspath(file))
     name = getattr(file, "name", None)
     return name if isinstance(name, str) and name else "file"
+
+
+def _path(path: Path) -> str | bytes:
+    """A path that the system can be asked for."""
+    given: str | bytes = os.fspath(path)
+    try:
+        if b"\0" not in os.fsencode(given):
+            return given
+    except UnicodeEncodeError:
+        pass
+    raise ValueError(f"file must be a path of characters that names of files may have, got {shown(given)}")
 
 
 def _stream(file: Any, method: str) -> IO[bytes]:
