@@ -137,7 +137,7 @@ def test_other_files_are_refused(tmp_path):
             {"activation": ["soft"] * 2},
             "file has no network that this schuss knows: activation must be one of",
         ),
-        ({"theta": np.zeros(3, np.float32)}, "theta must be 67 numbers of float32, got float32 of shape"),
+        ({"theta": np.zeros(68, np.float32)}, "theta must be 67 numbers of float32, got float32 of shape"),
         ({"layers": None}, "layers must be"),
         ({"optimizer": {"class": "Best"}}, "there is no optimizer 'Best'"),
         (
@@ -145,6 +145,33 @@ def test_other_files_are_refused(tmp_path):
             "got none",
         ),
         ({"history": {"columns": {"loss": [1.0], "lr": []}, "stopped": None}}, "no network"),
+        ({"history": {"columns": [1.0], "stopped": None}}, "no network"),
+        ({"history": {"columns": {}, "stopped": None, "steps": 1}}, "no network"),
+        ({"embeddings": np.zeros(2)}, "no network"),
+        ({"layers": [3, 2**31, 1]}, r"theta must be the parameters of layers \[3, 2147483648, 1\], got 67"),
+        ({"layers": [10**12, 1]}, "theta must be the parameters of layers"),
+        (
+            {"embeddings": [{"kind": "category", "column": 0, "levels": 2**24, "width": 10**6}]},
+            "theta must be .* numbers of float32, got float32 of shape",
+        ),
+        ({"epochs_done": -1}, "epochs_done must be an integer of at least 0, got -1"),
+        ({"epochs_done": 4.0}, "epochs_done must be an integer of at least 0, got 4.0"),
+        ({"epochs_done": 2**40}, "epochs_done must be at most"),
+        ({"flat_targets": np.ones(2)}, "flat_targets must be True or False"),
+        ({"_l2_per_weight": 1}, "_l2_per_weight must be True or False"),
+        ({"open_schedules": [1]}, "no network"),
+        (
+            {"open_schedules": {"total": 3, "groups": 1, "names": ["lr"], "schedules": [0.1]}},
+            "open_schedules must be groups, names and schedules",
+        ),
+        (
+            {"open_schedules": {"total": 3, "groups": [0], "names": [], "schedules": []}},
+            "open_schedules must be as many groups as names and schedules, got 1, 0 and 0",
+        ),
+        (
+            {"open_schedules": {"total": -3, "groups": [], "names": [], "schedules": []}},
+            "total of open_schedules must be an integer of at least 0",
+        ),
     ],
 )
 def test_a_network_of_a_later_version_is_refused(monkeypatch, change, words):

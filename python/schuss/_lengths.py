@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ._checks import shown
+from ._checks import check_count, shown
 from ._schuss import LBFGS, Optimizer, Schedule
 
 # The options of a group that may be schedules.
@@ -36,6 +36,26 @@ class OpenSchedules(NamedTuple):
     groups: list[int]
     names: list[str]
     schedules: list[Schedule]
+
+    @classmethod
+    def of(cls, total: Any, groups: Any, names: Any, schedules: Any) -> OpenSchedules:
+        """Those that a file has.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are none.
+        """
+        total = check_count("total of open_schedules", total, least=0)
+        kinds = (groups, int), (names, str), (schedules, Schedule)
+        if not all(isinstance(of, list) and all(isinstance(e, kind) for e in of) for of, kind in kinds):
+            raise TypeError(f"open_schedules must be groups, names and schedules, got {shown(schedules)}")
+        if not len(groups) == len(names) == len(schedules):
+            raise ValueError(
+                "open_schedules must be as many groups as names and schedules, "
+                f"got {len(groups)}, {len(names)} and {len(schedules)}"
+            )
+        return cls(total, groups, names, schedules)
 
 
 def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import history
@@ -10,7 +11,7 @@ from ._attributes import precision_of
 from ._busy import TRAINING, refuse_elsewhere
 from ._files import File, describe, read_tree, write_tree
 from ._lengths import OpenSchedules
-from ._network_state import expect_theta
+from ._network_state import expect_data
 from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
 from .embeddings import plain, rebuilt
 
@@ -95,11 +96,18 @@ class Saved:
             If it cannot be read.
         """
         tree = read_tree(file, _KIND)
-        try:
+        with knowing(file, "network"):
             net: Self = network_of(cls, tree)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{describe(file)} has no network that this schuss knows: {error}") from error
         return net
+
+
+@contextmanager
+def knowing(file: File, what: str) -> Iterator[None]:
+    """Whatever a sound file leads to that has something else in it than its kind says becomes one error."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{describe(file)} has no {what} that this schuss knows: {error}") from error
 
 
 def tree_of(net: Any) -> dict[str, Any]:
@@ -132,20 +140,19 @@ def network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     """The inverse."""
     # Files of earlier versions know nothing of what was added.
     tree = {**_LATER, **tree}
+    expect_data(tree)
     arguments = {name: tree[name] for name in _ARGUMENTS}
     arguments["dropout"] = rates_of_data(arguments["dropout"])
     arguments["embeddings"] = rebuilt(tree["embeddings"])
-    net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
+    net = kind(arguments.pop("layers"), dtype=tree["dtype"], _theta=tree["theta"], **arguments)
     # Also on a machine that cannot compute with it: there is more to a network than that.
     net._take_precision(precision_of(tree.get("precision"), net.dtype))
-    expect_theta(tree["theta"], net.theta.size, net.dtype)
-    net.theta[:] = tree["theta"]
     net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)
     if (known := tree.get("open_schedules")) is not None:
         known = {**known, "schedules": rates_of_data(known["schedules"])}
-        net._open_schedules = OpenSchedules(**known)
+        net._open_schedules = OpenSchedules.of(**known)
     if tree["history"] is not None:
         net.history = history.rebuilt(**tree["history"])
     return net

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ._arrays import is_ready
+from ._checks import shown
 from ._schuss import LBFGS, Optimizer, Schedule
 from .embeddings import Embedding
 from .history import History
@@ -53,6 +54,16 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "_epochs_done": (_is_count, _COUNT),
     "_flat_targets": (lambda v: isinstance(v, bool), _FLAG),
 }
+# The same of what a file has.
+_SAVED = {
+    "layers": "layers",
+    "theta": "theta",
+    "epochs_done": "_epochs_done",
+    "flat_targets": "_flat_targets",
+    "_l2_per_weight": "_l2_per_weight",
+}
+# The seed of an epoch has the number of a block beside its own, in 64 bits.
+_MOST_EPOCHS = 2**39
 
 
 def expect_state(state: Any) -> None:
@@ -65,10 +76,24 @@ def expect_state(state: Any) -> None:
             raise ValueError(f"the state of an MLP must have {name!r}, got {got}")
         if not is_right(state[name]):
             raise TypeError(f"{name} of an MLP must be {expected}, got {state[name]!r}")
-    widths, size = state["layers"], state["theta"].size
-    # No memory is asked for that the parameters do not have already.
+    _expect_enough(state["layers"], state["theta"].size)
+
+
+def expect_data(tree: Mapping[str, Any]) -> None:
+    """Refuse what a file has of a network where no argument of it would be, and too few parameters."""
+    for name, place in _SAVED.items():
+        is_right, expected = _PARTS[place]
+        if not is_right(tree[name]):
+            raise TypeError(f"{name} must be {expected}, got {shown(tree[name])}")
+    if tree["epochs_done"] > _MOST_EPOCHS:
+        raise ValueError(f"epochs_done must be at most {_MOST_EPOCHS}, got {tree['epochs_done']}")
+    _expect_enough(tree["layers"], tree["theta"].size)
+
+
+def _expect_enough(widths: list[int], size: int) -> None:
+    """No memory is asked for that the parameters do not have already."""
     if sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths)) > size:
-        raise ValueError(f"theta must be the parameters of layers {widths}, got {size} numbers")
+        raise ValueError(f"theta must be the parameters of layers {shown(widths)}, got {size} numbers")
 
 
 def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:

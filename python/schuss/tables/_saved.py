@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import history
-from .._files import File, describe, read_tree, write_tree
-from .._network_file import network_of, tree_of
+from .._files import File, read_tree, write_tree
+from .._network_file import knowing, network_of, tree_of
 from ..network import MLP
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
@@ -81,10 +81,8 @@ class Saved:
             If it cannot be read.
         """
         tree = read_tree(file, cls._kind_of_file())
-        try:
+        with knowing(file, "estimator"):
             model: Self = _model_of(cls, tree)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"{describe(file)} has no estimator that this schuss knows: {error}") from error
         return model
 
     @classmethod
