@@ -110,7 +110,8 @@ impl InputStage {
 
     /// How many columns go into the first layer, where there are so many inputs.
     pub fn width(&self, inputs: usize) -> usize {
-        self.embeddings.iter().map(Embedding::width).sum::<usize>() + self.plain(inputs).len()
+        let taken: usize = self.embeddings.iter().map(|embedding| embedding.columns().len()).sum();
+        self.embeddings.iter().map(Embedding::width).sum::<usize>() + inputs - taken
     }
 
     /// Multiplications of a row on its way forward, or as much work.

@@ -1,5 +1,6 @@
 //! What becomes of columns of the inputs, as Python gives it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -82,17 +83,18 @@ fn check_edges(columns: &[usize], edges: &[Vec<f64>]) -> Result<()> {
 
 /// Refuses embeddings of columns that are not there, that are taken twice, or of which nothing would be made.
 pub fn check_embeddings(embeddings: &[Embedding], inputs: usize) -> Result<()> {
-    let mut taken = vec![false; inputs];
+    let mut taken = HashSet::new();
     let refuse = |got: String, expected: &str| Err(Error::value("embeddings", got, expected.to_owned()));
     for embedding in embeddings {
         if embedding.columns().is_empty() {
             return refuse("one without columns".into(), "each of one column or more");
         }
         for &column in embedding.columns() {
-            match taken.get_mut(column) {
-                None => return refuse(format!("column {column}"), &format!("of columns below {inputs}")),
-                Some(true) => return refuse(format!("column {column} twice"), "of each column at most once"),
-                Some(free) => *free = true,
+            if column >= inputs {
+                return refuse(format!("column {column}"), &format!("of columns below {inputs}"));
+            }
+            if !taken.insert(column) {
+                return refuse(format!("column {column} twice"), "of each column at most once");
             }
         }
         match *embedding {
