@@ -331,6 +331,17 @@ class TestArguments:
             list(read(tmp_path, sample_weight="w"))
 
 
+def headed(shape, version=1):
+    """The file with a header that says so."""
+
+    def change(path):
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        length = len(header).to_bytes(2 if version == 1 else 4, "little")
+        path.write_bytes(b"\x93NUMPY" + bytes([version, 0]) + length + header + X.tobytes())
+
+    return change
+
+
 class TestNpy:
     @pytest.fixture
     def paths(self, tmp_path):
@@ -357,6 +368,10 @@ class TestNpy:
             ),
             (lambda path: np.save(path, X[0]), ValueError, "X must have 2 dimensions, got shape (3,)"),
             (lambda path: np.save(path, np.array([None])), TypeError, "got dtype object"),
+            (headed("(-600, 3)"), ValueError, "damaged: there is no shape (-600, 3)"),
+            (headed("(600, True)"), ValueError, "damaged: there is no shape (600, True)"),
+            (headed("(600, 3)", version=4), ValueError, "damaged: there is no version 4.0 of the format"),
+            (headed(f"({'-' * 9000}1,)"), ValueError, "damaged: the header is not that of an array"),
         ],
     )
     def test_what_is_wrong_with_a_file_is_said_at_once(self, paths, change, kind, message):

@@ -203,8 +203,15 @@ def _is_numpys(dtype: Any) -> bool:
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"there is no version {version[0]}.{version[1]} of the format")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    try:
+        shape, fortran, dtype = read(file)
+    except MemoryError:  # Python's own, about what is nested too deep
+        raise ValueError("the header is not that of an array") from None
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise ValueError(f"there is no shape {shape}")
     return shape, fortran and len(shape) > 1, dtype
 
 
