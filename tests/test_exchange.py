@@ -345,9 +345,19 @@ class TestSafetensors:
             {"activation": ["soft"]},
             {"names": ["0", "1"]},
             {"layers": 3},
+            {"flat": "no"},
         ):
             with pytest.raises(ValueError, match="old does not describe a network that this schuss knows"):
                 load(**change)
+
+    @pytest.mark.parametrize("version", [0, -1, 0.5, True, None])
+    def test_versions_begin_at_1(self, tmp_path, version):
+        from safetensors.numpy import save_file
+
+        metadata = {"format": "pt", "schuss": json.dumps({"version": version})}
+        save_file(to_torch(trained()), tmp_path / "net", metadata=metadata)
+        with pytest.raises(ValueError, match=f"net is damaged: there is no version {version}"):
+            load_safetensors(tmp_path / "net", trained())
 
     def test_a_file_of_another_network_changes_nothing(self, tmp_path):
         save_safetensors(trained((4, 3, 2)), tmp_path / "net")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._attributes import precision_of
+from .._checks import check_flag
 from .._extras import needed
 from .._files import File, checksum, describe, reading, writing
 from ..network import MLP
@@ -130,11 +131,13 @@ def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         (length,) = struct.unpack("<Q", content[:8])
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
         about, known = json.loads(metadata.get(KEY, "{}")), metadata.get(CHECKSUM)
-        version = int(about.get("version", 1))
+        version = about.get("version", 1)
     except KeyError as error:
         raise ValueError(f"{describe(path)} has tensors of a dtype that NumPy has not: {error}") from error
     except Exception as error:  # the package's own, and whatever a damaged header leads to
         raise ValueError(f"{describe(path)} is damaged, or no file of safetensors: {error}") from error
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{describe(path)} is damaged: there is no version {version!r} of what it says")
     if version > _VERSION:
         raise ValueError(f"{describe(path)} was written by a newer schuss, as version {version}")
     is_foreign = KEY not in metadata and known is None and not _tells_of_layers(metadata)
@@ -166,7 +169,7 @@ def _network(place: str, about: Mapping[str, Any], state: Mapping[str, NDArray[A
             raise ValueError(f"layers of {about['layers']} units are not those of its tensors")
         options = {"activation": about["activation"], "norm": about.get("norm"), "loss": about["loss"]}
         model = MLP(about["layers"], **options, dtype=weights[0].dtype)
-        model._flat_targets = bool(about["flat"])
+        model._flat_targets = check_flag("flat", about["flat"])
         model._take_precision(precision_of(about.get("precision"), model.dtype))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{place} does not describe a network that this schuss knows: {error}") from error
