@@ -310,8 +310,8 @@ def test_who_has_failed_fails_the_command(command, bench, tmp_path, monkeypatch)
     monkeypatch.setattr(runs, "stored", lambda file: [])
     monkeypatch.setattr(command, "shown", lambda *_: [run_of()])
     monkeypatch.setattr(command, "place_of", lambda *_: ["here"])
-    arguments = ["tabular.py", "french-houses", "--with", "catboost", "--seeds", "3", "--file", str(tmp_path / "r")]
-    monkeypatch.setattr(sys, "argv", arguments)
+    arguments = ["french-houses", "--with", "catboost", "--seeds", "3", "--file", str(tmp_path / "r")]
+    monkeypatch.setattr(sys, "argv", ["tabular.py", *arguments])
     with pytest.raises(SystemExit, match="2 runs have failed"):
         command.main()
 

@@ -11,7 +11,7 @@ from ._attributes import precision_of
 from ._busy import TRAINING, refuse_elsewhere
 from ._files import File, describe, read_tree, write_tree
 from ._lengths import OpenSchedules
-from ._network_state import expect_data
+from ._network_state import expect_data, expect_theta
 from ._recipe_data import data_of, data_of_rates, optimizer_of, rates_of_data
 from .embeddings import plain, rebuilt
 
@@ -144,9 +144,11 @@ def network_of(kind: Any, tree: Mapping[str, Any]) -> Any:
     arguments = {name: tree[name] for name in _ARGUMENTS}
     arguments["dropout"] = rates_of_data(arguments["dropout"])
     arguments["embeddings"] = rebuilt(tree["embeddings"])
-    net = kind(arguments.pop("layers"), dtype=tree["dtype"], _theta=tree["theta"], **arguments)
+    net = kind(arguments.pop("layers"), dtype=tree["dtype"], **arguments)
     # Also on a machine that cannot compute with it: there is more to a network than that.
     net._take_precision(precision_of(tree.get("precision"), net.dtype))
+    expect_theta(tree["theta"], net.theta.size, net.dtype)
+    net.theta[:] = tree["theta"]
     net._epochs_done, net._flat_targets = tree["epochs_done"], tree["flat_targets"]
     if tree["optimizer"] is not None:
         net.optimizer = optimizer_of(tree["optimizer"], net.params)

@@ -50,7 +50,7 @@ from .history import History, progress_bar
 from .optimizers import recipe_or_lbfgs
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from .embeddings import Embedding
     from .optimizers import Optimizer
@@ -186,7 +186,6 @@ class MLP(Outputs, DataInit, Saved):
         parametric: bool = False,
         precision: PrecisionName | None = None,
         _l2_per_weight: bool = False,
-        _theta: NDArray[Any] | None = None,
     ) -> None:
         widths = check_sequence("layers", layers, "integers, the widths from inputs to outputs")
         widths = [check_count("layers", width) for width in widths]
@@ -219,13 +218,8 @@ class MLP(Outputs, DataInit, Saved):
         )
         _schuss.check_precision(self.precision)
         self._core = self._make_core()
-        if _theta is not None:
-            expect_theta(_theta, self._core.n_params, self.dtype)
         self.__dict__["theta"] = zeros_for("layers", widths, self._core.n_params, self.dtype)
         self._derive()
-        if _theta is not None:
-            self.theta[:] = _theta
-            return
         initialise(self.named_params, self._core.tensors(), np.random.default_rng(self.seed))
 
     def fit(
