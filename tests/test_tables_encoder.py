@@ -24,6 +24,15 @@ def encoded(values, **options):
 finite = st.floats(-1e9, 1e9).map(lambda x: round(x, 3))
 
 
+@pytest.mark.parametrize("sources", [2, 3])
+def test_the_quartiles_of_many_rows_are_those_of_all_sources_in_turns(sources):
+    n = sources * 100_000
+    x = np.arange(n) % sources * 10 + np.random.default_rng(0).random(n)
+    _, found = encoded(x)
+    low, middle, high = np.quantile(x, [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(found[:, 0], (x - middle) / (high - low), atol=1)
+
+
 @settings(deadline=None)
 @given(st.lists(finite, min_size=2, max_size=60))
 def test_numbers_are_scaled_by_median_and_quartiles(values):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schuss.tables._scaling import Quantiles, smooth_clip
+from schuss.tables._scaling import Quantiles, smooth_clip, spread_over
 
 
 def normal(n=3000, columns=2, seed=0):
@@ -113,3 +113,23 @@ def test_a_table_of_many_rows_is_ranked_by_some_of_them():
     ndtri = pytest.importorskip("scipy.special").ndtri
     inner = (u[:, 0] > 0.01 * n) & (u[:, 0] < 0.99 * n)
     np.testing.assert_allclose(scores[inner, 0], ndtri((u[inner, 0] + 0.5) / n), atol=0.02)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(0, 5), (1, 5), (5, 5), (6, 5), (10, 5), (11, 5), (1000, 7)])
+def test_some_of_many_rows_are_spread_evenly(rows, most):
+    some = spread_over(rows, most)
+    assert len(some) <= most
+    length = -(-rows // most)
+    np.testing.assert_array_equal(np.unique(some // max(length, 1)), np.arange(len(some)))
+    assert len(some) == 0 or some[-1] < rows <= length * len(some)
+
+
+@pytest.mark.parametrize("sources", [2, 3, 5])
+def test_of_sources_in_turns_all_are_ranked(sources):
+    n = sources * 100_000
+    u = (np.arange(n) % sources * 10 + np.random.default_rng(0).random(n)).astype(np.float32)[:, None]
+    scores = Quantiles().fit(u).transform(u)[:, 0]
+    ndtri = pytest.importorskip("scipy.special").ndtri
+    ranks = (u[:, 0].argsort().argsort() + 0.5) / n
+    inner = (ranks > 0.01) & (ranks < 0.99)
+    np.testing.assert_allclose(scores[inner], ndtri(ranks[inner]), atol=0.05)

@@ -117,6 +117,22 @@ def test_of_copies_one_is_asked():
     assert len(rows_to_ask(100_000, None)) <= 16_384
 
 
+def test_of_rows_in_turns_all_are_asked():
+    asked = rows_to_ask(32_768, None)
+    assert abs(np.mean(asked % 2) - 0.5) < 0.05
+
+
+def test_quantiles_of_rows_in_turns_are_those_of_all(monkeypatch):
+    monkeypatch.setattr("schuss.tables._inputs.MOST_ROWS", 500)
+    x = np.arange(1000) % 2 * 100 + RNG.random(1000)
+    encoder = TableEncoder().fit({"x": x})
+    encoded, inputs = encoder.transform({"x": x}), Inputs(encoder, "quantile")
+    inputs.fit(encoded, np.arange(1000), x, None, None, None, 0)
+    made = inputs.transform(encoded)[:, 0]
+    assert np.mean(made[::2]) == pytest.approx(-0.8, abs=0.3)
+    assert np.mean(made[1::2]) == pytest.approx(0.8, abs=0.3)
+
+
 def screened(y, n_classes=None, weights=None, times=1):
     encoder = TableEncoder().fit(FRAME)
     x = np.zeros((len(FRAME), Inputs.most(encoder, n_classes)), np.float32)

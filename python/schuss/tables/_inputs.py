@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._checks import shown
 from ._encoder import TableEncoder
-from ._scaling import MOST_ROWS, Quantiles, blocks_of, smooth_clip
+from ._scaling import MOST_ROWS, Quantiles, blocks_of, smooth_clip, spread_over
 from ._screening import parts_of, rows_to_ask, telling
 from ._target_means import TargetMeans
 
@@ -116,7 +116,7 @@ class Inputs:
         encoded columns, where `transform` finds them.
         """
         if self.scaling != "clip" and len(self.values):
-            some = rows[:: -(-len(rows) // MOST_ROWS)]
+            some = rows[spread_over(len(rows), MOST_ROWS)]
             self.quantiles = Quantiles.of_columns(x[some, column] for column in self.values)
         if not self.many or len(rows if copies is None else np.unique(copies)) < 2:
             return

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
+from ._scaling import spread_over
 from ._values import (
     DATED,
     DURATION,
@@ -203,12 +204,12 @@ def fit_scale(known: Floats) -> Scale | None:
     With quartiles that differ it is `1 / (q75 - q25)` around the median. Where they are equal, more than
     half of the rows have one value, the median; the scale is then that of the others: the larger one of the
     distance of their quartiles and of half their median distance from the usual value. A column of 0 and few
-    1 is scaled to 0 and 2. Of more than 131,072 rows, some at equal distances tell the quartiles, if these
-    differ.
+    1 is scaled to 0 and 2. Of more than 131,072 rows, some that are spread evenly tell the quartiles, if
+    these differ.
     """
     if not len(known) or known.min() == known.max():
         return None
-    ordered = np.sort(known[:: -(-len(known) // MOST_ROWS)])
+    ordered = np.sort(known[spread_over(len(known), MOST_ROWS)])
     low, middle, high = quartiles(ordered)
     if len(ordered) < len(known) and _is_usual(ordered, low, high):
         # What is rare must be seen in all rows.

@@ -34,6 +34,20 @@ def blocks_of(n_rows: int) -> Iterator[slice]:
         yield slice(start, min(start + BLOCK, n_rows))
 
 
+def spread_over(n_rows: int, most: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """All rows, or of more than `most` some, spread evenly.
+
+    Of each stretch one is drawn: where the rows of some sources come in turns, those at equal distances may
+    all be of one source.
+    """
+    length = -(-n_rows // most)
+    starts = np.arange(0, n_rows, max(length, 1))
+    if length <= 1:
+        return starts
+    drawn = starts + np.random.default_rng(0).integers(length, size=len(starts))
+    return np.minimum(drawn, n_rows - 1)
+
+
 class Quantiles:
     """Each column to the scores of a normal distribution, by ranks.
 
@@ -49,7 +63,7 @@ class Quantiles:
         self, u: np.ndarray[Any, Any], skip: Sequence[bool] | np.ndarray[Any, Any] | None = None
     ) -> Quantiles:
         """Learn the columns of `u`; where `skip` has True, they stay as they are, as indicators should."""
-        rows = u[:: -(-len(u) // MOST_ROWS)]
+        rows = u[spread_over(len(u), MOST_ROWS)]
         skipped = [False] * u.shape[1] if skip is None else [bool(each) for each in skip]
         if len(skipped) != u.shape[1]:
             raise ValueError(f"skip must have {u.shape[1]} entries, one for each column, got {len(skipped)}")

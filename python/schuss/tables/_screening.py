@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._scaling import spread_over
+
 Array = NDArray[Any]
 
 # Into so many parts of equally many rows numbers are cut.
@@ -20,7 +22,7 @@ MOST_ROWS = 16_384
 def rows_to_ask(n_rows: int, copies: Array | None) -> Array:
     """Some of the rows, spread evenly; of copies one."""
     rows = np.arange(n_rows) if copies is None else np.sort(np.unique(copies, return_index=True)[1])
-    return rows[:: -(-len(rows) // MOST_ROWS)]
+    return rows[spread_over(len(rows), MOST_ROWS)]
 
 
 def parts_of(column: Array) -> NDArray[np.intp]:
