@@ -65,6 +65,18 @@ def test_the_order_of_few_rows_makes_no_difference(make):
 
 
 @pytest.mark.parametrize("make", BOTH)
+def test_the_order_of_equal_rows_with_their_weights_makes_no_difference(make):
+    X, classes, numbers = (np.concatenate([part, part]) for part in numeric(60))
+    rng = np.random.default_rng(6)
+    weights, order = rng.uniform(0.1, 2, 120), rng.permutation(120)
+    first, second = make(), make()
+    y = target_of(first, classes, numbers)
+    first.fit(X, y, sample_weight=weights)
+    second.fit(X[order], y[order], sample_weight=weights[order])
+    np.testing.assert_array_equal(said(first, X), said(second, X))
+
+
+@pytest.mark.parametrize("make", BOTH)
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
 )

@@ -164,7 +164,7 @@ class BaseTabular(Saved, BaseEstimator):
         encoded = self._encoded(table)
         factors = self._class_factors(targets, weights)
         rows = Rows(encoded, targets, _weights(weights, factors, targets))
-        if (order := own_order(encoded[:, : encoder.width], targets)) is not None:
+        if (order := own_order(encoded[:, : encoder.width], targets, rows.weights)) is not None:
             rows = taken_of(rows, order)
         rows = replace(rows, copies=copies_of(rows.x[:, : encoder.width]))
         given = None if rows_val is None else self._given(*rows_val, factors)

@@ -69,10 +69,11 @@ def scaled(weights: Array) -> Array | None:
     return np.asarray(weights / weights.mean())
 
 
-def own_order(encoded: Array, targets: Array) -> Array | None:
+def own_order(encoded: Array, targets: Array, weights: Array | None) -> Array | None:
     """An order of few rows that does not depend on the one they came in; many keep theirs, None."""
     if len(encoded) > COUNTED:
         return None
-    cells = np.ascontiguousarray(np.column_stack([encoded, targets]).astype(np.float32))
+    told = [encoded, targets] if weights is None else [encoded, targets, weights]
+    cells = np.ascontiguousarray(np.column_stack(told).astype(np.float32))
     order: Array = cells.view(f"V{cells.itemsize * cells.shape[1]}").ravel().argsort(kind="stable")
     return order
