@@ -13,7 +13,7 @@ pytest.importorskip("sklearn")
 import schuss as sc
 from schuss import _workers
 from schuss._schuss import StopFlag
-from schuss.tables import _base, _crew, _member, _prepared, _recipe
+from schuss.tables import _base, _crew, _member, _metrics, _prepared, _recipe
 from tabular_cases import BOTH, classifier, numeric, regressor, said, target_of
 
 
@@ -37,6 +37,22 @@ def test_the_time_ends_a_long_fit(make):
     model.fit(X, target_of(model, classes, numbers))
     assert 1 <= len(model.leaderboard_) < 3000
     assert np.isfinite(said(model, X)).all()
+
+
+def test_the_time_ends_slow_picks(monkeypatch):
+    X, classes, _ = numeric(60)
+    whole, asked = _metrics.CLASSIFICATION["roc_auc"], []
+
+    def slow(*given):
+        asked.append(given)
+        time.sleep(0.05)
+        return whole(*given)
+
+    monkeypatch.setitem(_metrics.CLASSIFICATION, "roc_auc", slow)
+    model = classifier(n_members=2, n_folds=1, eval_metric="roc_auc", max_time=2.0).fit(X, classes)
+    assert len(model.leaderboard_) == 2
+    # Of 64 in 32 picks, those of 0.4 seconds, and one for each line and for all together.
+    assert 5 <= len(asked) <= 20
 
 
 def test_members_with_no_epoch_do_not_count(monkeypatch):

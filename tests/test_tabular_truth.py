@@ -86,6 +86,21 @@ def test_greedy_selection_keeps_the_first_of_equally_good_means():
     np.testing.assert_array_equal(_selection.greedy(members, lambda p: float(p[0] > 0.5)), [0, 1])
 
 
+def test_picks_end_with_their_time_and_one_member_is_picked_once():
+    y, asked = np.array([0.0, 1.0]), []
+
+    def score(p):
+        asked.append(p)
+        return float(np.abs(y - p).sum())
+
+    np.testing.assert_array_equal(_selection.greedy([y + 1, y - 0.5], score, 1e-9), [0, 1])
+    assert len(asked) == 2
+    np.testing.assert_array_equal(_selection.greedy([y + 1, y - 0.5], score, 60.0), [1 / 3, 2 / 3])
+    asked.clear()
+    np.testing.assert_array_equal(_selection.greedy([y + 1], score), [1])
+    assert len(asked) == 1
+
+
 def test_what_is_not_a_number_chooses_nothing():
     y = np.array([0.0, 1.0])
 

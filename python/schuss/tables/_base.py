@@ -41,7 +41,7 @@ from ._reading import Table, are_records, read_table
 from ._recipe import Recipe, draw
 from ._saved import Saved
 from ._saving import Saving, SavingGiven
-from ._selection import greedy
+from ._selection import PICK_TIME, greedy
 from ._target import vector
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class BaseTabular(Saved, BaseEstimator):
         def score(predictions: Array) -> float:
             return metric(self._of_metric(y), self._unit(predictions), weights)
 
-        shares = greedy(out_of_fold, score)
+        shares = greedy(out_of_fold, score, None if self.max_time is None else self.max_time * PICK_TIME)
         members, lines = [], []
         self.history_ = {}
         for number, share, predictions in zip(whole, shares, out_of_fold, strict=True):

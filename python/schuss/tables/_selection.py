@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 # Picks, with repetition: weights are multiples of one in so many.
 PICKS = 32
+# The part of the time of a fit, where that is limited, that picks may take after it.
+PICK_TIME = 0.2
 # Of a temperature, and how much validation rows there must be for it to leave 1.
 RANGE = (0.5, 2.0)
 STEADY = 200.0
@@ -18,19 +21,25 @@ LEAST = 1e-30
 
 
 def greedy(
-    predictions: Sequence[NDArray[Any]], score: Callable[[NDArray[Any]], float]
+    predictions: Sequence[NDArray[Any]],
+    score: Callable[[NDArray[Any]], float],
+    max_time: float | None = None,
 ) -> NDArray[np.float64]:
     """Weights of members by greedy selection with repetition.
 
     R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, Ensemble Selection from Libraries of Models, ICML
     2004: again and again the member is added whose addition to the mean gives the best score; the best
     of all means on the way is kept. Ties go to the first; what is not a number is no score, and chooses
-    nothing.
+    nothing. After `max_time` seconds none is added but the first.
     """
+    begin = perf_counter()
     total = np.zeros_like(predictions[0], dtype=np.float64)
     picked: list[int] = []
     best_score, best_count = np.inf, 1
-    for count in range(1, PICKS + 1):
+    # One member alone is its own mean, however often it is picked.
+    for count in range(1, PICKS + 1 if len(predictions) > 1 else 2):
+        if picked and max_time is not None and perf_counter() - begin > max_time:
+            break
         scores = [score((total + each) / count) for each in predictions]
         if np.isnan(scores).all():
             got = f"nan for all {len(scores)}"
