@@ -415,7 +415,8 @@ def test_a_source_that_fails_in_one_process_ends_all():
 )
 def test_processes_with_blocks_of_their_own_are_refused(sizes, words):
     def work(comm):
-        blocks = Read([100, 100] if comm.Get_rank() == 0 else sizes)
+        source = Read([100, 100] if comm.Get_rank() == 0 else sizes)
+        blocks = source if len(sizes) == 2 else lambda: map(source.read, range(source.n_blocks))
         sc.MLP([6, 5, 1], seed=1).fit(blocks, comm=comm, n_shards=2, sharded=True, shuffle=False)
 
     results = together(2, work)
@@ -423,6 +424,15 @@ def test_processes_with_blocks_of_their_own_are_refused(sizes, words):
     assert isinstance(results[0], ValueError)
     assert str(results[0]).startswith("X must give the same blocks in every process")
     assert str(results[0]).endswith(words)
+
+
+def test_processes_with_another_number_of_blocks_are_refused():
+    def work(comm):
+        blocks = Read([100] * (1 + comm.Get_rank()))
+        sc.MLP([6, 5, 1], seed=1).fit(blocks, comm=comm, n_shards=2, sharded=True)
+
+    words = "the checksum of the rows is 2 blocks on rank 1, and 1 blocks on rank 0"
+    assert all(str(error).endswith(words) for error in together(2, work))
 
 
 def test_processes_with_files_of_their_own_are_refused(tmp_path):

@@ -63,11 +63,12 @@ class Quantiles:
         self, u: np.ndarray[Any, Any], skip: Sequence[bool] | np.ndarray[Any, Any] | None = None
     ) -> Quantiles:
         """Learn the columns of `u`; where `skip` has True, they stay as they are, as indicators should."""
-        rows = u[spread_over(len(u), MOST_ROWS)]
+        chosen = spread_over(len(u), MOST_ROWS)
         skipped = [False] * u.shape[1] if skip is None else [bool(each) for each in skip]
         if len(skipped) != u.shape[1]:
             raise ValueError(f"skip must have {u.shape[1]} entries, one for each column, got {len(skipped)}")
-        self.knots = [None if skipped[place] else _knots(rows[:, place]) for place in range(u.shape[1])]
+        # A column at a time: rows that are chosen are copies.
+        self.knots = [None if left else _knots(u[chosen, place]) for place, left in enumerate(skipped)]
         return self
 
     @classmethod
