@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,15 @@ def no_figure_stays_open():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+@pytest.fixture
+def cut_off_writes(monkeypatch):
+    """Called, it has Ctrl-C come amid the next text that is written to a path."""
+
+    def cut_off(path, text, **_):
+        with path.open("w") as half:
+            half.write(text[:5])
+        raise KeyboardInterrupt
+
+    return lambda: monkeypatch.setattr(Path, "write_text", cut_off)

@@ -244,19 +244,14 @@ def test_a_file_without_fits_is_an_error(command, monkeypatch, tmp_path, capsys,
     assert file.read_text() == content
 
 
-def test_fits_that_are_stored_outlive_an_interrupt(command, monkeypatch, tmp_path):
+def test_fits_that_are_stored_outlive_an_interrupt(command, cut_off_writes, monkeypatch, tmp_path):
     pytest.importorskip("sklearn")
     estimators, file = command("estimators"), tmp_path / "fits.json"
     monkeypatch.setattr(estimators, "ProcessPoolExecutor", lambda *_: Here())
     estimators.Runs(file).of("schuss", "digits", lambda seed: seed, 7)
     whole = file.read_text()
 
-    def cut_off(path, text, **_):
-        with path.open("w") as half:
-            half.write(text[:5])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_text", cut_off)
+    cut_off_writes()
     with pytest.raises(KeyboardInterrupt):
         estimators.Runs(file).of("schuss", "cancer", lambda seed: seed, 7)
     assert file.read_text() == whole

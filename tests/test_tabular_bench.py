@@ -278,7 +278,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(bench, tmp_path, monk
     assert [runs.key(run) for run in runs.stored(file)] == [jobs[9].key]
 
 
-def test_a_fresh_start_needs_no_file_and_loses_none_to_an_interrupt(bench, tmp_path, monkeypatch):
+def test_a_fresh_start_needs_no_file_and_loses_none_to_an_interrupt(bench, cut_off_writes, tmp_path):
     runs, file = bench("runs"), tmp_path / "out" / "runs.jsonl"
     runs.forget(file, [])
     assert runs.stored(file) == []
@@ -286,12 +286,7 @@ def test_a_fresh_start_needs_no_file_and_loses_none_to_an_interrupt(bench, tmp_p
     runs.append(file, one)
     runs.append(file, one | {"seed": 2})
 
-    def cut_off(path, text, **_):
-        with path.open("w") as half:
-            half.write(text[:5])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_text", cut_off)
+    cut_off_writes()
     with pytest.raises(KeyboardInterrupt):
         runs.forget(file, [])
     assert [run["seed"] for run in runs.stored(file)] == [1, 2]
