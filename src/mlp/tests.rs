@@ -18,6 +18,7 @@ use crate::kernels::sparse::{Csr, Indices};
 use crate::optim::options::{Convention, Value};
 use crate::optim::{Config, Optimizer};
 use crate::scalar::Scalar;
+use crate::simd::amx::emulator::with_tiles;
 use crate::simd::{self, hold_level};
 use crate::stop::Stop;
 use crate::team;
@@ -136,14 +137,24 @@ fn rounded_factors_give_the_same_bits_for_every_number_of_threads_too() {
     if !simd::has_bfloat16() {
         return eprintln!("not tested: this machine has {}", simd::description());
     }
+    rounded_factors_give_the_same_bits(&[2, 3, 5, 8], &[(40, 1), (90, 7), (200, 64), (4400, 4300)]);
+}
+
+/// Where the processor has no tiles, they are emulated.
+#[test]
+fn rounded_factors_give_the_same_bits_with_tiles_as_well() {
+    with_tiles(|| rounded_factors_give_the_same_bits(&[2, 3], &[(90, 7), (200, 64)]));
+}
+
+fn rounded_factors_give_the_same_bits(all_threads: &[usize], batches: &[(usize, usize)]) {
     let config = Config::new("adam", Convention::Lecture).unwrap();
     for (widths, loss) in [(&[13, 40, 33, 7][..], "cross_entropy"), (&[1, 5, 1], "mse"), (&[70, 50, 3], "huber")] {
         let plain = Architecture { norm: Some(NormKind::Layer), ..described(widths, Activation::Silu, loss) };
         let network = Network::new(&Architecture { factors: Factors::Bfloat16, ..plain.clone() });
-        for (rows, batch) in [(40, 1), (90, 7), (200, 64), (4400, 4300)] {
+        for &(rows, batch) in batches {
             let one = trained::<f32>(&network, rows, batch, &config, (1, Cuts::Rows), false);
             assert!(one != trained::<f32>(&Network::new(&plain), rows, batch, &config, (1, Cuts::Rows), false));
-            for threads in [2, 3, 5, 8] {
+            for &threads in all_threads {
                 let other = trained::<f32>(&network, rows, batch, &config, (threads, Cuts::Both), false);
                 assert!(one == other, "{widths:?} {batch} of {rows} rows on {threads} threads");
             }

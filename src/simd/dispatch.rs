@@ -14,7 +14,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     match level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `level` returns only levels that `available` confirmed on this machine.
-        Level::Avx512 => unsafe { x86::run_avx512(kernel) },
+        Level::Avx512 | Level::Amx => unsafe { x86::run_avx512(kernel) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Level::Avx2 => unsafe { x86::run_avx2(kernel) },

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
 use crate::error::{Error, Result};
 
 /// The instruction sets that kernels are compiled for.
@@ -16,12 +18,19 @@ pub enum Level {
     Avx512 = 3,
     /// 64-bit Arm.
     Neon = 4,
+    /// As [`Avx512`](Level::Avx512), with tiles of bfloat16 (AMX); all other loops are the same.
+    Amx = 5,
 }
 
 impl Level {
     /// Every level, with the name that `SCHUSS_SIMD` takes.
-    pub const ALL: [(Level, &'static str); 4] =
-        [(Level::Portable, "portable"), (Level::Avx2, "avx2"), (Level::Avx512, "avx512"), (Level::Neon, "neon")];
+    pub const ALL: [(Level, &'static str); 5] = [
+        (Level::Portable, "portable"),
+        (Level::Avx2, "avx2"),
+        (Level::Avx512, "avx512"),
+        (Level::Amx, "amx"),
+        (Level::Neon, "neon"),
+    ];
 
     /// The level's name.
     pub fn name(self) -> &'static str {
@@ -47,6 +56,8 @@ impl Level {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
             }
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx => Level::Avx512.available() && is_x86_feature_detected!("avx512bf16") && amx::are_there(),
             #[cfg(target_arch = "aarch64")]
             Level::Neon => true,
             #[allow(unreachable_patterns)]
@@ -55,7 +66,10 @@ impl Level {
     }
 
     fn best() -> Level {
-        [Level::Avx512, Level::Avx2, Level::Neon].into_iter().find(|l| l.available()).unwrap_or(Level::Portable)
+        [Level::Amx, Level::Avx512, Level::Avx2, Level::Neon]
+            .into_iter()
+            .find(|l| l.available())
+            .unwrap_or(Level::Portable)
     }
 }
 
@@ -73,6 +87,7 @@ pub fn level() -> Level {
         2 => Level::Avx2,
         3 => Level::Avx512,
         4 => Level::Neon,
+        5 => Level::Amx,
         _ => detect(),
     }
 }
@@ -113,7 +128,7 @@ pub fn set_level(level: Level) -> bool {
 /// Whether pairs of bfloat16 are multiplied and added by an instruction, at the level in use.
 pub fn has_bfloat16() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16");
+    return matches!(level(), Level::Avx512 | Level::Amx) && is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
@@ -126,6 +141,7 @@ pub fn description() -> &'static str {
         Level::Avx512 if has_bfloat16() => "AVX-512 and AVX512_BF16",
         Level::Avx512 => "AVX-512 without AVX512_BF16",
         Level::Neon => "NEON",
+        Level::Amx => "AVX-512, AVX512_BF16 and AMX",
     }
 }
 
@@ -139,10 +155,16 @@ pub(crate) fn hold_level() -> impl Drop {
     TURN.read().unwrap_or_else(|failed| failed.into_inner())
 }
 
+/// Keeps the level from others, for a test that switches it.
+#[cfg(test)]
+pub(crate) fn switch_levels() -> impl Drop {
+    TURN.write().unwrap_or_else(|failed| failed.into_inner())
+}
+
 /// Runs a test at every level of this machine.
 #[cfg(test)]
 pub(crate) fn at_every_level(mut test: impl FnMut(Level)) {
-    let _turn = TURN.write().unwrap_or_else(|failed| failed.into_inner());
+    let _turn = switch_levels();
     let before = level();
     for (level, _) in Level::ALL {
         if set_level(level) {

@@ -4,6 +4,11 @@
 //! instruction set of the machine, so plain loops in it are vectorised for that set, and [`Vector`] gives explicit
 //! registers where a loop needs them. Everything between `dispatch` and the loop must be `#[inline(always)]`.
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(dead_code, unused_imports, reason = "nobody else has tiles")
+)]
+pub mod amx;
 mod denormals;
 mod dispatch;
 mod isa;
@@ -25,7 +30,7 @@ pub use dispatch::dispatch;
 pub use isa::{Isa, Kernel};
 pub use level::{Level, asked, description, has_bfloat16, level, set_level};
 #[cfg(test)]
-pub(crate) use level::{at_every_level, hold_level};
+pub(crate) use level::{at_every_level, hold_level, switch_levels};
 pub use portable::{Careful, Forgetful, Lanes, Portable};
 pub use prefetch::prefetch;
 pub use vector::{MOST_LANES, Vector};

@@ -62,8 +62,10 @@ impl Factors {
 const PAIR: usize = 4;
 /// Columns of a panel of `b`.
 pub const PANEL_COLS: usize = 32;
-/// Columns of a panel that lie side by side in any case.
+/// Columns of a panel that lie side by side in any case; the most pairs of inner indices by which a panel is filled up, too.
 const LINE: usize = 16;
+/// The most rows of a tile.
+const TILE_ROWS: usize = 32;
 
 /// A worker's own memory for packed operands of rounded factors, for products of all shapes.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no kernel uses it"))]
@@ -72,6 +74,8 @@ pub struct Packs {
     pub(super) block: Buffer<f32>,
     /// A panel of `b`.
     pub(super) panel: Buffer<f32>,
+    /// A tile on its way to an output whose rows do not lie side by side, or that has no room for all of it.
+    pub(super) spare: Buffer<f32>,
     /// The most pairs of inner indices that a panel has.
     pub(super) pairs: usize,
 }
@@ -82,6 +86,7 @@ impl Packs {
         let Caches { first, second } = Caches::here();
         let pairs = (first / 16 * 15 / (PANEL_COLS * PAIR)).clamp(64, 512);
         let zeroed = |len| Buffer::zeroed(len, "a product of matrices");
-        Ok(Packs { block: zeroed(second / 2 / PAIR)?, panel: zeroed((pairs + LINE) * PANEL_COLS)?, pairs })
+        let (block, panel) = (zeroed(second / 2 / PAIR)?, zeroed((pairs + LINE) * PANEL_COLS)?);
+        Ok(Packs { block, panel, spare: zeroed(TILE_ROWS * PANEL_COLS)?, pairs })
     }
 }

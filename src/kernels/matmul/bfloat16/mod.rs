@@ -4,13 +4,16 @@
 //! operands are rounded to the nearest such number, of two to the even one, while they are packed as pairs along the inner
 //! index. Products of two are exact in `f32`; their sum is not, so its order is fixed.
 //!
-//! Element (i, j) of `a · b` is one chain over pairs of inner indices in increasing order, begun at the initial value. In each
-//! pair the odd index is added first, then the even one, each by one fused multiply-add that takes denormal numbers for zero
-//! and gives none: that is the processors' instruction (`VDPBF16PS` of Intel's Architecture Instruction Set Extensions,
-//! where the rounding is `VCVTNE2PS2BF16`). An odd depth ends with a zero. As with single factors, neither tiles nor blocks
-//! change the order, so any split of rows or columns gives the same bits.
+//! Element (i, j) of `a · b` is one chain in increasing order of inner indices, begun at the initial value, of what the processor's
+//! instruction adds at once, with fused multiply-adds that take denormal numbers for zero and give none:
 //!
-//! [`multiply`] is where a kernel is chosen by what the machine has; there is one today.
+//! - [`pairs`] adds a pair of inner indices, the odd one first (`VDPBF16PS` of Intel's Architecture Instruction Set Extensions,
+//!   where the rounding is `VCVTNE2PS2BF16`).
+//! - [`tiles`] adds 32 of them: the sum of the even ones and that of the odd ones, each a chain of its own from zero
+//!   (`TDPBF16PS`, Advanced Matrix Extensions).
+//!
+//! What is missing at the end of the depth is zero. As with single factors, neither tiles nor blocks change the order, so any split
+//! of rows or columns gives the same bits; which of the two instructions adds is a matter of the machine alone.
 
 #[cfg(target_arch = "x86_64")]
 mod pack;
@@ -18,6 +21,10 @@ mod pack;
 mod pairs;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod walk;
 
 use super::blocks::NARROW;
 use super::operand::Task;
@@ -35,7 +42,7 @@ pub fn multiply(task: Task<'_, f32>) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the machine has the instructions.
     unsafe {
-        pairs::multiply(task, turned)
+        if tiles::are_used() { tiles::product(task, turned) } else { walk::product::<pairs::Pairs>(task, turned) }
     };
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (task, turned);

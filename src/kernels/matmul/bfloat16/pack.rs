@@ -29,6 +29,19 @@ fn round(low: __m512, high: __m512) -> __m512i {
     unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
 }
 
+/// The order that makes pairs of the halves of a register: a lane of the lower one, that of the upper one, the next lane.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn by_lane() -> __m512i {
+    let mut order = [0u16; 2 * LANES];
+    for lane in 0..LANES {
+        order[2 * lane] = lane as u16;
+        order[2 * lane + 1] = (LANES + lane) as u16;
+    }
+    // SAFETY: an array as large as the register.
+    unsafe { _mm512_loadu_si512(order.as_ptr().cast()) }
+}
+
 /// Lines that lie along the inner index: each becomes a line of pairs, `stride` words apart.
 ///
 /// # Safety
@@ -60,15 +73,9 @@ pub unsafe fn along(from: *const f32, apart: usize, lines: usize, count: usize, 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 pub unsafe fn across(from: *const f32, apart: usize, count: usize, width: usize, to: *mut u32, padded: usize) {
-    // The halves of a register word by word.
-    let mut order = [0u16; 2 * LANES];
-    for lane in 0..LANES {
-        order[2 * lane] = lane as u16;
-        order[2 * lane + 1] = (LANES + lane) as u16;
-    }
-    // SAFETY: an array as large as the register; the caller vouches for all lines.
+    // SAFETY: the caller vouches for all lines.
     unsafe {
-        let order = _mm512_loadu_si512(order.as_ptr().cast());
+        let order = by_lane();
         for p in (0..count).step_by(2) {
             let (even, to) = (from.add(p * apart), to.add(p / 2 * padded));
             for j in (0..padded).step_by(LANES) {
@@ -111,6 +118,34 @@ pub unsafe fn turned(from: *const f32, apart: usize, count: usize, width: usize,
                     if k < rows {
                         _mm512_storeu_si512(to.add((p / 2 + k) * padded + j).cast(), *pairs);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// The same as [`along`] of lines that lie across the inner index: `count` of them with `lines` numbers each.
+///
+/// # Safety
+/// As for [`along`]; at `to` there must be room for whole registers of lines.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+pub unsafe fn upright(from: *const f32, apart: usize, lines: usize, count: usize, to: *mut u32, stride: usize) {
+    // SAFETY: the caller vouches for all lines.
+    unsafe {
+        let order = by_lane();
+        for i in (0..lines).step_by(LANES) {
+            let width = lines - i;
+            for p in (0..count).step_by(2 * LANES) {
+                let mut square = [_mm512_setzero_si512(); LANES];
+                for (k, pairs) in square.iter_mut().enumerate().take((count - p).div_ceil(2)) {
+                    let even = from.add((p + 2 * k) * apart + i);
+                    let high = if p + 2 * k + 1 < count { width } else { 0 };
+                    *pairs =
+                        _mm512_permutexvar_epi16(order, round(load(even, width), load(even.wrapping_add(apart), high)));
+                }
+                for (line, pairs) in transposed(square).iter().enumerate() {
+                    _mm512_storeu_si512(to.add((i + line) * stride + p / 2).cast(), *pairs);
                 }
             }
         }

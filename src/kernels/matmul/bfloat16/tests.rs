@@ -4,6 +4,8 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::super::tests::numbers;
 use super::super::{Factors, Init, Scratch, Sizes, matmul};
+use super::tiles;
+use crate::simd::amx::emulator::{self, with_tiles};
 use crate::simd::{self, FlushDenormals, Level};
 
 /// Their memory fits all sizes.
@@ -32,11 +34,21 @@ fn pair(sum: f32, x: [f32; 2], y: [f32; 2]) -> f32 {
     fma(x[0], y[0], fma(x[1], y[1], sum))
 }
 
+/// What a tile adds to a sum: that of the even ones of 32 products, and that of the odd ones.
+fn step(sum: f32, x: impl Fn(usize) -> f32, y: impl Fn(usize) -> f32) -> f32 {
+    let half = |first: usize| (first..32).step_by(2).fold(0.0, |sum, p| fma(x(p), y(p), sum));
+    flushed(flushed(sum) + flushed(half(0) + half(1)))
+}
+
 /// The definition of a product, one element at a time.
 fn element(init: f32, a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, i: usize, j: usize) -> f32 {
     let x = |p: usize| if p < a.ncols() { rounded(a[[i, p]]) } else { 0.0 };
     let y = |p: usize| if p < a.ncols() { rounded(b[[p, j]]) } else { 0.0 };
-    (0..a.ncols()).step_by(2).fold(init, |sum, p| pair(sum, [x(p), x(p + 1)], [y(p), y(p + 1)]))
+    if tiles::are_used() {
+        (0..a.ncols()).step_by(32).fold(init, |sum, first| step(sum, |p| x(first + p), |p| y(first + p)))
+    } else {
+        (0..a.ncols()).step_by(2).fold(init, |sum, p| pair(sum, [x(p), x(p + 1)], [y(p), y(p + 1)]))
+    }
 }
 
 /// The instruction on all lanes.
@@ -165,9 +177,12 @@ fn the_model_is_the_instruction_bit_for_bit() {
 #[test]
 fn flushing_or_not_makes_no_difference() {
     let _level = simd::hold_level();
-    if !is_there() {
-        return;
+    if is_there() {
+        flushing_makes_no_difference();
     }
+}
+
+fn flushing_makes_no_difference() {
     let product = || {
         let mut next = random(9);
         let mut some = |_| any(2, &mut next);
@@ -276,13 +291,62 @@ fn numbers_of_all_kinds_go_the_same_way() {
     }
 }
 
+/// Processors without tiles have them emulated here, which takes a while.
+#[test]
+fn with_tiles_every_element_is_its_chain_as_well() {
+    let tested = with_tiles(|| {
+        assert!(tiles::are_used());
+        for rows in [1, 16, 17, 32, 33, 70] {
+            for depth in [0, 1, 2, 31, 32, 33, 100] {
+                for cols in [1, 4, 5, 16, 17, 32, 33, 70] {
+                    let form = (rows + depth + cols) % 3;
+                    check((rows, depth, cols), form, (rows + cols) % 3, None);
+                    check_in((rows, depth, cols), (form + 1) % 3, cols % 3, None, 0);
+                    check_in((rows, depth, cols), (form + 2) % 3, depth % 3, None, 0);
+                }
+            }
+        }
+    });
+    assert!(tested || !is_there() || !cfg!(target_os = "linux"));
+}
+
+#[test]
+fn with_tiles_blocks_and_numbers_of_all_kinds_change_nothing_either() {
+    with_tiles(|| {
+        for form in 0..3 {
+            check((500, 70, 35), form, form, None);
+            check((40, 1500, 3), form, (form + 1) % 3, None);
+            check((4200, 3, 5), form, (form + 2) % 3, None);
+            for kind in 0..5 {
+                check((14, 40, 35), form, form, Some(kind));
+                check((35, 7, 2), form, form, Some(kind));
+            }
+        }
+        flushing_makes_no_difference();
+    });
+}
+
+#[test]
+fn tiles_that_get_lost_are_not_used() {
+    with_tiles(|| {
+        // SAFETY: the level is one with tiles.
+        let right = || unsafe { tiles::multiply_as_they_should() };
+        assert!(right());
+        if emulator::is_at_work() {
+            emulator::be_forgetful(true);
+            assert!(!right());
+            emulator::be_forgetful(false);
+        }
+    });
+}
+
 #[test]
 fn refused_where_numbers_or_instructions_do_not_suit() {
     simd::at_every_level(|level| {
         assert!(Factors::Exact.check::<f64>().is_ok());
         assert!(Factors::Bfloat16.check::<f64>().is_err() && Scratch::<f64>::new(ROUNDED).is_err());
         let there = simd::has_bfloat16();
-        assert!(!there || level == Level::Avx512);
+        assert!(!there || matches!(level, Level::Avx512 | Level::Amx));
         assert_eq!(Scratch::<f32>::new(ROUNDED).is_ok(), there);
         let refusal = Factors::Bfloat16.check::<f32>().err().map(|error| error.to_string());
         assert!(refusal.is_none_or(|text| text.contains("AVX512_BF16") && text.contains(simd::description())));
