@@ -42,24 +42,28 @@ fn by_lane() -> __m512i {
     unsafe { _mm512_loadu_si512(order.as_ptr().cast()) }
 }
 
-/// Lines that lie along the inner index: each becomes a line of pairs, `stride` words apart.
+/// Lines that lie along the inner index: each becomes a line of pairs, `stride` words apart, whose registers are `step` words apart.
 ///
 /// # Safety
 /// There must be `lines` lines of `count` numbers at `from`, `apart` numbers apart, and room for the pairs at `to`, each line's
 /// rounded up to whole registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-pub unsafe fn along(from: *const f32, apart: usize, lines: usize, count: usize, to: *mut u32, stride: usize) {
+pub unsafe fn along(
+    from: *const f32,
+    apart: usize,
+    (lines, count): (usize, usize),
+    to: *mut u32,
+    (stride, step): (usize, usize),
+) {
     for line in 0..lines {
         // SAFETY: the caller vouches for both lines.
         unsafe {
             let (from, to) = (from.add(line * apart), to.add(line * stride));
-            let mut p = 0;
-            while p < count {
+            for (k, p) in (0..count).step_by(2 * LANES).enumerate() {
                 let (low, high) = ((count - p).min(LANES), (count - p).saturating_sub(LANES));
                 let pairs = round(load(from.add(p), low), load(from.wrapping_add(p + LANES), high));
-                _mm512_storeu_si512(to.add(p / 2).cast(), pairs);
-                p += 2 * LANES;
+                _mm512_storeu_si512(to.add(k * step).cast(), pairs);
             }
         }
     }
@@ -124,29 +128,32 @@ pub unsafe fn turned(from: *const f32, apart: usize, count: usize, width: usize,
     }
 }
 
-/// The same as [`along`] of lines that lie across the inner index: `count` of them with `lines` numbers each.
+/// The same as [`along`] of lines that lie across the inner index: `count` of them with `lines` numbers each, at most a register's.
 ///
 /// # Safety
-/// As for [`along`]; at `to` there must be room for whole registers of lines.
+/// As for [`along`], with room for a register of lines.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-pub unsafe fn upright(from: *const f32, apart: usize, lines: usize, count: usize, to: *mut u32, stride: usize) {
+pub unsafe fn upright(
+    from: *const f32,
+    apart: usize,
+    (lines, count): (usize, usize),
+    to: *mut u32,
+    (stride, step): (usize, usize),
+) {
     // SAFETY: the caller vouches for all lines.
     unsafe {
         let order = by_lane();
-        for i in (0..lines).step_by(LANES) {
-            let width = lines - i;
-            for p in (0..count).step_by(2 * LANES) {
-                let mut square = [_mm512_setzero_si512(); LANES];
-                for (k, pairs) in square.iter_mut().enumerate().take((count - p).div_ceil(2)) {
-                    let even = from.add((p + 2 * k) * apart + i);
-                    let high = if p + 2 * k + 1 < count { width } else { 0 };
-                    *pairs =
-                        _mm512_permutexvar_epi16(order, round(load(even, width), load(even.wrapping_add(apart), high)));
-                }
-                for (line, pairs) in transposed(square).iter().enumerate() {
-                    _mm512_storeu_si512(to.add((i + line) * stride + p / 2).cast(), *pairs);
-                }
+        for (k, p) in (0..count).step_by(2 * LANES).enumerate() {
+            let mut square = [_mm512_setzero_si512(); LANES];
+            for (pair, pairs) in square.iter_mut().enumerate().take((count - p).div_ceil(2)) {
+                let even = from.add((p + 2 * pair) * apart);
+                let high = if p + 2 * pair + 1 < count { lines } else { 0 };
+                *pairs =
+                    _mm512_permutexvar_epi16(order, round(load(even, lines), load(even.wrapping_add(apart), high)));
+            }
+            for (line, pairs) in transposed(square).iter().enumerate() {
+                _mm512_storeu_si512(to.add(line * stride + k * step).cast(), *pairs);
             }
         }
     }

@@ -29,7 +29,7 @@ impl Multiplier for Pairs {
             let from = a.at(row, first);
             if a.by_rows() {
                 let stride = stride(count.div_ceil(2));
-                pack::along(from, a.row, tall, count, to, stride);
+                pack::along(from, a.row, (tall, count), to, (stride, LANES));
                 Block { ptr: to, row: stride, pair: 1 }
             } else {
                 let padded = tall.next_multiple_of(LANES);

@@ -12,13 +12,15 @@ use super::super::factors::Factors;
 use super::super::operand::{Operand, Output, Start, Task};
 use super::super::scratch::{Scratch, Sizes};
 use super::pack::{self, LANES};
-use super::walk::{self, Block, Multiplier, Panel, stride};
+use super::walk::{self, Block, Multiplier, Panel};
 use crate::simd::{self, Level, amx};
 
 /// Rows of a tile, and pairs of inner indices in one of `a`.
 const TILE: usize = 16;
 /// Bytes of a row of a tile.
 const ROW: usize = 64;
+/// Pairs of a tile.
+const WORDS: usize = TILE * LANES;
 
 /// Whether products use the tiles: where the level in use has them, the system lets this process, and they multiply as they should.
 pub fn are_used() -> bool {
@@ -130,7 +132,7 @@ impl Multiplier for Tiles {
     const ROWS: usize = 2 * TILE;
     const STEP: usize = 2 * TILE;
 
-    /// Pairs of a row side by side, whichever way they lie.
+    /// Tiles as they are loaded, whichever way the rows lie: one after the other along the inner index.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
     unsafe fn packed(
         a: Operand<f32>,
@@ -138,22 +140,27 @@ impl Multiplier for Tiles {
         (first, count): (usize, usize),
         to: *mut u32,
     ) -> Block {
-        let stride = stride(count.div_ceil(2));
-        // SAFETY: the caller's promise.
-        unsafe {
-            let from = a.at(row, first);
-            match a.by_rows() {
-                true => pack::along(from, a.row, tall, count, to, stride),
-                false => pack::upright(from, a.col, tall, count, to, stride),
+        let words = count.div_ceil(Self::STEP) * WORDS;
+        for group in (0..tall).step_by(TILE) {
+            let (sizes, strides) = (((tall - group).min(TILE), count), (LANES, WORDS));
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (from, to) = (a.at(row + group, first), to.add(group / TILE * words));
+                match a.by_rows() {
+                    true => pack::along(from, a.row, sizes, to, strides),
+                    false => pack::upright(from, a.col, sizes, to, strides),
+                }
             }
         }
-        Block { ptr: to, row: stride, pair: 1 }
+        Block { ptr: to, row: words / TILE, pair: 1 }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
     unsafe fn multiply<const N: usize>(block: Block, rows: usize, panel: Panel) {
         for row in (0..rows).step_by(2 * TILE) {
             let (block, panel) = (block.below(row), panel.below(row));
+            // What a tile adds to is far away; what the next one does is on its way meanwhile.
+            panel.below(2 * TILE).call((rows - row).saturating_sub(2 * TILE).min(2 * TILE));
             // SAFETY: the rows lie in the block, which ends with whole tiles.
             unsafe {
                 match rows - row {
@@ -178,14 +185,14 @@ macro_rules! for_each_step {
         asm!(
             "2:",
             $($instruction,)*
-            "add {upper}, 64",
-            "add {lower}, 64",
+            "add {upper}, 1024",
+            "add {lower}, 1024",
             "add {b}, {step}",
             "dec {steps}",
             "jnz 2b",
             upper = inout(reg) $block.ptr => _,
             lower = inout(reg) $block.below(TILE).ptr => _,
-            apart = in(reg) 4 * $block.row,
+            row = in(reg) ROW,
             b = inout(reg) $panel.b => _,
             line = in(reg) $across * ROW,
             step = const $across * ROW * TILE,
@@ -219,30 +226,30 @@ unsafe fn tiles<const R: usize, const N: usize>(block: Block, rows: usize, panel
             _ if panel.pairs == 0 => {}
             (1, 1) => for_each_step!(block, panel, 1,
                 "tileloadd tmm6, [{b} + {line}*1]"
-                "tileloadd tmm4, [{upper} + {apart}*1]"
+                "tileloadd tmm4, [{upper} + {row}*1]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
             ),
             (1, _) => for_each_step!(block, panel, 2,
                 "tileloadd tmm6, [{b} + {line}*1]"
-                "tileloadd tmm4, [{upper} + {apart}*1]"
+                "tileloadd tmm4, [{upper} + {row}*1]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
                 "tileloadd tmm7, [{b} + {line}*1 + 64]"
                 "tdpbf16ps tmm1, tmm4, tmm7"
             ),
             (_, 1) => for_each_step!(block, panel, 1,
                 "tileloadd tmm6, [{b} + {line}*1]"
-                "tileloadd tmm4, [{upper} + {apart}*1]"
+                "tileloadd tmm4, [{upper} + {row}*1]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
-                "tileloadd tmm5, [{lower} + {apart}*1]"
+                "tileloadd tmm5, [{lower} + {row}*1]"
                 "tdpbf16ps tmm2, tmm5, tmm6"
             ),
             _ => for_each_step!(block, panel, 2,
                 "tileloadd tmm6, [{b} + {line}*1]"
-                "tileloadd tmm4, [{upper} + {apart}*1]"
+                "tileloadd tmm4, [{upper} + {row}*1]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
                 "tileloadd tmm7, [{b} + {line}*1 + 64]"
                 "tdpbf16ps tmm1, tmm4, tmm7"
-                "tileloadd tmm5, [{lower} + {apart}*1]"
+                "tileloadd tmm5, [{lower} + {row}*1]"
                 "tdpbf16ps tmm2, tmm5, tmm6"
                 "tdpbf16ps tmm3, tmm5, tmm7"
             ),

@@ -6,6 +6,7 @@ use super::super::factors::{PANEL_COLS, Packs};
 use super::super::operand::{Operand, Output, Start, Task};
 use super::pack::{self, LANES};
 use crate::interrupt::Lookout;
+use crate::simd::prefetch;
 
 /// Registers, or tiles, across a panel.
 pub const WIDE: usize = PANEL_COLS / LANES;
@@ -33,7 +34,8 @@ pub trait Multiplier {
     unsafe fn multiply<const N: usize>(block: Block, rows: usize, panel: Panel);
 }
 
-/// A block of `a` in pairs: that of row i and the k-th two inner indices is at `ptr + i * row + k * pair`.
+/// A block of `a` in pairs. For registers, that of row i and the k-th two inner indices is at `ptr + i * row + k * pair`; for tiles, a
+/// row's share of a line of them is `row` words.
 #[derive(Clone, Copy)]
 pub struct Block {
     pub ptr: *const u32,
@@ -81,6 +83,19 @@ impl Panel {
     #[inline(always)]
     pub fn below(self, row: usize) -> Self {
         Panel { row: self.row + row, ..self }
+    }
+
+    /// Calls so many rows of the output to the caches, if they lie there side by side.
+    #[inline(always)]
+    pub fn call(&self, rows: usize) {
+        let &Panel { out, row, col, width, .. } = self;
+        if out.col == 1 {
+            for i in 0..rows {
+                for j in (0..width).step_by(LANES) {
+                    prefetch(out.ptr.wrapping_add((row + i) * out.row + col + j).cast_const());
+                }
+            }
+        }
     }
 
     /// The places of so many rows: the output itself where they lie there side by side and the tile `fits`, else the spare one.
