@@ -47,6 +47,14 @@ def regressor():
     return sc.TabularRegressor(**LITTLE, target_transform="log").fit(FRAME, np.exp(numbers(FRAME)))
 
 
+def by_skops(model):
+    skops = pytest.importorskip("skops.io")
+    file = skops.dumps(model)
+    unknown = skops.get_untrusted_types(data=file)
+    assert all(name.startswith("schuss.") for name in unknown)
+    return skops.loads(file, trusted=unknown)
+
+
 def check_same(same, model, rows):
     assert type(same) is type(model)
     assert repr(same) == repr(model)
@@ -74,6 +82,19 @@ def test_a_classifier_comes_back_the_same(classes):
     assert same.classes_.tolist() == model.classes_.tolist()
     assert same.temperature_ == model.temperature_ != 1
     assert same.predict_proba(NEW).tobytes() == model.predict_proba(NEW).tobytes()
+
+
+@pytest.mark.parametrize("classes", CLASSES.values(), ids=CLASSES)
+def test_a_classifier_comes_back_the_same_from_skops(classes):
+    model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, classes))
+    same = by_skops(model)
+    check_same(same, model, NEW)
+    row = dict(NEW.iloc[0])
+    assert same.predict_proba([row]).tobytes() == model.predict_proba([row]).tobytes()
+
+
+def test_a_regressor_comes_back_the_same_from_skops(regressor):
+    check_same(by_skops(regressor), regressor, NEW)
 
 
 @pytest.mark.parametrize("transform", [None, "log", "quantile"])

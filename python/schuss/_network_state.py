@@ -11,9 +11,10 @@ import numpy as np
 
 from ._arrays import is_ready
 from ._checks import shown
+from ._guard import FixedList
 from ._schuss import LBFGS, Optimizer, Schedule
 from .embeddings import Embedding
-from .history import History
+from .history import History, plain, rebuilt
 
 
 def _is_count(value: Any) -> bool:
@@ -50,7 +51,10 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "precision": (_is_text, "the name of a precision"),
     "theta": (lambda v: isinstance(v, np.ndarray), "an array"),
     "history": (lambda v: v is None or isinstance(v, History), "a History or None"),
-    "optimizer": (lambda v: v is None or isinstance(v, tuple | Optimizer | LBFGS), "an optimizer or None"),
+    "optimizer": (
+        lambda v: v is None or isinstance(v, tuple | dict | Optimizer | LBFGS),
+        "an optimizer or None",
+    ),
     "_epochs_done": (_is_count, _COUNT),
     "_flat_targets": (lambda v: isinstance(v, bool), _FLAG),
 }
@@ -66,10 +70,27 @@ _SAVED = {
 _MOST_EPOCHS = 2**39
 
 
-def expect_state(state: Any) -> None:
-    """Refuse what is not all of a network."""
+def plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state in lists, texts and dicts of plain kinds: savers that know these would make others of ours."""
+    made = {name: list(value) if isinstance(value, FixedList) else value for name, value in state.items()}
+    history = state["history"]
+    return made | {"dtype": state["dtype"].name, "history": None if history is None else plain(history)}
+
+
+def checked_state(state: Any) -> dict[str, Any]:
+    """The state that `plain_state` has made plain, or an earlier version; what is no network is refused."""
     if not isinstance(state, dict):
         raise TypeError(f"the state of an MLP must be a dict, got {type(state).__name__}")
+    if state.get("dtype") in ("float32", "float64"):
+        state = state | {"dtype": np.dtype(state["dtype"])}
+    if type(state.get("history")) is dict:
+        state = state | {"history": rebuilt(**state["history"])}
+    _expect_state(state)
+    return dict(state)
+
+
+def _expect_state(state: Mapping[str, Any]) -> None:
+    """Refuse what is not all of a network."""
     for name, (is_right, expected) in _PARTS.items():
         if name not in state:
             got = ", ".join(map(str, state)) or "nothing"

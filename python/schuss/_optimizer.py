@@ -119,6 +119,11 @@ class Optimizer(_schuss.Optimizer):
             parts["masks"] = wrapped(parts["masks"])
         return make, kind, parts
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For savers that make an object of its class and this alone.
+        parts: dict[str, Any] = self.__reduce__()[2]
+        return parts
+
     def __setstate__(self, parts: dict[str, Any], /) -> None:
         if isinstance(parts, dict) and isinstance(masks := parts.get("masks"), list):
             parts = parts | {"masks": unwrapped(masks)}

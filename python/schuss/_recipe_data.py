@@ -91,7 +91,8 @@ def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
         _, (kind,), parts = optimizer.__reduce__()
         if "params" in parts and _are_same(parts.pop("params"), params):
             return kind, parts
-    return optimizer
+    # Not every saver can make one of L-BFGS.
+    return data_of(optimizer, params) if isinstance(optimizer, LBFGS) else optimizer
 
 
 def with_arrays(saved: Any, params: Sequence[NDArray[Any]], names: Mapping[str, Any]) -> Any:
@@ -111,7 +112,7 @@ def with_arrays(saved: Any, params: Sequence[NDArray[Any]], names: Mapping[str, 
         again: Optimizer = kind.__new__(kind)
         again.__setstate__({**parts, "params": list(params), "names": list(names)})
         return again
-    return saved
+    return optimizer_of(saved, params) if isinstance(saved, dict) else saved
 
 
 def _are_same(own: Any, params: Sequence[NDArray[Any]]) -> bool:

@@ -30,7 +30,7 @@ from ._facts import facts_of
 from ._lengths import OpenSchedules, longer, open_schedules
 from ._metrics import metrics_of
 from ._network_file import Saved
-from ._network_state import expect_state, expect_theta
+from ._network_state import checked_state, expect_theta, plain_state
 from ._outputs import Outputs
 from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
@@ -475,10 +475,10 @@ class MLP(Outputs, DataInit, Saved):
             refuse_elsewhere(self)
         made = ("_core", "_takes", "_places", "params", "named_params")
         state = {name: value for name, value in self.__dict__.items() if name not in made}
-        return state | {"optimizer": without_arrays(self.optimizer, self.params)}
+        return plain_state(state | {"optimizer": without_arrays(self.optimizer, self.params)})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        expect_state(state)
+        state = checked_state(state)
         self.__dict__.update(state, precision=precision_of(state["precision"], state["dtype"]))
         self._core = self._make_core()
         expect_theta(self.theta, self._core.n_params, self.dtype)

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import check_threads
 from .._extras import needed
 from ..estimators._threads import limit
-from ..history import History, tqdm_bar, tqdm_class
+from ..history import History, plain, rebuilt, tqdm_bar, tqdm_class
 from ..typing import ColumnKind, PresetName
 from . import _crew
 from ._counted import counted, own_order, scaled
@@ -89,6 +89,16 @@ class BaseTabular(Saved, BaseEstimator):
         "random_state": [_Number(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None],
         "n_threads": [_Number(Integral, 1, None, closed="left"), None],
     }
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Savers that know dicts would take a history for a plain one.
+        state = dict(super().__getstate__())
+        return state | {"history_": _each(plain, self.history_)} if "history_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "history_" in state:
+            state = state | {"history_": _each(_history_of, state["history_"])}
+        super().__setstate__(state)
 
     # What the two kinds differ in.
 
@@ -329,6 +339,15 @@ class BaseTabular(Saved, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _each(make: Callable[[Any], Any], histories: Mapping[int, Sequence[Any]]) -> dict[int, list[Any]]:
+    return {number: [make(history) for history in of_folds] for number, of_folds in histories.items()}
+
+
+def _history_of(saved: Any) -> History:
+    """A history of its plain data; a pickle of an earlier version has itself."""
+    return saved if isinstance(saved, History) else rebuilt(**saved)
 
 
 def _rarer(targets: Array, n_classes: int | None) -> int | None:

@@ -76,6 +76,13 @@ class CategoryFeature:
                 self._codes.setdefault(name, known[0])
         self._codes[None] = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Not every saver has keys that are no texts.
+        return vars(self) | {"_codes": self.codes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _codes=state["_codes"] | {None: 0})
+
     @classmethod
     def fit(
         cls, label: str, place: int, tally: Mapping[str, int], min_count: int, max_levels: int

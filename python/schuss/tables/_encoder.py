@@ -112,6 +112,13 @@ class TableEncoder:
         self.min_count = check_count("min_count", min_count)
         self.max_levels = check_count("max_levels", max_levels, least=2, most=2**24 - 2)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Not every saver has sets.
+        return vars(self) | {"_dropped": sorted(self._dropped)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _dropped=frozenset(state.get("_dropped", ())))
+
     def fit(self, X: Any, y: object = None) -> TableEncoder:
         """Learn the columns of a table.
 
