@@ -167,6 +167,20 @@ def test_tables_of_booleans_and_numbers_are_numbers_and_others_name_their_column
         regression().predict(frame)
 
 
+@pytest.mark.parametrize("make", ["table", "record_batch"])
+def test_tables_of_arrow_name_the_column_that_is_no_number(make):
+    arrow = pytest.importorskip("pyarrow")
+    columns = {"speed": [1.5, 2.5], "fast": [True, False], "count": [1, 2]}
+    table = getattr(arrow, make)(columns)
+    net = sc.MLP([3, 3, 1])
+    as_array = np.array([[1.5, 1, 1], [2.5, 0, 2]])
+    np.testing.assert_array_equal(net.predict(table), net.predict(as_array))
+    for values, kind in ((["red", "blue"], "string"), ([True, None], "bool")):
+        table = getattr(arrow, make)({**columns, "fast": values})
+        with pytest.raises(TypeError, match=f"table of real numbers, got column 'fast' of dtype {kind}"):
+            net.predict(table)
+
+
 @pytest.mark.parametrize(
     ("code", "missing", "extra"),
     [

@@ -99,11 +99,13 @@ def _column(given: Any, converted: NDArray[Any]) -> NDArray[Any]:
 def _table(name: str, given: Any) -> NDArray[Any]:
     """A table column by column, which may be booleans beside numbers; the first that is neither is named."""
     columns = []
-    for number, label in enumerate(given.columns):
+    # What pyarrow calls columns are the arrays themselves.
+    labels = getattr(given, "column_names", given.columns)
+    for number, label in enumerate(labels):
         values = given.iloc[:, number] if hasattr(given, "iloc") else given[label]
         column = _column(values, np.asarray(values))
         if column.dtype.kind not in "fiub":
-            kind = getattr(values, "dtype", column.dtype)
+            kind = getattr(values, "dtype", getattr(values, "type", column.dtype))
             raise TypeError(f"{name} must be a table of real numbers, got column {label!r} of dtype {kind}")
         columns.append(column)
     return np.column_stack(columns)
