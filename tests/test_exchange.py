@@ -81,7 +81,7 @@ class TestTorch:
             (lambda state: state.pop("2.weight"), "must have weights of 3 layers, got 2"),
             (
                 lambda state: state.update({"2.weight": np.ones((8, 6))}),
-                r"weights of layer 2 must be of shape \(8, 6\), got \(6, 8\)",
+                r"weights of layer 2 must be of shape \(6, 8\), got \(8, 6\)",
             ),
             (lambda state: state.update({"2.bias": np.ones(5)}), r"biases of layer 2 must be .* got \(5,\)"),
             (lambda state: state.update({"4.weight": np.ones(2)}), "weights of layer 3 must be of shape"),
@@ -115,6 +115,7 @@ class TestTorch:
             (np.ones((6, 8), object), TypeError, "got dtype object"),
             (np.ones((6, 8), "M8[s]"), TypeError, "got dtype datetime64"),
             (np.ma.ones((6, 8)), TypeError, "must be an array without a mask"),
+            ([np.ma.masked_less(np.arange(8.0), 3)] * 6, TypeError, "must be an array without a mask"),
             ([[1.0], [1.0, 2.0]], TypeError, "must be an array or a tensor on the CPU"),
             (np.full((6, 8), np.nan), ValueError, "must be finite, got NaN or infinity"),
             (np.full((6, 8), 1e300), ValueError, "weights of layer 2 must fit into float32, got 1e"),
@@ -196,6 +197,16 @@ class TestSafetensors:
         assert repr(same) == repr(net)
         assert same.theta.tobytes() == net.theta.tobytes()
         assert same.predict(X).tobytes() == net.predict(X).tobytes()
+
+    @pytest.mark.parametrize("value", [np.nan, -np.inf])
+    def test_what_could_not_be_loaded_does_not_replace_a_file(self, tmp_path, value):
+        net = trained()
+        save_safetensors(net, tmp_path / "net")
+        before = (tmp_path / "net").read_bytes()
+        net.params[3][0] = value
+        with pytest.raises(ValueError, match=r"2\.bias must be finite, got NaN or infinity"):
+            save_safetensors(net, tmp_path / "net")
+        assert (tmp_path / "net").read_bytes() == before
 
     def test_one_output_keeps_its_shape(self, tmp_path):
         net = trained((4, 1))
@@ -363,7 +374,7 @@ class TestSafetensors:
         save_safetensors(trained((4, 3, 2)), tmp_path / "net")
         other = trained((4, 5, 2))
         before = other.theta.copy()
-        with pytest.raises(ValueError, match=r"weights of layer 1 must be of shape \(4, 5\), got \(4, 3\)"):
+        with pytest.raises(ValueError, match=r"weights of layer 1 must be of shape \(5, 4\), got \(3, 4\)"):
             load_safetensors(tmp_path / "net", other)
         np.testing.assert_array_equal(other.theta, before)
 

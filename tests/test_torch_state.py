@@ -365,6 +365,7 @@ REFUSED = [
     (lambda: adam(with_steps(1e30, 1e30)), ValueError, "'step' must be a whole number of steps, got 1e+30"),
     (lambda: adam(changed(step=np.ones(2))), ValueError, "state['state'][0]['step'] must be one number, got shape (2,)"),
     (lambda: adam(changed(step=None)), ValueError, "'step' for every array or for none"),
+    (lambda: adam(changed(step="3")), TypeError, "['step'] must be an array of real numbers, got '3'"),
     (lambda: adam(None), TypeError, "state must be a state_dict() of torch.optim, got NoneType"),
     (lambda: adam({"state": {}}), ValueError, "state must be a state_dict() of torch.optim, which has 'param_groups'"),
     (lambda: adam({"state": {}, "param_groups": []}), TypeError, "state['param_groups'] must be a list of dicts"),

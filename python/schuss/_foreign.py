@@ -11,13 +11,18 @@ from ._checks import shown
 
 Array = NDArray[Any]
 
+# What kinds of dtypes are, in words.
+_WORDS = {"f": "floating-point numbers", "fc": "floating-point or complex numbers", "fiu": "real numbers"}
+
 
 def numbers_of(place: str, value: Any, kinds: str = "f") -> Array:
     """An array of finite floating-point numbers, from an array or a tensor on the CPU.
 
-    `kinds` are those of the dtypes that are accepted: "f" for real, "c" for complex numbers.
+    `kinds` are those of the dtypes that are accepted: "f" for floating-point numbers, "fc" for complex ones
+    as well, "fiu" for integers.
     """
-    if isinstance(value, np.ma.MaskedArray):
+    arrays = value if isinstance(value, list | tuple) else (value,)
+    if any(isinstance(each, np.ma.MaskedArray) for each in arrays):
         raise TypeError(f"{place} must be an array without a mask, got a masked array")
     if hasattr(value, "detach"):  # a parameter of torch that requires gradients is no array yet
         value = value.detach()
@@ -28,7 +33,7 @@ def numbers_of(place: str, value: Any, kinds: str = "f") -> Array:
         raise TypeError(f"{place} must be {expected}, got {shown(value)}: {error}") from error
     if array.dtype.kind not in kinds:
         got = f"dtype {array.dtype}" if isinstance(value, np.ndarray) else shown(value)
-        raise TypeError(f"{place} must be an array of floating-point numbers, got {got}")
+        raise TypeError(f"{place} must be an array of {_WORDS[kinds]}, got {got}")
     if not np.isfinite(array).all():
         raise ValueError(f"{place} must be finite, got NaN or infinity")
     return array

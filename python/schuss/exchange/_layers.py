@@ -232,7 +232,10 @@ def replace(layers: Layers, names: list[str], given: list[tuple[Array, Array | N
                 continue
             values = np.zeros(array.shape) if values is None else values
             if values.shape != array.shape:
-                raise ValueError(f"{kind} of {place} must be of shape {array.shape}, got {values.shape}")
+                # As they are in the state, where weights are transposed.
+                turn = -1 if kind == "weights" else 1
+                shapes = f"{array.shape[::turn]}, got {values.shape[::turn]}"
+                raise ValueError(f"{kind} of {place} must be of shape {shapes}")
             if not array.flags.writeable:
                 raise ValueError(f"{kind} of {place} must be writable in the model, got a read-only array")
             new.append((array, converted(f"{kind} of {place}", values, array.dtype)))

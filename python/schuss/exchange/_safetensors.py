@@ -14,6 +14,7 @@ from .._attributes import precision_of
 from .._checks import check_flag
 from .._extras import needed
 from .._files import File, checksum, describe, reading, writing
+from .._foreign import numbers_of
 from ..network import MLP
 from ._layers import layers_of
 from ._torch import key_of, layer_names, take, to_torch
@@ -43,7 +44,7 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
     ImportError
         If the package safetensors is not installed.
     TypeError, ValueError, RuntimeError
-        If `path` is none of these; otherwise as `to_torch`.
+        If `path` is none of these, or a number is not finite; otherwise as `to_torch`.
     OSError
         If it cannot be written; the old file is as it was then.
     """
@@ -51,7 +52,8 @@ def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None)
         from safetensors.numpy import save
 
     layers = layers_of(model)
-    tensors = to_torch(model, names)
+    # What `load_safetensors` would refuse must not replace a file.
+    tensors = {name: numbers_of(name, tensor) for name, tensor in to_torch(model, names).items()}
     precision = getattr(model, "precision", None)
     about = {
         "version": _VERSION,
