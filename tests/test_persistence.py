@@ -90,11 +90,13 @@ def test_a_saved_network_is_the_same_and_goes_on_as_if_nothing_had_happened(save
     net = sc.MLP([4, 6, 1], norm="layer", embeddings=[sc.embeddings.Periodic([1], 2, 3)], seed=1)
     given = {} if recipe == "none yet" else {"optimizer": RECIPES[recipe], "epochs": 3}
     if given:
-        net.fit(X, X[:, 0], validation_data=(X, X[:, 0]), **given)
+        net.fit(X, X[:, 0], validation_data=(X, X[:, 0]), record="step", **given)
     same = save_and_load(net)
     assert repr(same) == repr(net)
     assert repr(same.optimizer) == repr(net.optimizer)
     assert repr(same.history) == repr(net.history)
+    if given:
+        assert repr(same.history.steps) == repr(net.history.steps)
     for each in (net, same):
         each.fit(X, X[:, 0], epochs=2)
     assert same.theta.tobytes() == net.theta.tobytes()

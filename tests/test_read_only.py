@@ -151,6 +151,15 @@ def test_a_network_with_the_parameters_of_another_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("dtype", "float16"), ("history", {}), ("history", {"columns": 3}), ("optimizer", {})]
+)
+def test_a_network_with_a_part_of_another_kind_is_refused(name, value):
+    state = trained("adam").__getstate__()
+    with pytest.raises(TypeError, match=f"{name} of an MLP must be .*, got {value!r}"):
+        sc.MLP.__new__(sc.MLP).__setstate__(state | {name: value})
+
+
+@pytest.mark.parametrize(
     ("recipe", "name"),
     [(sc.Adam(), "convention"), (sc.Adam(np.ones(2)), "grouping"), (sc.Adam(), "selectors")],
 )

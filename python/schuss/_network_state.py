@@ -33,6 +33,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_optimizer(value: Any) -> bool:
+    """Whether it is one, what stands for one, or none."""
+    is_plain = isinstance(value, dict) and "class" in value
+    return is_plain or value is None or isinstance(value, tuple | Optimizer | LBFGS)
+
+
 _COUNT, _FLAG = "an integer of at least 0", "True or False"
 _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "layers": (_is_list(_is_count), "a list of integers"),
@@ -51,10 +57,7 @@ _PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "precision": (_is_text, "the name of a precision"),
     "theta": (lambda v: isinstance(v, np.ndarray), "an array"),
     "history": (lambda v: v is None or isinstance(v, History), "a History or None"),
-    "optimizer": (
-        lambda v: v is None or isinstance(v, tuple | dict | Optimizer | LBFGS),
-        "an optimizer or None",
-    ),
+    "optimizer": (_is_optimizer, "an optimizer or None"),
     "_epochs_done": (_is_count, _COUNT),
     "_flat_targets": (lambda v: isinstance(v, bool), _FLAG),
 }
@@ -83,8 +86,9 @@ def checked_state(state: Any) -> dict[str, Any]:
         raise TypeError(f"the state of an MLP must be a dict, got {type(state).__name__}")
     if state.get("dtype") in ("float32", "float64"):
         state = state | {"dtype": np.dtype(state["dtype"])}
-    if type(state.get("history")) is dict:
-        state = state | {"history": rebuilt(**state["history"])}
+    history = state.get("history")
+    if type(history) is dict and history.keys() == plain(History()).keys():
+        state = state | {"history": rebuilt(**history)}
     _expect_state(state)
     return dict(state)
 
