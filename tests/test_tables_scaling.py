@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schuss._workers import each_of
+from schuss.tables import TableEncoder, _scaling
+from schuss.tables._inputs import Inputs
 from schuss.tables._scaling import Quantiles, smooth_clip, spread_over
 
 
@@ -81,6 +84,68 @@ def test_the_order_of_rows_does_not_matter():
     for a, b in zip(Quantiles().fit(u).knots, Quantiles().fit(moved).knots, strict=True):
         assert a[0].tobytes() == b[0].tobytes()
         assert a[1].tobytes() == b[1].tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 1000, 20_000])
+@pytest.mark.parametrize("levels", [None, 1, 7])
+def test_scores_are_those_of_interp_which_is_asked_in_order(monkeypatch, n, levels):
+    rng, interp, asked = np.random.default_rng(n), np.interp, []
+    seen, u = rng.lognormal(size=(5000, 1)), rng.lognormal(size=(n, 1))
+    if levels is not None:
+        seen, u = np.minimum(seen // 1, levels), u // 1
+    seen, u = (
+        seen.astype(np.float32),
+        np.where(rng.random((n, 1)) < 0.1, np.float32(-0.0), u).astype(np.float32),
+    )
+    quantiles = Quantiles().fit(seen)
+    want = interp(u[:, 0], *quantiles.knots[0]).astype(np.float32)
+    monkeypatch.setattr(_scaling.np, "interp", lambda x, *knots: asked.append(x) or interp(x, *knots))
+    assert quantiles.transform(u).tobytes() == want.tobytes()
+    assert asked
+    assert n < 256 or all((np.diff(x) >= 0).all() for x in asked)
+
+
+@pytest.mark.parametrize("scaling", ["quantile", "clip"])
+@pytest.mark.parametrize("threads", [2, 5, 40])
+def test_inputs_made_by_several_threads_have_the_same_bits(scaling, threads):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30_000, 4)), rng.standard_normal(30_000)
+    X[:, 3] = rng.integers(50, size=len(X))
+    encoder = TableEncoder({3: "category"}).fit(X)
+    x = np.zeros((len(X), Inputs.most(encoder, None)), np.float32)
+    x[:, : encoder.width] = encoder.transform(X)
+    rows = np.flatnonzero(rng.random(len(X)) < 0.7)
+    inputs = Inputs(encoder, scaling)
+    inputs.fit(x, rows, y[rows], None, None, None, 0)
+    for learnt in (True, False):
+        want = inputs.transform(x, rows, learnt=learnt)
+        assert inputs.transform(x, rows, learnt=learnt, threads=threads).tobytes() == want.tobytes()
+        own = x.copy()
+        inputs.transform(own, rows, own[: len(rows)], learnt, threads)
+        assert own[: len(rows)].tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_each_item_is_drawn_once_and_the_first_error_ends_all(count):
+    seen = []
+    each_of(iter(range(1000)), seen.append, count)
+    assert sorted(seen) == list(range(1000))
+
+    def work(item):
+        seen.append(item)
+        raise OSError("broken")
+
+    seen.clear()
+    with pytest.raises(OSError, match="broken"):
+        each_of(iter(range(1000)), work, count)
+    assert len(seen) <= count
+
+    def breaks():
+        yield 1
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        each_of(breaks(), lambda item: None, count)
 
 
 def test_beyond_what_was_seen_scores_are_the_last_ones():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -45,6 +45,46 @@ def workers(work: Callable[[], object], count: int, end: Callable[[], object]) -
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
+
+
+def each_of(items: Iterator[T], work: Callable[[T], object], count: int) -> None:
+    """Have a function called with each item, on so many threads, of which the caller is one.
+
+    One thread at a time draws an item, in their order: what an iterator does before it yields one is done
+    when those before it have been drawn. The first exception ends all, and is raised.
+
+    Parameters
+    ----------
+    items : iterator
+        Drawn from until it ends.
+    work : callable
+        What is called with each, on any thread.
+    count : int
+        How many threads, at least 1.
+    """
+    lock, end = Lock(), Event()
+    errors: list[BaseException] = []
+
+    def draw() -> None:
+        try:
+            while not end.is_set():
+                with lock:
+                    try:
+                        item = next(items)
+                    except StopIteration:
+                        return
+                work(item)
+        except BaseException as error:
+            errors.append(error)
+            end.set()
+
+    if count <= 1:
+        draw()
+    else:
+        with workers(draw, count - 1, end.set):
+            draw()
+    if errors:
+        raise errors[0]
 
 
 def heard(items: SimpleQueue[T]) -> T:

@@ -189,7 +189,7 @@ class BaseTabular(Saved, BaseEstimator):
         # The last one is made in place, and needs all columns; screened ones may be those of quantiles.
         scalings = [each for each in ("quantile", "screened", "clip") if each in drawn]
         splits = splits_of(rows, given, plan.folds, self._n_classes, seed)
-        prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings)
+        prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings, self._threads())
         return prepared, candidates, plan.members
 
     def _encoded(self, table: Table) -> Array:

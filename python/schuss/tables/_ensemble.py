@@ -97,7 +97,7 @@ class Ensemble:
                 share = member.weight / len(member.networks)
                 for network, inputs in zip(member.networks, member.inputs, strict=True):
                     if id(inputs) not in made:
-                        made[id(inputs)] = inputs.transform(encoded[rows])
+                        made[id(inputs)] = inputs.transform(encoded[rows], threads=threads or 1)
                     out[rows] += share * outputs_of(network, made[id(inputs)], self.n_classes, threads)
         return out
 

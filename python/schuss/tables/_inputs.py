@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import shown
+from .._workers import each_of
 from ._encoder import TableEncoder
-from ._scaling import MOST_ROWS, Quantiles, blocks_of, smooth_clip, spread_over
+from ._scaling import BLOCK, MOST_ROWS, Quantiles, blocks_of, smooth_clip, spread_over
 from ._screening import parts_of, rows_to_ask, telling
 from ._target_means import TargetMeans
 
@@ -19,6 +20,8 @@ Floats32 = NDArray[np.float32]
 
 # Fewer levels than this are learnt well enough from their rows: their means tell nothing new.
 MANY_LEVELS = 9
+# Rows that are worth a thread's turn.
+LEAST_BLOCK = 1024
 
 
 class Inputs:
@@ -133,16 +136,24 @@ class Inputs:
         rows: Array | None = None,
         out: Floats32 | None = None,
         learnt: bool = False,
+        threads: int = 1,
     ) -> Floats32:
         """The inputs of an encoded table, or of some of its rows; those that are `learnt` from are told.
+
+        They are the same to the bit for any number of threads.
 
         `out` may have the memory of the first rows of `x`, where `rows` ascend: what is written is behind
         what is read.
         """
         rows = np.arange(len(x)) if rows is None else rows
         out = np.empty((len(rows), self.width), np.float32) if out is None else out
-        for part in blocks_of(len(rows)):
-            some = x[rows[part]]
+        # What threads hold at once is not more than one alone would.
+        length = max(BLOCK // threads, LEAST_BLOCK)
+        # Rows are copied as they are drawn: nothing is written to them before.
+        parts = ((part, x[rows[part]]) for part in blocks_of(len(rows), length))
+
+        def write(drawn: tuple[slice, Floats32]) -> None:
+            part, some = drawn
             if self.means is None:
                 means = some[:, :0]
             elif learnt:
@@ -150,6 +161,8 @@ class Inputs:
             else:
                 means = self.means.transform(some[:, self.codes[self.many]])
             self._write(some, means, out[part])
+
+        each_of(parts, write, min(threads, -(-len(rows) // length)))
         return out
 
     def _write(self, x: Floats32, means: Floats32, out: Floats32) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,10 @@ class Prepared:
         n_classes: int | None,
         seed: int,
         scalings: Iterable[str],
+        threads: int,
     ) -> None:
         self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
-        self.n_classes, self.seed = n_classes, seed
+        self.n_classes, self.seed, self._threads = n_classes, seed, threads
         self._check_weights()
         self.inputs: dict[tuple[str, int], Inputs] = {}
         self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
@@ -100,18 +102,19 @@ class Prepared:
         inputs.fit(learnt.x, of_learnt, y, self.n_classes, weights, copies, self.seed)
         self.inputs[scaling, fold] = inputs
         x, count = learnt.x, len(of_learnt)
+        made_of = partial(inputs.transform, threads=self._threads)
         fits = in_place and inputs.width == x.shape[1]
         if fits and chosen is not learnt:
-            made = inputs.transform(x, of_learnt, x, learnt=True)
-            other = inputs.transform(chosen.x, of_chosen, chosen.x)
+            made = made_of(x, of_learnt, x, learnt=True)
+            other = made_of(chosen.x, of_chosen, chosen.x)
         elif fits and count + len(of_chosen) == len(x):
             # The rows that choose come after those that are learnt from.
             kept = x[of_chosen]
-            made = inputs.transform(x, of_learnt, x[:count], learnt=True)
-            other = inputs.transform(kept, out=x[count:])
+            made = made_of(x, of_learnt, x[:count], learnt=True)
+            other = made_of(kept, out=x[count:])
         else:
-            made = inputs.transform(x, of_learnt, learnt=True)
-            other = inputs.transform(chosen.x, of_chosen)
+            made = made_of(x, of_learnt, learnt=True)
+            other = made_of(chosen.x, of_chosen)
         self._made[scaling, fold] = (
             Rows(made, self._as_core(y), weights),
             Rows(other, self._as_core(chosen.y[of_chosen]), _some_of(chosen.weights, of_chosen)),

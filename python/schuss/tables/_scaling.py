@@ -12,6 +12,7 @@ Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
 BLOCK = 16_384
 MOST_ROWS = 131_072  # of which ranks are taken: a thousand quantiles are not told better by more
+FEW_ROWS = 256  # of which each is looked up by itself
 MOST_QUANTILES, LEAST_QUANTILES, ROWS_PER_QUANTILE = 1000, 10, 30
 
 
@@ -28,10 +29,10 @@ def smooth_clip(u: Floats32, out: Floats32 | None = None) -> Floats32:
     return out
 
 
-def blocks_of(n_rows: int) -> Iterator[slice]:
+def blocks_of(n_rows: int, length: int = BLOCK) -> Iterator[slice]:
     """The rows, some thousand at a time."""
-    for start in range(0, n_rows, BLOCK):
-        yield slice(start, min(start + BLOCK, n_rows))
+    for start in range(0, n_rows, length):
+        yield slice(start, min(start + length, n_rows))
 
 
 def spread_over(n_rows: int, most: int) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -86,7 +87,7 @@ class Quantiles:
         for rows in blocks_of(len(u)):
             for place, knots in enumerate(self.knots):
                 column = u[rows, place]
-                out[rows, place] = column if knots is None else np.interp(column, *knots)
+                out[rows, place] = column if knots is None else _scores(column, *knots)
         return out
 
     def get_state(self) -> dict[str, Any]:
@@ -110,6 +111,19 @@ class Quantiles:
             quantiles.knots.append(None if count < 0 else (at[start:stop].copy(), scores[start:stop].copy()))
             start = stop
         return quantiles
+
+
+def _scores(
+    column: np.ndarray[Any, Any], at: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """What `numpy.interp` gives, to the bit."""
+    if len(column) < FEW_ROWS:
+        return np.interp(column, at, scores)
+    # It begins where the number before was found: in order, that is next to it, and several times as fast.
+    order = column.argsort()
+    found = np.empty(len(column))
+    found[order] = np.interp(column[order], at, scores)
+    return found
 
 
 def _knots(column: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
