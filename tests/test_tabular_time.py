@@ -111,6 +111,52 @@ def test_little_is_learnt_of_few_rows_only(monkeypatch):
     assert seen == [(64, 64)]
 
 
+def test_little_is_learnt_of_fewer_rows_where_they_are_wide(monkeypatch):
+    monkeypatch.setattr(_prepared, "LEAST_INPUTS", 3000)
+    seen = []
+    whole = _prepared.train
+
+    def train(recipe, layout, learnt, chosen, max_time, stop):
+        seen.append((len(learnt.x), len(chosen.x), recipe.epochs))
+        return whole(recipe, layout, learnt, chosen, max_time, stop)
+
+    monkeypatch.setattr(_prepared, "train", train)
+    X, _, numbers = numeric(4000)
+    regressor(max_time=1e-9, n_folds=1).fit(X, numbers)
+    assert seen == [(1000, 400, 1)]
+
+
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("late_after", [1, 2, 3, 4, 8])
+def test_inputs_are_made_for_as_many_folds_and_kinds_as_there_is_time(
+    monkeypatch, tmp_path, make, late_after
+):
+    X, classes, numbers = numeric(300)
+    made, whole, late = [], _prepared.Prepared._make, _base.PREPARE_TIME
+
+    def make_(prepared, scaling, fold, in_place=False):
+        made.append((scaling, fold))
+        whole(prepared, scaling, fold, in_place)
+        if len(made) == late_after:
+            monkeypatch.setattr(_base, "PREPARE_TIME", -1.0)
+
+    monkeypatch.setattr(_prepared.Prepared, "_make", make_)
+    model = make(n_members=8, n_folds=3, max_time=1e4)
+    y = target_of(model, classes, numbers)
+    model.fit(X, y)
+    assert len(made) == late_after
+    kinds = {line["scaling"] for line in model.leaderboard_}
+    assert kinds == ({"quantile", "screened"} if late_after >= 6 else {"quantile"})
+    assert {len(member.networks) for member in model.ensemble_.members} == {min(late_after, 3)}
+    assert model.score(X, y) > 0.3
+    # What may go on with more time, and what has no limit, have all of them.
+    for given, max_time in ({"checkpoint": tmp_path / "fit.npz"}, 1e4), ({}, None):
+        made.clear()
+        monkeypatch.setattr(_base, "PREPARE_TIME", late)
+        model.set_params(max_time=max_time).fit(X, y, **given)
+        assert len(made) == 9
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):

@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
+# The part of the time after which no more inputs are made than those there are, where it is limited.
+PREPARE_TIME = 0.5
+
+
 class _Number(Interval):
     """A number that is not True or False, which Python takes for 1 and 0."""
 
@@ -147,11 +151,22 @@ class BaseTabular(Saved, BaseEstimator):
         begin, rng = perf_counter(), check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         saving = Saving.of(given, f"{type(self).__name__}.fit", self.get_params(deep=False), seed)
-        prepared, candidates, keep = self._prepare(learnt, rows_val, saving)
+
+        def is_late() -> bool:
+            # Members of a fit that may go on keep their numbers: they need all that others need.
+            if self.max_time is None or saving.is_on:
+                return False
+            return perf_counter() - begin > self.max_time * PREPARE_TIME
+
+        prepared, candidates, keep = self._prepare(learnt, rows_val, saving, is_late)
         self._train(prepared, candidates, keep, begin, saving)
 
     def _prepare(
-        self, learnt: tuple[Any, Any, Any], rows_val: tuple[Any, Any] | None, saving: Saving
+        self,
+        learnt: tuple[Any, Any, Any],
+        rows_val: tuple[Any, Any] | None,
+        saving: Saving,
+        is_late: Callable[[], bool],
     ) -> tuple[Prepared, list[Recipe], int]:
         """The rows as members take them, the recipes to try, and how many of them to train."""
         seed = saving.seed
@@ -189,7 +204,9 @@ class BaseTabular(Saved, BaseEstimator):
         # The last one is made in place, and needs all columns; screened ones may be those of quantiles.
         scalings = [each for each in ("quantile", "screened", "clip") if each in drawn]
         splits = splits_of(rows, given, plan.folds, self._n_classes, seed)
-        prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings, self._threads())
+        threads = self._threads()
+        prepared = Prepared(encoder, rows, given, splits, self._n_classes, seed, scalings, threads, is_late)
+        candidates = [each for each in candidates if each.scaling in prepared.scalings]
         return prepared, candidates, plan.members
 
     def _encoded(self, table: Table) -> Array:

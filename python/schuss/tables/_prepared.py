@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +24,8 @@ Array = NDArray[Any]
 FEWEST = 10
 # What one network learns where there is no time for anything: at most so many rows, in about so many steps.
 LEAST_ROWS, LEAST_STEPS = 8192, 256
+# And fewer where they are wide: so many inputs of rows, with each row as often as it is learnt from.
+LEAST_INPUTS = 2**24
 
 
 def splits_of(
@@ -52,7 +54,9 @@ def splits_of(
 class Prepared:
     """The inputs of each fold and scaling, made once, and members trained on them.
 
-    The encoded tables of `rows` and `given` are its own: inputs take their place.
+    Where it `is_late` after some of them, the others are left out: `scalings` are those whose folds are all
+    made, or the first one, with as many `splits` as there was time for. The encoded tables of `rows` and
+    `given` are its own: inputs take their place.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Prepared:
         seed: int,
         scalings: Iterable[str],
         threads: int,
+        is_late: Callable[[], bool] = lambda: False,
     ) -> None:
         self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
         self.n_classes, self.seed, self._threads = n_classes, seed, threads
@@ -72,10 +77,16 @@ class Prepared:
         self.inputs: dict[tuple[str, int], Inputs] = {}
         self._made: dict[tuple[str, int], tuple[Rows, Rows]] = {}
         *others, last = [(scaling, fold) for scaling in scalings for fold in range(len(splits))]
-        for scaling, fold in others:
-            self._make(scaling, fold)
-        # Nobody looks at the encoded table any more, which is as large as what is made of it.
-        self._make(*last, in_place=True)
+        for place in others:
+            self._make(*place)
+            if is_late():
+                break
+        else:
+            # Nobody looks at the encoded table any more, which is as large as what is made of it.
+            self._make(*last, in_place=True)
+        first, made = others[0][0] if others else last[0], len(self._made)
+        self.splits = splits[:made]
+        self.scalings = {first, *(scaling for scaling, fold in self._made if fold == len(splits) - 1)}
         self.rows, self.given = _without_x(rows), None if given is None else _without_x(given)
 
     def _check_weights(self) -> None:
@@ -139,8 +150,9 @@ class Prepared:
     def train_little(self, recipe: Recipe) -> Trained:
         """Train a member on a few rows of the first fold: a moment, whatever the table."""
         rng = np.random.default_rng([self.seed, 3])
-        learnt, chosen = (_some(rows, rng) for rows in self._made[recipe.scaling, 0])
-        epochs = -(-LEAST_STEPS * recipe.batch_size // len(learnt.x))
+        most = max(LEAST_INPUTS // self.inputs[recipe.scaling, 0].width, 256)
+        learnt, chosen = (_some(rows, min(LEAST_ROWS, most), rng) for rows in self._made[recipe.scaling, 0])
+        epochs = -(-min(LEAST_STEPS * recipe.batch_size, most) // len(learnt.x))
         recipe = replace(recipe, epochs=min(epochs, recipe.epochs))
         return train(recipe, self._layout(recipe, 0), learnt, chosen, None, StopFlag())
 
@@ -188,7 +200,7 @@ def taken_of(rows: Rows, chosen: Array) -> Rows:
     return Rows(rows.x[chosen], rows.y[chosen], weights, copies)
 
 
-def _some(rows: Rows, rng: np.random.Generator) -> Rows:
-    if len(rows.x) <= LEAST_ROWS:
+def _some(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
+    if len(rows.x) <= most:
         return rows
-    return taken_of(rows, np.sort(rng.choice(len(rows.x), LEAST_ROWS, replace=False)))
+    return taken_of(rows, np.sort(rng.choice(len(rows.x), most, replace=False)))

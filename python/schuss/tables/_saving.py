@@ -78,6 +78,11 @@ class Saving:
         return self._seed
 
     @property
+    def is_on(self) -> bool:
+        """Whether anything is kept."""
+        return self._checkpoint is not None
+
+    @property
     def done(self) -> int:
         """How many trials and networks are done."""
         return len(self.losses) + len(self.trained)
