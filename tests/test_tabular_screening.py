@@ -247,3 +247,14 @@ def test_columns_that_mean_nothing_cost_little():
     model = sc.TabularClassifier("quick", random_state=0).fit(X[:600], y[:600])
     noise = log_loss(y[600:], 1 / (1 + np.exp(2 - 4 * (X["x0"][600:] > 0))))
     assert log_loss(y[600:], model.predict_proba(X[600:])[:, 1]) < noise + 0.04
+
+
+def test_what_is_told_is_computed_without_the_threads_of_blas():
+    class Summed(np.ndarray):
+        def __matmul__(self, other):
+            raise AssertionError("a product of many rows is one on threads")
+
+    rng = np.random.default_rng(0)
+    columns, y = [rng.integers(4, size=16_000) for _ in range(3)], rng.standard_normal(16_000)
+    told = telling(columns, y + (columns[1] == 2), None, rng.random(16_000).view(Summed))
+    assert told[1]

@@ -62,7 +62,8 @@ def _above_chance(levels: NDArray[np.intp], target: Array, weights: Array) -> fl
     left = len(target) - 1 - freedom
     if freedom < 1 or left < 1:
         return -np.inf if freedom < 1 else np.inf
-    within = (float(weights @ target**2) - between) / left
+    # Not as a product of NumPy's, whose threads are beyond `n_threads` and decide about the last bits.
+    within = (float((weights * target**2).sum()) - between) / left
     if within <= 0:
         return np.inf if between > 0 else -np.inf
     spread = 2 / (9 * freedom)
