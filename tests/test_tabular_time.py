@@ -157,6 +157,48 @@ def test_inputs_are_made_for_as_many_folds_and_kinds_as_there_is_time(
         assert len(made) == 9
 
 
+@pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("n_folds", [1, 3])
+def test_of_many_rows_as_many_are_learnt_from_as_there_is_time_for(monkeypatch, tmp_path, make, n_folds):
+    monkeypatch.setattr(_prepared, "FEW_ROWS", 1000)
+    monkeypatch.setattr(_prepared, "LEAST_ROWS", 700)
+    monkeypatch.setattr(_prepared, "FIRST_TIME", 1e-12)
+    X, classes, numbers = numeric(3000)
+    whole, sizes, pairs = _prepared.train, [], []
+
+    def train(recipe, layout, learnt, chosen, max_time, stop):
+        sizes.append(len(learnt.x))
+        pairs.append(np.column_stack([learnt.x, learnt.y, learnt.weights]))
+        return whole(recipe, layout, learnt, chosen, max_time, stop)
+
+    monkeypatch.setattr(_prepared, "train", train)
+    model = make(n_members=4, n_folds=n_folds, max_time=1e4)
+    y, weights = target_of(model, classes, numbers), np.random.default_rng(0).random(3000)
+    model.fit(X, y, sample_weight=weights)
+    assert set(sizes) == {700}
+    assert model.score(X, y) > 0.5
+    known = {row.tobytes() for each in pairs for row in each}
+    # What may go on with more time, and what has no limit, learn from all.
+    for given, max_time in ({"checkpoint": tmp_path / "fit.npz"}, 1e4), ({}, None):
+        sizes.clear()
+        pairs.clear()
+        model.set_params(max_time=max_time).fit(X, y, sample_weight=weights, **given)
+        assert min(sizes) == (2000 if n_folds == 3 else 2700)
+        assert known <= {row.tobytes() for each in pairs for row in each}
+
+
+def test_rows_of_weight_0_are_not_all_that_is_learnt_from(monkeypatch):
+    monkeypatch.setattr(_prepared, "FEW_ROWS", 1000)
+    monkeypatch.setattr(_prepared, "LEAST_ROWS", 64)
+    monkeypatch.setattr(_prepared, "FIRST_TIME", 1e-12)
+    X, _, _ = numeric(4000)
+    y = np.repeat([0, 1, 2], [3960, 20, 20])
+    X[:, 0] += y
+    for max_time in (1e-9, 1e4):
+        model = classifier(n_members=2, n_folds=1, max_time=max_time, class_weight={0: 0, 1: 1, 2: 1})
+        assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_ends_a_fit_and_leaves_the_last_one(n_threads):

@@ -237,6 +237,8 @@ class BaseTabular(Saved, BaseEstimator):
         def left() -> float | None:
             return None if self.max_time is None else self.max_time - (perf_counter() - begin)
 
+        if (seconds := left()) is not None and seconds > 0 and not saving.is_on:
+            prepared.thin(candidates[0], seconds)
         count = len(prepared.splits)
         total = trials_of(len(candidates), keep) + min(keep, len(candidates)) * count
         with saving.kept(), _progress(self.progress, total, saving.done) as add:

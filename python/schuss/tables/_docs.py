@@ -13,7 +13,8 @@ preset : {"quick", "balanced", "best"}, default "balanced"
         Seconds after which training ends with what there is; choosing among its members then takes at most
         about a fifth as long. They begin with the reading of the table. Where its preparation takes more than
         half of them, there are fewer kinds of members and fewer folds; what one network needs is prepared
-        however long it takes. The result depends on the machine.
+        however long it takes. Of 100,000 rows and more, as many are learnt from as there is time for, unless
+        there is a checkpoint. The result depends on the machine.
     n_members : int, optional
         In place of the preset's number.
     n_folds : int, optional

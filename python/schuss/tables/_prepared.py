@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._inputs import Inputs
 from ._member import Layout, Rows, Trained, train
 from ._plan import HOLDOUT
 from ._recipe import Recipe
+from ._scaling import blocks_of
 
 Array = NDArray[Any]
 # Fewer rows than this are all learnt from, and choose as well: there is nothing to hold out.
@@ -26,6 +28,9 @@ FEWEST = 10
 LEAST_ROWS, LEAST_STEPS = 8192, 256
 # And fewer where they are wide: so many inputs of rows, with each row as often as it is learnt from.
 LEAST_INPUTS = 2**24
+# Fewer rows than this are all learnt from; more, as many as a network can learn from in the first part of the
+# time, in its own epochs or at least so many.
+FEW_ROWS, FIRST_TIME, FIRST_EPOCHS = 100_000, 0.5, 4
 
 
 def splits_of(
@@ -147,10 +152,34 @@ class Prepared:
         """Train a member on a fold."""
         return train(recipe, self._layout(recipe, fold), *self._made[recipe.scaling, fold], max_time, stop)
 
+    def thin(self, recipe: Recipe, seconds: float) -> None:
+        """Leave out rows where one network would have no time to learn from all, by what some of them take.
+
+        Rows that choose stay.
+        """
+        if all(len(learnt.x) < FEW_ROWS for learnt, _ in self._made.values()):
+            return
+        learnt, _ = self._made[recipe.scaling, 0]
+        some = _some(learnt, min(LEAST_ROWS, self._most(recipe)), np.random.default_rng([self.seed, 4]))
+        begin = perf_counter()
+        train(replace(recipe, epochs=1), self._layout(recipe, 0), some, some, None, StopFlag())
+        speed = len(some.x) / (perf_counter() - begin)
+        epochs = min(recipe.epochs, FIRST_EPOCHS)
+        most = max(int(seconds * FIRST_TIME * speed / epochs), len(some.x))
+        kept: dict[int, Rows] = {}
+        for place, (rows, chosen) in self._made.items():
+            if id(rows) not in kept:
+                kept[id(rows)] = _thinned(rows, most, np.random.default_rng([self.seed, 5]))
+            self._made[place] = kept[id(rows)], chosen
+
+    def _most(self, recipe: Recipe) -> int:
+        """How many rows are few, by their width."""
+        return max(LEAST_INPUTS // self.inputs[recipe.scaling, 0].width, 256)
+
     def train_little(self, recipe: Recipe) -> Trained:
         """Train a member on a few rows of the first fold: a moment, whatever the table."""
         rng = np.random.default_rng([self.seed, 3])
-        most = max(LEAST_INPUTS // self.inputs[recipe.scaling, 0].width, 256)
+        most = self._most(recipe)
         learnt, chosen = (_some(rows, min(LEAST_ROWS, most), rng) for rows in self._made[recipe.scaling, 0])
         epochs = -(-min(LEAST_STEPS * recipe.batch_size, most) // len(learnt.x))
         recipe = replace(recipe, epochs=min(epochs, recipe.epochs))
@@ -200,7 +229,25 @@ def taken_of(rows: Rows, chosen: Array) -> Rows:
     return Rows(rows.x[chosen], rows.y[chosen], weights, copies)
 
 
+def _thinned(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
+    """As many of the rows, in their order and in the same memory, which is most of what a fit has."""
+    if len(rows.x) <= most:
+        return rows
+    taken = _drawn(rows, most, rng)
+    for part in blocks_of(len(taken)):
+        rows.x[part] = rows.x[taken[part]]
+    return Rows(rows.x[: len(taken)], rows.y[taken], _some_of(rows.weights, taken))
+
+
 def _some(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
     if len(rows.x) <= most:
         return rows
-    return taken_of(rows, np.sort(rng.choice(len(rows.x), most, replace=False)))
+    return taken_of(rows, _drawn(rows, most, rng))
+
+
+def _drawn(rows: Rows, most: int, rng: np.random.Generator) -> Array:
+    """Which rows are taken, in their order: of those without a weight none, nothing is learnt from them."""
+    if rows.weights is None:
+        return np.sort(rng.choice(len(rows.x), most, replace=False))
+    weighty = np.flatnonzero(rows.weights)
+    return np.sort(rng.choice(weighty, min(most, len(weighty)), replace=False))
