@@ -1,10 +1,13 @@
 """Clipping and quantiles of scaled numbers."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schuss import _workers
 from schuss._workers import each_of
 from schuss.tables import TableEncoder, _scaling
 from schuss.tables._inputs import Inputs
@@ -146,6 +149,17 @@ def test_each_item_is_drawn_once_and_the_first_error_ends_all(count):
 
     with pytest.raises(MemoryError, match="no room"):
         each_of(breaks(), lambda item: None, count)
+
+
+def test_where_the_system_has_no_threads_the_caller_does_all(monkeypatch):
+    class Refused(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_workers, "Thread", Refused)
+    seen = []
+    each_of(iter(range(100)), seen.append, 4)
+    assert seen == list(range(100))
 
 
 def test_beyond_what_was_seen_scores_are_the_last_ones():

@@ -81,7 +81,11 @@ def each_of(items: Iterator[T], work: Callable[[T], object], count: int) -> None
     if count <= 1:
         draw()
     else:
-        with workers(draw, count - 1, end.set):
+        try:
+            with workers(draw, count - 1, end.set):
+                draw()
+        except RuntimeError:  # the system has none to give, and nothing has begun
+            end.clear()
             draw()
     if errors:
         raise errors[0]
