@@ -241,7 +241,7 @@ def test_what_is_made_in_place_is_what_is_made_elsewhere(scaling, n_classes):
     fold = rng.integers(0, 3, rows)
     split = np.flatnonzero(fold != 1), np.flatnonzero(fold == 1)
     given = _base.Rows(x, y, None)
-    seen = _prepared.Prepared(encoder, given, None, [split], n_classes, 0, [scaling])
+    seen = _prepared.Prepared(encoder, given, None, [split], n_classes, 0, [scaling], threads=3)
     learnt, chosen = seen._made[scaling, 0]
     assert np.shares_memory(learnt.x, x)
     assert np.shares_memory(chosen.x, x)

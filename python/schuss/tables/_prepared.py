@@ -73,7 +73,7 @@ class Prepared:
         n_classes: int | None,
         seed: int,
         scalings: Iterable[str],
-        threads: int,
+        threads: int = 1,
         is_late: Callable[[], bool] = lambda: False,
     ) -> None:
         self.encoder, self.rows, self.given, self.splits = encoder, rows, given, splits
