@@ -243,8 +243,7 @@ mod system {
         // the thread's own, and this handler its only user.
         unsafe {
             let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-            let next = &mut registers[libc::REG_RIP as usize].clone();
-            let code = std::slice::from_raw_parts(*next as usize as *const u8, LONGEST);
+            let code = std::slice::from_raw_parts(registers[libc::REG_RIP as usize] as usize as *const u8, LONGEST);
             let found = decoded(code, |number| registers[REGISTERS[number] as usize] as usize);
             let done = found.and_then(|(instruction, length)| {
                 OF_THREAD.with(|tiles| (*tiles.get()).run(instruction)).map(|()| length as i64)

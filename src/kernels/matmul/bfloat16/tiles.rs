@@ -28,16 +28,14 @@ pub fn are_used() -> bool {
     const YES: u8 = 1;
     const NO: u8 = 2;
     static WORK: AtomicU8 = AtomicU8::new(UNKNOWN);
-    simd::level() == Level::Amx
-        && match WORK.load(Ordering::Relaxed) {
-            UNKNOWN => {
-                // SAFETY: the level's processors have AVX-512 with bfloat16, and the process may use the tiles.
-                let work = amx::allowed() && unsafe { multiply_as_they_should() };
-                WORK.store(if work { YES } else { NO }, Ordering::Relaxed);
-                work
-            }
-            known => known == YES,
-        }
+    let known = || WORK.load(Ordering::Relaxed);
+    if simd::level() == Level::Amx && known() == UNKNOWN {
+        // SAFETY: the level's processors have AVX-512 with bfloat16, and the process may use the tiles.
+        let work = amx::allowed() && unsafe { multiply_as_they_should() };
+        // The first answer counts for all threads.
+        let _ = WORK.compare_exchange(UNKNOWN, if work { YES } else { NO }, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    simd::level() == Level::Amx && known() == YES
 }
 
 /// A product by tiles.
