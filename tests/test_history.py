@@ -433,6 +433,17 @@ class TestAsADict:
         assert history["loss"] == [2.0, 1.0]
 
     @pytest.mark.parametrize(
+        "copied", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h)), History.copy]
+    )
+    def test_copies_have_epochs_without_columns(self, copied):
+        history = History()
+        history.append(loss=None)
+        other = copied(history)
+        other.append(loss=1.0)
+        assert (other.epochs, history.epochs) == (2, 1)
+        np.testing.assert_equal(other["loss"], [NAN, 1.0])
+
+    @pytest.mark.parametrize(
         "change",
         [
             lambda h: h.update(loss=[1.0]),

@@ -162,7 +162,7 @@ class History(dict[str, list[float]]):
         )
 
     def __reduce__(self) -> Any:
-        return rebuilt, tuple(plain(self).values())
+        return rebuilt, (*plain(self).values(), self.epochs)
 
     def copy(self) -> History:
         """Another record of the same.
@@ -172,7 +172,7 @@ class History(dict[str, list[float]]):
         History
             With lists of its own.
         """
-        return rebuilt(**plain(self))
+        return rebuilt(**plain(self), epochs=self.epochs)
 
     __copy__ = copy
 
@@ -293,11 +293,13 @@ def rebuilt(
     stopped: str | None,
     best_epoch: int | None = None,
     steps: Mapping[str, Any] | None = None,
+    epochs: int = 0,
 ) -> History:
-    """The history that `plain` has made data of."""
+    """The history that `plain` has made data of; `epochs` counts those without a column, too."""
     history = History()
     for values in zip(*columns.values(), strict=True):
         history.append(**dict(zip(columns, values, strict=True)))
+    history._epochs = max(history.epochs, epochs)
     history.stopped = None if stopped is None else Stop(stopped)
     history.best_epoch = best_epoch
     history._steps = None if steps is None else Steps.of(steps)
