@@ -55,6 +55,28 @@ class TestTrainingCurveDisplay:
         for line in display.lines_:
             assert (line.get_color(), line.get_linestyle(), line.get_linewidth()) == ("red", ":", 3)
 
+    @pytest.mark.parametrize(
+        ("options", "error", "words"),
+        [
+            ({"colour": "red"}, TypeError, "line_kw must be options of matplotlib's Axes.plot, got colour"),
+            ({"lw": "wide"}, ValueError, "linewidth must be what matplotlib accepts, got 'wide'"),
+            ({"color": "redd"}, ValueError, "color must be what matplotlib accepts, got 'redd'"),
+        ],
+    )
+    def test_an_option_that_lines_do_not_have_is_refused_before_anything_is_drawn(
+        self, history, options, error, words
+    ):
+        ax = plt.figure().add_subplot()
+        for given in (ax, None):
+            before = plt.get_fignums()
+            with pytest.raises(error, match=words):
+                TrainingCurveDisplay.from_history(history, ax=given, **options)
+            assert plt.get_fignums() == before
+        assert not ax.lines
+
+    def test_options_of_the_axes_are_passed_on(self, history):
+        assert len(TrainingCurveDisplay.from_history(history, scalex=False).lines_) == 2
+
     def test_plot_draws_again_elsewhere(self, history):
         display = TrainingCurveDisplay.from_history(history, name="deep")
         ax = plt.figure().add_subplot()

@@ -59,6 +59,10 @@ class TestLearningRates:
         for one, other in zip(named(plain).values(), named(both).values(), strict=True):
             np.testing.assert_allclose(one.get_ydata(), other.get_ydata(), atol=1e-6)
 
+    @pytest.mark.filterwarnings("error")
+    def test_a_rate_that_diverges_at_once_is_drawn(self):
+        assert list(named(plots.learning_rates(rates=[1e300]))) == ["lr = 1e+300"]
+
     def test_rates_that_look_alike_are_all_drawn(self):
         lines = named(plots.learning_rates(rates=[0.1, 0.1000001, 0.3]))
         assert list(lines) == ["lr = 0.1", "lr = 0.1 (2)", "lr = 0.3"]
@@ -70,6 +74,7 @@ class TestLearningRates:
             ({"fun": lambda w: 0.0}, "x0 and rates must be given with a function of your own"),
             ({"rates": []}, "rates must have at least one learning rate"),
             ({"rates": [-1.0]}, "rates must be a number of at least 0"),
+            ({"rates": [0.1, np.inf]}, "rates must be finite numbers, got inf"),
             ({"axes": panels(3)}, "axes must be 4 axes, one for each learning rate, got 3"),
             ({"axes": panels(4), "ax": panels(1)[0]}, "axes must not be given beside ax"),
             ({"axes": panels(4), "x0": [1.0, 2.0]}, "axes must be None with 2 weights"),
@@ -108,6 +113,15 @@ class TestSchedules:
     def test_a_negative_rate_is_refused(self, wrong):
         with pytest.raises(ValueError, match=r"schedules must be a number of at least 0, got -0.1"):
             plots.schedules(wrong)
+
+    @pytest.mark.parametrize(
+        "wrong", [np.inf, 1e308, lambda step: np.inf if step else 1.0, sc.schedules.constant(1e308)]
+    )
+    def test_a_rate_that_no_axis_has_room_for_is_refused(self, wrong):
+        with pytest.raises(
+            ValueError, match=r"schedules must be numbers of at most 1e\+300, got (inf|1e\+308)"
+        ):
+            plots.schedules([0.1, wrong])
 
     def test_axes_with_schedules_on_them_get_further_ones_in_other_colours(self):
         ax = plots.schedules({"a": 0.1})
@@ -301,6 +315,8 @@ class TestBatchRegimes:
             plots.batch_regimes(data=self.small())
         with pytest.raises(ValueError, match="batch_sizes must have at least one"):
             plots.batch_regimes(batch_sizes=[])
+        with pytest.raises(ValueError, match="target must be a finite number, got inf"):
+            plots.batch_regimes(target=np.inf)
         with pytest.raises(ValueError, match="axes must be three axes"):
             plots.batch_regimes(axes=panels(2))
         with pytest.raises(ValueError, match="axes must not be given beside ax"):
@@ -328,6 +344,11 @@ class TestActivations:
         values, slopes = (line.get_ydata() for line in plots.activations("relu", (-size, size)).get_lines())
         np.testing.assert_allclose(values, np.maximum(np.linspace(-size, size, 401), 0), rtol=1e-12)
         assert slopes.tolist() == [0.0] * 201 + [1.0] * 200
+
+    @pytest.mark.filterwarnings("error")
+    def test_bounds_that_are_infinitely_far_apart_are_refused(self):
+        with pytest.raises(ValueError, match="bounds must be a finite range with low < high, got"):
+            plots.activations(bounds=(-1e308, 1e308))
 
     def test_gradients_may_be_left_out(self):
         assert list(named(plots.activations(["relu", "mish"], gradients=False))) == ["relu", "mish"]

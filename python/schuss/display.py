@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._checks import check_sequence, shown
 from .history import History
 from .plots._checks import axes_of, check_history
-from .plots._curves import draw_curves
+from .plots._curves import draw_curves, line_options
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,6 +99,8 @@ class TrainingCurveDisplay:
         TypeError
             If there is no training to show: the estimator is not fitted, or of another kind. If another
             argument is not accepted.
+        ValueError
+            If matplotlib does not accept an option of lines.
         ImportError
             If matplotlib is not installed.
         """
@@ -132,6 +134,8 @@ class TrainingCurveDisplay:
         ------
         TypeError
             If `history` is no `History`, or another argument is not accepted.
+        ValueError
+            If matplotlib does not accept an option of lines.
         ImportError
             If matplotlib is not installed.
         """
@@ -159,7 +163,10 @@ class TrainingCurveDisplay:
         Raises
         ------
         TypeError
-            If `history` is no `History`, `columns` or `name` are no text, or `ax` is no axes.
+            If `history` is no `History`, `columns` or `name` are no text, `ax` is no axes, or if matplotlib
+            knows no such option of lines.
+        ValueError
+            If it does not accept the value of one.
         ImportError
             If matplotlib is not installed.
         """
@@ -172,6 +179,7 @@ class TrainingCurveDisplay:
         for column in columns:
             if not isinstance(column, str):
                 raise TypeError(f"columns must be names of columns, got {shown(column)}")
+        line_kw = line_options(line_kw)
         there = [column for column in columns if column in self.history]
         labels = {column: f"{name}: {column}" if name else column for column in there}
         curves = {labels[column]: (epochs, self.history[column]) for column in there}

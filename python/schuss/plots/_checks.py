@@ -76,7 +76,7 @@ def range_of(name: str, ends: Any) -> Range:
     if len(pair) != 2:
         raise ValueError(f"{name} must be a range (low, high), got {shown(ends)}")
     low, high = (check_number(name, end) for end in pair)
-    if not -np.inf < low < high < np.inf:
+    if not 0 < high - low < np.inf:
         raise ValueError(f"{name} must be a finite range with low < high, got {shown(ends)}")
     return low, high
 

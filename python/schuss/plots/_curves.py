@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_name, shown
+from .._extras import needed
 from ..history import History
 from ._checks import Loss, Paths, axes_of, check_fun, check_history, points_of, value_of
 from ._style import (
@@ -169,6 +170,23 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
     return draw_curves(by_step, "step", ax, markers=True)
 
 
+def line_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of lines by their long names, each one that matplotlib accepts."""
+    with needed("schuss.plots", "matplotlib", "plot"):
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.lines import Line2D
+
+    options: dict[str, Any] = normalize_kwargs(given, Line2D)  # `c` is `color`
+    for name in options.keys() - {"scalex", "scaley"}:
+        try:
+            Line2D([], [], **{name: options[name]})
+        except AttributeError:
+            raise TypeError(f"line_kw must be options of matplotlib's Axes.plot, got {name}") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be what matplotlib accepts, got {shown(options[name])}") from error
+    return options
+
+
 def draw_curves(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     xlabel: str,
@@ -178,12 +196,8 @@ def draw_curves(
     **line_kw: Any,
 ) -> Axes:
     """Draw curves by name, on a logarithmic scale where they are positive and far apart."""
-    ax = axes_of(ax)  # says what is missing, if matplotlib is
-    from matplotlib.cbook import normalize_kwargs
-    from matplotlib.lines import Line2D
-
+    ax = axes_of(ax)
     before = drawn_before(ax)
-    line_kw = normalize_kwargs(line_kw, Line2D)  # `c` is `color`
     for number, (name, (x, values)) in enumerate(curves.items()):
         style: dict[str, Any] = {
             "label": label_of(name),

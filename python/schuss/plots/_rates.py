@@ -26,7 +26,8 @@ EXAMPLES = {"too small": 0.02, "right": 0.3, "bouncing": 1.0, "diverging": 1.06}
 
 def parabola(w: Any) -> tuple[float, Any]:
     """A loss of one weight, with its gradient."""
-    return float((w**2).sum() + 0.1), 2 * w
+    with np.errstate(over="ignore"):  # one that diverges leaves the numbers
+        return float((w**2).sum() + 0.1), 2 * w
 
 
 def learning_rates(
@@ -66,9 +67,9 @@ def learning_rates(
     Raises
     ------
     TypeError, ValueError
-        If `fun` is no function, or comes without `x0` or `rates`, if a rate is negative or there is none,
-        `steps` is not positive, `ax` and `axes` are both given, or `axes` are not one for each rate of a loss
-        of one weight.
+        If `fun` is no function, or comes without `x0` or `rates`, if a rate is negative or infinite or there
+        is none, `steps` is not positive, `ax` and `axes` are both given, or `axes` are not one for each rate
+        of a loss of one weight.
     ImportError
         If matplotlib is not installed.
 
@@ -112,7 +113,10 @@ def _named(rates: Any) -> dict[str, float]:
 
 
 def _numbers(pairs: Any) -> list[tuple[Any, float]]:
-    return [(name, check_number("rates", lr, least=0)) for name, lr in pairs]
+    each = [(name, check_number("rates", lr, least=0)) for name, lr in pairs]
+    if not all(np.isfinite(lr) for _, lr in each):
+        raise ValueError("rates must be finite numbers, got inf")
+    return each
 
 
 def _over_the_weight(fun: Loss, start: Any, runs: Mapping[str, Any], axes: Any) -> list[Axes]:

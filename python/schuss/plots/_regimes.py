@@ -126,6 +126,8 @@ def batch_regimes(
         raise ValueError("axes must not be given beside ax: one picture or the other")
     if target is not None:
         target = check_number("target", target)
+        if not np.isfinite(target):
+            raise ValueError(f"target must be a finite number, got {shown(target)}")
     sizes = check_sequence("batch_sizes", batch_sizes, "numbers of rows, or None")
     if not sizes:
         raise ValueError("batch_sizes must have at least one number of rows, or None, got none")

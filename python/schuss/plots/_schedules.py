@@ -10,7 +10,7 @@ import numpy as np
 from .. import schedules as make
 from .._checks import check_count, check_number, shown
 from .._schuss import Schedule
-from ._checks import axes_of
+from ._checks import FAR, axes_of
 from ._style import add_legend, drawn_before, every, label_of, look, named, whole_numbers
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def schedules(
     Raises
     ------
     TypeError, ValueError
-        If one of them is no schedule, has no length, or gives no number or a negative one, if `steps` is not
-        positive, or `ax` no axes.
+        If one of them is no schedule, has no length, or gives no number, a negative one, or one that is
+        larger than 1e300, if `steps` is not positive, or `ax` no axes.
     ImportError
         If matplotlib is not installed.
 
@@ -114,10 +114,14 @@ def _words(schedule: Any) -> str:
 def _rates(schedule: Any, at: Any) -> Any:
     """The learning rate at those steps."""
     if isinstance(schedule, Schedule):
-        return schedule(at)
-    if callable(schedule):
-        return _of_function(schedule, at)
-    return np.full(len(at), check_number("schedules", schedule, least=0))
+        rates = schedule(at)
+    elif callable(schedule):
+        rates = _of_function(schedule, at)
+    else:
+        rates = np.full(len(at), check_number("schedules", schedule, least=0))
+    if rates.max() > FAR:
+        raise ValueError(f"schedules must be numbers of at most {FAR:g}, got {shown(rates.max().item())}")
+    return rates
 
 
 def _of_function(schedule: Callable[[int], Any], at: Any) -> Any:
