@@ -77,7 +77,13 @@ fn losses<T: Scalar>(level: Level, wanted: &dyn Fn(&str) -> bool) {
 }
 
 fn main() {
-    let names: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let names: Vec<String> = std::env::args().skip(1).filter(|name| name != "--bench").collect();
+    let is_known = |name: &str| {
+        Activation::ALL.iter().any(|a| a.name() == name) || Loss::ALL.iter().any(|loss| loss.name() == name)
+    };
+    if let Some(name) = names.iter().find(|name| !is_known(name)) {
+        panic!("{name}: no activation or loss");
+    }
     let wanted = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
     for (level, _) in Level::ALL {
         if set_level(level) {
