@@ -298,6 +298,26 @@ def test_a_resumption_that_is_refused_changes_nothing(tmp_path, differs):
     assert together(2, resumed) == [whole.theta.tobytes()] * 2
 
 
+@pytest.mark.parametrize(
+    "made", [lambda: sc.MLP([6, 11, 1], seed=1), lambda: sc.MLPRegressor("mse", 11, n_shards=4)]
+)
+def test_a_checkpoint_that_nobody_would_write_is_refused(tmp_path, made):
+    pytest.importorskip("sklearn")
+
+    def fit(comm):
+        path = of_rank(tmp_path / "run", None, comm)
+        model = made()
+        shards = {"n_shards": 4} if isinstance(model, sc.MLP) else {}
+        with pytest.raises(
+            ValueError, match=r"checkpoint must be given on rank 0, .* got one on rank 1 only"
+        ):
+            model.fit(X, Y, comm=comm, checkpoint=path, **shards)
+        return True
+
+    assert together(3, fit) == [True] * 3
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_one_rank_refuses_the_others_learn():
     def fit(comm):
         net = sc.MLP([6, 11, 1], seed=1)

@@ -273,6 +273,22 @@ def test_what_cannot_work_is_refused(monkeypatch):
         net.fit(X, Y, sharded=1)
 
 
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_all_processes_learn_whose_rows_have_nan(name):
+    def work(comm):
+        part = sc.distributed.rows(ROWS, comm, n_shards=4, batch_size=64)
+        rows = {"X": X[part].copy(), "y": Y[part].copy()}
+        if comm.Get_rank() == 1:
+            rows[name][5:] = np.nan
+        how = {"batch_size": 64, "n_shards": 4, "sharded": True, "optimizer": sc.Adam()}
+        with pytest.raises(sc.NonFiniteError) as caught:
+            sc.MLP([6, 5, 1], seed=1).fit(**rows, comm=comm, **how)
+        return str(caught.value).rpartition(": ")[2]
+
+    its = f"{name} has NaN or infinity in it"
+    assert together(3, work) == [f"{its} on rank 1", its, f"{its} on rank 1"]
+
+
 def test_a_process_may_be_left_without_rows():
     def work(comm):
         part = slice(None) if comm is None else sc.distributed.rows(3, comm, n_shards=3, batch_size=16)

@@ -91,7 +91,7 @@ class Collector:
         """What tells the rows from others."""
         return self._checksum()
 
-    def begin(self, facts: Mapping[str, Any]) -> None:
+    def begin(self, facts: Mapping[str, Any], saves: bool = False) -> None:
         """Note how many steps the training has, which schedules may count."""
         assert self._rows is not None  # `check` comes first
         names = ("batch_size", "shards", "sharded", "shuffle", "seed")

@@ -130,14 +130,38 @@ class Rows(NamedTuple):
             weights = weights[chosen]
         return self._replace(x=x, targets=self.targets[chosen], weights=weights)
 
-    def explain(self, error: BaseException, theta: NDArray[Any]) -> None:
-        """Add to an error of the arithmetic what is wrong with parameters or rows, or what may be."""
+    def explain(
+        self,
+        error: BaseException,
+        theta: NDArray[Any],
+        tell_all: Callable[[str | None], Sequence[str | None]] | None = None,
+    ) -> None:
+        """Add to an error of the arithmetic what is wrong with parameters or rows, or what may be.
+
+        Where other processes have rows, too, they are told by `tell_all`, which returns what all have said.
+        """
         if not isinstance(error, ArithmeticError):
             return
         if not np.isfinite(theta).all():
             error.args = (f"{error}: theta has NaN or infinity in it",)
             return
-        advice = ["lr may be too large"] if " at step " in str(error) else []
+        fault, advice = self._doubts()
+        told = [] if tell_all is None else tell_all(fault)
+        elsewhere = [
+            f"{name} has NaN or infinity in it on rank {rank}" for rank, name in enumerate(told) if name
+        ]
+        if " at step " in str(error):
+            advice.insert(0, "lr may be too large")
+        if fault is not None:
+            advice = [f"{fault} has NaN or infinity in it"]
+        elif elsewhere:
+            advice = elsewhere[:1]
+        if advice:
+            error.args = (f"{error}: {', or '.join(advice)}",)
+
+    def _doubts(self) -> tuple[str | None, list[str]]:
+        """Which of the rows' parts is not finite, if one is; what may be wrong with them else."""
+        advice = []
         for name, rows in zip(("X", "y", "sample_weight"), self.arrays, strict=True):
             numbers = rows.data if isinstance(rows, Sparse) else rows
             numbers = numbers[0] if isinstance(numbers, tuple) else numbers
@@ -145,12 +169,10 @@ class Rows(NamedTuple):
                 continue
             largest = max(abs(float(numbers.min())), abs(float(numbers.max())))
             if not np.isfinite(largest):
-                error.args = (f"{error}: {name} has NaN or infinity in it",)
-                return
+                return name, []
             if largest > 1e3 and name != "sample_weight":
                 advice.append(f"scale {name}, whose numbers go up to {largest:.0e}")
-        if advice:
-            error.args = (f"{error}: {', or '.join(advice)}",)
+        return None, advice
 
 
 def inputs_of(takes: Takes, X: Any, *, prefix: str = "") -> NDArray[Any] | Sparse:

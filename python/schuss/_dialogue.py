@@ -48,8 +48,8 @@ class Dialogue(Protocol):
         """What tells the rows of all from others."""
         ...
 
-    def begin(self, facts: Mapping[str, Any]) -> None:
-        """All are here, and begin to train."""
+    def begin(self, facts: Mapping[str, Any], saves: bool = False) -> None:
+        """All are here, and begin to train; `saves` says whether this one was asked to save."""
         ...
 
     def expect_block(self, n_rows: int) -> None:

@@ -186,24 +186,24 @@ class Peers:
                 f"n_shards must be at least the number of processes, {self.size}, got {n_shards}"
             )
 
-    def begin(self, facts: Mapping[str, Any]) -> None:
+    def begin(self, facts: Mapping[str, Any], saves: bool = False) -> None:
         """All are here, and begin to train; from now on Ctrl-C is noted. Raises what `compare` does."""
-        self.compare(facts)
+        self.compare(facts, saves=saves)
         self.begun = True
         self._note_interrupts()
 
-    def compare(self, facts: Mapping[str, Any], word: Any = None) -> Any:
+    def compare(self, facts: Mapping[str, Any], word: Any = None, saves: bool = False) -> Any:
         """All are here, and are about to do the same; the word that process 0 has said besides.
 
         Raises
         ------
         ValueError
-            If a fact is not the same everywhere.
+            If a fact is not the same everywhere, or where process 0 does not save, and another was asked to.
         RuntimeError
             If another process could not begin.
         """
         told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
-        everybody = self._hear({"facts": told, "word": word})
+        everybody = self._hear({"facts": told, "word": word, "saves": saves})
         self.agreed = True  # whatever is raised here is raised everywhere
         first, nothing = everybody[0]["facts"], [0, "not given"]
         for rank, words in enumerate(everybody):
@@ -211,6 +211,11 @@ class Peers:
                 theirs, here = words["facts"].get(name, nothing), first.get(name, nothing)
                 if theirs != here:
                     raise _differ(name, theirs[1], rank, here[1])
+        saving = [rank for rank, words in enumerate(everybody) if words["saves"]]
+        if saving and saving[0] > 0:
+            raise ValueError(
+                f"checkpoint must be given on rank 0, which alone writes it, got one on rank {saving[0]} only"
+            )
         self.agreed = False
         return everybody[0]["word"]
 

@@ -114,7 +114,7 @@ class Run:
         if saved is not None:
             progress, theta = Progress(**saved["progress"]), np.ascontiguousarray(saved["theta"])
         done = {"the epochs that are done": progress, "the parameters": zlib.crc32(theta.data)}
-        peers.begin({**facts, "target_loss": self.target_loss, **done})
+        peers.begin({**facts, "target_loss": self.target_loss, **done}, self.checkpoint is not None)
         self.peers = peers
         if peers.rank > 0:
             self.checkpoint, self.max_time = None, None
@@ -357,7 +357,10 @@ class Run:
         self.progress.position = position if position[0] else None
         self._add_steps(steps, self.entered)
         if error is not None:
-            rows.explain(error, self.net.theta)
+            # Numbers that are not finite are found by all at once.
+            is_common = isinstance(error, _schuss.NonFiniteError)
+            others = self.peers.tell_all if self.peers is not None and is_common else None
+            rows.explain(error, self.net.theta, others)
         if self.peers is not None:
             error = self.peers.has_ended(Stop(stop), error)
         return records, Stop(stop), error

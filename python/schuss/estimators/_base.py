@@ -199,7 +199,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             stops_early = self.early_stopping and (
                 held_out is not None or lbfgs is None or self.optimizer is not None
             )
-            random_state = random_state_of(self, peers, facts)
+            random_state = random_state_of(self, peers, facts, checkpoint is not None)
             theta = self._start(first, core, layers, X.dtype, stops_early, random_state)
             if saved is not None:
                 self._seed = saved["randomness"]["seed"]

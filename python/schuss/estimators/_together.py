@@ -28,7 +28,7 @@ def check_peers(estimator: Any, peers: Peers | None, lbfgs: LBFGS | None) -> Non
     peers.check_shards(estimator.n_shards)
 
 
-def random_state_of(estimator: Any, peers: Peers | None, facts: dict[str, Any]) -> Any:
+def random_state_of(estimator: Any, peers: Peers | None, facts: dict[str, Any], saves: bool) -> Any:
     """The random state to begin with; where there are other processes, what differs in them is refused."""
     given = estimator.random_state
     if peers is None:
@@ -36,7 +36,7 @@ def random_state_of(estimator: Any, peers: Peers | None, facts: dict[str, Any]) 
     # Without one, that of the first process is as good as any.
     seed = int(check_random_state(None).randint(2**31)) if given is None else None
     more = {"max_iter": estimator.max_iter, "warm_start": estimator.warm_start}
-    seed = peers.compare({**facts, **more}, seed)
+    seed = peers.compare({**facts, **more}, seed, saves)
     return given if seed is None else seed
 
 
