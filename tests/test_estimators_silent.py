@@ -88,6 +88,49 @@ def test_a_score_that_is_not_a_number_is_refused_where_it_would_decide():
 
 
 @pytest.mark.parametrize("make", [regressor, classifier])
+@pytest.mark.parametrize(
+    "text", [list, np.array, lambda words: np.array(words, object), lambda w: np.array(w, "S")]
+)
+def test_weights_in_words_are_no_numbers(make, text):
+    words = text(["1.0"] * 60)
+    with pytest.raises(TypeError, match="sample_weight must be numbers, got text"):
+        make().fit(X, C, sample_weight=words)
+    with pytest.raises(TypeError, match="sample_weight_val must be numbers, got text"):
+        make().fit(X, C, X_val=X, y_val=C, sample_weight_val=words)
+
+
+@pytest.mark.parametrize(
+    ("coefs", "intercepts", "error", "words"),
+    [
+        (lambda w: w[:-1], None, ValueError, "intercepts_ must be 1 arrays, as coefs_ are, got 2"),
+        (lambda w: [w[0][:, :3], w[1]], None, ValueError, r"intercepts_\[0\] .* of shape \(3,\), got \(4,\)"),
+        (lambda w: [w[0], w[1][:3]], None, ValueError, r"coefs_\[1\] of the model must have 4 rows, got 3"),
+        (lambda w: [w[0][:1], w[1]], None, ValueError, r"coefs_\[0\] of the model must have 3 rows, got 1"),
+        (lambda w: [w[0] * 1j, w[1]], None, TypeError, r"coefs_\[0\] .* real numbers .*, got complex128"),
+        (None, lambda b: None, TypeError, "intercepts_ of the model must be a list of arrays, got None"),
+    ],
+)
+def test_parameters_that_are_no_layers_are_named(coefs, intercepts, error, words):
+    model = quietly(regressor(hidden_layer_sizes=4).fit, X, Y)
+    if coefs is not None:
+        model.coefs_ = coefs(model.coefs_)
+    if intercepts is not None:
+        model.intercepts_ = intercepts(model.intercepts_)
+    with pytest.raises(error, match=words):
+        model.predict(X)
+    if "must have 3 rows" not in words:  # which a fit that continues says of all layers
+        with pytest.raises(error, match=words):
+            model.partial_fit(X, Y)
+
+
+def test_parameters_may_be_lists():
+    model = quietly(regressor(hidden_layer_sizes=4).fit, X, Y)
+    expected = model.predict(X)
+    model.coefs_ = [weights.tolist() for weights in model.coefs_]
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@pytest.mark.parametrize("make", [regressor, classifier])
 @pytest.mark.parametrize("unit", ["M8[D]", "m8[s]", "M8[ns]"])
 def test_dates_are_no_numbers(make, unit):
     pandas = pytest.importorskip("pandas")

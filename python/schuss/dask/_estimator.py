@@ -151,7 +151,7 @@ class OnDask(BaseMLP):
             return float(super().score(X, y, sample_weight))
         if is_classifier(self):
             return self._accuracy((X, y, sample_weight))
-        theta = _parameters.flat(self.coefs_, self.intercepts_)
+        theta, _ = _parameters.of_model(self)
         rows = self._rows((X, y, sample_weight), dtype=theta.dtype)
         return Watched(self, rows.looked_at, decides=False).score(theta)
 

@@ -399,10 +399,10 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         self.out_activation_ = self._objective().link
         self._activations = self._hidden_activations(len(layers) - 2)
         if not first:
-            old = _parameters.layers(self.coefs_)
+            present, old = _parameters.of_model(self)
             if old != layers:
                 raise ValueError(f"a fit that continues must have the layers {old} as before, got {layers}")
-            return np.array(_parameters.flat(self.coefs_, self.intercepts_), dtype=dtype)
+            return np.array(present, dtype=dtype)
         self.n_layers_ = len(layers)
         return theta
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Real
 from typing import Any
 
@@ -43,6 +43,8 @@ def check_given(*, dates: bool = False, **given: Any) -> None:
                 raise ValueError(f"Complex data not supported: {name} must be real numbers{place}")
             if kind in ODD and not dates:
                 raise TypeError(f"{name} must be numbers, got {ODD[kind]}{place}")
+        if name.startswith("sample_weight") and _has_text(value):
+            raise TypeError(f"{name} must be numbers, got text")
 
 
 def check_parameter(estimator: Any, name: str, value: Any, constraints: Any) -> None:
@@ -84,6 +86,18 @@ def _is_sequence(value: Any) -> bool:
     """Whether it may be an array, or something to make one of."""
     has_entries = any(hasattr(value, name) for name in ("__len__", "__array__", "shape"))
     return has_entries and not isinstance(value, str | bytes)
+
+
+def _has_text(value: Any) -> bool:
+    """Whether it is text, or has some in it: NumPy reads numbers from that."""
+    if kind_of(value) not in tuple("OUST"):
+        return False
+    with suppress(ValueError):  # rows of different lengths
+        array = np.asarray(value)
+        return array.dtype.kind in "UST" or (
+            array.dtype.kind == "O" and any(isinstance(each, str | bytes) for each in array.flat)
+        )
+    return False
 
 
 def _is_real(value: Any) -> bool:

@@ -107,8 +107,9 @@ class Network(Hyperparameters, ABC):
 
     def _forward(self, X: Any) -> Array:
         """The network's outputs for checked rows, as many columns as there are outputs."""
-        theta = _parameters.flat(self.coefs_, self.intercepts_)
-        layers = _parameters.layers(self.coefs_)
+        theta, layers = _parameters.of_model(self)
+        if layers[0] != X.shape[1]:
+            raise ValueError(f"coefs_[0] of the model must have {X.shape[1]} rows, got {layers[0]}")
         # Of what was fitted: parameters that were set since are for the next fit.
         core = _schuss.Network(
             widths=layers,

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import shown
 from .._tensors import places, views
 
 if TYPE_CHECKING:
     from .._schuss import TensorInfo
 
 Array = NDArray[Any]
+# What the kinds of dtypes are called, as NumPy writes them.
+_KINDS = {"f": "floating-point", "fiu": "real"}
 
 
 def split(theta: Array, tensors: Sequence[TensorInfo]) -> tuple[list[Array], list[Array]]:
@@ -25,7 +28,7 @@ def split(theta: Array, tensors: Sequence[TensorInfo]) -> tuple[list[Array], lis
 
 def layers(coefs: Sequence[Array]) -> list[int]:
     """The widths of all layers."""
-    return [len(coef) for coef in coefs] + [coefs[-1].shape[1]]
+    return [len(coef) for coef in coefs] + [np.shape(coefs[-1])[1]]
 
 
 def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
@@ -42,6 +45,44 @@ def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
             if place == start + base.nbytes:
                 return base
     return np.concatenate([np.asarray(part, precision(parts)).ravel() for part in parts])
+
+
+def expect_chain(coefs: Any, intercepts: Any, kinds: str) -> None:
+    """Refuse weights and biases that somebody has replaced by others than those of layers.
+
+    Their dtypes are of some kinds, as NumPy writes them.
+    """
+    for name, parts in (("coefs_", coefs), ("intercepts_", intercepts)):
+        if not isinstance(parts, list | tuple):
+            raise TypeError(f"{name} of the model must be a list of arrays, got {shown(parts)}")
+    if len(coefs) != len(intercepts) or not coefs:
+        raise ValueError(f"intercepts_ must be {len(coefs)} arrays, as coefs_ are, got {len(intercepts)}")
+    width = None
+    for number, (weight, bias) in enumerate(zip(coefs, intercepts, strict=True)):
+        for name, array, ndim in (("coefs_", weight, 2), ("intercepts_", bias, 1)):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
+                expected = f"an array of {_KINDS[kinds]} numbers with {ndim} axes"
+                got = getattr(array, "dtype", type(array).__name__)
+                raise TypeError(f"{name}[{number}] of the model must be {expected}, got {got}")
+        inputs, outputs = weight.shape
+        if width not in (None, inputs):
+            raise ValueError(f"coefs_[{number}] of the model must have {width} rows, got {inputs}")
+        if bias.shape != (outputs,):
+            raise ValueError(
+                f"intercepts_[{number}] of the model must be of shape {(outputs,)}, got {bias.shape}"
+            )
+        width = outputs
+
+
+def of_model(model: Any) -> tuple[Array, list[int]]:
+    """All parameters of a fitted estimator in one vector, and the widths of its layers."""
+    coefs, intercepts = model.coefs_, model.intercepts_
+    expect_chain(_arrays(coefs), _arrays(intercepts), "fiu")
+    return flat(coefs, intercepts), layers(coefs)
+
+
+def _arrays(parts: Any) -> Any:
+    return [np.asarray(part) for part in parts] if isinstance(parts, list | tuple) else parts
 
 
 def copied(coefs: Sequence[Array], intercepts: Sequence[Array]) -> tuple[list[Array], list[Array]]:

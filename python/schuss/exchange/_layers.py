@@ -132,15 +132,16 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
         raise TypeError(f"model must be {accepted}, got {shown(model)}{_where_it_is(model, accepted)}")
     if TRAINING:
         refuse_elsewhere(model)
-    _expect_chain(model.coefs_, model.intercepts_)
+    from ..estimators import _parameters
+    from ..estimators._losses import REGRESSION
+
+    _parameters.expect_chain(model.coefs_, model.intercepts_, "f")
     hidden = len(model.coefs_) - 1
     fitted = getattr(model, "_activations", model.activation)
     names = [fitted] * hidden if isinstance(fitted, str) else list(fitted)
     activations = [*map(_core_name, names), None]
     parts = zip(model.coefs_, model.intercepts_, activations, strict=True)
     layers = [Layer({"weight": weight, "bias": bias}, None, name) for weight, bias, name in parts]
-    from ..estimators._losses import REGRESSION
-
     link = _core_name(model.out_activation_)
     # A classifier's follows from its link, and so does a regressor's where another was set since the fit.
     loss = REGRESSION[model.loss].name if model.loss in REGRESSION else None
@@ -159,27 +160,6 @@ def _where_it_is(model: Any, accepted: str) -> str:
         if hasattr(model, name):
             return f"; look in its {name}"
     return ""
-
-
-def _expect_chain(coefs: Any, intercepts: Any) -> None:
-    """Refuse weights and biases that somebody has replaced by others than those of layers."""
-    if len(coefs) != len(intercepts) or not coefs:
-        raise ValueError(f"intercepts_ must be {len(coefs)} arrays, as coefs_ are, got {len(intercepts)}")
-    width = None
-    for number, (weight, bias) in enumerate(zip(coefs, intercepts, strict=True)):
-        for name, array, ndim in (("coefs_", weight, 2), ("intercepts_", bias, 1)):
-            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.ndim != ndim:
-                expected = f"an array of floating-point numbers with {ndim} axes"
-                got = getattr(array, "dtype", type(array).__name__)
-                raise TypeError(f"{name}[{number}] of the model must be {expected}, got {got}")
-        inputs, outputs = weight.shape
-        if width not in (None, inputs):
-            raise ValueError(f"coefs_[{number}] of the model must have {width} rows, got {inputs}")
-        if bias.shape != (outputs,):
-            raise ValueError(
-                f"intercepts_[{number}] of the model must be of shape {(outputs,)}, got {bias.shape}"
-            )
-        width = outputs
 
 
 def layers_of_network(net: MLP) -> Layers:
