@@ -195,6 +195,21 @@ def test_data_frames_of_any_partitions(client):
         model.fit(frame[list(SERIES)], dd.from_pandas(table["y"], npartitions=7))
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "Int8", "boolean", "Float64"])
+def test_labels_that_may_be_missing_are_those_of_one_process(client, dtype):
+    frames = pytest.importorskip("dask.dataframe")
+    table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": pd.Series(X[:, 0] > 0).astype(dtype)})
+    rows = frames.from_pandas(table, npartitions=3)
+    how = {"max_iter": 2, "n_shards": 2, "random_state": 0}
+    expected = sc.MLPClassifier(sharded=True, **how).fit(table[["a", "b"]], table["y"])
+    model = sd.DaskMLPClassifier(client=client, **how).fit(rows[["a", "b"]], rows["y"])
+    assert model.classes_.dtype == expected.classes_.dtype
+    found = model.predict(rows[["a", "b"]])
+    assert found.dtype == found.compute().dtype == expected.classes_.dtype
+    np.testing.assert_array_equal(found, expected.predict(table[["a", "b"]]))
+    assert model.score(rows[["a", "b"]], rows["y"]) == expected.score(table[["a", "b"]], table["y"])
+
+
 def test_rows_to_watch_here_and_there(client):
     watched = X[:200], LABELS[:200]
     expected = models("plain", restore_best=True)[0].fit(X, LABELS, X_val=watched[0], y_val=watched[1])

@@ -15,8 +15,13 @@ Labels: TypeAlias = list[tuple[Array, Array]]
 
 
 def without_column(y: Any) -> Array:
-    """Targets as an array; one column is none."""
-    values = np.asarray(y)
+    """Targets as an array; one column is none.
+
+    Of pandas' numbers that may be missing it is floats, which scikit-learn makes of them.
+    """
+    dtypes = [y.dtype] if hasattr(y, "dtype") else list(getattr(y, "dtypes", ()))
+    may_be_missing = any(hasattr(dtype, "na_value") and dtype.kind in "biuf" for dtype in dtypes)
+    values = np.asarray(y, np.float64 if may_be_missing else None)
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
