@@ -47,6 +47,17 @@ def test_what_may_be_set_is_as_if_it_had_been_given(name, value):
     assert looks(net) != before
 
 
+def test_a_shallow_copy_shares_theta_alone():
+    net = network()
+    net.fit(X, Y, epochs=2, optimizer=sc.Adam())
+    other, steps = copy.copy(net), net.optimizer.step_count
+    net.fit(X, Y, epochs=3)
+    assert other.theta is net.theta
+    assert (other.history.epochs, other.optimizer.step_count) == (2, steps)
+    other.fit(X, Y, epochs=1)
+    assert other.predict(X).tobytes() == net.predict(X).tobytes()
+
+
 def test_theta_is_copied_into_and_stays_the_vector_that_params_are_views_of():
     net, other = network(), network(seed=1)
     theta, weight = net.theta, net.params[0]

@@ -1,5 +1,6 @@
 """Fits that continue are one long fit, to the last bit."""
 
+import copy
 import pickle
 from functools import partial
 
@@ -47,6 +48,21 @@ WAYS = [
     {"optimizer": sc.AdamW(lr=sc.schedules.cosine(0.01, total_steps=99)), "clip_norm": 1.0},
     {"optimizer": "rmsprop", "learning_rate": "invscaling", "shuffle": False},
 ]
+
+
+@pytest.mark.parametrize("options", WAYS, ids=lambda options: "-".join(map(str, options)))
+def test_a_shallow_copy_goes_on_from_where_it_was_made(problem, options):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "batch_size": 100, **options}
+    model = kind(max_iter=3, warm_start=True, **options).fit(X, y)
+    shallow, deep = copy.copy(model), copy.deepcopy(model)
+    model.fit(X, y)
+    for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+        assert getattr(shallow, name) == getattr(deep, name)
+    for each in (shallow, deep):
+        each.fit(X, y)
+    np.testing.assert_array_equal(parameters(shallow), parameters(deep))
+    assert shallow.loss_curve_ == deep.loss_curve_
 
 
 @pytest.mark.parametrize("options", WAYS, ids=lambda options: "-".join(map(str, options)))

@@ -45,7 +45,7 @@ from ._network import Network
 from ._optimizer_state import OptimizerState
 from ._recipes import expect_lengths, lbfgs_of, optimizer_of
 from ._record import Record, fresh_attributes, judges_of
-from ._refusal import Before
+from ._refusal import TRAINED_IN_PLACE, Before, with_own
 from ._samples import Samples, ShardedSamples, expect_same_columns, in_shards
 from ._settings import Settings
 from ._tasks import CallbackSupportMixin, Tasks
@@ -96,8 +96,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             _schuss.check_precision(self.precision)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Savers that know dicts would take the history for a plain one.
-        state = dict(super().__getstate__())
+        # A copy shares nothing that changes. Savers that know dicts would take the history for a plain one.
+        state = with_own(super().__getstate__(), TRAINED_IN_PLACE)
         return state | {"history_": plain(self.history_)} if "history_" in state else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

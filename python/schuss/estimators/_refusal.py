@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ._record import CURVES
 from ._tasks import TO_TEAR_DOWN
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# What a fit that goes on changes in place, and how it is copied; all other attributes it replaces.
-CHANGED_IN_PLACE: dict[str, Callable[[Any], Any]] = {"_optimizer": copy.copy, "_split_state": copy.deepcopy}
+Copies: TypeAlias = dict[str, Callable[[Any], Any]]
+# What a fit that goes on changes in place before the training begins, and how it is copied.
+CHANGED_IN_PLACE: Copies = {"_optimizer": copy.copy, "_split_state": copy.deepcopy}
+# And with the training; all other attributes it replaces.
+TRAINED_IN_PLACE: Copies = {**CHANGED_IN_PLACE, **dict.fromkeys(CURVES, copy.copy)}
+
+
+def with_own(attributes: Mapping[str, Any], copies: Copies) -> dict[str, Any]:
+    """Attributes of an estimator with copies of those that are changed in place."""
+    own = {name: copied(attributes[name]) for name, copied in copies.items() if name in attributes}
+    return {**attributes, **own}
 
 
 class Before:
@@ -27,10 +37,7 @@ class Before:
 
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
-        self._attributes: dict[str, Any] | None = dict(vars(estimator))
-        for name, copied in CHANGED_IN_PLACE.items():
-            if name in self._attributes:
-                self._attributes[name] = copied(self._attributes[name])
+        self._attributes: dict[str, Any] | None = with_own(vars(estimator), CHANGED_IN_PLACE)
 
     def is_over(self) -> None:
         """The training begins: from here on its parameters count, and the old ones need no memory."""
