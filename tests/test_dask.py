@@ -312,7 +312,7 @@ REFUSED = {
     "sample_weight must be finite and not negative": {"sample_weight": -array(WEIGHTS)},
     "sample_weight must be finite, not all zero": {"sample_weight": 0 * array(WEIGHTS)},
     "sample_weight must be numbers, got dates": {"sample_weight": array(WEIGHTS.astype("M8[D]"))},
-    "sample_weight: could not convert": {"sample_weight": array(np.array(["a"] * 900))},
+    "sample_weight must be numbers, got text": {"sample_weight": array(np.array(["1.0"] * 900))},
     "sample_weight must have one dimension, got 2": {"sample_weight": array(WEIGHTS[:, None])},
     "class_weight must be finite, not negative": {"class_weight": {0: -1.0, 1: 5.0, 2: 1.0}},
     "class_weight must be finite, not negative, and": {"class_weight": {0: 1.0, 1: 1.0, 2: np.inf}},
