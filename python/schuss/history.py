@@ -299,7 +299,7 @@ def rebuilt(
     history = History()
     for values in zip(*columns.values(), strict=True):
         history.append(**dict(zip(columns, values, strict=True)))
-    history._epochs = max(history.epochs, epochs)
+    history._epochs = max(history.epochs, check_count("epochs", epochs, least=0))
     history.stopped = None if stopped is None else Stop(stopped)
     history.best_epoch = best_epoch
     history._steps = None if steps is None else Steps.of(steps)
