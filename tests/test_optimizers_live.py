@@ -323,6 +323,30 @@ def test_options_of_the_whole_step_are_the_same_in_all_groups():
         assert repr(opt.state_dict()) == before
 
 
+def test_of_several_numbers_of_steps_between_two_steps_the_last_counts():
+    def moved(first, steps, *then):
+        params = [np.zeros(1)]
+        opt = sc.SGD(params, lr=1.0, lookahead=first)
+        places = []
+        for number in range(steps + 6):
+            if number == steps:
+                for value in then:
+                    opt.param_groups[0]["lookahead"] = value
+            opt.step([-np.ones(1)])
+            places.append(params[0].item())
+        return places
+
+    for first in (1, 2, 3, 5):
+        for steps in range(8):
+            for last in (1, 2, 3, 4):
+                at_once = moved(first, steps, last)
+                for between in (1, 2, 4, 7):
+                    assert moved(first, steps, between, last) == at_once
+                    assert moved(first, steps, between, 3, last) == at_once
+                # Without, they begin anew.
+                assert moved(first, steps, 1, None, 7, last) == moved(first, steps, None, last)
+
+
 @pytest.mark.parametrize("name", ["accumulate", "lookahead", "swa_start"])
 @pytest.mark.parametrize(
     "value", [2.9, 0.5, -1, float("nan"), float("inf"), 2**64, -(2**70), 1e300, "2", True, np.True_, [2], 2j]

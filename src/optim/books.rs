@@ -27,6 +27,9 @@ pub(super) struct Books {
 pub(super) struct GroupBooks {
     /// The places of the state arrays that are yet to start as copies of the parameters: bit i for place i.
     pub starting: u32,
+    /// Where slow parameters wait for another number of steps since the last one: how many the group had taken part in, and when the
+    /// slow parameters had moved last.
+    pub slow: Option<(u64, u64)>,
     pub progress: Progress,
 }
 

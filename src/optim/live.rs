@@ -68,14 +68,21 @@ impl<T: Scalar> Optimizer<T> {
     }
 
     /// Slow parameters that have moved every so many steps go on from when they last did: in the next step, where that is longer ago
-    /// than they now wait.
+    /// than they now wait. Of several changes between two steps the last one counts.
     pub(super) fn keep_time_of_slow(&mut self, group: usize, old: &Config) {
         let (was, is) = (old.surroundings().lookahead, self.groups()[group].surroundings().lookahead);
-        let (Some((was, _)), Some((is, _))) = (was, is) else { return };
         let (steps, place) = (self.steps_of(group), self.slot_maps[group].of_rule);
-        let since = &mut self.books.groups[group].progress.since[place];
+        let books = &mut self.books.groups[group];
+        let (Some((was, _)), Some((is, _))) = (was, is) else {
+            books.slow = None;
+            return;
+        };
+        let since = &mut books.progress.since[place];
         if was != is {
-            *since = (steps - (steps - *since) % was).max((steps + 1).saturating_sub(is));
+            let known = books.slow.filter(|(at, _)| *at == steps).map(|(_, moved)| moved);
+            let moved = known.unwrap_or(steps - (steps - *since) % was);
+            books.slow = Some((steps, moved));
+            *since = moved.max((steps + 1).saturating_sub(is));
         }
     }
 
