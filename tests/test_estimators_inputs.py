@@ -9,6 +9,8 @@ pytest.importorskip("sklearn")
 from scipy import sparse
 from sklearn import config_context, neural_network
 from sklearn.datasets import load_breast_cancer, make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -236,6 +238,24 @@ def test_warnings_name_the_line_of_the_user(cancer, solver):
         MLPClassifier(**QUICK | {"max_iter": 2}, solver=solver, batch_size=10_000).fit(*cancer)
     assert len(caught) == (2 if solver == "adam" else 1)
     assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_warnings_of_a_column_name_the_line_of_the_user(cancer, kind, method):
+    X, y = cancer
+    options = {"classes": [0, 1]} if (kind, method) == (MLPClassifier, "partial_fit") else {}
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed") as told:
+        getattr(kind(**QUICK), method)(X, y[:, None], **options)
+    assert {warning.filename for warning in told} == {__file__}
+
+
+def test_warnings_name_the_line_of_the_user_through_what_scikit_learn_calls(cancer):
+    with pytest.warns(ConvergenceWarning) as told:
+        Pipeline([("net", MLPClassifier(**QUICK))]).fit(*cancer)
+        cross_val_score(MLPClassifier(**QUICK), *cancer, cv=2)
+    assert len(told) == 3
+    assert {warning.filename for warning in told} == {__file__}
 
 
 @pytest.mark.parametrize("labels", [[3.0], ["no", "yes"], [True, False], [-1, 1], ["a", "b", "c"]])

@@ -294,3 +294,24 @@ def test_sparse_tables_and_complex_numbers_are_refused(make):
         model.fit(sparse.csr_array(X), y)
     with pytest.raises(ValueError, match="Complex data not supported"):
         model.fit(X + 1j, y)
+
+
+def beside(column):
+    return pytest.importorskip("pandas").DataFrame({"number": X[:, 0], "text": column})
+
+
+WARNINGS = {
+    "a column-vector": lambda: classifier().fit(X, CLASSES[:, None]),
+    "a regressor predicts": lambda: classifier().fit(X, np.arange(len(X)) // 1.5),
+    "may be numbers": lambda: classifier().fit(beside([f"{i}.5 kg" for i in range(len(X))]), CLASSES),
+    "are taken as one": lambda: classifier().fit(beside(2**60 + np.arange(len(X)) % 3), CLASSES),
+    "was in fit": lambda: classifier().fit(beside(CLASSES.astype(str)), CLASSES).score(beside("c"), CLASSES),
+    "valid feature names": lambda: regressor().fit(beside(NUMBERS), NUMBERS).score(X[:, :2], NUMBERS),
+}
+
+
+@pytest.mark.parametrize("message", WARNINGS)
+def test_warnings_name_the_line_of_the_user(message):
+    with pytest.warns(UserWarning, match=f"(?i){message}") as told:
+        WARNINGS[message]()
+    assert {warning.filename for warning in told} == {__file__}

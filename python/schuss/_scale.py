@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ._warn import warn
+
 # Weights start at about 1 and move by about the learning rate a step: further than this they do not come.
 LARGE = 1e3
 # Rows that are looked at.
 ROWS = 1000
-OURS = (__name__.partition(".")[0], "sklearn")
 
 HINT_X = "scale X, with sklearn.preprocessing.StandardScaler or (X - X.mean(axis=0)) / X.std(axis=0)"
 HINT_Y = "scale y, with sklearn.compose.TransformedTargetRegressor or (y - y.mean()) / y.std()"
@@ -37,7 +36,7 @@ def warn_of_scale(x: Any, targets: Any | None, names: Sequence[int] = ()) -> Non
             None if targets is None else _of_columns("y", targets, HINT_Y),
         ]
     for message in filter(None, found):
-        warnings.warn(message, UserWarning, stacklevel=_depth_of_user())
+        warn(message)
 
 
 def _of_columns(name: str, numbers: Any, hint: str, names: Sequence[int] = ()) -> str | None:
@@ -57,11 +56,3 @@ def _of_columns(name: str, numbers: Any, hint: str, names: Sequence[int] = ()) -
     mean, std = some[:, column].mean(), some[:, column].std()
     size = f"a mean of {mean:.3g} and a standard deviation of {std:.3g}"
     return f"{where} has {size}, which a network hardly learns: {hint}"
-
-
-def _depth_of_user() -> int:
-    """How far up the first frame is that is the user's: not of this package, nor of scikit-learn."""
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
-        frame, depth = frame.f_back, depth + 1
-    return depth

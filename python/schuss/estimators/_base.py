@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
@@ -30,6 +29,7 @@ from .._scale import warn_of_scale
 from .._schuss import LBFGS
 from .._sharded import Share
 from .._stop import Stop
+from .._warn import warn
 from ..history import History, plain, rebuilt
 from ..typing import SolverName
 from . import _parameters
@@ -60,8 +60,6 @@ Array: TypeAlias = NDArray[Any]
 
 # The relative gain of a step below which SciPy's L-BFGS-B, hence scikit-learn, is content.
 SCIPYS_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
-# The user's line, seen from `_train` and `_descend`: above `_fit`, `fit`, and two wrappers of that.
-USER = 6
 
 
 class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
@@ -433,9 +431,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         rows = setup.samples.n_rows
         batch_size = self._batch_size(rows)
         if batch_size > rows:
-            warnings.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=USER,
             )
             batch_size = rows
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
@@ -451,15 +448,14 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         if setup.peers is not None and setup.peers.rank > 0:
             return
         if training.stopped is Stop.INTERRUPTED:
-            warnings.warn("Training interrupted by user.", stacklevel=USER)
+            warn("Training interrupted by user.")
         elif training.stopped is Stop.NOT_FINITE and np.isfinite(setup.theta).all():
-            warnings.warn(DIVERGED.format(self.n_iter_), ConvergenceWarning, stacklevel=USER)
+            warn(DIVERGED.format(self.n_iter_), ConvergenceWarning)
         elif training.stopped is Stop.EPOCHS and most is not None:
-            warnings.warn(
+            warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
                 "hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=USER,
             )
 
     def _descend(self, setup: Setup, recipe: LBFGS, before: Before) -> None:
@@ -473,13 +469,12 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         before.is_over()
         training.run(most)
         if training.stopped is Stop.INTERRUPTED:
-            warnings.warn("Training interrupted by user.", stacklevel=USER)
+            warn("Training interrupted by user.")
         elif training.stopped in UNFINISHED:
-            warnings.warn(
+            warn(
                 f"lbfgs failed to converge after {self.n_iter_} iteration(s): "
                 f"{UNFINISHED[training.stopped]}.\nIncrease max_iter or max_fun, or scale the data.",
                 ConvergenceWarning,
-                stacklevel=USER,
             )
 
     def _batch_size(self, rows: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -28,7 +28,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._given import naming, weighed_by
 from ._hyperparameters import Callback, keep
-from ._labels import balanced
+from ._labels import balanced, column_of
 from ._scores import are_right, mean_of
 from ._together import Others
 
@@ -236,8 +236,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._label_binarizer.fit(classes)
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        y = column_of(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             try:
                 self._label_binarizer = LabelBinarizer().fit(y)

@@ -7,6 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import column_or_1d
+
+from .._warn import warn
 
 Array = NDArray[Any]
 
@@ -23,6 +27,19 @@ def without_column(y: Any) -> Array:
     may_be_missing = any(hasattr(dtype, "na_value") and dtype.kind in "biuf" for dtype in dtypes)
     values = np.asarray(y, np.float64 if may_be_missing else None)
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def column_of(y: Array) -> Array:
+    """Targets whose only column is none, which is warned of in scikit-learn's words."""
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    column: Array = column_or_1d(y)
+    warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+        "(n_samples, ), for example using ravel().",
+        DataConversionWarning,
+    )
+    return column
 
 
 def labels_of(y: Array) -> Labels:

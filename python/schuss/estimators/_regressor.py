@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import optimizers
@@ -30,6 +29,7 @@ from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._hyperparameters import Callback, keep
+from ._labels import column_of
 from ._samples import Samples
 from ._scores import mean_of, r2, squares
 from ._together import Others
@@ -193,9 +193,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return bool((counted != counted[:1]).any())
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
-        y = y.toarray() if is_sparse(y) else y
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        y = column_of(y.toarray() if is_sparse(y) else y)
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
         return y, y

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._checks import check_count, shown
+from .._warn import warn
 from ._categories import CategoryFeature, counts_of, tally_of
 from ._dates import DateFeature, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
@@ -188,7 +188,7 @@ class TableEncoder:
         if finding.doubtful:
             said = f"{column.name} has {finding.why}, and is {'dropped' if dropped else 'a category'}: "
             said += "clean or convert it, or say columns={...: 'category'} or 'drop' where that is meant"
-            warnings.warn(said, UserWarning, stacklevel=2)
+            warn(said)
         if feature is None or not feature.outputs:
             return None, ColumnReport(label, "dropped", 0, missing / n_rows, f"dropped: {done}")
         done = f"{finding.why}; {done}" if finding.why else done
@@ -211,7 +211,7 @@ class TableEncoder:
                     f"{column.name} has numbers that differ by less than float64 tells, and are taken as one"
                 )
                 remedy = "take off what they have in common, or say columns={...: 'category'} or 'drop'"
-                warnings.warn(f"{said}: {remedy}", UserWarning, stacklevel=2)
+                warn(f"{said}: {remedy}")
             told = feature.told()
         elif finding.kind == "date":
             values = column.read(0, n_rows)
@@ -329,7 +329,7 @@ class TableEncoder:
             if (value := feature.unseen_in(out[:, place], blocks(column, n_rows))) is not None:
                 rare = " or was rare there" if feature.rare else ""
                 said = f"{column.name} has only values of which none was in fit{rare}, such as {shown(value)}"
-                warnings.warn(f"{said}: are they written as they were?", UserWarning, stacklevel=6)
+                warn(f"{said}: are they written as they were?")
 
     def matched(self, table: Table) -> list[Column]:
         """The columns of a table in the order of `fit`, dates on its clocks.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._warn import warn
 from ._values import family, key_of
 
 MATCH = "The feature names should match those that were passed during fit."
@@ -112,10 +112,10 @@ def check_names(estimator: str, fitted: Headings, given: Headings, count: int, a
             raise ValueError(f"{MATCH}\nFeature names must be in the same order as they were in fit.\n")
     elif fitted.names is None and says:
         said = f"X has feature names, but {estimator} was fitted without feature names"
-        warnings.warn(said, UserWarning, stacklevel=4)
+        warn(said)
     elif fitted.names is not None and given.names is None:
         said = f"X does not have valid feature names, but {estimator} was fitted with feature names"
-        warnings.warn(said, UserWarning, stacklevel=4)
+        warn(said)
 
 
 # Rows
@@ -134,7 +134,7 @@ def in_order(row: Any, fitted: Headings, count: int) -> list[Any]:
     if pair is None:
         if fitted.labels is not None and not given.are_places:
             said = "a row has names, but the table of fit had none: its values are taken in their order"
-            warnings.warn(said, UserWarning, stacklevel=5)
+            warn(said)
         return values
     of = dict(zip(pair[1], values, strict=True))
     return [of[name] for name in pair[0]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from .._checks import check_name, shown
 from .._extras import needed
+from .._warn import warn
 from ._numbers import Floats
 from ._scaling import Quantiles
 from ._values import (
@@ -60,7 +60,7 @@ def vector(y: Any, name: str = "y") -> np.ndarray[Any, Any]:
         array = np.fromiter(values, dtype=object, count=len(values)) if array.ndim == 1 else array
     if array.ndim == 2 and array.shape[1] == 1:
         said = "A column-vector y was passed when a 1d array was expected: its only column is taken"
-        warnings.warn(said, DataConversionWarning, stacklevel=2)
+        warn(said, DataConversionWarning)
         array = array[:, 0]
     if array.ndim != 1:
         hint = ": for several targets, fit an estimator for each" if array.ndim == 2 else ""
@@ -299,7 +299,7 @@ class ClassTarget:
         # As scikit-learn does.
         if len(values) > 20 and len(self.classes) > len(values) / 2:
             said = f"y has {len(self.classes)} classes in {len(values)} rows: a regressor predicts numbers"
-            warnings.warn(said, UserWarning, stacklevel=2)
+            warn(said)
         return codes.reshape(-1)
 
     def transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
