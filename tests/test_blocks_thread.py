@@ -30,6 +30,27 @@ def no_thread_stays():
     assert readers() == []
 
 
+def test_without_a_thread_the_caller_makes_the_items(monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    def transform(X):
+        seen.add(threading.get_ident())
+        return X
+
+    def broken(X):
+        raise ZeroDivisionError
+
+    seen = set()
+    expected = sc.MLP([4, 8, 1]).fit(blocks(), epochs=2)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    history = sc.MLP([4, 8, 1]).fit(blocks(transform), epochs=2)
+    assert history["loss"] == expected["loss"]
+    assert seen == {threading.get_ident()}
+    with pytest.raises(ZeroDivisionError):
+        sc.MLP([4, 8, 1]).fit(blocks(broken), epochs=2)
+
+
 def test_the_next_item_is_made_while_the_present_one_is_worked_with_and_no_more():
     made = [threading.Event() for _ in range(6)]
 

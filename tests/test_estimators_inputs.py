@@ -252,9 +252,8 @@ def test_warnings_of_a_column_name_the_line_of_the_user(cancer, kind, method):
 
 def test_warnings_name_the_line_of_the_user_through_what_scikit_learn_calls(cancer):
     with pytest.warns(ConvergenceWarning) as told:
-        Pipeline([("net", MLPClassifier(**QUICK))]).fit(*cancer)
-        cross_val_score(MLPClassifier(**QUICK), *cancer, cv=2)
-    assert len(told) == 3
+        cross_val_score(Pipeline([("net", MLPClassifier(**QUICK))]), *cancer, cv=2)
+    assert len(told) == 2
     assert {warning.filename for warning in told} == {__file__}
 
 

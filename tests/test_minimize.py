@@ -551,6 +551,34 @@ class TestStarts:
         result = schuss.minimize(fun, [0.0, 0.0], jac=True, max_steps=0, starts=self.STARTS, n_threads=3)
         assert [run.nfev for run in result.runs] == [1, 1, 1]
 
+    def test_without_threads_they_run_one_after_the_other(self, monkeypatch):
+        def refused(thread):
+            raise RuntimeError("can't start new thread")
+
+        def fun(x):
+            calls.append(threading.get_ident())
+            if len(calls) == limit:
+                raise error
+            return bowl(x)
+
+        calls, limit, error = [], 0, None
+        options = {"jac": True, "max_steps": 10, "starts": self.STARTS}
+        expected = schuss.minimize(fun, [0.0, 0.0], **options)
+        monkeypatch.setattr(threading.Thread, "start", refused)
+        calls.clear()
+        result = schuss.minimize(fun, [0.0, 0.0], **options)
+        assert set(calls) == {threading.get_ident()}
+        for run, other in zip(result.runs, expected.runs, strict=True):
+            np.testing.assert_array_equal(run.x, other.x)
+        calls, limit, error = [], 5, KeyboardInterrupt
+        result = schuss.minimize(fun, [0.0, 0.0], **options)
+        assert result.runs[-1].reason is schuss.Stop.INTERRUPTED
+        assert (result.runs[-1].nit, len(calls)) == (0, 7)  # each of the others has met its start
+        calls, limit, error = [], 5, ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            schuss.minimize(fun, [0.0, 0.0], **options)
+        assert len(calls) == 7
+
     def test_an_error_in_one_ends_all(self):
         def fun(x):
             if x[0] < -3:

@@ -297,8 +297,25 @@ def test_where_the_system_has_no_more_threads_those_that_there_are_do_all(monkey
     monkeypatch.setattr(_workers, "Thread", Rare)
     tasks = [lambda left, stop, number=number: number for number in range(50)]
     assert _crew.run(tasks, 3, None, max) == list(range(50))
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        _crew.run(tasks, 3, None, max)
+    done, here = [], threading.get_ident()
+    tasks = [lambda left, stop, number=number: (number, threading.get_ident()) for number in range(50)]
+    assert _crew.run(tasks, 3, None, lambda *told: done.append(told)) == [(n, here) for n in range(50)]
+    assert done == [(number, (number, here)) for number in range(50)]
+
+
+def test_without_threads_an_error_ends_the_tasks_at_once(monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    def task(left, stop):
+        begun.append(stop)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_workers.Thread, "start", refused)
+    begun = []
+    with pytest.raises(KeyboardInterrupt):
+        _crew.run([task] * 3, 2, None, max)
+    assert len(begun) == 1
 
 
 def test_tasks_are_told_what_is_left_and_none_begins_too_late():

@@ -244,6 +244,7 @@ def together(
     cores = _cores()
     # More threads than that would only wait for each other.
     count = min(n_threads or cores, len(runs), max(4 * cores, 16))
+    interrupt = runs[0].rules.interrupt  # of all
     outcomes: list[OptimizeResult | BaseException | None] = [None] * len(runs)
     waiting: SimpleQueue[int] = SimpleQueue()
     ended: SimpleQueue[OptimizeResult | BaseException] = SimpleQueue()
@@ -258,10 +259,14 @@ def together(
                     outcome: OptimizeResult | BaseException = runs[number].result(recipe)
                 except BaseException as error:
                     outcome = error
+                if isinstance(outcome, BaseException) or outcome.reason is Stop.INTERRUPTED:
+                    interrupt.set()
                 outcomes[number] = outcome
                 ended.put(outcome)
 
-    with workers(work, count, runs[0].rules.interrupt.set), suppress(KeyboardInterrupt):
+    with workers(work, count, interrupt.set) as started, suppress(KeyboardInterrupt):
+        if not started:
+            work()
         for _ in runs:
             if isinstance(heard(ended), BaseException):
                 break

@@ -13,8 +13,10 @@ T = TypeVar("T")
 
 
 @contextmanager
-def workers(work: Callable[[], object], count: int, end: Callable[[], object]) -> Iterator[None]:
+def workers(work: Callable[[], object], count: int, end: Callable[[], object]) -> Iterator[int]:
     """Have a function called on so many threads, or as many as the system gives, and wait for them.
+
+    How many these are is what the block gets: where there are none, it does the work itself.
 
     They are daemons where the caller is one: for others, and for an executor's always, Python waits before it
     exits. They have the caller's context, such as `numpy.errstate`.
@@ -36,10 +38,8 @@ def workers(work: Callable[[], object], count: int, end: Callable[[], object]) -
             try:
                 thread.start()
             except RuntimeError:  # the system has no more to give
-                if len(threads) == 1:
-                    raise
                 break
-        yield
+        yield sum(thread.ident is not None for thread in threads)
     finally:
         end()
         for thread in threads:
@@ -78,15 +78,8 @@ def each_of(items: Iterator[T], work: Callable[[T], object], count: int) -> None
             errors.append(error)
             end.set()
 
-    if count <= 1:
+    with workers(draw, count - 1, end.set):
         draw()
-    else:
-        try:
-            with workers(draw, count - 1, end.set):
-                draw()
-        except RuntimeError:  # the system has none to give, and nothing has begun
-            end.clear()
-            draw()
     if errors:
         raise errors[0]
 

@@ -23,7 +23,7 @@ def ahead(make: Callable[[Callable[[], bool]], Iterator[T]]) -> Iterator[T]:
     """Items that a thread makes: the next one while the present one is worked with, and no more.
 
     Whoever leaves the iteration, in whatever way, closes it: the thread ends then. What it raises is raised
-    here, after the items that were made before.
+    here, after the items that were made before. Where the system gives no thread, they are made here.
 
     Parameters
     ----------
@@ -47,7 +47,11 @@ def ahead(make: Callable[[Callable[[], bool]], Iterator[T]]) -> Iterator[T]:
     # A daemon if the present thread is one: Python waits for the others before it exits.
     thread = Thread(target=work, name="schuss-blocks")
     try:
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has none to give: each item is made when it is asked for
+            yield from make(stopped.is_set)
+            return
         while True:
             item = heard(items)
             if isinstance(item, _End):

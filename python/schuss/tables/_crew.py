@@ -31,16 +31,19 @@ def run(
     def left() -> float | None:
         return None if max_time is None else max_time - (perf_counter() - begin)
 
+    def work_on(number: int) -> None:
+        result, error = None, None
+        try:
+            seconds = left()
+            if not stop.is_set() and (seconds is None or seconds > 0):
+                result = tasks[number](seconds, stop)
+        except BaseException as raised:
+            error = raised
+        ready.put((number, result, error))
+
     def work() -> None:
         while (number := waiting.get()) is not None:
-            result, error = None, None
-            try:
-                seconds = left()
-                if not stop.is_set() and (seconds is None or seconds > 0):
-                    result = tasks[number](seconds, stop)
-            except BaseException as raised:
-                error = raised
-            ready.put((number, result, error))
+            work_on(number)
 
     if not tasks:
         return results
@@ -49,8 +52,10 @@ def run(
     for each in [*range(len(tasks)), *[None] * count]:
         waiting.put(each)
     # Where it ends early, the core sees the flag within some milliseconds.
-    with workers(work, count, stop.set):
-        for _ in tasks:
+    with workers(work, count, stop.set) as started:
+        for place in range(len(tasks)):
+            if not started:
+                work_on(place)
             number, result, error = heard(ready)
             if error is not None:
                 raise error
