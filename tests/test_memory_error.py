@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import schuss as sc
@@ -166,3 +167,13 @@ with tempfile.NamedTemporaryFile() as file:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize(("layers", "size"), [([50, 3000, 3000, 1], "34.9 MiB"), ([2**15, 2**15], "4.0 GiB")])
+def test_the_size_of_a_network_is_told_in_a_unit_that_fits(monkeypatch, layers, size):
+    def no_room(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "zeros", no_room)
+    with pytest.raises(MemoryError, match=rf"layers must fit in memory, got .*: {size} of parameters"):
+        sc.MLP(layers)

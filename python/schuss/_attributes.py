@@ -96,8 +96,11 @@ def zeros_for(name: str, given: Any, count: int, dtype: np.dtype[Any]) -> NDArra
     try:
         return np.zeros(count, dtype)
     except (MemoryError, ValueError):
-        size = count * dtype.itemsize / 2**30
-        raise MemoryError(f"{name} must fit in memory, got {given}: {size:,.0f} GiB of parameters") from None
+        size, unit = count * dtype.itemsize / 2**20, "MiB"
+        if size >= 1024:
+            size, unit = size / 1024, "GiB"
+        said = f"{name} must fit in memory, got {given}: {size:,.1f} {unit} of parameters"
+        raise MemoryError(said) from None
 
 
 def _set_theta(net: Attributes, value: Any) -> None:
