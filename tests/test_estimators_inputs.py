@@ -26,6 +26,10 @@ def cancer():
     return StandardScaler().fit_transform(X), y
 
 
+async def later(model):
+    raise AssertionError
+
+
 def weights_of(model):
     return np.concatenate([part.ravel() for part in (*model.coefs_, *model.intercepts_)])
 
@@ -37,6 +41,7 @@ def weights_of(model):
         ({"hidden_layer_sizes": "8"}, "hidden_layer_sizes"),
         ({"scoring": "acuracy"}, "acuracy"),
         ({"callbacks": ["print"]}, "callbacks must be functions, got 'print'"),
+        ({"callbacks": later}, "callbacks must be run by a call, got the asynchronous function"),
         ({"dropout": ["a"]}, "dropout must be numbers for the hidden layers, got 'a'"),
         ({"dropout": [0.1, 0.2]}, "dropout must be one value or 1"),
         ({"activation": [None]}, "activation must be names for the hidden layers, got None"),

@@ -644,6 +644,10 @@ class TestStarts:
         assert threading.active_count() == before
 
 
+async def later(x):
+    raise AssertionError
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("keywords", "error", "words"),
@@ -676,6 +680,7 @@ class TestRefusals:
                 "bounds must be None with LBFGS.*L-BFGS-B",
             ),
             ({"callback": 3}, TypeError, "callback must be callable"),
+            ({"callback": later}, TypeError, "callback must be run by a call, got the asynchronous function"),
             ({"hess": bowl}, ValueError, "hess must be None"),
         ],
     )

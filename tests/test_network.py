@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -491,6 +492,29 @@ def test_bad_arguments_name_themselves_and_change_nothing() -> None:
     for labels in ([0, 3], [-1, 0], [0.5, 1.0], [[0, 1], [1, 0]]):
         with pytest.raises((ValueError, TypeError), match="class indices"):
             classifier.fit(X[:2], labels)
+
+
+def test_callbacks_that_a_call_does_not_run_are_refused() -> None:
+    async def asleep(info: sc.TrainingInfo) -> None:
+        raise AssertionError
+
+    async def steps(info: sc.TrainingInfo) -> AsyncIterator[int]:
+        yield info.epoch
+
+    def epochs(info: sc.TrainingInfo) -> Iterator[int]:
+        yield info.epoch
+
+    class Watch:
+        async def __call__(self, info: sc.TrainingInfo) -> None:
+            raise AssertionError
+
+    X, net = np.eye(4), sc.MLP([4, 3, 1])
+    for callback in (asleep, steps, Watch(), partial(asleep), Watch().__call__):
+        with pytest.raises(TypeError, match="callbacks must be run by a call, got the asynchronous function"):
+            net.fit(X, X[0], callbacks=[print, callback])
+    with pytest.raises(TypeError, match="callbacks must be run by a call, got the generator function"):
+        net.fit(X, X[0], callbacks=epochs)
+    assert net.fit(X, X[0], epochs=1, callbacks=partial(print, end="")).stopped == "epochs"
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])

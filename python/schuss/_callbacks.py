@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,12 +48,22 @@ class TrainingInfo:
 def as_list(callbacks: Callable[..., Any] | Iterable[Callable[..., Any]] | None) -> list[Callable[..., Any]]:
     """The callbacks, of which there may be none, one or several."""
     if callable(callbacks):
-        return [callbacks]
-    every = check_sequence("callbacks", () if callbacks is None else callbacks, "functions")
+        every = [callbacks]
+    else:
+        every = check_sequence("callbacks", () if callbacks is None else callbacks, "functions")
     for callback in every:
         if not callable(callback):
             raise TypeError(f"callbacks must be functions, got {shown(callback)}")
+        refuse_unrun("callbacks", callback)
     return every
+
+
+def refuse_unrun(name: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that a call does not run, but makes a coroutine or a generator of."""
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004  the method that is called
+        if iscoroutinefunction(each) or isgeneratorfunction(each) or isasyncgenfunction(each):
+            kind = "generator" if isgeneratorfunction(each) else "asynchronous"
+            raise TypeError(f"{name} must be run by a call, got the {kind} function {shown(function)}")
 
 
 def want_to_stop(callbacks: list[Callable[..., Any]], told: Any) -> bool:

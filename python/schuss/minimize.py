@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from . import optimizers
 from ._batches import Batches, batches_of
+from ._callbacks import refuse_unrun
 from ._checkpoint import checkpoint_of, fingerprint, without_addresses
 from ._checks import check_count, check_flag, check_number, check_sequence, check_threads
 from ._function import Array, Function, bounds_of, start_of
@@ -269,6 +270,7 @@ def _callbacks(callback: Callable[..., Any] | None) -> list[Callable[[OptimizeRe
         return []
     if not callable(callback):
         raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    refuse_unrun("callback", callback)
     try:
         names = set(inspect.signature(callback).parameters)
     except ValueError:
