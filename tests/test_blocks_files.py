@@ -312,6 +312,12 @@ class TestArguments:
             (3, TypeError, "paths must be a path or a sequence of paths, got 3"),
             ([folder, 3], TypeError, "got 3 among them"),
             ([], ValueError, "paths must be at least one path, got none"),
+            ("a\0b", ValueError, "paths must be a path of characters that names of files may have"),
+            (
+                [folder, "\ud800"],
+                ValueError,
+                "paths must be a path of characters that names of files may have",
+            ),
             (tmp_path / "empty", FileNotFoundError, "must have files *.parquet in it"),
             (tmp_path / "none", FileNotFoundError, "none: the file is missing"),
         ):

@@ -464,6 +464,11 @@ def test_a_training_that_is_done_may_be_looked_at_before_it_gets_more_epochs(pat
         ({"checkpoint": "here", "checkpoint_every": "1"}, TypeError, "checkpoint_every must be .*'1'"),
         ({"checkpoint": "here", "resume": "yes"}, TypeError, "resume must be True or False, got 'yes'"),
         ({"checkpoint": "nowhere/here"}, FileNotFoundError, "checkpoint must be in a folder that exists"),
+        (
+            {"checkpoint": "a\0b"},
+            ValueError,
+            "checkpoint must be a path of characters that names of files may",
+        ),
         ({"checkpoint": "."}, IsADirectoryError, "checkpoint must be a file"),
     ],
 )

@@ -258,6 +258,9 @@ class TestAnimate:
             ValueError, match=r"file must be a path that ends with .gif or .html, got 'race.mp4'"
         ):
             race.save("race.mp4")
+        for name in ("a\0b.gif", "\ud800.html"):
+            with pytest.raises(ValueError, match="file must be a path of characters that names of files may"):
+                race.save(name)
         with pytest.raises(ValueError, match="dpi must be a positive number, got 0"):
             race.save(tmp_path / "x.gif", dpi=0)
         with pytest.raises(ValueError, match="dpi must be finite, got inf"):

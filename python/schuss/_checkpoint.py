@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._checks import check_count, check_flag, check_number, shown
-from ._files import read_tree, write_tree
+from ._files import path_of, read_tree, write_tree
 from ._sparse import Sparse
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def checkpoint_of(path: object, every: object, resume: object) -> Checkpoint | N
         return None
     if not isinstance(path, str | PathLike):
         raise TypeError(f"checkpoint must be a path or None, got {shown(path)}")
-    path = os.path.abspath(os.fsdecode(path))
+    path = os.path.abspath(os.fsdecode(path_of(path, "checkpoint")))
     _expect_writable(path)
     seconds, epochs = 60.0, None
     if isinstance(every, bool | np.bool_):

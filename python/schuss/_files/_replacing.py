@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     left is removed by the next one that writes the same file; a lock tells it from what another process is
     writing. A symbolic link stays one, and a file that is replaced hands on its permissions.
     """
-    target = os.path.realpath(os.fsdecode(_path(path)))
+    target = os.path.realpath(os.fsdecode(path_of(path)))
     old = _status(target)
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
@@ -108,7 +108,7 @@ def writing(file: File) -> Iterator[IO[bytes]]:
 def reading(file: File) -> Iterator[IO[bytes]]:
     """The opened file where `file` is a path; a stream is taken as it is, and must be able to seek."""
     if isinstance(file, str | bytes | PathLike):
-        with _naming(file), open(_path(file), "rb") as opened:
+        with _naming(file), open(path_of(file), "rb") as opened:
             yield opened
     else:
         stream = _stream(file, "read")
@@ -132,15 +132,16 @@ def describe(file: File) -> str:
     return name if isinstance(name, str) and name else "file"
 
 
-def _path(path: Path) -> str | bytes:
-    """A path that the system can be asked for."""
+def path_of(path: Path, name: str = "file") -> str | bytes:
+    """A path that the system can be asked for; `name` is what an error calls it."""
     given: str | bytes = os.fspath(path)
     try:
         if b"\0" not in os.fsencode(given):
             return given
     except UnicodeEncodeError:
         pass
-    raise ValueError(f"file must be a path of characters that names of files may have, got {shown(given)}")
+    accepted = "a path of characters that names of files may have"
+    raise ValueError(f"{name} must be {accepted}, got {shown(given)}")
 
 
 def _stream(file: Any, method: str) -> IO[bytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import check_sequence, shown
+from .._files import path_of
 
 
 def files_of(name: str, given: Any, suffix: str) -> list[str]:
@@ -20,7 +21,7 @@ def files_of(name: str, given: Any, suffix: str) -> list[str]:
     for path in paths:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"{name} must be {expected}, got {shown(path)} among them")
-        files += _below(name, path, suffix) if os.path.isdir(path) else [os.fsdecode(path)]
+        files += _below(name, path, suffix) if os.path.isdir(path) else [os.fsdecode(path_of(path, name))]
     if not files:
         raise ValueError(f"{name} must be at least one path, got none")
     return files

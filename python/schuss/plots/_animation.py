@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from operator import index
-from os import PathLike, fspath
+from os import PathLike, fsdecode, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_count, check_number, shown
 from .._extras import needed
+from .._files import path_of
 from ._checks import Array, Loss, Paths, Range, axes_of, check_fun, points_of, sides_of, value_of
 from ._film import page_of, picture_of, save_gif
 from ._landscape import axes_in_space, draw_contours, draw_curve, draw_relief, side_of
@@ -115,7 +116,7 @@ class Race:
         """
         if not isinstance(file, str | PathLike) or not isinstance(fspath(file), str):
             raise TypeError(f"file must be a path that ends with .gif or .html, got {shown(file)}")
-        path = fspath(file)
+        path = fsdecode(path_of(file))
         if path.lower().endswith(".html"):
             page = self.to_html(dpi=dpi)
             with open(path, "w", encoding="utf-8") as html:
