@@ -147,3 +147,17 @@ print(os.waitstatus_to_exitcode(status), time.monotonic() - start < 60)
 """
     done = run(script)
     assert done.stdout.split() == ["7", "True"]
+
+
+def test_a_subinterpreter_that_imports_it_may_live_until_the_end():
+    made = run("""
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+inside = f"import sys; sys.path[:] = {sys.path!r}; import schuss; print(schuss.__version__)"
+interpreters.run_string(interpreters.create(), inside)
+""")
+    # Newer versions of Python refuse modules of this kind there.
+    assert made.returncode == 0 or "ImportError" in made.stderr

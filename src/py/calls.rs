@@ -66,6 +66,10 @@ impl Drop for Call {
 #[pyfunction]
 fn end_calls(py: Python<'_>) {
     EXITING.store(this_thread(), Ordering::SeqCst);
+    // A subinterpreter that lives until the end is told of it when nobody can let go of the interpreter and get it back.
+    if UNDER_WAY.load(Ordering::SeqCst) <= 0 {
+        return;
+    }
     py.detach(|| {
         let begin = Instant::now();
         while UNDER_WAY.load(Ordering::SeqCst) > 0 && begin.elapsed() < PATIENCE {
