@@ -12,6 +12,7 @@ import sys
 import threading
 import xml.etree.ElementTree as ElementTree
 from functools import partialmethod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -395,6 +396,19 @@ class TestProgressBar:
         with progress_bar(1) as update:
             update(1, 1.0, None)
         assert capsys.readouterr() == ("", "epoch 1/1 loss=1\n")
+
+    @pytest.mark.parametrize("has_tqdm", [False, True])
+    def test_a_closed_standard_error_and_one_that_only_writes_end_no_training(self, monkeypatch, has_tqdm):
+        if has_tqdm:
+            pytest.importorskip("tqdm")
+        else:
+            without(monkeypatch, "tqdm")
+        closed = io.StringIO()
+        closed.close()
+        for console in (closed, SimpleNamespace(write=len, flush=lambda: None)):
+            monkeypatch.setattr(sys, "stderr", console)
+            with progress_bar(2) as update:
+                update(2, 1.0, None)
 
 
 def test_importing_the_package_loads_nothing_optional():

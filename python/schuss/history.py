@@ -320,7 +320,8 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
     enabled : bool, default True
         Whether to show anything.
     file : text file, optional
-        Where the plain text goes; standard error by default. Nothing is shown in a process that has none.
+        Where the plain text goes; standard error by default. Nothing is shown in a process that has none, or
+        has closed it.
 
     Yields
     ------
@@ -328,7 +329,7 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         ``update(epoch, loss, val_loss)``, to be called after each epoch, counted from 1, with
         None for a validation loss that does not exist.
     """
-    if not enabled or (file is None and sys.stderr is None):
+    if not enabled or (file is None and not _has_console()):
         yield lambda epoch, loss, val_loss: None
         return
     try:
@@ -346,6 +347,10 @@ def progress_bar(total: int, enabled: bool = True, file: TextIO | None = None) -
         yield update
 
 
+def _has_console() -> bool:
+    return sys.stderr is not None and not getattr(sys.stderr, "closed", False)
+
+
 def tqdm_class() -> Any:
     """Tqdm's bar for where we are; ImportError where it is not installed."""
     # In a notebook without ipywidgets tqdm says so, each time, and then draws its bar as text.
@@ -359,7 +364,7 @@ def tqdm_class() -> Any:
 def tqdm_bar(tqdm: Any, total: int, unit: str) -> Iterator[Any]:
     """One of its bars, which ends full where the work has succeeded, and keeps no lock where it fails."""
     # A program without a console has none to write to; elsewhere TQDM_DISABLE decides.
-    hidden: dict[str, Any] = {"disable": True} if sys.stderr is None else {}
+    hidden: dict[str, Any] = {} if _has_console() else {"disable": True}
     with _letting_go(tqdm.get_lock()), tqdm(total=total, unit=unit, **hidden) as bar:
         yield bar
         if bar.disable:  # by TQDM_DISABLE, say
@@ -391,7 +396,7 @@ def _letting_go(lock: Any) -> Iterator[None]:
 @contextmanager
 def _plain_bar(total: int, file: TextIO) -> Iterator[Update]:
     """A line that rewrites itself on a terminal; in a log, ten lines for the whole training."""
-    live = file.isatty()
+    live = hasattr(file, "isatty") and file.isatty()  # a stand-in may only write
     shown_at, shown = float("-inf"), 0
     last: tuple[int, float, float | None] = 0, 0.0, None
 
