@@ -88,7 +88,10 @@ def checked_state(state: Any) -> dict[str, Any]:
         state = state | {"dtype": np.dtype(state["dtype"])}
     history = state.get("history")
     if type(history) is dict and history.keys() == plain(History()).keys():
-        state = state | {"history": rebuilt(**history)}
+        try:
+            state = state | {"history": rebuilt(**history)}
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"history of an MLP must be that of a training, got {shown(history)}") from error
     _expect_state(state)
     return dict(state)
 
