@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
+from savers import by_skops
 
 joblib = pytest.importorskip("joblib")
 make_pipeline = pytest.importorskip("sklearn.pipeline").make_pipeline
@@ -29,15 +30,6 @@ def by_joblib(model):
     joblib.dump(model, file)
     file.seek(0)
     return joblib.load(file)
-
-
-def by_skops(model):
-    """What a careful user does: look at the types that are not trusted, then trust ours."""
-    skops = pytest.importorskip("skops.io")
-    file = skops.dumps(model)
-    unknown = skops.get_untrusted_types(data=file)
-    assert all(name.startswith("schuss.") for name in unknown)
-    return skops.loads(file, trusted=unknown)
 
 
 MODELS = {

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 import schuss as sc
 from damage import ARCHIVES, BYTES
 from mixed_table import labels, numbers, table
+from savers import by_skops
 
 LITTLE = {"preset": "quick", "n_members": 2, "n_folds": 2, "random_state": 0}
 FRAME, NEW = table(240, 0), table(60, 1)
@@ -45,14 +46,6 @@ def classifier():
 @pytest.fixture(scope="module")
 def regressor():
     return sc.TabularRegressor(**LITTLE, target_transform="log").fit(FRAME, np.exp(numbers(FRAME)))
-
-
-def by_skops(model):
-    skops = pytest.importorskip("skops.io")
-    file = skops.dumps(model)
-    unknown = skops.get_untrusted_types(data=file)
-    assert all(name.startswith("schuss.") for name in unknown)
-    return skops.loads(file, trusted=unknown)
 
 
 def check_same(same, model, rows):
