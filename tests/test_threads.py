@@ -135,11 +135,12 @@ def test_the_pool_has_a_thread_for_each_core_but_one_and_grows_with_them():
 def no_thread_to_have():
     import resource
 
+    # A stack of more memory than the process may have: the limit hits threads, and nothing else.
+    os.environ["RUST_MIN_STACK"] = str(2**42)
     expected = predicted(1)
     threads = len(os.listdir("/proc/self/task"))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    # Less than a thread's stack.
-    limit = pages * resource.getpagesize() + 1_500_000
+    limit = pages * resource.getpagesize() + 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     np.testing.assert_array_equal(predicted(), expected)
     np.testing.assert_array_equal(predicted(4), expected)
