@@ -6,7 +6,7 @@ macro_rules! register {
         $name:ident, $raw:ident, $elem:ident, $lanes:literal, $half:ident, $splat:ident, $load:ident, $store:ident,
         [$add:ident $sub:ident $mul:ident $div:ident], $sqrt:ident,
         |$x:ident, $a:ident, $b:ident| fma $fma:expr, max $max:expr, min $min:expr
-        $(, $side:literal $transpose:ident $transpose_four:ident)? $(, $mask:ident $load_some:ident $store_some:ident)?
+        $(, $upright:ident $(four $transpose_four:ident)?, $mask:ident $load_some:ident $store_some:ident)?
     ) => {
         /// A vector register.
         #[derive(Clone, Copy)]
@@ -66,19 +66,18 @@ macro_rules! register {
                 unsafe { $name($sqrt(self.0)) }
             }
             $(
-                const SQUARE: usize = $side;
                 #[inline(always)]
-                unsafe fn transpose(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
+                unsafe fn upright(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
                     // SAFETY: the caller vouches for the memory, `dispatch` for the instruction set.
-                    unsafe { $transpose(from, stride, to, to_stride) }
+                    unsafe { $upright(from, stride, to, to_stride) }
                 }
-                #[inline(always)]
-                unsafe fn transpose_four(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
-                    // SAFETY: as above.
-                    unsafe { $transpose_four(from, stride, to, to_stride) }
-                }
-            )?
-            $(
+                $(
+                    #[inline(always)]
+                    unsafe fn transpose_four(from: *const $elem, stride: usize, to: *mut $elem, to_stride: usize) {
+                        // SAFETY: as above.
+                        unsafe { $transpose_four(from, stride, to, to_stride) }
+                    }
+                )?
                 #[inline(always)]
                 fn read(from: &[$elem]) -> Self {
                     assert!(from.len() <= $lanes);

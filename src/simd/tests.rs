@@ -47,6 +47,24 @@ impl<T: Scalar> Kernel for Ends<'_, T> {
     }
 }
 
+/// A block of numbers turned upright, and a square of four turned.
+struct Turns<'a, T>(&'a [T], usize, &'a mut [T], &'a mut [T], usize);
+
+impl<T: Scalar> Kernel for Turns<'_, T> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let Turns(from, stride, block, square, to_stride) = self;
+        // SAFETY: the test has room for the largest register.
+        unsafe {
+            T::Vector::<I>::upright(from.as_ptr(), stride, block.as_mut_ptr(), to_stride);
+            T::Vector::<I>::transpose_four(from.as_ptr(), stride, square.as_mut_ptr(), to_stride);
+        }
+        (T::Vector::<I>::LANES, T::Vector::<I>::ACROSS)
+    }
+}
+
 /// 97 significands with each of some exponents, which fill no register.
 fn numbers(exponents: std::ops::Range<u32>) -> Vec<f32> {
     let with = |exponent: u32| (0..97u32).map(move |i| f32::from_bits(exponent << 23 | ((i * 86_479) & 0x7f_ffff)));
@@ -126,6 +144,32 @@ fn the_smaller_and_the_larger_of_two_at_every_level() {
     at_every_level(|level| {
         the_ends_of::<f32>(level);
         the_ends_of::<f64>(level);
+    });
+}
+
+fn turns_of<T: Scalar>(level: impl std::fmt::Debug) {
+    const STRIDE: usize = 21;
+    const TO_STRIDE: usize = 19;
+    let numbers: Vec<T> = (0..16 * STRIDE).map(|i| T::from_f64(i as f64)).collect();
+    let (mut block, mut square) = (vec![T::ZERO; 16 * TO_STRIDE], vec![T::ZERO; 16 * TO_STRIDE]);
+    let (lanes, across) = dispatch(Turns(&numbers, STRIDE, &mut block, &mut square, TO_STRIDE));
+    for (to, rows, cols) in [(&block, lanes, across), (&square, 4, 4)] {
+        for (place, &x) in to.iter().enumerate() {
+            let (j, i) = (place / TO_STRIDE, place % TO_STRIDE);
+            let expected = if i < rows && j < cols { numbers[i * STRIDE + j] } else { T::ZERO };
+            assert!(
+                x == expected,
+                "{level:?}: {x} for {expected} at row {j} and column {i} of {rows} by {cols} turned"
+            );
+        }
+    }
+}
+
+#[test]
+fn blocks_are_turned_and_nothing_beside_them_is_written_at_every_level() {
+    at_every_level(|level| {
+        turns_of::<f32>(level);
+        turns_of::<f64>(level);
     });
 }
 

@@ -86,17 +86,18 @@ pub trait Vector:
         }
     }
 
-    /// The side of the square that [`Vector::transpose`] moves.
-    const SQUARE: usize = 4;
-    /// Copies a square, element (i, j) to (j, i); the strides are from one row to the next.
+    /// Columns of the block that [`Vector::upright`] copies: sixteen bytes, which all processors read and turn alike.
+    const ACROSS: usize = 16 / size_of::<Self::Elem>();
+    /// Copies `LANES` rows of `ACROSS` columns, element (i, j) to (j, i): a column fills a register; the strides are from one
+    /// row to the next.
     ///
     /// # Safety
-    /// `from` must be readable, `to` writable, for the whole square.
+    /// `from` must be readable, `to` writable, for the whole block.
     #[inline(always)]
-    unsafe fn transpose(from: *const Self::Elem, stride: usize, to: *mut Self::Elem, to_stride: usize) {
-        for i in 0..Self::SQUARE {
-            for j in 0..Self::SQUARE {
-                // SAFETY: the caller vouches for both squares.
+    unsafe fn upright(from: *const Self::Elem, stride: usize, to: *mut Self::Elem, to_stride: usize) {
+        for i in 0..Self::LANES {
+            for j in 0..Self::ACROSS {
+                // SAFETY: the caller vouches for both blocks.
                 unsafe { *to.add(j * to_stride + i) = *from.add(i * stride + j) };
             }
         }

@@ -11,25 +11,25 @@ register!(
     Zmm32, __m512, f32, 16, Ymm32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
     [_mm512_add_ps _mm512_sub_ps _mm512_mul_ps divide_by_estimate], _mm512_sqrt_ps,
     |x, a, b| fma _mm512_fmadd_ps(x, a, b), max _mm512_max_ps(x, a), min _mm512_min_ps(x, a),
-    8 eight_by_eight four_singles, __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
+    upright_zmm32 four four_singles, __mmask16 _mm512_maskz_loadu_ps _mm512_mask_storeu_ps
 );
 register!(
     Zmm64, __m512d, f64, 8, Ymm64, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
     [_mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd], _mm512_sqrt_pd,
     |x, a, b| fma _mm512_fmadd_pd(x, a, b), max _mm512_max_pd(x, a), min _mm512_min_pd(x, a),
-    4 four_by_four four_by_four, __mmask8 _mm512_maskz_loadu_pd _mm512_mask_storeu_pd
+    upright_zmm64, __mmask8 _mm512_maskz_loadu_pd _mm512_mask_storeu_pd
 );
 register!(
     Ymm32, __m256, f32, 8, Ymm32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
     [_mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps], _mm256_sqrt_ps,
     |x, a, b| fma _mm256_fmadd_ps(x, a, b), max _mm256_max_ps(x, a), min _mm256_min_ps(x, a),
-    8 eight_by_eight four_singles, u8 load_some_singles store_some_singles
+    upright_ymm32 four four_singles, u8 load_some_singles store_some_singles
 );
 register!(
     Ymm64, __m256d, f64, 4, Ymm64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
     [_mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd], _mm256_sqrt_pd,
     |x, a, b| fma _mm256_fmadd_pd(x, a, b), max _mm256_max_pd(x, a), min _mm256_min_pd(x, a),
-    4 four_by_four four_by_four, u8 load_some_doubles store_some_doubles
+    upright_ymm64, u8 load_some_doubles store_some_doubles
 );
 
 /// Quotient by the processor's estimate of the divisor's inverse and one step of Newton's method, within one unit in the
@@ -90,65 +90,95 @@ masked!(
     _mm256_setr_epi64x(1, 2, 4, 8), _mm256_set1_epi64x _mm256_cmpeq_epi64
 );
 
-/// [`Vector::transpose`] of a square of 8 by 8: pairs of rows, pairs of pairs, halves.
-///
-/// # Safety
-/// The machine must have AVX, `from` be readable and `to` writable for the whole square.
-#[inline(always)]
-unsafe fn eight_by_eight(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let r: [__m256; 8] = std::array::from_fn(|i| _mm256_loadu_ps(from.add(i * stride)));
-        let pairs: [__m256; 8] = std::array::from_fn(|i| match i % 2 {
-            0 => _mm256_unpacklo_ps(r[i], r[i + 1]),
-            _ => _mm256_unpackhi_ps(r[i - 1], r[i]),
-        });
-        let quads: [__m256; 8] = std::array::from_fn(|i| {
-            let (a, b) = (pairs[i / 4 * 4 + i % 4 / 2], pairs[i / 4 * 4 + i % 4 / 2 + 2]);
-            if i % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
-        });
-        for i in 0..4 {
-            _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(quads[i], quads[i + 4]));
-            _mm256_storeu_ps(to.add((i + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(quads[i], quads[i + 4]));
+/// Sixteen bytes of a row in each quarter of a register, as they are read: that takes no shuffle.
+macro_rules! quarters {
+    ($singles:ident $doubles:ident $raw:ident $raw_doubles:ident $begin:ident $to_doubles:ident $($insert:ident $quarter:literal)*) => {
+        /// The rows are `apart` numbers apart.
+        ///
+        /// # Safety
+        /// The machine must have the instruction set, and the rows be readable.
+        #[inline(always)]
+        unsafe fn $singles(from: *const f32, apart: usize) -> $raw {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let rows = $begin(_mm_loadu_ps(from));
+                $(let rows = $insert::<$quarter>(rows, _mm_loadu_ps(from.add($quarter * apart)));)*
+                rows
+            }
         }
-    }
-}
 
-/// [`Vector::transpose_four`] in single precision.
+        /// As above.
+        ///
+        /// # Safety
+        /// As above.
+        #[inline(always)]
+        unsafe fn $doubles(from: *const f64, apart: usize) -> $raw_doubles {
+            // SAFETY: the caller's promise; a double takes the place of two singles.
+            unsafe { $to_doubles($singles(from.cast(), 2 * apart)) }
+        }
+    };
+}
+quarters!(zmm32_of_rows zmm64_of_rows __m512 __m512d _mm512_castps128_ps512 _mm512_castps_pd
+    _mm512_insertf32x4 1 _mm512_insertf32x4 2 _mm512_insertf32x4 3);
+quarters!(ymm32_of_rows ymm64_of_rows __m256 __m256d _mm256_castps128_ps256 _mm256_castps_pd _mm256_insertf128_ps 1);
+
+/// Four rows of as many numbers, in each quarter of a register: pairs of rows, then pairs of pairs.
+macro_rules! four_rows {
+    ($name:ident $rows:ident, $low:ident $high:ident $shuffle:ident $store:ident) => {
+        /// [`Vector::upright`], or [`Vector::transpose_four`].
+        ///
+        /// # Safety
+        /// The machine must have the instruction set, `from` be readable and `to` writable for the whole block.
+        #[inline(always)]
+        unsafe fn $name(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (a, b) = ($rows(from, 4 * stride), $rows(from.add(stride), 4 * stride));
+                let (c, d) = ($rows(from.add(2 * stride), 4 * stride), $rows(from.add(3 * stride), 4 * stride));
+                let (ab, cd) = ($low(a, b), $low(c, d));
+                $store(to, $shuffle::<0x44>(ab, cd));
+                $store(to.add(to_stride), $shuffle::<0xee>(ab, cd));
+                let (ab, cd) = ($high(a, b), $high(c, d));
+                $store(to.add(2 * to_stride), $shuffle::<0x44>(ab, cd));
+                $store(to.add(3 * to_stride), $shuffle::<0xee>(ab, cd));
+            }
+        }
+    };
+}
+four_rows!(upright_zmm32 zmm32_of_rows, _mm512_unpacklo_ps _mm512_unpackhi_ps _mm512_shuffle_ps _mm512_storeu_ps);
+four_rows!(upright_ymm32 ymm32_of_rows, _mm256_unpacklo_ps _mm256_unpackhi_ps _mm256_shuffle_ps _mm256_storeu_ps);
+four_rows!(four_singles xmm32_of_rows, _mm_unpacklo_ps _mm_unpackhi_ps _mm_shuffle_ps _mm_storeu_ps);
+
+/// A register that has only one quarter.
 ///
 /// # Safety
-/// As for [`eight_by_eight`].
+/// The row must be readable.
 #[inline(always)]
-unsafe fn four_singles(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+unsafe fn xmm32_of_rows(from: *const f32, _: usize) -> __m128 {
     // SAFETY: the caller's promise.
-    unsafe {
-        let r: [__m128; 4] = std::array::from_fn(|i| _mm_loadu_ps(from.add(i * stride)));
-        let (low, high) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpacklo_ps(r[2], r[3]));
-        _mm_storeu_ps(to, _mm_movelh_ps(low, high));
-        _mm_storeu_ps(to.add(to_stride), _mm_movehl_ps(high, low));
-        let (low, high) = (_mm_unpackhi_ps(r[0], r[1]), _mm_unpackhi_ps(r[2], r[3]));
-        _mm_storeu_ps(to.add(2 * to_stride), _mm_movelh_ps(low, high));
-        _mm_storeu_ps(to.add(3 * to_stride), _mm_movehl_ps(high, low));
-    }
+    unsafe { _mm_loadu_ps(from) }
 }
 
-/// [`Vector::transpose`] of a square of 4 by 4.
-///
-/// # Safety
-/// As for [`eight_by_eight`].
-#[inline(always)]
-unsafe fn four_by_four(from: *const f64, stride: usize, to: *mut f64, to_stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let r: [__m256d; 4] = std::array::from_fn(|i| _mm256_loadu_pd(from.add(i * stride)));
-        let even = [_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpacklo_pd(r[2], r[3])];
-        let odd = [_mm256_unpackhi_pd(r[0], r[1]), _mm256_unpackhi_pd(r[2], r[3])];
-        _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(even[0], even[1]));
-        _mm256_storeu_pd(to.add(to_stride), _mm256_permute2f128_pd::<0x20>(odd[0], odd[1]));
-        _mm256_storeu_pd(to.add(2 * to_stride), _mm256_permute2f128_pd::<0x31>(even[0], even[1]));
-        _mm256_storeu_pd(to.add(3 * to_stride), _mm256_permute2f128_pd::<0x31>(odd[0], odd[1]));
-    }
+/// Two rows of as many numbers, in each quarter of a register.
+macro_rules! two_rows {
+    ($name:ident $rows:ident, $low:ident $high:ident $store:ident) => {
+        /// [`Vector::upright`].
+        ///
+        /// # Safety
+        /// The machine must have the instruction set, `from` be readable and `to` writable for the whole block.
+        #[inline(always)]
+        unsafe fn $name(from: *const f64, stride: usize, to: *mut f64, to_stride: usize) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (a, b) = ($rows(from, 2 * stride), $rows(from.add(stride), 2 * stride));
+                $store(to, $low(a, b));
+                $store(to.add(to_stride), $high(a, b));
+            }
+        }
+    };
 }
+two_rows!(upright_zmm64 zmm64_of_rows, _mm512_unpacklo_pd _mm512_unpackhi_pd _mm512_storeu_pd);
+two_rows!(upright_ymm64 ymm64_of_rows, _mm256_unpacklo_pd _mm256_unpackhi_pd _mm256_storeu_pd);
 
 pub struct Avx512;
 impl Isa for Avx512 {

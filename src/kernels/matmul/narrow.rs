@@ -178,10 +178,10 @@ fn add_all_in_pairs<V: Vector>(sums: &mut [[V::Elem; CHAINS]; TOGETHER], totals:
         let (low, high) = sums.split_at_mut(HALF);
         add::<V>(low, high);
     }
-    for q in (0..HALF).step_by(V::SQUARE) {
-        for r in (0..TOGETHER).step_by(V::SQUARE) {
-            // SAFETY: the sides of squares divide both lengths.
-            unsafe { V::transpose(&raw const sums[r][q], CHAINS, &raw mut turned[q][r], TOGETHER) };
+    for q in (0..HALF).step_by(V::Half::ACROSS) {
+        for r in (0..TOGETHER).step_by(V::Half::LANES) {
+            // SAFETY: both divide the lengths.
+            unsafe { V::Half::upright(&raw const sums[r][q], CHAINS, &raw mut turned[q][r], TOGETHER) };
         }
     }
     let mut half = HALF / 2;

@@ -1,8 +1,46 @@
 //! Blocks of a matrix copied to where they are read fast.
 
 use super::operand::Operand;
+use super::strips::Strips;
 use crate::scalar::Scalar;
-use crate::simd::{Isa, Vector};
+use crate::simd::{Isa, Kernel, Vector};
+
+// Kernels apart, since the compiler would compute what they need at the beginning of every product.
+
+/// Packs the rows of `a` from the first to the end, as [`pack_strips`] does.
+pub struct PackStrips<T> {
+    pub to: *mut T,
+    pub a: Operand<T>,
+    pub inner: (usize, usize),
+    pub rows: (usize, usize),
+}
+
+impl<T: Scalar> Kernel for PackStrips<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: who calls it apart vouches for both blocks.
+        unsafe { pack_strips::<T, I>(self.to, self.a, self.inner, Strips::of::<I>(self.rows.0, self.rows.1)) };
+    }
+}
+
+/// Packs some columns of `b`, as [`pack_panel`] does.
+pub struct PackPanel<T> {
+    pub to: *mut T,
+    pub b: Operand<T>,
+    pub inner: (usize, usize),
+    pub columns: (usize, usize),
+    pub padded: usize,
+}
+
+impl<T: Scalar> Kernel for PackPanel<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: as above.
+        unsafe { pack_panel::<T, I>(self.to, self.b, self.inner, self.columns, self.padded) };
+    }
+}
 
 /// Copies a panel of `b`, `count` rows from `first` of `width` columns from `col`, row after row, each padded with zeros.
 ///
@@ -53,7 +91,7 @@ pub unsafe fn pack_panel<T: Scalar, I: Isa>(
 /// # Safety
 /// The strips must lie in `a`, and as many numbers in `to`.
 #[inline(always)]
-pub unsafe fn pack_strips<T: Scalar, I: Isa>(
+unsafe fn pack_strips<T: Scalar, I: Isa>(
     to: *mut T,
     a: Operand<T>,
     (first, count): (usize, usize),
@@ -105,15 +143,12 @@ unsafe fn transpose<T: Scalar, I: Isa>(
     to: *mut T,
     to_stride: usize,
 ) {
-    let large = T::Vector::<I>::SQUARE;
     // SAFETY: the caller vouches for all elements.
     unsafe {
-        if rows >= large && cols >= large {
-            for i in places(rows, large) {
-                for j in places(cols, large) {
-                    T::Vector::<I>::transpose(from.add(i * stride + j), stride, to.add(j * to_stride + i), to_stride);
-                }
-            }
+        if fits::<T::Vector<I>>(rows, cols) {
+            uprights::<T::Vector<I>>(from, stride, (rows, cols), to, to_stride);
+        } else if fits::<<T::Vector<I> as Vector>::Half>(rows, cols) {
+            uprights::<<T::Vector<I> as Vector>::Half>(from, stride, (rows, cols), to, to_stride);
         } else if rows >= 4 && cols >= 4 {
             for i in places(rows, 4) {
                 for j in places(cols, 4) {
@@ -135,8 +170,34 @@ unsafe fn transpose<T: Scalar, I: Isa>(
     }
 }
 
-/// Where squares of that side begin that cover a length: the last one overlaps the one before it, where it must.
+/// Whether there is a block of that register.
 #[inline(always)]
-fn places(len: usize, side: usize) -> impl Iterator<Item = usize> {
-    (0..len.div_ceil(side)).map(move |square| (square * side).min(len - side))
+fn fits<V: Vector>(rows: usize, cols: usize) -> bool {
+    rows >= V::LANES && cols >= V::ACROSS
+}
+
+/// [`transpose`], block by block of that register.
+///
+/// # Safety
+/// As for that, and one must fit.
+#[inline(always)]
+unsafe fn uprights<V: Vector>(
+    from: *const V::Elem,
+    stride: usize,
+    (rows, cols): (usize, usize),
+    to: *mut V::Elem,
+    to_stride: usize,
+) {
+    for i in places(rows, V::LANES) {
+        for j in places(cols, V::ACROSS) {
+            // SAFETY: the caller's promise.
+            unsafe { V::upright(from.add(i * stride + j), stride, to.add(j * to_stride + i), to_stride) };
+        }
+    }
+}
+
+/// Where pieces of that length begin that cover another: the last one overlaps the one before it, where it must.
+#[inline(always)]
+fn places(len: usize, piece: usize) -> impl Iterator<Item = usize> {
+    (0..len.div_ceil(piece)).map(move |place| (place * piece).min(len - piece))
 }

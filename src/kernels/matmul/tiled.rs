@@ -6,8 +6,8 @@
 use std::mem::MaybeUninit;
 
 use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
-use super::operand::{Operand, Start, Task};
-use super::pack::{pack_panel, pack_strips};
+use super::operand::{Start, Task};
+use super::pack::{PackPanel, PackStrips};
 use super::strips::Strips;
 use super::tiles::{BY_ROWS, Calls, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
 use crate::interrupt::Lookout;
@@ -149,43 +149,6 @@ impl<T: Scalar> Tiled<'_, '_, T> {
             col += width;
         }
         true
-    }
-}
-
-// Apart, since the compiler would compute what they need at the beginning of every product.
-
-/// Packs some rows of `a`: the first and the end.
-struct PackStrips<T> {
-    to: *mut T,
-    a: Operand<T>,
-    inner: (usize, usize),
-    rows: (usize, usize),
-}
-
-impl<T: Scalar> Kernel for PackStrips<T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        // SAFETY: `Tiled` vouches for both blocks.
-        unsafe { pack_strips::<T, I>(self.to, self.a, self.inner, Strips::of::<I>(self.rows.0, self.rows.1)) };
-    }
-}
-
-/// Packs some columns of `b`.
-struct PackPanel<T> {
-    to: *mut T,
-    b: Operand<T>,
-    inner: (usize, usize),
-    columns: (usize, usize),
-    padded: usize,
-}
-
-impl<T: Scalar> Kernel for PackPanel<T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        // SAFETY: as above.
-        unsafe { pack_panel::<T, I>(self.to, self.b, self.inner, self.columns, self.padded) };
     }
 }
 

@@ -152,15 +152,15 @@ impl<T: Scalar> Turned<'_, '_, T> {
     #[inline(always)]
     unsafe fn finish<I: Isa>(&self, sums: *const T, row: usize, across: usize) {
         let Task { out, cols, .. } = *self.0;
-        let (lanes, side) = (T::Vector::<I>::LANES, T::Vector::<I>::SQUARE);
+        let (lanes, few) = (T::Vector::<I>::LANES, T::Vector::<I>::ACROSS);
         let mut turned = [MaybeUninit::<T>::uninit(); CHAINS * ACROSS];
         let turned = turned.as_mut_ptr().cast::<T>();
-        // SAFETY: the caller's promise; sides of squares divide the columns and the lanes.
+        // SAFETY: the caller's promise; blocks of lanes by a few divide both.
         unsafe {
             // Columns that fill a register besides are zeros: it is read whole.
-            for j in (0..cols.next_multiple_of(lanes)).step_by(side) {
-                for i in (0..WIDE * lanes).step_by(side) {
-                    T::Vector::<I>::transpose(
+            for j in (0..cols.next_multiple_of(lanes)).step_by(lanes) {
+                for i in (0..WIDE * lanes).step_by(few) {
+                    T::Vector::<I>::upright(
                         sums.add(j * WIDE * lanes + i),
                         WIDE * lanes,
                         turned.add(i * CHAINS + j),
