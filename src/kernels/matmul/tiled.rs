@@ -4,12 +4,13 @@
 //! columns of `b`, small enough for the first. A panel meets all tiles of its block of rows one after the other.
 
 use std::mem::MaybeUninit;
+use std::ptr;
 
 use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
 use super::operand::{Start, Task};
 use super::pack::{PackPanel, PackStrips};
 use super::strips::Strips;
-use super::tiles::{BY_ROWS, Calls, Panel, Rows, SIDE_BY_SIDE, Strip, tile};
+use super::tiles::{BY_ROWS, Calls, PACK, Panel, READ, Rows, SIDE_BY_SIDE, Strip, tile, tile_and_pack};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
@@ -124,21 +125,21 @@ impl<T: Scalar> Tiled<'_, '_, T> {
             let width = (registers * lanes).min(cols - col);
             let padded = padded::<T, I>(width);
             let packs = blocks.packs_b || width != padded || !b.by_rows();
-            // SAFETY: the panel lies in `b`; the scratch holds it.
-            let panel = unsafe {
-                if packs {
-                    let at = if several { col * count } else { 0 };
-                    let to = panels.at(at, padded * count + lanes);
-                    if rows.first == 0 || !several {
-                        I::apart(PackPanel { to, b, inner: (first, count), columns: (col, width), padded });
-                    }
-                    Panel { ptr: to.cast_const(), stride: padded, count }
-                } else {
-                    Panel { ptr: b.at(first, col), stride: b.row, count }
+            // What is packed for an earlier block of rows is there.
+            let packs_now = packs && (rows.first == 0 || !several);
+            // SAFETY: the panel lies in `b`.
+            let panel = Panel { ptr: unsafe { b.at(first, col) }, stride: b.row, count };
+            let calls = blocks.calls_b && packs_now && col + width < cols;
+            let mut tiles =
+                Tiles { task: self.0, rows, next: rows.first, columns: Columns { first, col, width, panel, calls } };
+            if packs {
+                let to = panels.at(if several { col * count } else { 0 }, padded * count + lanes);
+                if packs_now && !tiles.pack_with_first::<I>(to) {
+                    // SAFETY: the panel lies in `b`; the scratch holds it.
+                    unsafe { I::apart(PackPanel { to, b, inner: (first, count), columns: (col, width), padded }) };
                 }
-            };
-            let calls = blocks.calls_b && packs && (rows.first == 0 || !several) && col + width < cols;
-            let tiles = Tiles { task: self.0, rows, columns: Columns { first, col, width, panel, calls } };
+                tiles.columns.panel = Panel { ptr: to.cast_const(), stride: padded, count };
+            }
             match padded / lanes {
                 8 => tiles.down::<I, 8, false>(),
                 4 => tiles.down::<I, 4, false>(),
@@ -156,10 +157,37 @@ impl<T: Scalar> Tiled<'_, '_, T> {
 struct Tiles<'a, T> {
     task: &'a Task<'a, T>,
     rows: Block<T>,
+    /// The first row of the next tile.
+    next: usize,
     columns: Columns<T>,
 }
 
 impl<T: Scalar> Tiles<'_, T> {
+    /// Lets the first tile, where it is one of the tallest and widest, pack the columns of `b` as it reads them: says
+    /// whether it has.
+    #[inline(always)]
+    fn pack_with_first<I: Isa>(&mut self, packed: *mut T) -> bool {
+        let Task { b, out, .. } = self.task;
+        let whole = self.columns.width == WIDE * T::Vector::<I>::LANES && out.col == 1 && b.by_rows();
+        let tallest = Strips::of::<I>(self.next, self.rows.end).next() == Some((self.next, I::TILE_ROWS));
+        if !(whole && tallest) {
+            return false;
+        }
+        let side_by_side = self.rows.packed.is_some() || self.task.a.row == 1;
+        // SAFETY: as for `each`; the scratch holds the panel.
+        unsafe {
+            match (I::TILE_ROWS, side_by_side) {
+                (12, true) => I::apart(First::<T, 12, SIDE_BY_SIDE>(self, packed)),
+                (12, false) => I::apart(First::<T, 12, BY_ROWS>(self, packed)),
+                (6, true) => I::apart(First::<T, 6, SIDE_BY_SIDE>(self, packed)),
+                (6, false) => I::apart(First::<T, 6, BY_ROWS>(self, packed)),
+                _ => return false,
+            }
+        }
+        self.next += I::TILE_ROWS;
+        true
+    }
+
     /// N registers across, or one of half the size.
     #[inline(always)]
     fn down<I: Isa, const N: usize, const HALF: bool>(&self) {
@@ -175,7 +203,7 @@ impl<T: Scalar> Tiles<'_, T> {
     /// A function for each height of tiles.
     #[inline(always)]
     fn each<I: Isa, const N: usize, const HALF: bool, const FORM: u8>(&self) {
-        let mut strips = Strips::of::<I>(self.rows.first, self.rows.end);
+        let mut strips = Strips::of::<I>(self.next, self.rows.end);
         while let Some((row, height)) = strips.next() {
             let end = strips.past(height);
             // SAFETY: `matmul` has checked that all positions below `rows`, `cols`, `depth` lie in their matrices.
@@ -209,7 +237,11 @@ impl<T: Scalar> Tiles<'_, T> {
 
     /// One tile of whole registers, straight into the output.
     #[inline(always)]
-    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize, const FORM: u8>(&self, row: usize) {
+    unsafe fn place<V: Vector<Elem = T>, const R: usize, const N: usize, const FORM: u8, const PACKS: bool>(
+        &self,
+        row: usize,
+        packed: *mut T,
+    ) {
         let Columns { first, col, panel, .. } = self.columns;
         let Task { out, depth, .. } = self.task;
         // SAFETY: the tile lies in `a`, the panel and the output.
@@ -225,7 +257,7 @@ impl<T: Scalar> Tiles<'_, T> {
             // Low tiles are those of small products, too.
             let calls = if R >= CALLING && self.columns.calls { self.calls::<V, R>(row) } else { Calls::NONE };
             let calls = Calls { output, ..calls };
-            tile::<V, R, N, FORM>(self.strip::<R>(row), panel, begin, to, calls);
+            tile_and_pack::<V, R, N, FORM, PACKS>(self.strip::<R>(row), panel, packed, begin, to, calls);
         }
     }
 
@@ -326,6 +358,20 @@ impl<T: Scalar> Tiles<'_, T> {
     }
 }
 
+/// The first tile of R rows, which packs the columns that it reads.
+struct First<'a, T, const R: usize, const FORM: u8>(&'a Tiles<'a, T>, *mut T);
+
+impl<T: Scalar, const R: usize, const FORM: u8> Kernel for First<'_, T, R, FORM> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        if R <= I::TILE_ROWS {
+            // SAFETY: `Tiles` vouches for all positions.
+            unsafe { self.0.place::<T::Vector<I>, R, WIDE, FORM, PACK>(self.0.next, self.1) };
+        }
+    }
+}
+
 /// The tiles of R rows from some row up to the end of such: a function for each shape, since the compiler would compute
 /// what all of them need at the beginning of every product.
 struct Down<'a, T, const R: usize, const N: usize, const HALF: bool, const FORM: u8>(&'a Tiles<'a, T>, usize, usize);
@@ -351,7 +397,7 @@ impl<T: Scalar, const R: usize, const N: usize, const HALF: bool, const FORM: u8
             unsafe {
                 match FORM {
                     SPARE => self.0.place_by_spare::<V, R, N>(row),
-                    _ => self.0.place::<V, R, N, FORM>(row),
+                    _ => self.0.place::<V, R, N, FORM, READ>(row, ptr::null_mut()),
                 }
             }
         }

@@ -18,6 +18,11 @@ pub struct Panel<T> {
     pub count: usize,
 }
 
+/// What a tile does with the columns of `b` besides: nothing.
+pub const READ: bool = false;
+/// It packs them for the tiles to come: its registers hold them anyway, and it has stores to spare.
+pub const PACK: bool = true;
+
 /// Rows of whole registers, `stride` apart: what the sums of a tile begin with, or where they go.
 #[derive(Clone, Copy)]
 pub struct Rows<P> {
@@ -65,11 +70,29 @@ pub const BY_ROWS: u8 = 1;
 /// R rows by N registers.
 ///
 /// # Safety
-/// The strip, of that form, the panel and what the sums begin with must be readable, `to` writable, for the whole tile.
+/// As for [`tile_and_pack`], which packs nothing here.
 #[inline(always)]
 pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
     strip: Strip<V::Elem>,
     panel: Panel<V::Elem>,
+    begin: Rows<*const V::Elem>,
+    to: Rows<*mut V::Elem>,
+    calls: Calls<V::Elem>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { tile_and_pack::<V, R, N, FORM, READ>(strip, panel, std::ptr::null_mut(), begin, to, calls) };
+}
+
+/// R rows by N registers; the panel is packed besides, where that is asked for.
+///
+/// # Safety
+/// The strip, of that form, the panel and what the sums begin with must be readable, `to` writable, for the whole tile,
+/// and `packed` for the panel, row after row, where it is used.
+#[inline(always)]
+pub unsafe fn tile_and_pack<V: Vector, const R: usize, const N: usize, const FORM: u8, const PACKS: bool>(
+    strip: Strip<V::Elem>,
+    panel: Panel<V::Elem>,
+    mut packed: *mut V::Elem,
     begin: Rows<*const V::Elem>,
     to: Rows<*mut V::Elem>,
     mut calls: Calls<V::Elem>,
@@ -94,6 +117,12 @@ pub unsafe fn tile<V: Vector, const R: usize, const N: usize, const FORM: u8>(
                 let mut across = [V::splat(V::Elem::default()); N];
                 for (n, across) in across.iter_mut().enumerate() {
                     *across = V::load(b.add(n * V::LANES));
+                    if PACKS {
+                        across.store(packed.add(n * V::LANES));
+                    }
+                }
+                if PACKS {
+                    packed = packed.add(N * V::LANES);
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let x = V::splat(*a.add(r * row));
