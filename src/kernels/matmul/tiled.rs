@@ -267,9 +267,11 @@ impl<T: Scalar> Tiles<'_, T> {
         let Columns { first, col, width, panel, .. } = self.columns;
         let (Task { b, cols, .. }, Block { first: top, end, .. }) = (self.task, self.rows);
         let next = col + width;
+        // What does not begin with a cache line ends in one more: that of the first register behind it.
+        let beside = usize::from(!b.ptr.addr().is_multiple_of(V::LANES * size_of::<T>()));
         let (runs, length, stride) = match b.by_rows() {
-            true => (panel.count, width.min(cols - next).div_ceil(V::LANES), b.row),
-            false => (width.min(cols - next), panel.count.div_ceil(V::LANES), b.col),
+            true => (panel.count, width.min(cols - next).div_ceil(V::LANES) + beside, b.row),
+            false => (width.min(cols - next), panel.count.div_ceil(V::LANES) + beside, b.col),
         };
         let before = |row: usize| runs * length * (row - top) / (end - top);
         Calls {
