@@ -830,3 +830,22 @@ def test_steps_that_are_left_out_have_no_loss(loss: str, of_blocks: bool) -> Non
     none = fitted(40)
     assert np.isnan(none["loss"]).all()
     assert none.stopped == "epochs"
+
+
+def on_a_line(array: np.ndarray) -> bool:
+    return array.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layers", [[3, 2, 1], [40, 300, 2], [100, 1000, 10]], ids=str)
+def test_parameters_begin_with_a_cache_line_also_those_of_copies(
+    layers: list[int], dtype: str, tmp_path: Path
+) -> None:
+    net = sc.MLP(layers, dtype=dtype, loss="cross_entropy" if layers[-1] > 1 else "mse")
+    net.save(tmp_path / "net")
+    copies = [net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), sc.MLP.load(tmp_path / "net")]
+    assert all(on_a_line(each.theta) for each in copies)
+    X, y = RNG.standard_normal((20, layers[0])).astype(dtype), np.arange(20) % 2
+    classifier = sc.MLPClassifier(tuple(layers[1:-1]), max_iter=2).partial_fit(X, y, classes=[0, 1])
+    assert on_a_line(classifier.coefs_[0])
+    assert on_a_line(classifier.partial_fit(X, y).coefs_[0])

@@ -11,6 +11,8 @@ from ._checks import kind_of, shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_LINE = 64  # bytes of a cache line
+
 
 def array(name: str, given: Any) -> NDArray[Any]:
     """What was given as an array ; a table of several kinds of columns as one of numbers."""
@@ -114,3 +116,22 @@ def _table(name: str, given: Any) -> NDArray[Any]:
 def _brief(error: Exception) -> str:
     text = str(error)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def zeros_on_lines(count: int, dtype: Any) -> NDArray[Any]:
+    """
+    Zeros that begin with a cache line, as NumPy's large arrays never do.
+
+    A processor reads and writes a register of them in one line then, not in parts of two.
+    """
+    dtype = np.dtype(dtype)
+    zeros = np.zeros(count + _LINE // dtype.itemsize, dtype)
+    first = -zeros.ctypes.data % _LINE // dtype.itemsize
+    return zeros[first : first + count]
+
+
+def on_lines(vector: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """A copy that begins with a cache line."""
+    copy = zeros_on_lines(vector.size, dtype)
+    copy[:] = vector
+    return copy

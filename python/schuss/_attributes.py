@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _schuss
-from ._arrays import numbers
+from ._arrays import numbers, zeros_on_lines
 from ._busy import TRAINING, refuse_elsewhere
 from ._checks import check_name, check_number, shown
 from ._data import Takes
@@ -94,7 +94,7 @@ def precision_of(precision: Any, dtype: np.dtype[Any]) -> str:
 def zeros_for(name: str, given: Any, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Zeros for that many parameters, whose number follows from an argument."""
     try:
-        return np.zeros(count, dtype)
+        return zeros_on_lines(count, dtype)
     except (MemoryError, ValueError):
         size, unit = count * dtype.itemsize / 2**20, "MiB"
         if size >= 1024:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import is_ready
+from ._arrays import is_ready, on_lines
 from ._checks import shown
 from ._guard import FixedList
 from ._schuss import LBFGS, Optimizer, Schedule
 from .embeddings import Embedding
 from .history import History, plain, rebuilt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def _is_count(value: Any) -> bool:
@@ -130,3 +133,15 @@ def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
         raise TypeError(f"theta must be an array, got {type(theta).__name__}")
     if theta.shape != (size,) or theta.dtype != dtype or not is_ready(theta):
         raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")
+
+
+def checked_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """
+    The vector of parameters of a state, which must be this network's.
+
+    It begins with a cache line, unless its memory is somebody else's: a file's, or of several processes.
+    """
+    expect_theta(theta, size, dtype)
+    # What NumPy unpickles lies in the bytes of the pickle.
+    own = theta.base is None or isinstance(theta.base, bytes)
+    return on_lines(theta, dtype) if own and theta.flags.writeable else theta

@@ -30,7 +30,7 @@ from ._facts import facts_of
 from ._lengths import OpenSchedules, longer, open_schedules
 from ._metrics import metrics_of
 from ._network_file import Saved
-from ._network_state import checked_state, expect_theta, plain_state
+from ._network_state import checked_state, checked_theta, plain_state
 from ._outputs import Outputs
 from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
@@ -481,7 +481,7 @@ class MLP(Outputs, DataInit, Saved):
         state = checked_state(state)
         self.__dict__.update(state, precision=precision_of(state["precision"], state["dtype"]))
         self._core = self._make_core()
-        expect_theta(self.theta, self._core.n_params, self.dtype)
+        self.__dict__["theta"] = checked_theta(self.theta, self._core.n_params, self.dtype)
         self._derive()
         self.optimizer = with_arrays(self.optimizer, self.params, self.named_params)
 

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
 from .. import _schuss, optimizers
-from .._arrays import numbers
+from .._arrays import numbers, on_lines
 from .._attributes import zeros_for
 from .._busy import in_training
 from .._callbacks import as_list
@@ -400,7 +400,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             present, old = _parameters.of_model(self)
             if old != layers:
                 raise ValueError(f"a fit that continues must have the layers {old} as before, got {layers}")
-            return np.array(present, dtype=dtype)
+            return on_lines(present, dtype)
         self.n_layers_ = len(layers)
         return theta
 

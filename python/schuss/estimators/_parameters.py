@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import on_lines
 from .._checks import shown
 from .._tensors import places, views
 
@@ -36,14 +37,15 @@ def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
     parts = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
     base = getattr(parts[0], "base", None)
     if isinstance(base, np.ndarray) and base.ndim == 1 and base.flags.c_contiguous:
-        place = start = _address(base)
+        place = start = _address(parts[0])
         for part in parts:
-            if part.base is not base or _address(part) != place or not part.flags.c_contiguous:
+            beside = part.base is base and part.dtype == base.dtype and part.flags.c_contiguous
+            if not beside or _address(part) != place:
                 break
             place += part.nbytes
         else:
-            if place == start + base.nbytes:
-                return base
+            first, count = (start - _address(base)) // base.itemsize, (place - start) // base.itemsize
+            return base[first : first + count]
     return np.concatenate([np.asarray(part, precision(parts)).ravel() for part in parts])
 
 
@@ -137,4 +139,4 @@ def initial(
             bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / sum(tensor.shape))
         count = int(np.prod(tensor.shape))
         parts.append(rng.uniform(-bound, bound, count) if bound else np.full(count, tensor.initial))
-    return np.concatenate(parts).astype(dtype)
+    return on_lines(np.concatenate(parts), dtype)
