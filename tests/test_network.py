@@ -844,7 +844,7 @@ def test_parameters_begin_with_a_cache_line_also_those_of_copies(
     net = sc.MLP(layers, dtype=dtype, loss="cross_entropy" if layers[-1] > 1 else "mse")
     net.save(tmp_path / "net")
     copies = [net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), sc.MLP.load(tmp_path / "net")]
-    assert all(on_a_line(each.theta) for each in copies)
+    assert all(on_a_line(each.theta) and each.params[0].base is each.theta for each in copies)
     X, y = RNG.standard_normal((20, layers[0])).astype(dtype), np.arange(20) % 2
     classifier = sc.MLPClassifier(tuple(layers[1:-1]), max_iter=2).partial_fit(X, y, classes=[0, 1])
     assert on_a_line(classifier.coefs_[0])

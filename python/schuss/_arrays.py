@@ -127,7 +127,8 @@ def zeros_on_lines(count: int, dtype: Any) -> NDArray[Any]:
     dtype = np.dtype(dtype)
     zeros = np.zeros(count + _LINE // dtype.itemsize, dtype)
     first = -zeros.ctypes.data % _LINE // dtype.itemsize
-    return zeros[first : first + count]
+    # By way of a buffer, so that the base of its views is the vector itself.
+    return np.frombuffer(zeros[first : first + count].data, dtype)
 
 
 def on_lines(vector: NDArray[Any], dtype: Any) -> NDArray[Any]:

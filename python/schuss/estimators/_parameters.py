@@ -37,15 +37,14 @@ def flat(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Array:
     parts = [part for pair in zip(coefs, intercepts, strict=True) for part in pair]
     base = getattr(parts[0], "base", None)
     if isinstance(base, np.ndarray) and base.ndim == 1 and base.flags.c_contiguous:
-        place = start = _address(parts[0])
+        place = start = _address(base)
         for part in parts:
-            beside = part.base is base and part.dtype == base.dtype and part.flags.c_contiguous
-            if not beside or _address(part) != place:
+            if part.base is not base or _address(part) != place or not part.flags.c_contiguous:
                 break
             place += part.nbytes
         else:
-            first, count = (start - _address(base)) // base.itemsize, (place - start) // base.itemsize
-            return base[first : first + count]
+            if place == start + base.nbytes:
+                return base
     return np.concatenate([np.asarray(part, precision(parts)).ravel() for part in parts])
 
 
