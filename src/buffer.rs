@@ -10,7 +10,7 @@ use crate::pages;
 use crate::scalar::Scalar;
 
 /// Bytes of a cache line, which is also the widest vector register.
-const LINE: usize = 64;
+pub const LINE: usize = 64;
 /// What memory is counted in.
 type Word = u64;
 const WORDS_PER_LINE: usize = LINE / size_of::<Word>();

@@ -10,15 +10,13 @@ use super::blocks::{Blocks, MAX_TILE_ROWS, WIDE};
 use super::operand::{Start, Task};
 use super::pack::{PackPanel, PackStrips};
 use super::strips::Strips;
-use super::tiles::{BY_ROWS, Calls, PACK, Panel, READ, Rows, SIDE_BY_SIDE, Strip, tile, tile_and_pack};
+use super::tiles::{BY_ROWS, CALLING, Calls, PACK, Panel, READ, Rows, SIDE_BY_SIDE, Strip, tile, tile_and_pack};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::simd::{Isa, Kernel, MOST_LANES, Vector};
 
 /// The most numbers across a tile: eight of the largest registers, of a single row.
 const MAX_TILE_COLS: usize = 8 * MOST_LANES;
-/// The lowest tiles that call to the caches what is packed next.
-const CALLING: usize = 6;
 /// Zeros of any type of numbers.
 static ZEROS: [u64; MAX_TILE_COLS] = [0; MAX_TILE_COLS];
 

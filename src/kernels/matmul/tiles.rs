@@ -1,5 +1,6 @@
 //! One tile of a product: its sums stay in registers.
 
+use crate::buffer::LINE;
 use crate::simd::{Vector, prefetch};
 
 /// Rows of `a`: the number of row r at inner index p is at `ptr + r * row + p * col`, where one of the strides is 1.
@@ -17,6 +18,12 @@ pub struct Panel<T> {
     pub stride: usize,
     pub count: usize,
 }
+
+/// The lowest tiles that call to the caches what is used later: of lower ones, those of small products, nothing is far.
+pub const CALLING: usize = 6;
+/// How many inner indices a tile looks ahead in its columns of `b`. They are in the first cache only as long as nothing else
+/// drives them out, such as a second thread of the same core.
+const AHEAD: usize = 16;
 
 /// What a tile does with the columns of `b` besides: nothing.
 pub const READ: bool = false;
@@ -123,6 +130,11 @@ pub unsafe fn tile_and_pack<V: Vector, const R: usize, const N: usize, const FOR
                 }
                 if PACKS {
                     packed = packed.add(N * V::LANES);
+                }
+                if R >= CALLING {
+                    for n in (0..N * V::LANES).step_by(LINE / size_of::<V::Elem>()) {
+                        prefetch(b.wrapping_add(AHEAD * panel.stride + n));
+                    }
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let x = V::splat(*a.add(r * row));
