@@ -54,7 +54,7 @@ demo: .venv/.demo
 
 test: .venv/.test
 	cargo test $(LOCKED) --no-default-features
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4
 
 # The extension is of the stable ABI: the one built for .venv serves any Python. Without polars and pyarrow, which are no part
 # of the promise, their tests are skipped.

@@ -1,5 +1,6 @@
 """The table of optimizers that drives every test: each rule, each of its switches, in every convention."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,11 @@ class Case:
         convention = CONVENTIONS.index(given.pop("convention", "lecture"))
         defaults = {option["name"]: option["defaults"][convention] for option in TABLES[self.rule]["options"]}
         return defaults | given
+
+
+def named(value: Any) -> str:
+    """What a test with that value is called, in every process: without the place of an object in memory."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def case(rule: str, lr: float = 0.05, **options: Any) -> Case:

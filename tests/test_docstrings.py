@@ -40,7 +40,7 @@ def test_a_module_has_a_docstring_and_says_what_is_public(module):
     assert module.__all__
 
 
-@pytest.mark.parametrize("name", public_names())
+@pytest.mark.parametrize("name", sorted(public_names()))
 def test_a_public_name_has_a_docstring(name):
     assert inspect.getdoc(public_names()[name])
 

@@ -41,7 +41,7 @@ TRIES = {
     ),
     "fit, many rows": (
         "net = sc.MLP([1, 1]); X = np.zeros((2**24, 1), np.float32); y = X[:, 0]",
-        "net.fit(X, y, batch_size=1, epochs=1, n_threads=1)",
+        "net.fit(X, y, batch_size=1000, epochs=1, n_threads=1)",
         "the order of the rows|allocate",
     ),
     "fit, the gradient": (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from cases import CASES, ONE_OF_EACH
+from cases import CASES, ONE_OF_EACH, named
 from schuss import schedules
 from test_optimizers import problem
 from test_optimizers_arrays import DTYPES, layouts, noise
@@ -74,7 +74,7 @@ def test_a_copy_of_an_array_of_any_layout_continues_bit_by_bit(layout, dtype, ho
     assert np.array_equal(optimizer.averaged_params()[0], twin.averaged_params()[0])
 
 
-@pytest.mark.parametrize("lr", RATES, ids=str)
+@pytest.mark.parametrize("lr", RATES, ids=named)
 def test_groups_schedules_and_counts_are_copied_too(lr):
     a, b = np.ones(3), np.ones((2, 2))
     groups = [{"params": a, "lr": lr, "weight_decay": 0.1}, {"params": {"b": b}, "betas": (0.5, 0.6)}]
@@ -124,7 +124,7 @@ def test_a_recipe_is_a_value(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("lr", RATES[:2], ids=str)
+@pytest.mark.parametrize("lr", RATES[:2], ids=named)
 def test_a_recipe_prints_as_the_call_that_makes_it(case, lr):
     recipe = case.make(None, lr=lr)
     assert eval(repr(recipe), vars(sc) | vars(schedules)) == recipe

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import schuss as sc
-from cases import CASES
+from cases import CASES, named
 
 
 def make(names, case=None, **options):
@@ -131,7 +131,7 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("value", NUMBERS, ids=str)
+@pytest.mark.parametrize("value", NUMBERS, ids=named)
 @pytest.mark.parametrize("key", ["step_count", "skipped_steps", "gathered"])
 def test_counts_of_a_state_are_whole_numbers(key, value):
     _, opt = make("ab")
@@ -142,7 +142,7 @@ def test_counts_of_a_state_are_whole_numbers(key, value):
         opt.load_state_dict(state)
 
 
-@pytest.mark.parametrize("value", [v for v in NUMBERS if v not in (-1, 0.5, True, 1e300)], ids=str)
+@pytest.mark.parametrize("value", [v for v in NUMBERS if v not in (-1, 0.5, True, 1e300)], ids=named)
 def test_numbers_of_a_state_are_finite(value):
     opt = sc.NAdam([np.ones(2)])
     state = opt.state_dict()
@@ -232,7 +232,7 @@ THREE = 3
 
 @pytest.mark.parametrize("key", list(sc.Adam([np.ones(2)]).state_dict()))
 @pytest.mark.parametrize(
-    "value", [None, THREE, "x", [], [None], [3], {}, {"m": 3}, object(), np.ones(3), (np.nan,)], ids=str
+    "value", [None, THREE, "x", [], [None], [3], {}, {"m": 3}, object(), np.ones(3), (np.nan,)], ids=named
 )
 def test_parts_of_a_state_of_another_kind_are_refused_by_name(key, value):
     opt = sc.Adam([np.ones(2), np.ones(2)], lr=sc.schedules.plateau(0.1))
