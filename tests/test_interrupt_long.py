@@ -207,3 +207,31 @@ def test_max_time_ends_an_epoch_whose_steps_are_all_left_out(options):
     history = net.fit(X, X[:, 0], optimizer=optimizer, batch_size=1, epochs=20, max_time=0.1, shuffle=False)
     assert history.stopped == "max_time"
     assert net.optimizer.skipped_steps < 3_000_000
+
+
+class Slow:
+    """An array that takes a while to be had."""
+
+    def __array__(self, dtype=None, copy=None):
+        time.sleep(0.3)
+        return X[FEW].astype(dtype or X.dtype)
+
+
+def test_the_time_that_rows_take_to_be_read_counts():
+    history = sc.MLP([64, 1]).fit(Slow(), y[FEW], epochs=10**6, max_time=0.2)
+    model = sc.MLPRegressor(hidden_layer_sizes=(), max_iter=10**6, max_time=0.2, n_iter_no_change=np.inf)
+    for each in (history, model.fit(Slow(), y[FEW]).history_):
+        assert each.stopped == "max_time"
+        assert each["seconds"][0] >= 0.3
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_an_estimator_that_ends_before_its_first_epoch_has_no_loss_but_the_attribute():
+    model = sc.MLPRegressor(hidden_layer_sizes=(512, 512), max_time=1e-9)
+    assert np.isnan(model.fit(X, y).loss_)
+    assert model.n_iter_ == 0
+    model.set_params(max_time=None, max_iter=1, warm_start=True).fit(X[FEW], y[FEW])
+    loss = model.loss_
+    assert loss == model.loss_curve_[-1]
+    assert model.set_params(max_time=1e-9).fit(X, y).loss_ == loss
+    assert np.isnan(model.set_params(warm_start=False).fit(X, y).loss_)

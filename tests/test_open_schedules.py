@@ -80,6 +80,10 @@ def test_blocks_of_which_nobody_knows_the_number_are_refused():
     before = copy.deepcopy(net)
     with pytest.raises(ValueError, match="optimizer must have total_steps in its schedules where"):
         net.fit(lambda: iter([(X, y)]), batch_size=10)
+    with pytest.raises(
+        ValueError, match="optimizer must have total_steps in its schedules where X is a source"
+    ):
+        net.fit(lambda: iter([(X, y)]), batch_size=10, optimizer=sc.Adam(lr=SCHEDULE))
     assert net.optimizer.step_count == before.optimizer.step_count
     np.testing.assert_array_equal(net.fit(X, y)["lr"], before.fit(X, y)["lr"])
 

@@ -58,10 +58,25 @@ class OpenSchedules(NamedTuple):
         return cls(total, groups, names, schedules)
 
 
-def open_schedules(recipe: Optimizer, total: int = 0) -> OpenSchedules | None:
-    """Those of a recipe, or of an optimizer at work, for a training of so many steps; None for none."""
+def open_schedules(recipe: Optimizer, total: int | None = 0) -> OpenSchedules | None:
+    """Those of a recipe, or of an optimizer at work, for a training of so many steps; None for none.
+
+    Raises
+    ------
+    ValueError
+        If there are some, and nobody knows how many steps: `total` is None.
+    """
     found = recipe._opened() or [each for each in scheduled(recipe) if is_open(each[2])]
-    return OpenSchedules(total, *map(list, zip(*found, strict=True))) if found else None
+    return _of_training(found, 0, total) if found else None
+
+
+def _of_training(found: list[tuple[int, str, Schedule]], done: int, steps: int | None) -> OpenSchedules:
+    if steps is None:
+        raise ValueError(
+            "optimizer must have total_steps in its schedules where X is a source of blocks, got "
+            f"{shown(found[0][2])}"
+        )
+    return OpenSchedules(done + steps, *map(list, zip(*found, strict=True)))
 
 
 def longer(
@@ -76,14 +91,7 @@ def longer(
         for group, name, schedule in zip(*schedules[1:], strict=True)
         if now.get((group, name)) == schedule.with_length(schedules.total)
     ]
-    if not found:
-        return None
-    if steps is None:
-        raise ValueError(
-            "optimizer must have total_steps in its schedules where X is a source of blocks, got "
-            f"{shown(found[0][2])}"
-        )
-    return OpenSchedules(optimizer.step_count + steps, *map(list, zip(*found, strict=True)))
+    return _of_training(found, optimizer.step_count, steps) if found else None
 
 
 def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:

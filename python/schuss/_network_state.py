@@ -135,6 +135,13 @@ def expect_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> None:
         raise ValueError(f"theta must be {size} numbers of {dtype}, got {theta.dtype} of shape {theta.shape}")
 
 
+def expect_writable(theta: NDArray[Any]) -> None:
+    """Refuse to train parameters that cannot be written."""
+    if not theta.flags.writeable:
+        hint = "copy.deepcopy(net) has one of its own"
+        raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
+
+
 def checked_theta(theta: Any, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """
     The vector of parameters of a state, which must be this network's.

@@ -89,13 +89,13 @@ class Run:
     averaged: bool = False
     target_loss: float | None = None
     max_time: float | None = None
+    start: float = field(default_factory=perf_counter)
     update: Update | None = None
     call_back: Callable[[int], bool] | None = None
     checkpoint: Checkpoint | None = None
     progress: Progress = field(default_factory=Progress)
     descent: QuasiNewton | None = None
     scheduled: list[tuple[int, str, Any]] = field(default_factory=list)
-    start: float = field(default_factory=perf_counter)
     entered: float = 0.0
     seconds_before: float = 0.0
     resumed: Mapping[str, Any] | None = None

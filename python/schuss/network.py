@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from ._facts import facts_of
 from ._lengths import OpenSchedules, longer, open_schedules
 from ._metrics import metrics_of
 from ._network_file import Saved
-from ._network_state import checked_state, checked_theta, plain_state
+from ._network_state import checked_state, checked_theta, expect_writable, plain_state
 from ._outputs import Outputs
 from ._peers import peers_of
 from ._recipe_data import with_arrays, without_arrays
@@ -273,8 +274,7 @@ class MLP(Outputs, DataInit, Saved):
             it is. None continues with `optimizer`, the one of the last `fit` (at first, Adam): nothing of the
             earlier rows is kept but parameters and the optimizer's state; its schedules that have no length
             of their own then are as long as all these fits together. `LBFGS` looks at all rows, several
-            times a step if it must, and knows no dropout; the curvature that it has learnt belongs to the
-            rows and ends with `fit`.
+            times a step, and knows no dropout; its curvature belongs to the rows and ends with `fit`.
         batch_size : int, None or "auto", default "auto"
             Rows per step: None is gradient descent (all rows), 1 stochastic gradient descent. "auto" is 128,
             and all rows with `LBFGS`, which takes nothing else.
@@ -333,7 +333,7 @@ class MLP(Outputs, DataInit, Saved):
         progress : bool, default False
             Show a progress bar.
         max_time : float, optional
-            Seconds after which training stops, be it within an epoch, a step or a validation.
+            Seconds from the call on after which training stops, be it within an epoch, a step, a validation.
         n_threads : int, optional
             Workers; None for as many as the size of a step deserves and the process may use.
         seed : int, optional
@@ -348,8 +348,9 @@ class MLP(Outputs, DataInit, Saved):
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted, with any number of threads; of a training that was done it only takes the results.
-            The network, the rows and the options must be as they were; `epochs` may have grown, and may not
-            be fewer than are done. Callbacks and masks of the caller's begin anew.
+            The network, the rows and the options must be as they were; `epochs` may not be fewer than are
+            done, and where they have grown schedules without `total_steps` stretch from there on. Callbacks
+            and masks of the caller's begin anew.
 
         Warns
         -----
@@ -438,14 +439,13 @@ class MLP(Outputs, DataInit, Saved):
                     raise
                 return history
 
-    def _ends(self, target_loss: Any, max_time: Any) -> tuple[float | None, float | None]:
-        """What ends a training of this network before its time, checked."""
-        if not self.theta.flags.writeable:
-            hint = "copy.deepcopy(net) has one of its own"
-            raise ValueError(f"theta must be writable to be trained, got a read-only array: {hint}")
+    def _ends(self, target_loss: Any, max_time: Any) -> tuple[float | None, float | None, float]:
+        """What ends a training of this network before its time, checked, and when it began."""
+        expect_writable(self.theta)
         return (
             None if target_loss is None else check_number("target_loss", target_loss),
             None if max_time is None else check_number("max_time", max_time, above=0),
+            perf_counter(),
         )
 
     def _run(self, run: Run, source: Rows | Blocks, epochs: int) -> Stop:
@@ -496,5 +496,5 @@ class MLP(Outputs, DataInit, Saved):
         recipe = recipe_or_lbfgs(optimizer)
         if isinstance(recipe, LBFGS):
             return recipe, None
-        bound = recipe.bind(self.params, self.named_params, total_steps=total_steps)
-        return bound, open_schedules(recipe, total_steps or 0)
+        found = open_schedules(recipe, total_steps)
+        return recipe.bind(self.params, self.named_params, total_steps=total_steps), found

@@ -233,7 +233,7 @@ impl Schedule {
             true => Err(Error::value(
                 "total_steps",
                 "None",
-                "the number of steps, but in MLP.fit, minimize and the estimators, which know how many they take",
+                "the number of steps, but in MLP.fit on arrays, minimize and the estimators, which know how many they take",
             )),
             false => Ok(()),
         }

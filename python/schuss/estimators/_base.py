@@ -206,7 +206,9 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             tasks = None if incremental else Tasks(self, X, samples.y, sample_weight, self.max_iter)
             if stops_early and held_out is None:
                 samples, held_out = self._split(samples, weighed_by(self, sample_weight))
-            setup = self._set_up(core, theta, samples, held_out, stops_early, tasks, peers, incremental)
+            setup = self._set_up(
+                core, theta, samples, held_out, stops_early, tasks, peers, incremental, before
+            )
             if checkpoint is not None:
                 randomness = {"seed": self._seed, "split": self._split_state.get_state(legacy=False)}
                 saving_here = checkpoint if leads else None
@@ -253,6 +255,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         tasks: Tasks | None,
         peers: Peers | None,
         incremental: bool,
+        before: Before,
     ) -> Setup:
         """What a training works with in place of this estimator."""
         if held_out is not None:
@@ -268,6 +271,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
             theta=theta,
             samples=samples,
             held_out=None if held_out is None else self._watch(held_out, decides, threads),
+            start=before.start,
             settings=settings,
             record=Record(self, samples.n_rows, held_out is not None, afresh),
             listeners=Listeners(self, settings.callbacks, tasks),

@@ -71,7 +71,7 @@ clip_norm : float, optional
         Whether to end with the parameters of the best epoch. None: with `early_stopping`. With `warm_start`
         it may be one of an earlier fit, if the same rows and `scoring` judge; `partial_fit` takes no notice.
     max_time : float, optional
-        Seconds after which training stops.
+        Seconds from the call of `fit` on after which training stops.
     callbacks : callable or list of callables, optional
         Each is called with this estimator after every epoch; training stops where one returns True or raises
         StopIteration.
@@ -176,8 +176,8 @@ checkpoint : path-like, optional
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted; of one that was done it only takes the results. Rows and parameters must be as they
-            were, but those that only watch or end a training; `max_iter` may have grown, and may not
-            be less than is done.
+            were, but those that only watch or end a training; `max_iter` may have grown (a `schedule`
+            without `total_steps` then stretches from there on), and may not be less than is done.
         comm : communicator, optional
             The processes that fit together, such as mpi4py's ``MPI.COMM_WORLD``, not more of them than
             `n_shards`: each calls `fit` with the same rows on an estimator with the same parameters, and all

@@ -164,6 +164,8 @@ class Record:
         }
         if self.epochs:
             attributes["loss_"] = self.epochs[-1].loss
+        elif not self.all_epochs:
+            attributes["loss_"] = np.nan
         for name, curve in self._curves.items():
             entered = len(curve) - self._lengths_before[name]
             curve.extend(getattr(epoch, CURVES[name]) for epoch in self.epochs[entered:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -33,9 +34,15 @@ class Before:
     ----------
     estimator : BaseMLP
         The estimator.
+
+    Attributes
+    ----------
+    start : float
+        When the fit began.
     """
 
     def __init__(self, estimator: Any) -> None:
+        self.start = perf_counter()
         self._estimator = estimator
         self._attributes: dict[str, Any] | None = with_own(vars(estimator), CHANGED_IN_PLACE)
 

@@ -43,6 +43,8 @@ class Setup(NamedTuple):
 
     Attributes
     ----------
+    start : float
+        When the fit began.
     checkpoint : Checkpoint or None
         Where the training is saved.
     saved : mapping or None
@@ -59,6 +61,7 @@ class Setup(NamedTuple):
     theta: Array
     samples: Samples | ShardedSamples
     held_out: HeldOut | Watched | None
+    start: float
     settings: Settings
     record: Record
     listeners: Listeners
@@ -96,7 +99,7 @@ class Training(ABC):
         self.unseen: tuple[float, float | None, float] | None = None
         self._books = 0, self.record.best
         self._looks = True
-        self._start = perf_counter()
+        self._start = setup.start
         self._seconds_before = self.record.seconds_before
         self._saved = setup.saved
 
