@@ -350,3 +350,65 @@ def test_a_number_of_threads_that_is_none_is_refused_by_predict_as_well(kind, va
     model = kind(hidden_layer_sizes=4, max_iter=300).fit(X, X[:, 0] > 0)
     with pytest.raises((TypeError, ValueError), match=f"^n_threads must be an integer.*, got {value!r}$"):
         model.set_params(n_threads=value).predict(X)
+
+
+HOURS = np.datetime64("2020-01-01", "ms") + np.arange(60) * np.timedelta64(1, "h")
+TIMES = {
+    "dates": HOURS,
+    "days": HOURS.astype("M8[D]"),
+    "durations": HOURS - HOURS[0],
+    "times of day": [moment.time() for moment in HOURS.tolist()],
+}
+
+
+def columns_of(library, kind):
+    """A frame with such a column beside one of numbers, and the column alone."""
+    frame = {"when": TIMES[kind], "number": np.arange(60.0)}
+    if library == "polars":
+        polars = pytest.importorskip("polars")
+        return polars.DataFrame(frame), polars.Series(TIMES[kind])
+    pyarrow = pytest.importorskip("pyarrow")
+    return pyarrow.table(frame), pyarrow.table(frame)["when"]
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+@pytest.mark.parametrize("kind", TIMES)
+def test_times_of_polars_and_arrow_are_refused_as_those_of_pandas_are(library, kind):
+    frame, alone = columns_of(library, kind)
+    what = "durations" if kind == "durations" else "dates"
+    y = np.arange(60.0)
+    model = MLPRegressor(**QUICK)
+    with pytest.raises(TypeError, match=f"^X must be numbers, got {what} in column 'when'$"):
+        model.fit(frame, y)
+    with pytest.raises(TypeError, match=f"^y must be numbers, got {what}$"):
+        model.fit(y[:, None], alone)
+    with pytest.raises(TypeError, match=f"^sample_weight must be numbers, got {what}"):
+        model.fit(y[:, None], y, alone)
+    model.fit(np.stack([y, y], axis=1), y)
+    with pytest.raises(TypeError, match=f"^X must be numbers, got {what} in column 'when'$"):
+        model.predict(frame)
+
+
+@pytest.mark.parametrize("given", [list, lambda rows: np.array(rows, dtype=object)], ids=["list", "objects"])
+def test_numpys_own_times_among_objects_are_refused(given):
+    rows = given([[np.timedelta64(day, "D")] for day in range(60)])
+    with pytest.raises(TypeError, match=r"^X must be numbers, got durations$"):
+        MLPRegressor(**QUICK).fit(rows, np.arange(60.0))
+
+
+def test_counts_may_be_written_as_text():
+    X, y = np.arange(60.0)[:, None] / 60, np.arange(60) % 4
+    plain = MLPRegressor(loss="poisson", **QUICK).fit(X, y)
+    text = MLPRegressor(loss="poisson", **QUICK).fit(X, y.astype(str))
+    np.testing.assert_array_equal(weights_of(plain), weights_of(text))
+    with pytest.raises(ValueError, match="out of the valid range of the loss 'poisson'"):
+        MLPRegressor(loss="poisson", **QUICK).fit(X, (y - 1).astype(str))
+
+
+def test_a_missing_date_is_no_class():
+    y = np.where(np.arange(60) % 3, HOURS.astype("M8[Y]"), np.datetime64("NaT"))
+    X = np.arange(60.0)[:, None]
+    with pytest.raises(ValueError, match=r"^Input y contains NaN: a missing date is no class$"):
+        MLPClassifier(**QUICK).fit(X, y)
+    with pytest.raises(ValueError, match=r"^Input classes contains NaN: a missing date is no class$"):
+        MLPClassifier(**QUICK).partial_fit(X, y[:3], classes=np.unique(y))

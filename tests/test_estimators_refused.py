@@ -10,7 +10,7 @@ pytest.importorskip("sklearn")
 from scipy import sparse
 
 import schuss as sc
-from schuss import MLPClassifier, MLPRegressor
+from schuss import MLPClassifier, MLPRegressor, TabularRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -187,3 +187,14 @@ def test_what_are_no_classes_of_pieces_is_said_of_the_classes(classes):
     model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=[0, 1])
     with pytest.raises((TypeError, ValueError), match=r"^`?classes"):
         model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=classes)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_what_is_refused_moves_no_generator(table):
+    generator = np.random.RandomState(0)
+    make = TabularRegressor if table else MLPRegressor
+    more = {"preset": "quick"} if table else {"early_stopping": True, "validation_fraction": 0.001}
+    rows = np.arange(60.0)[:, None]
+    with pytest.raises(ValueError, match=r"y|validation"):
+        make(random_state=generator, **more).fit(rows, np.full(60, np.nan) if table else rows[:, 0])
+    assert generator.randint(10**9) == np.random.RandomState(0).randint(10**9)

@@ -823,3 +823,16 @@ def test_what_a_mask_hides_among_texts_is_missing():
     encoder = TableEncoder().fit(table)
     assert encoder.features[0].levels == ["x"]
     assert encoder.transform(table)[:3, 0].tolist() == [1, 0, 1]
+
+
+def test_arrows_times_of_day_in_nanoseconds_are_read_and_dropped():
+    pa = pytest.importorskip("pyarrow")
+    fine = pa.array([1, 3_600_000_000_007, None, 86_399_999_999_999], pa.time64("ns"))
+    numbers = pa.array([0.5, 1.0, 2.0, 4.0])
+    read = TableEncoder().fit(pa.table({"when": fine, "number": numbers}))
+    coarse = pa.table({"when": fine.cast(pa.time64("us"), safe=False), "number": numbers})
+    np.testing.assert_array_equal(
+        read.transform(pa.table({"when": fine, "number": numbers})),
+        TableEncoder().fit(coarse).transform(coarse),
+    )
+    TableEncoder({"when": "drop"}).fit(pa.table({"when": fine, "number": numbers}))

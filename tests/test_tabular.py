@@ -1,6 +1,7 @@
 """The estimators for tables: the same bits, whatever carries the table and how many threads there are."""
 
 import copy
+import datetime
 import pickle
 
 import numpy as np
@@ -347,3 +348,16 @@ def test_the_history_of_each_network_is_kept():
         for each in of_folds:
             assert {"loss", "val_loss", "lr", "seconds"} <= each.keys()
             assert each["val_loss"][each.best_epoch - 1] == min(each["val_loss"])
+
+
+def test_classes_that_are_dates_have_the_weights_of_equal_dates():
+    table, labels, _ = fruit()
+    days = np.where(labels == "ripe", np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
+    weights = {np.datetime64("2020-01-01"): 1.0, np.datetime64("2021-01-01"): 50.0}
+    written = {datetime.date(2020, 1, 1): 1.0, datetime.date(2021, 1, 1): 50.0}
+    plain, numpys, pythons = (
+        classifier(class_weight=given).fit(table, days).predict_proba(table)
+        for given in (None, weights, written)
+    )
+    np.testing.assert_array_equal(numpys, pythons)
+    assert not np.array_equal(plain, pythons)

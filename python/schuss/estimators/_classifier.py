@@ -28,7 +28,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._given import naming, weighed_by
 from ._hyperparameters import Callback, keep
-from ._labels import balanced, column_of
+from ._labels import balanced, column_of, expect_no_missing_date
 from ._scores import are_right, mean_of
 from ._together import Others
 
@@ -234,9 +234,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return
         with naming("classes"):
             self._label_binarizer.fit(classes)
+        expect_no_missing_date("classes", self._label_binarizer.classes_)
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         y = column_of(y)
+        expect_no_missing_date("y", y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             try:
                 self._label_binarizer = LabelBinarizer().fit(y)

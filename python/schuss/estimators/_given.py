@@ -75,11 +75,38 @@ def check_parameter(estimator: Any, name: str, value: Any, constraints: Any) -> 
 
 def _kinds(value: Any) -> Iterator[tuple[str, str]]:
     """The kinds of the dtypes of an array or a table."""
-    if getattr(value, "columns", None) is not None and hasattr(value, "dtypes"):
-        for label, dtype in zip(value.columns, value.dtypes, strict=False):
-            yield f" in column {label!r}", getattr(dtype, "kind", "O")
+    if hasattr(value, "column_names") and hasattr(value, "schema"):  # what pyarrow calls columns are arrays
+        labels, dtypes = value.column_names, value.schema.types
+    elif getattr(value, "columns", None) is not None and hasattr(value, "dtypes"):
+        labels, dtypes = value.columns, value.dtypes
     else:
-        yield "", kind_of(value)
+        kind = _kind(getattr(value, "dtype", getattr(value, "type", None)))
+        yield "", _kind_of_objects(value) if kind == "O" else kind
+        return
+    for label, dtype in zip(labels, dtypes, strict=False):
+        yield f" in column {label!r}", _kind(dtype)
+
+
+def _kind(dtype: Any) -> str:
+    """The kind of a dtype as NumPy writes it, also of polars' and Arrow's, which have only names."""
+    kind = getattr(dtype, "kind", None)
+    if isinstance(kind, str):
+        return kind
+    name = str(dtype).lower()
+    return "m" if name.startswith("duration") else "M" if name.startswith(("date", "time")) else "O"
+
+
+def _kind_of_objects(value: Any) -> str:
+    """Whether objects are NumPy's dates or durations, by the first row: it makes numbers of those."""
+    if isinstance(value, np.ndarray):
+        value = value[:1].tolist() if value.ndim else []
+    if not isinstance(value, list | tuple):
+        return "O"
+    try:
+        kind = np.asarray(value[:1]).dtype.kind
+    except Exception:  # said where all of it is read
+        return "O"
+    return kind if kind in "mM" else "O"
 
 
 def _is_sequence(value: Any) -> bool:

@@ -42,6 +42,12 @@ def column_of(y: Array) -> Array:
     return column
 
 
+def expect_no_missing_date(name: str, labels: Array) -> None:
+    """Refuse a date or duration that is missing, which scikit-learn takes for a class."""
+    if labels.dtype.kind in "mM" and np.isnat(labels).any():
+        raise ValueError(f"Input {name} contains NaN: a missing date is no class")
+
+
 def labels_of(y: Array) -> Labels:
     """The labels of some rows."""
     columns = [y] if y.ndim == 1 else list(y.T)

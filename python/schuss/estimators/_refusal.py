@@ -8,6 +8,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ._record import CURVES
 from ._tasks import TO_TEAR_DOWN
 
@@ -25,6 +27,11 @@ def with_own(attributes: Mapping[str, Any], copies: Copies) -> dict[str, Any]:
     """Attributes of an estimator with copies of those that are changed in place."""
     own = {name: copied(attributes[name]) for name, copied in copies.items() if name in attributes}
     return {**attributes, **own}
+
+
+def state_of(random_state: Any) -> Any:
+    """Where a generator of the user's is, which a fit that is refused does not move; None for none."""
+    return random_state.get_state() if isinstance(random_state, np.random.RandomState) else None
 
 
 class Before:
@@ -45,6 +52,7 @@ class Before:
         self.start = perf_counter()
         self._estimator = estimator
         self._attributes: dict[str, Any] | None = with_own(vars(estimator), CHANGED_IN_PLACE)
+        self._random_state, self._state = estimator.random_state, state_of(estimator.random_state)
 
     def is_over(self) -> None:
         """The training begins: from here on its parameters count, and the old ones need no memory."""
@@ -61,3 +69,5 @@ class Before:
             kept = {name: now[name] for name in TO_TEAR_DOWN if name in now}
             now.clear()
             now.update(self._attributes | kept)
+            if self._state is not None:
+                self._random_state.set_state(self._state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -194,7 +195,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
         y = column_of(y.toarray() if is_sparse(y) else y)
-        if self.loss == "poisson" and (y < 0).any():
+        counts = y
+        if y.dtype.kind not in "fiub":
+            with suppress(TypeError, ValueError, OverflowError):  # what is no number is refused later
+                counts = y.astype(np.float64)
+        if self.loss == "poisson" and counts.dtype.kind in "fiub" and (counts < 0).any():
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
         return y, y
 

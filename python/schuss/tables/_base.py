@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import check_threads
 from .._extras import needed
+from ..estimators._refusal import state_of
 from ..estimators._threads import limit
 from ..history import History, plain, rebuilt, tqdm_bar, tqdm_class
 from ..typing import ColumnKind, PresetName
@@ -140,8 +141,13 @@ class BaseTabular(Saved, BaseEstimator):
             raise ValueError(f"n_folds must be None or 1 where X_val is given, got {self.n_folds}")
         # What fails, or is interrupted, leaves a former fit as it was.
         fitted = copy(self)
-        rows_val = None if X_val is None else (X_val, y_val)
-        fitted._learn((X, y, sample_weight), rows_val, given)
+        rows_val, state = None if X_val is None else (X_val, y_val), state_of(self.random_state)
+        try:
+            fitted._learn((X, y, sample_weight), rows_val, given)
+        except BaseException:
+            if state is not None:
+                self.random_state.set_state(state)
+            raise
         self.__dict__ = fitted.__dict__
         return self
 

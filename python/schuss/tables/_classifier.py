@@ -256,15 +256,17 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def _factors_of(self, given: Mapping[Any, float]) -> Array:
         classes = list(self.classes_)
         unknown = [label for label in given if label not in classes]
+        # By equality alone: equal dates of NumPy and of Python have different hashes.
+        weights = [[weight for key, weight in given.items() if key == label] for label in classes]
         # Rows of a part of the table may have fewer classes, as in scikit-learn.
-        if unknown and not all(label in given for label in classes):
+        if unknown and not all(weights):
             got = f"{shown(unknown[0])}, and not all of them"
             raise ValueError(
                 f"class_weight must have classes of y, {shown(self.classes_.tolist())}, got {got}"
             )
         factors = [
-            check_number(f"class_weight[{shown(called)}]", given.get(label, 1.0), least=0)
-            for label, called in zip(classes, self.classes_.tolist(), strict=True)
+            check_number(f"class_weight[{shown(called)}]", (weight or [1.0])[0], least=0)
+            for weight, called in zip(weights, self.classes_.tolist(), strict=True)
         ]
         if not 0 < max(factors) < np.inf:
             expected = "be finite, and positive for some class of y"

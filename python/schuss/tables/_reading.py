@@ -248,10 +248,21 @@ def _frame_column(series: Any, name: str) -> Column:
         return Column(name, "number", lambda start, stop: objects(series[start:stop].to_list()))
     if wide:
         series = series.cast(nw.Float64)
+    if isinstance(dtype, nw.Time) and series.implementation.is_pyarrow():
+        series = _in_microseconds(series)
     hint = DTYPES.get(np.asarray(series[:1].to_numpy()).dtype.kind)
     if isinstance(dtype, nw.Boolean):
         hint = "category"
     return Column(name, hint, lambda start, stop: series[start:stop].to_numpy())
+
+
+def _in_microseconds(series: Any) -> Any:
+    """Arrow's times of day, of which NumPy and Python take no nanoseconds."""
+    import narwhals as nw
+    import pyarrow
+
+    times = series.to_native().cast(pyarrow.time64("us"), safe=False)
+    return nw.from_native(times, series_only=True)
 
 
 def _zoned_column(series: Any, name: str) -> Column:
