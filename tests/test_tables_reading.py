@@ -836,3 +836,16 @@ def test_arrows_times_of_day_in_nanoseconds_are_read_and_dropped():
         TableEncoder().fit(coarse).transform(coarse),
     )
     TableEncoder({"when": "drop"}).fit(pa.table({"when": fine, "number": numbers}))
+
+
+@pytest.mark.parametrize("form", ["rows", "array", "objects", "records", "mapping"])
+def test_whole_numbers_are_numbers_where_there_is_nothing_but_text(form):
+    rows = [[str(7 * number % 90), "ab"[number % 2]] for number in range(90)]
+    made = {
+        "rows": rows,
+        "array": np.array(rows),
+        "objects": np.array(rows, dtype=object),
+        "records": [{"amount": amount, "letter": letter} for amount, letter in rows],
+        "mapping": {"amount": [row[0] for row in rows], "letter": [row[1] for row in rows]},
+    }[form]
+    assert TableEncoder().fit(made).report[0].kind == "number"

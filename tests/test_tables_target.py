@@ -411,3 +411,26 @@ def test_the_order_of_rows_does_not_change_a_bit():
     y = rng.lognormal(sigma=8, size=500) * rng.choice([-1, 1], 500)
     targets = [RegressionTarget().fit(rng.permutation(y)) for _ in range(5)]
     assert len({(target.mean, target.std) for target in targets}) == 1
+
+
+DAYS = np.array(["2020-01-01", "2021-01-01", "2020-01-01"], "M8[D]")
+
+
+@pytest.mark.parametrize(
+    ("learnt", "other"),
+    [
+        (DAYS.astype("M8[ns]"), DAYS.astype("M8[us]")),
+        (DAYS, DAYS.astype("M8[ns]")),
+        (DAYS - DAYS[0], (DAYS - DAYS[0]).astype("m8[ns]")),
+        (np.array([True, False, True]), np.array([1, 0, 1])),
+        (np.array([1, 0, 1]), np.array([True, False, True])),
+        (np.array([1.0, 0.0, 1.0]), np.array([True, False, True])),
+    ],
+    ids=["ns-us", "D-ns", "durations", "flags-numbers", "numbers-flags", "floats-flags"],
+)
+def test_equal_labels_of_another_dtype_are_known(learnt, other):
+    target = ClassTarget().fit(learnt)
+    np.testing.assert_array_equal(target.transform(other), target.transform(learnt))
+    odd = other[:1] + np.timedelta64(7, "D") if other.dtype.kind in "mM" else np.array([7])
+    with pytest.raises(ValueError, match=r"^y must have classes that were in fit, got "):
+        target.transform(odd)

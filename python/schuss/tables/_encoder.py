@@ -46,10 +46,11 @@ class TableEncoder:
       rows miss their value, there is still a column that says which.
 
     The kind of a column is that of its dtype. Text is a category, or numbers or dates where it reads as such:
-    numbers need a decimal point somewhere, a mark for what is missing ("?", "n.a.", "unknown"), or a table of
-    nothing but text, so that codes which are whole numbers stay codes. Integers are numbers. Free text is
-    refused. Text that may be numbers or dates is warned of: where at most a tenth of the different texts are
-    none, and where it is written in another way (amounts of money, percent, units, a comma, 01/02/2024).
+    numbers need a decimal point somewhere, a mark for what is missing ("?", "n.a.", "unknown"), or an array,
+    rows, records or lists of nothing but text, so that codes which are whole numbers stay codes. Integers are
+    numbers. Free text is refused. Text that may be numbers or dates is warned of: where at most a tenth of
+    the different texts are none, and where it is written in another way (amounts of money, percent, units, a
+    comma, 01/02/2024).
 
     Parameters
     ----------

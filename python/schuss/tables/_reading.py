@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -133,7 +133,7 @@ def _of_array(X: np.ndarray[Any, Any]) -> Table:
     if X.ndim != 2:
         reshape = f". {RESHAPE}" if X.ndim < 2 else ""
         raise ValueError(f"X must have 2 dimensions, rows and columns, got {X.ndim}{reshape}")
-    all_text = X.dtype.kind in "UST"
+    all_text = X.dtype.kind in "UST" or (X.dtype.kind == "O" and _are_text(X.flat))
     columns = [
         array_column(X[:, place], f"column {place} of X", all_text=all_text) for place in range(X.shape[1])
     ]
@@ -317,11 +317,15 @@ def _of_rows(rows: list[Any]) -> Table:
     if len(widths) > 1:
         raise ValueError(f"X must have rows of one length, got {min(widths)} to {max(widths)}")
     cells = [objects(list(column)) for column in zip(*rows, strict=True)]
-    all_text = all(type(value) is str for column in cells for value in column)
+    all_text = _are_text(value for column in cells for value in column)
     columns = [
         array_column(column, f"column {place} of X", all_text=all_text) for place, column in enumerate(cells)
     ]
     return _table(columns, None, len(rows))
+
+
+def _are_text(values: Iterable[Any]) -> bool:
+    return all(type(value) is str for value in values)
 
 
 def are_records(X: Any) -> bool:
@@ -350,6 +354,8 @@ def _of_mapping(X: Mapping[Any, Any]) -> Table:
     lengths = {len(values) for values in X.values()} if all(are_columns) else set()
     if X and len(lengths) != 1:
         raise ValueError(f"X must have columns of one length, got {shown(X)}")
+    lists = all(isinstance(values, list | tuple) for values in X.values())
+    all_text = lists and _are_text(value for values in X.values() for value in values)
     columns = []
     for label, values in X.items():
         name = f"column {label!r} of X"
@@ -357,7 +363,7 @@ def _of_mapping(X: Mapping[Any, Any]) -> Table:
             columns.append(_frame_column(series, name))
         else:
             array = values if isinstance(values, np.ndarray) else objects(list(values))
-            columns.append(array_column(array, name))
+            columns.append(array_column(array, name, all_text))
     return _table(columns, names, lengths.pop() if lengths else 0, labels)
 
 

@@ -304,11 +304,12 @@ class ClassTarget:
 
     def transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
         """The codes of other labels, which must be among the classes."""
-        values = _labels(y)
-        places = {key_of(label): code for code, label in enumerate(self.classes.tolist())}
+        given = _labels(y)
+        values, classes = _alike(given, self.classes)
+        places = {key_of(label): code for code, label in enumerate(classes.tolist())}
         codes = [places.get(key_of(label), -1) for label in values.tolist()]
         if -1 in codes:
-            bad = values.tolist()[codes.index(-1)]
+            bad = given.tolist()[codes.index(-1)]
             raise ValueError(f"y must have classes that were in fit, got {shown(bad)}")
         return np.array(codes, dtype=np.intp)
 
@@ -326,6 +327,19 @@ class ClassTarget:
         target = cls()
         target.classes = np.array(state["classes"], dtype=np.dtype(state["dtype"]))
         return target
+
+
+def _alike(
+    labels: np.ndarray[Any, Any], classes: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Both so that what is equal is called the same: moments in one unit, flags beside numbers as numbers."""
+    kinds = {labels.dtype.kind, classes.dtype.kind}
+    if kinds in ({"M"}, {"m"}):
+        unit = np.promote_types(labels.dtype, classes.dtype)
+        return labels.astype(unit).view(np.int64), classes.astype(unit).view(np.int64)
+    if "b" in kinds and kinds & set("iuf"):
+        return labels.astype(np.float64), classes.astype(np.float64)
+    return labels, classes
 
 
 def _labels(y: Any) -> np.ndarray[Any, Any]:
