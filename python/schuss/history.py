@@ -35,7 +35,7 @@ class History(dict[str, list[float]]):
     - ``"loss"``: the training loss over the epoch's batches, each before its step,
     - ``"val_loss"``: the loss on the validation data after the epoch, if there is any,
     - ``"lr"``: the learning rate of the epoch's last step,
-    - ``"seconds"``: the time from the start of training to the end of the epoch,
+    - ``"seconds"``: the time from the call of `fit` to the end of the epoch,
 
     and the metrics that it is asked for; `steps` has what it was asked to record of each step.
     ``pandas.DataFrame(history)`` is a table of the epochs, `to_frame` one whose rows are numbered from 1. In
@@ -134,7 +134,7 @@ class History(dict[str, list[float]]):
         - ``"loss"``: the objective on the step's batch, at the parameters before the step,
         - ``"lr"``: its learning rate,
         - ``"weight"``: the weight of the batch: without `sample_weight` the number of its rows,
-        - ``"seconds"``: the time from the start of training to the end of the step.
+        - ``"seconds"``: the time from the call of `fit` to the end of the step.
 
         An optimizer that accumulates gradients has a step for each batch. One that `nonfinite` has left out
         has none. With `LBFGS` a step is an epoch, its loss is that after it, and its rate NaN. The steps of
