@@ -231,13 +231,16 @@ class TestOfTheLengthOfTheTraining:
             lambda: sc.SGD(w, lr=schedule),
             lambda: sc.SGD(lr=schedule).bind(w),
             lambda: setattr(bound, "lr", schedule),
-            lambda: sc.MLP([3, 1]).fit(lambda: iter([(self.X, self.X[:, 0])]), optimizer=sc.SGD(lr=schedule)),
         ):
             with pytest.raises(
                 ValueError, match=r"total_steps must be the number of steps, but in MLP\.fit.*got None"
             ):
                 use()
         assert bound.lr == 0.1
+        with pytest.raises(
+            ValueError, match=r"^optimizer must have total_steps in its schedules where X is a source"
+        ):
+            sc.MLP([3, 1]).fit(lambda: iter([(self.X, self.X[:, 0])]), optimizer=sc.SGD(lr=schedule))
 
     @pytest.mark.parametrize("make", MAKERS)
     def test_it_is_a_value(self, make):
