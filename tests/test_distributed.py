@@ -628,3 +628,19 @@ def test_an_error_of_a_communicator_that_holds_on_to_its_memory_is_the_one_that_
     told = capfd.readouterr().err
     assert "ConnectionError: rank 2 is gone" in told
     assert "BufferError" not in told
+
+
+def test_a_network_that_has_learnt_other_epochs_is_refused_everywhere():
+    X = np.eye(60, dtype=np.float32)
+    y = np.ones(60, np.float32)
+
+    def work(comm):
+        net = sc.MLP([60, 1], seed=1)
+        if comm.Get_rank() == 0:
+            net.fit(X, y, optimizer=sc.SGD(lr=0.0), epochs=3, batch_size=30)
+        net.theta[:] = 0
+        with pytest.raises(ValueError, match="the epochs that the network has learnt"):
+            net.fit(X, y, optimizer=sc.SGD(lr=0.1), epochs=1, batch_size=30, n_shards=2, comm=comm)
+        return np.abs(net.theta).max()
+
+    assert together(2, work) == [0, 0]

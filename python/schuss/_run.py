@@ -111,9 +111,13 @@ class Run:
         They agree on what they go on from before any of them takes it: a refusal leaves the network.
         """
         progress, theta = self.progress, self.net.theta
-        if saved is not None:
+        done: dict[str, Any] = {}
+        if saved is None:
+            # The order of the rows and dropout follow from them.
+            done["the epochs that the network has learnt"] = self.net._epochs_done
+        else:
             progress, theta = Progress(**saved["progress"]), np.ascontiguousarray(saved["theta"])
-        done = {"the epochs that are done": progress, "the parameters": zlib.crc32(theta.data)}
+        done |= {"the epochs that are done": progress, "the parameters": zlib.crc32(theta.data)}
         peers.begin({**facts, "target_loss": self.target_loss, **done}, self.checkpoint is not None)
         self.peers = peers
         if peers.rank > 0:
