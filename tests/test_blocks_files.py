@@ -507,3 +507,10 @@ def test_a_row_group_of_many_rows_and_columns_is_read_whole(tmp_path):
     ((inputs, targets),) = read(path, window=1)
     np.testing.assert_array_equal(inputs, x)
     np.testing.assert_array_equal(targets, np.arange(9001))
+
+
+def test_a_file_of_objects_is_not_called_cut(tmp_path):
+    path = tmp_path / "y.npy"
+    np.save(path, np.array([1, 2, None] * 30, dtype=object))
+    with pytest.raises(TypeError, match="y must be of real numbers, got dtype object"):
+        sc.blocks.from_arrays(np.zeros((90, 2)), path)

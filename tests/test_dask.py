@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -509,3 +510,9 @@ def test_the_checksum_of_rows_is_that_of_their_parts_and_overflows_in_silence(is
         cuts = [(0, 10), (10, 66_000), (66_000, 70_000)]
         parts = [_parts.checksum(_parts.cut(rows, a, b), 5 + a, multipliers) for a, b in cuts]
     assert whole == sum(parts) % 2**64
+
+
+def test_a_clone_keeps_what_it_asks_of_metadata():
+    with config_context(enable_metadata_routing=True):
+        model = sd.DaskMLPClassifier().set_fit_request(sample_weight=True)
+        assert clone(model).get_metadata_routing().fit.requests["sample_weight"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from numbers import Integral
@@ -70,7 +71,12 @@ class OnDask(BaseMLP):
         parameters = self.get_params(deep=False)
         client = parameters.pop("client")
         copied = {name: clone(value, safe=False) for name, value in parameters.items()}
-        return type(self)(client=client, **copied)
+        new = type(self)(client=client, **copied)
+        # As scikit-learn's own clone does.
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if hasattr(self, name):
+                setattr(new, name, copy.deepcopy(getattr(self, name)))
+        return new
 
     @property
     def partial_fit(self) -> Any:
