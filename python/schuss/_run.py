@@ -110,14 +110,16 @@ class Run:
 
         They agree on what they go on from before any of them takes it: a refusal leaves the network.
         """
-        progress, theta = self.progress, self.net.theta
-        done: dict[str, Any] = {}
-        if saved is None:
-            # The order of the rows and dropout follow from them.
-            done["the epochs that the network has learnt"] = self.net._epochs_done
-        else:
+        progress, theta, learnt = self.progress, self.net.theta, self.net._epochs_done
+        if saved is not None:
             progress, theta = Progress(**saved["progress"]), np.ascontiguousarray(saved["theta"])
-        done |= {"the epochs that are done": progress, "the parameters": zlib.crc32(theta.data)}
+            learnt = 0  # whatever they are, the checkpoint replaces them
+        done = {
+            "the epochs that are done": progress,
+            "the parameters": zlib.crc32(theta.data),
+            # The order of the rows and dropout follow from these.
+            "the epochs that the network has learnt": learnt,
+        }
         peers.begin({**facts, "target_loss": self.target_loss, **done}, self.checkpoint is not None)
         self.peers = peers
         if peers.rank > 0:
