@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def history_of(stopped="epochs", **columns):
         history.append(**dict(zip(columns, values, strict=True)))
     history.stopped = stopped
     return history
+
+
+def line_of(screen, seconds=30):
+    """What a terminal shows up to the end of a line, which the system may hand over in pieces."""
+    shown = b""
+    while not shown.endswith(b"\n") and select.select([screen], [], [], seconds)[0]:
+        shown += screen.read(1024)
+    return shown.decode()
 
 
 def without(monkeypatch, package):
@@ -360,11 +369,11 @@ class TestProgressBar:
         fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
         reader, writer = os.openpty()
         fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        with open(reader, "rb") as screen, open(writer, "w") as terminal:
+        with open(reader, "rb", buffering=0) as screen, open(writer, "w") as terminal:
             with progress_bar(1000, file=terminal) as update:
                 update(1000, 1234.5, 0.12345)
             terminal.flush()
-            assert screen.read1().decode() == f"\r{shown}\x1b[K\r\n"
+            assert line_of(screen) == f"\r{shown}\x1b[K\r\n"
 
     @pytest.mark.parametrize("installed", [True, False])
     def test_a_program_without_a_console_shows_nothing(self, monkeypatch, installed):
