@@ -251,6 +251,45 @@ def test_ranks_that_were_told_different_things_are_refused_before_anything_chang
     assert together(3, fit) == [True] * 3
 
 
+def test_long_arguments_are_shown_where_they_differ():
+    def fit(comm):
+        schedule = sc.schedules.join([0.1] * 29 + [of_rank(0.25, 0.5, comm)], range(1, 30))
+        with pytest.raises(ValueError, match="optimizer is ") as told:
+            sc.MLP([6, 11, 1], seed=1).fit(X, Y, n_shards=8, comm=comm, optimizer=sc.Adam(lr=schedule))
+        one, other = re.search(r"optimizer is (.*) on rank 1, and (.*) on rank 0$", str(told.value)).groups()
+        return "0.25" in one, "0.5" in other, len(one) < 100, one.startswith("..."), len(other) < 100
+
+    assert together(2, fit) == [(True,) * 5] * 2
+
+
+def test_an_optimizer_that_has_taken_other_steps_is_refused():
+    def fit(comm):
+        net = sc.MLP([6, 11, 1], seed=1)
+        net.fit(X, Y, epochs=2, optimizer=sc.Adam())
+        theta = net.theta.copy()
+        state = net.optimizer.state_dict()
+        if comm.Get_rank() == 1:
+            state["state"]["m"][0][0, 0] += 1
+        net.optimizer.load_state_dict(state)
+        with pytest.raises(ValueError, match=r"the state of the optimizer is .* on rank 1, and .* on rank 0"):
+            net.fit(X, Y, n_shards=8, comm=comm)
+        return (net.theta == theta).all()
+
+    assert together(2, fit) == [True] * 2
+
+
+def test_an_option_that_was_set_in_one_process_is_refused():
+    def fit(comm):
+        net = sc.MLP([6, 11, 1], seed=1)
+        net.fit(X, Y, epochs=1, optimizer=sc.Adam())
+        net.optimizer.param_groups[0]["lr"] = of_rank(0.02, 0.01, comm)
+        with pytest.raises(ValueError, match=r"state of the optimizer is .*0\.02.* rank 1, .*0\.01.* rank 0"):
+            net.fit(X, Y, n_shards=8, comm=comm)
+        return True
+
+    assert together(2, fit) == [True] * 2
+
+
 def test_other_parameters_are_refused():
     def fit(comm):
         net = sc.MLP([6, 11, 1], seed=1)

@@ -344,6 +344,10 @@ def test_which_rows_a_process_needs():
         sc.distributed.rows(10, None, n_shards=2)
     with pytest.raises(ValueError, match="n_rows must be"):
         sc.distributed.rows(0, comms[0], n_shards=3)
+    # In every process, not in those alone that would have none.
+    for comm in comms:
+        with pytest.raises(ValueError, match=r"n_rows must be enough for each of 3 processes to .* got 2"):
+            sc.distributed.rows(2, comm, n_shards=9)
 
 
 class Read:

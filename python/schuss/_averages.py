@@ -34,7 +34,7 @@ def check_averaged(given: object, optimizer: _schuss.Optimizer | _schuss.LBFGS) 
 
 def average_of(optimizer: _schuss.Optimizer) -> NDArray[Any]:
     """The average of all parameters, one after the other as in the network's vector."""
-    return np.concatenate([part.reshape(-1) for part in _leaves(optimizer.averaged_params())])
+    return np.concatenate([part.reshape(-1) for part in leaves(optimizer.averaged_params())])
 
 
 def at_average(theta: NDArray[Any], optimizer: _schuss.Optimizer, look: Callable[[], Found]) -> Found:
@@ -50,10 +50,10 @@ def at_average(theta: NDArray[Any], optimizer: _schuss.Optimizer, look: Callable
         theta[...] = trained
 
 
-def _leaves(tree: Any) -> Iterator[NDArray[Any]]:
+def leaves(tree: Any) -> Iterator[NDArray[Any]]:
     """The arrays of a structure of lists and dicts, in order."""
     if isinstance(tree, np.ndarray):
         yield tree
         return
     for part in tree.values() if isinstance(tree, dict) else tree:
-        yield from _leaves(part)
+        yield from leaves(part)

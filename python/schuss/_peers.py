@@ -11,6 +11,7 @@ import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import takewhile
 from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -35,6 +36,8 @@ WORD_BYTES = 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
+# Characters of long arguments that differ: around the place where they do, and of these before it.
+AROUND, BEFORE = 80, 30
 # Rows whose predictions all processes tell each other after an epoch, for metrics that are functions.
 MOST_TOLD = 2**20
 # Seconds in which what was written last reaches the terminal.
@@ -202,15 +205,12 @@ class Peers:
         RuntimeError
             If another process could not begin.
         """
-        told = {name: [zlib.crc32(str(fact).encode()), str(fact)[:60]] for name, fact in facts.items()}
+        told = {name: zlib.crc32(str(fact).encode()) for name, fact in facts.items()}
         everybody = self._hear({"facts": told, "word": word, "saves": saves})
+        for name in {name: None for words in everybody for name in words["facts"]}:
+            if len({words["facts"].get(name) for words in everybody}) > 1:
+                self.expect_same(name, self.tell_all(str(facts.get(name, "not given"))))
         self.agreed = True  # whatever is raised here is raised everywhere
-        first, nothing = everybody[0]["facts"], [0, "not given"]
-        for rank, words in enumerate(everybody):
-            for name in {**first, **words["facts"]}:
-                theirs, here = words["facts"].get(name, nothing), first.get(name, nothing)
-                if theirs != here:
-                    raise _differ(name, theirs[1], rank, here[1])
         saving = [rank for rank, words in enumerate(everybody) if words["saves"]]
         if saving and saving[0] > 0:
             raise ValueError(
@@ -381,10 +381,19 @@ def check_unit(name: str, weights: Any) -> None:
 
 
 def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
+    that, this = _where_apart(str(theirs), str(here))
     return ValueError(
-        f"every process must call fit with the same arguments: {name} is {theirs} on rank {rank}, and {here} "
+        f"every process must call fit with the same arguments: {name} is {that} on rank {rank}, and {this} "
         "on rank 0"
     )
+
+
+def _where_apart(*texts: str) -> list[str]:
+    """Of texts that differ, what is around the place where they begin to."""
+    alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
+    start = max(alike - BEFORE, 0) if max(map(len, texts)) > AROUND else 0
+    end = start + AROUND
+    return [f"{'...' * (start > 0)}{text[start:end]}{'...' * (len(text) > end)}" for text in texts]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,8 +22,8 @@ from ._pieces import Pieces
 from ._progress import Progress
 from ._registry import LOSSES
 from ._run_lbfgs import on_all_rows
-from ._run_state import state_of
-from ._schuss import LBFGS, EpochRecord
+from ._run_state import beginning_of, state_of
+from ._schuss import LBFGS, EpochRecord, Optimizer
 from ._stop import Stop
 from ._trainee import Trainee
 from ._watch import Watch
@@ -105,22 +104,19 @@ class Run:
     looks: bool = False
     decided: Stop | None = None
 
-    def join(self, peers: Dialogue, facts: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
+    def join(
+        self,
+        peers: Dialogue,
+        facts: Mapping[str, Any],
+        saved: Mapping[str, Any] | None,
+        optimizer: Optimizer | LBFGS,
+    ) -> None:
         """Train together with other processes; the first one shows, saves, and looks at the clock.
 
         They agree on what they go on from before any of them takes it: a refusal leaves the network.
         """
-        progress, theta, learnt = self.progress, self.net.theta, self.net._epochs_done
-        if saved is not None:
-            progress, theta = Progress(**saved["progress"]), np.ascontiguousarray(saved["theta"])
-            learnt = 0  # whatever they are, the checkpoint replaces them
-        done = {
-            "the epochs that are done": progress,
-            "the parameters": zlib.crc32(theta.data),
-            # The order of the rows and dropout follow from these.
-            "the epochs that the network has learnt": learnt,
-        }
-        peers.begin({**facts, "target_loss": self.target_loss, **done}, self.checkpoint is not None)
+        begins = beginning_of(self, saved, optimizer)
+        peers.begin({**facts, "target_loss": self.target_loss, **begins}, self.checkpoint is not None)
         self.peers = peers
         if peers.rank > 0:
             self.checkpoint, self.max_time = None, None

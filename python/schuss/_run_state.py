@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ._averages import leaves
+from ._checkpoint import fingerprint, without_addresses
 from ._lengths import OpenSchedules, put, scheduled
 from ._progress import Progress
 from ._recipe_data import data_of_rates, plain, rate_of, rates_of_data
@@ -71,6 +76,32 @@ def begin(
         if to_set and state is not None:
             optimizer.load_state_dict(state)
     return ended
+
+
+def beginning_of(
+    run: Run, saved: Mapping[str, Any] | None, optimizer: Optimizer | LBFGS
+) -> dict[str, object]:
+    """What a training begins with, by name, for all who train together to compare."""
+    if saved is not None:  # whatever the network has, this replaces it
+        progress, theta, learnt, steps = Progress(**saved["progress"]), saved["theta"], 0, None
+    else:
+        progress, theta, learnt, steps = run.progress, run.net.theta, run.net._epochs_done, _told(optimizer)
+    return {
+        "the epochs that are done": progress,
+        "the parameters": zlib.crc32(np.ascontiguousarray(theta).data),
+        # The order of the rows and dropout follow from these.
+        "the epochs that the network has learnt": learnt,
+        "the state of the optimizer": steps,
+    }
+
+
+def _told(optimizer: Optimizer | LBFGS) -> str | None:
+    """What tells an optimizer at work from one that has taken other steps, or goes on otherwise."""
+    if isinstance(optimizer, LBFGS):
+        return None
+    state = optimizer.state_dict()
+    arrays = leaves(state.pop("state"))
+    return f"{without_addresses(repr(state))} {fingerprint(*arrays)}"
 
 
 def _state_of_optimizer(run: Run) -> Any:

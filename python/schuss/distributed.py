@@ -56,4 +56,8 @@ def rows(n_rows: int, comm: Any, *, n_shards: int, batch_size: int | None = 128)
     size = int(comm.Get_size())
     if n_shards < size:
         raise ValueError(f"n_shards must be at least the number of processes, {size}, got {n_shards}")
-    return slice(*share_of(int(comm.Get_rank()), size, n_shards, batch_size).rows(n_rows))
+    shares = [share_of(rank, size, n_shards, batch_size) for rank in range(size)]
+    pieces = shares[0].of_all.pieces(n_rows)
+    if any(pieces[share.start][0] == pieces[share.stop - 1][1] for share in shares):
+        raise ValueError(f"n_rows must be enough for each of {size} processes to have some, got {n_rows}")
+    return slice(*shares[int(comm.Get_rank())].rows(n_rows))

@@ -425,7 +425,7 @@ class MLP(Outputs, DataInit, Saved):
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
                 run.call_back = teller(listeners, self, history) if listeners else None
                 if peers is not None:
-                    run.join(peers, {**facts, "epochs": epochs}, saved)
+                    run.join(peers, {**facts, "epochs": epochs}, saved, chosen)
                 ended = begin(run, saved, chosen, schedules)
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
                 try:
