@@ -275,6 +275,23 @@ def test_a_contender_that_fails_is_named_and_the_others_go_on(bench, capfd):
     assert result.fastest_peer == "numpy"
 
 
+def test_a_process_that_has_died_is_replaced_by_one_that_is_ready(bench, monkeypatch):
+    measure, cases = bench("measure"), bench("cases")
+    session = measure.Session()
+    case = cases.Case("one_row", "tiny", ("numpy",), (8, 32, 1), 1)
+    with measure.Workers() as workers:
+
+        def die(seconds):
+            process = workers._workers["numpy"]._process
+            process.kill()
+            process.join()
+
+        monkeypatch.setattr(measure.time, "sleep", die)
+        result = measure._measure(case, 2, 0.001, workers, session)
+    assert session.failures == {}
+    assert len(result.turns["numpy"]) == 2
+
+
 def test_a_process_sees_as_many_processors_as_can_run_at_once(bench):
     held_on, threads = bench("worker").held_on, bench("machine").threads
     at_once = threads({"usable_cpus": 4, "cpu_limit": 2.5})

@@ -150,6 +150,8 @@ def test_constants_are_found_again(bench):
     assert [found.message, found.byte, found.asking] == pytest.approx([1e-4, 1e-9, 3e-4])
     work = model.work_of([(rows, 1e-3 + 2e-6 * rows) for rows in (32, 100, 1000)])
     assert [work.step, work.row] == pytest.approx([1e-3, 2e-6])
+    # A batch may have as many rows as a part of another: both count.
+    assert model.work_of([(32, 1.0), (32, 3.0), (64, 2.0)]).seconds(32) == pytest.approx(1.2)
     # Nothing takes less than no time.
     steep = model.work_of([(rows, 2e-6 * rows - 1e-5) for rows in (32, 100, 1000)])
     assert steep.step == 0

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -361,6 +362,14 @@ def test_a_process_that_fails_says_why(bench):
     runs = bench("runs")
     with pytest.raises(runs.Failed, match=r"exit code 1: .*no table is called 'nowhere'"):
         runs.one(runs.Job("nowhere", "histgb", 0, 1), None)
+
+
+def test_a_process_that_says_something_else_is_quoted(bench, monkeypatch):
+    runs = bench("runs")
+    ended = SimpleNamespace(returncode=0, stdout="{}\nTotal: 3\n", stderr="")
+    monkeypatch.setattr(runs.subprocess, "run", lambda *_, **__: ended)
+    with pytest.raises(runs.Failed, match="no answer, but: Total: 3"):
+        runs.ask({}, 1)
 
 
 # Reports

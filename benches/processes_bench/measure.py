@@ -150,7 +150,7 @@ def memory(rounds: int, seconds: float) -> dict:
         for processes in (1, *SIZES):
             if processes <= n_shards:
                 asked = {"size": processes, "memory": {**request, "n_shards": n_shards}}
-                found = found_in(failures, f"{processes} processes", processes, asked)
+                found = found_in(failures, f"{n_shards} shards, {processes} processes", processes, asked)
                 facts = {"processes": processes, "n_shards": n_shards}
                 rows += [{**facts, "held": found["memory"]}] if found else []
     # Inputs, and what each layer and its derivative leave.

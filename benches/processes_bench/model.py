@@ -61,18 +61,20 @@ def exchange(processes: int, size: float, wire: Wire) -> float:
 
 def wire_of(messages: dict[str, float], adding: float) -> Wire:
     """From the seconds that messages of so many bytes take."""
-    points = {float(size): seconds for size, seconds in messages.items()}
+    points = [(float(size), seconds) for size, seconds in messages.items()]
     return Wire(*_fitted(points, lambda x: [np.ones_like(x), x, x > LONG]), adding)
 
 
 def work_of(points: list[tuple[float, float]]) -> Work:
     """From the seconds that steps with so many rows take in one process."""
-    return Work(*_fitted(dict(points), lambda x: [np.ones_like(x), x]))
+    return Work(*_fitted(points, lambda x: [np.ones_like(x), x]))
 
 
-def _fitted(points: dict[float, float], terms: Callable[[np.ndarray], list[np.ndarray]]) -> list[float]:
+def _fitted(
+    points: list[tuple[float, float]], terms: Callable[[np.ndarray], list[np.ndarray]]
+) -> list[float]:
     """What each term counts for, none below zero, by the least relative error."""
-    x, y = (np.array(column) for column in zip(*points.items(), strict=True))
+    x, y = (np.array(column) for column in zip(*points, strict=True))
     columns = np.stack(terms(x), axis=1) / y[:, None]
     kept = np.ones(columns.shape[1], bool)
     found = np.zeros(columns.shape[1])

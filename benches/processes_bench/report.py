@@ -111,13 +111,13 @@ def predicted(parts: dict) -> list[dict]:
 
 def work(row_of: str, parts: dict) -> model.Work | None:
     """The work of a process, from all batches and parts of them; None where these are too few."""
-    points = {}
+    points = []  # a batch may have as many rows as a part of another
     for row in [row for row in parts["steps"]["rows"] if row["name"] == row_of]:
         names = {"1 thread": SHARDS} | {f"part of {size}": share(SHARDS, size) for size in (2, 3, 4)}
         for name, shards in names.items():
             if name in row["seconds"]:
-                points[row["batch"] * shards // SHARDS] = row["seconds"][name]
-    return model.work_of(list(points.items())) if len(points) > 1 else None
+                points.append((row["batch"] * shards // SHARDS, row["seconds"][name]))
+    return model.work_of(points) if len({rows for rows, _ in points}) > 1 else None
 
 
 def worlds(parts: dict) -> list[World]:

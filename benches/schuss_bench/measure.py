@@ -119,11 +119,19 @@ def run(
 
 def _measure(case: Case, rounds: int, seconds: float, workers: Workers, session: Session) -> Result:
     label, result = f"{case.section}/{case.name}", Result(case)
+    prepared: dict[str, Worker] = {}
+
+    def ready(contender: str) -> Worker:
+        worker = workers.of(case, contender)
+        if prepared.get(contender) is not worker:  # the first, or one in the place of one that has died
+            worker.prepare(contender, case, seconds)
+            prepared[contender] = worker
+        return worker
+
     for contender in case.contenders:
         with session.failing(label, contender):
-            worker = workers.of(case, contender)
+            worker = ready(contender)
             session.versions.setdefault(worker.library, worker.version())
-            worker.prepare(contender, case, seconds)
             result.turns[contender] = []
     for _ in range(rounds):
         for contender, turns in result.turns.items():
@@ -131,6 +139,6 @@ def _measure(case: Case, rounds: int, seconds: float, workers: Workers, session:
                 continue
             time.sleep(PAUSE)
             with session.failing(label, contender):
-                turns.append(workers.of(case, contender).turn(contender) / case.steps_per_run)
+                turns.append(ready(contender).turn(contender) / case.steps_per_run)
         print(".", end="", file=sys.stderr, flush=True)
     return result

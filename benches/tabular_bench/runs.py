@@ -105,7 +105,10 @@ def ask(request: dict, threads: int) -> dict:
     if process.returncode or not lines:
         reason = (process.stderr.strip().splitlines() or ["no output"])[-1]
         raise Failed(f"exit code {process.returncode}: {reason}")
-    return json.loads(lines[-1])
+    try:
+        return json.loads(lines[-1])
+    except json.JSONDecodeError:
+        raise Failed(f"no answer, but: {lines[-1][:200]}") from None
 
 
 def run_all(jobs: list[Job], file: Path, folder: Path | None, say: Callable[[str], None]) -> int:
