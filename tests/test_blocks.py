@@ -193,6 +193,7 @@ def test_windows_may_begin_anywhere(count, window, first):
         ([0, -1], 0, "a number in order must be an integer of at least 0, got -1"),
         ([0, 10], 0, "a number in order must be an integer of at most 9, got 10"),
         ([0, 1.7], 0, "a number in order must be an integer, got 1.7"),
+        (3, 0, "order must be the numbers of blocks, got 3"),
         ([0], -1, "first must be an integer of at least 0, got -1"),
         ([0], 0.5, "first must be an integer, got 0.5"),
     ],

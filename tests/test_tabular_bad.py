@@ -83,6 +83,18 @@ def test_columns_without_values_or_of_one_are_dropped_and_told(make, nothing):
 
 
 @pytest.mark.parametrize("make", BOTH)
+@pytest.mark.parametrize("dtype", ["M8[ns]", "m8[ns]", object, "f8"])
+def test_numbers_none_of_which_is_there_are_missing_whatever_their_dtype(make, dtype):
+    model, y = pair(make)
+    table = {"a": X[:, 0], "b": X[:, 1]}
+    model.fit(table, y)
+    missing = {"a": X[:3, 0], "b": np.full(3, None).astype(dtype)}
+    np.testing.assert_array_equal(said(model, missing), said(model, missing | {"b": [np.nan] * 3}))
+    with pytest.raises(ValueError, match="column 'b' of X must have numbers, got dates"):
+        said(model, missing | {"b": np.array(["NaT", "NaT", "2020-01-01"], "M8[ns]")})
+
+
+@pytest.mark.parametrize("make", BOTH)
 def test_ten_thousand_categories(make):
     rng = np.random.default_rng(0)
     levels = rng.permutation(np.repeat(np.arange(10_000), 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +146,8 @@ class Blocks:
 
     def _windows(self, order: Sequence[int], first: int) -> list[list[int]]:
         first = check_count("first", first, least=0)
+        if not isinstance(order, Iterable):
+            raise TypeError(f"order must be the numbers of blocks, got {shown(order)}")
         numbers = [check_count("a number in order", number, 0, self.n_blocks - 1) for number in order]
         starts = range(first * self.window, len(numbers), self.window)
         return [numbers[start : start + self.window] for start in starts]

@@ -48,6 +48,8 @@ def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
         )
     elif kind == "m":
         numbers = values / np.timedelta64(1, "D")
+    elif kind == "M" and np.isnat(values).all():  # what pandas makes of a column without a value
+        numbers = np.full(len(values), np.nan)
     elif kind == "M":
         # As a list, those of nanoseconds would be whole numbers.
         raise ValueError(f"{name} must have numbers, got dates ({values.dtype})")
