@@ -136,6 +136,10 @@ impl<const N: usize> Block<N> {
             let row = first + i;
             let place = i * width..(i + 1) * width;
             let weight = rows.weight(row) * share;
+            if weight == 0.0 {
+                rows.leave_out(row, z.all_mut().map(|z| &mut z[row * rows.stride + column..][..width]));
+                continue;
+            }
             let so_far = if column == 0 { 0.0 } else { rows.row_loss[row] };
             rows.row_loss[row] = so_far + weight * sum(&self.losses[place.clone()]);
             let factor = weight * scale;

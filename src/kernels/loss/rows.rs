@@ -58,6 +58,13 @@ impl<T: Scalar> LossRows<'_, T> {
     pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[row].to_f64())
     }
+
+    /// A row that weighs nothing says nothing, whatever is in it: nothing times infinity would be no number.
+    #[inline(always)]
+    pub(super) fn leave_out(&mut self, row: usize, gradient: Option<&mut [T]>) {
+        self.row_loss[row] = 0.0;
+        gradient.into_iter().for_each(|gradient| gradient.fill(T::ZERO));
+    }
 }
 
 /// The preactivations, which a gradient may replace.

@@ -93,6 +93,9 @@ impl<T: Scalar> Goal<T> for Likelihood<'_, T> {
     #[inline(always)]
     fn finish(&mut self, row: usize, e: Option<&mut [T]>, total: f64, below: f64) {
         let weight = self.rows.weight(row);
+        if weight == 0.0 {
+            return self.rows.leave_out(row, e);
+        }
         // The largest e is 1, so this keeps the digits of a loss near 0.
         let ln_total = (total - 1.0).ln_1p();
         let scale = weight * self.scale;

@@ -362,6 +362,31 @@ fn nan_shows_in_its_row_and_nowhere_else() {
 }
 
 #[test]
+fn a_row_that_weighs_nothing_says_nothing_whatever_is_in_it() {
+    at_every_level(|_| {
+        for loss in losses() {
+            for (outputs, gap) in [(1, 0), (3, 2), (200, 0)] {
+                let mut batch = Batch::new(5, outputs, gap);
+                let clean = batch.gradient::<f64>(loss, false, 0.5);
+                batch.weights[2] = 0.0;
+                batch.z[2 * batch.stride] = f64::INFINITY;
+                batch.values[2 * outputs] = 1e200;
+                let (row_loss, gradient) = batch.gradient::<f64>(loss, false, 0.5);
+                assert_eq!(row_loss, batch.value::<f64>(loss, false));
+                for row in 0..5 {
+                    let place = row * batch.stride..row * batch.stride + outputs;
+                    if row == 2 {
+                        assert!(row_loss[row] == 0.0 && gradient[place].iter().all(|g| *g == 0.0), "{loss:?}");
+                    } else {
+                        assert_eq!((row_loss[row], &gradient[place.clone()]), (clean.0[row], &clean.1[place]));
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn single_precision_is_near_double() {
     for loss in losses() {
         for outputs in [1, 10, 200] {

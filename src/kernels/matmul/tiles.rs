@@ -142,8 +142,9 @@ pub unsafe fn tile_and_pack<V: Vector, const R: usize, const N: usize, const FOR
                         *sum = x.fma(y, *sum);
                     }
                 }
-                b = b.add(panel.stride);
-                a = a.add(col);
+                // After the last one they may point beyond their matrices.
+                b = b.wrapping_add(panel.stride);
+                a = a.wrapping_add(col);
             }
             left -= now;
             if left == 0 {

@@ -15,6 +15,9 @@ pub struct Pairs;
 impl Multiplier for Pairs {
     const ROWS: usize = TILE_ROWS;
     const STEP: usize = 2;
+    type Ready = ();
+
+    unsafe fn ready() {}
 
     /// Packed the way that it lies.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]

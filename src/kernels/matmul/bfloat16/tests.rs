@@ -1,10 +1,14 @@
 use std::arch::x86_64::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ndarray::{Array2, ArrayView2, s};
 
 use super::super::tests::numbers;
-use super::super::{Factors, Init, Scratch, Sizes, matmul};
+use super::super::{Factors, Init, Scratch, Sizes, matmul, matmul_unless};
 use super::tiles;
+use crate::interrupt::{Interrupt, Lookout};
 use crate::simd::amx::emulator::{self, with_tiles};
 use crate::simd::{self, FlushDenormals, Level};
 
@@ -337,6 +341,30 @@ fn tiles_that_get_lost_are_not_used() {
             assert!(!right());
             emulator::be_forgetful(false);
         }
+    });
+}
+
+#[test]
+fn handlers_of_signals_may_multiply_by_tiles_too() {
+    with_tiles(|| {
+        let product = |n: usize, lookout: Option<&Lookout>| {
+            let (ones, mut out) = (Array2::<f32>::ones((n, n)), Array2::<f32>::zeros((n, n)));
+            let (scratch, never) = (&mut Scratch::new(ROUNDED).unwrap(), Lookout::default());
+            let lookout = lookout.unwrap_or(&never);
+            matmul_unless(lookout, out.view_mut(), Init::Zero, ones.view(), ones.view(), scratch);
+            assert!(out.iter().all(|sum| *sum == n as f32));
+        };
+        let asked = Arc::new(AtomicBool::new(false));
+        let noted = asked.clone();
+        let interrupt = Interrupt::new(move || {
+            product(40, None);
+            noted.store(true, Ordering::Relaxed);
+            None
+        });
+        // Until it is time to ask.
+        std::thread::sleep(Duration::from_millis(40));
+        product(512, Some(&interrupt.lookout(true)));
+        assert!(asked.load(Ordering::Relaxed));
     });
 }
 

@@ -45,10 +45,7 @@ pub fn are_used() -> bool {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
 pub unsafe fn product(task: Task<'_, f32>, turned: bool) {
     // SAFETY: the caller's promise.
-    unsafe {
-        let _shapes = Shapes::set();
-        walk::product::<Tiles>(task, turned);
-    }
+    unsafe { walk::product::<Tiles>(task, turned) };
 }
 
 /// Whether a product of whole numbers, which no order of additions changes, is right: a system below this one may say that there are
@@ -81,7 +78,7 @@ pub unsafe fn multiply_as_they_should() -> bool {
     out.indexed_iter().all(|((i, j), sum)| *sum == (0..depth).map(|p| a[[i, p]] * b[[p, j]]).sum::<f32>())
 }
 
-/// Tiles that are in use on this thread, until the end of a product: without them, nobody need save them.
+/// Tiles that are in use on this thread, until this is dropped: without them, nobody need save them.
 struct Shapes;
 
 /// What `LDTILECFG` reads: shapes of up to 16 tiles, of which there are eight.
@@ -129,6 +126,12 @@ struct Tiles;
 impl Multiplier for Tiles {
     const ROWS: usize = 2 * TILE;
     const STEP: usize = 2 * TILE;
+    type Ready = Shapes;
+
+    unsafe fn ready() -> Shapes {
+        // SAFETY: the caller's promise.
+        unsafe { Shapes::set() }
+    }
 
     /// Tiles as they are loaded, whichever way the rows lie: one after the other along the inner index.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]

@@ -5,7 +5,6 @@ use super::super::blocks::even;
 use super::super::factors::{PANEL_COLS, Packs};
 use super::super::operand::{Operand, Output, Start, Task};
 use super::pack::{self, LANES};
-use crate::interrupt::Lookout;
 use crate::simd::prefetch;
 
 /// Registers, or tiles, across a panel.
@@ -21,6 +20,13 @@ pub trait Multiplier {
     /// Inner indices that are added together, an even number: a block begins at a multiple of it, and the packs of its rest end with zeros.
     const STEP: usize;
 
+    /// What a thread holds while it multiplies panels. It is let go where foreign code may run, which may need the same.
+    type Ready;
+
+    /// # Safety
+    /// The machine must have what the multiplier needs.
+    unsafe fn ready() -> Self::Ready;
+
     /// A block of `a`, rows and inner indices by the first one and their number.
     ///
     /// # Safety
@@ -30,7 +36,7 @@ pub trait Multiplier {
     /// All rows of a block by a panel of N registers across.
     ///
     /// # Safety
-    /// Both must be packed, and what the panel says of the output must hold for so many rows.
+    /// The thread must be ready, both must be packed, and what the panel says of the output must hold for so many rows.
     unsafe fn multiply<const N: usize>(block: Block, rows: usize, panel: Panel);
 }
 
@@ -161,6 +167,8 @@ pub unsafe fn product<M: Multiplier>(task: Task<'_, f32>, turned: bool) {
     // Of equal depths, so that none is a small one.
     let deep = depth.div_ceil(depth.div_ceil(2 * *pairs).max(1)).next_multiple_of(M::STEP).max(M::STEP);
     let (room, a, b) = (block.len(), block.as_mut_ptr().cast::<u32>(), panel.as_mut_ptr().cast::<u32>());
+    // SAFETY: the caller's promise.
+    let mut ready = unsafe { M::ready() };
     let mut first = 0;
     // Once through even where there is nothing to add, so that the output is set.
     loop {
@@ -173,8 +181,13 @@ pub unsafe fn product<M: Multiplier>(task: Task<'_, f32>, turned: bool) {
             unsafe {
                 let block = M::packed(task.a, (row, tall), (first, count), a);
                 for col in (0..cols).step_by(PANEL_COLS) {
-                    if task.lookout.is_some_and(Lookout::says_stop) {
-                        return;
+                    if let Some(lookout) = task.lookout {
+                        // Who asks whether to go on lets handlers of signals run, which may multiply as well.
+                        drop(ready);
+                        if lookout.says_stop() {
+                            return;
+                        }
+                        ready = M::ready();
                     }
                     let width = PANEL_COLS.min(cols - col);
                     let padded = width.next_multiple_of(LANES);
