@@ -73,6 +73,7 @@ CASES = [
     case("Adam", eps=0.01, eps_hat=True, eps_in_sqrt=True),
     case("Adam", amsgrad=True, amsgrad_corrected=False, betas=(0.9, 0.8)),
     case("Adam", amsgrad=True, amsgrad_corrected=True, betas=(0.9, 0.8)),
+    case("Adam", amsgrad=True, amsgrad_corrected=True, betas=(0.9, 0.8), eps=0.01, eps_hat=True),
     case("Adam", betas=(0.0, 0.9)),
     case("AdamW"),
     case("AdamW", weight_decay=0.1, amsgrad=True, betas=(0.9, 0.8)),

@@ -67,13 +67,14 @@ def adam(
     state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
     state["v"] = b2 * state.get("v", 0) + (1 - b2) * g**2
     c1, c2 = (1 - b1**t, 1 - b2**t) if bias_correction else (1, 1)
-    inner_c2 = 1 if eps_hat else c2
-    square = state["v"] / inner_c2
+    square = state["v"] / c2
     if amsgrad and amsgrad_corrected:
         square = state["max"] = np.maximum(state.get("max", 0), square)
     elif amsgrad:
         state["max"] = np.maximum(state.get("max", 0), state["v"])
-        square = state["max"] / inner_c2
+        square = state["max"] / c2
+    if eps_hat:
+        square = square * c2
     root = np.sqrt(square + eps_root + eps) if eps_in_sqrt else np.sqrt(square + eps_root) + eps
     if eps_hat:
         return p - lr * np.sqrt(c2) / c1 * state["m"] / root

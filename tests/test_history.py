@@ -33,6 +33,19 @@ def history_of(stopped="epochs", **columns):
     return history
 
 
+@pytest.mark.parametrize("losses", [[-1e308, 1e308], [-1e308, -1.0], [-1e308, -1e250], [1e308, 0.0, -5.0]])
+@pytest.mark.parametrize("best", [None, 1])
+def test_losses_of_any_size_and_sign_are_drawn(losses, best):
+    pytest.importorskip("matplotlib")
+    history = history_of(loss=losses)
+    history.best_epoch = best
+    ax = history.plot()
+    ax.figure.savefig(io.BytesIO())
+    low, high = ax.get_ylim()
+    assert np.isfinite(high - low)
+    assert low < high
+
+
 def line_of(screen, seconds=30):
     """What a terminal shows up to the end of a line, which the system may hand over in pieces."""
     shown = b""

@@ -148,6 +148,23 @@ class TestStopping:
         result = schuss.minimize(bowl, [0.0], jac=True, optimizer=recipe)
         assert (result.success, result.nit) == (True, 5)
 
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            schuss.schedules.warmup(0.1, 1000),
+            schuss.schedules.warmup(0.1, 1000, 1e-6),
+            schuss.schedules.cyclic(0.1, 1e-4, 500),
+            schuss.schedules.join([1e-5, schuss.schedules.cosine(0.1, 500)], [700]),
+        ],
+    )
+    def test_a_schedule_that_still_rises_has_not_arrived(self, schedule):
+        result = schuss.minimize(
+            bowl, [0.0], jac=True, optimizer=schuss.SGD(lr=schedule), max_steps=20_000, min_step=1e-3
+        )
+        assert result.success
+        largest = max(schedule(step) for step in range(result.nit, 1500))
+        assert abs(largest * bowl(result.x)[1]) <= 1e-3
+
     @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
     def test_callback_stops(self, optimizer):
         seen = []
@@ -678,6 +695,16 @@ class TestRefusals:
                 {"bounds": [(0, 1)], "optimizer": "lbfgs"},
                 ValueError,
                 "bounds must be None with LBFGS.*L-BFGS-B",
+            ),
+            (
+                {"bounds": [(0, 1)], "optimizer": schuss.ScheduleFreeAdamW()},
+                ValueError,
+                "bounds must be None with ScheduleFreeAdamW",
+            ),
+            (
+                {"bounds": [(0, 1)], "optimizer": "schedulefreesgd"},
+                ValueError,
+                "bounds must be None with ScheduleFreeSGD",
             ),
             ({"callback": 3}, TypeError, "callback must be callable"),
             ({"callback": later}, TypeError, "callback must be run by a call, got the asynchronous function"),

@@ -457,6 +457,7 @@ def test_a_rate_that_is_always_zero_goes_nowhere():
         (lambda p: sc.ScheduleFreeSGD(p), "weight_power", 0.0),
         (lambda p: sc.ScheduleFreeAdamW(p), "weight_power", 1.0),
         (lambda p: sc.Adam(p, amsgrad=True), "amsgrad_corrected", True),
+        (lambda p: sc.Adam(p, amsgrad=True, amsgrad_corrected=True), "bias_correction", False),
         (lambda p: sc.SGD(p, momentum=0.9, dampening=0.5, convention="torch"), "first_step", "average"),
         (lambda p: sc.Adagrad(p), "initial_accumulator_value", 0.5),
         (lambda p: sc.Yogi(p), "initial_accumulator_value", 0.5),
@@ -482,6 +483,18 @@ def test_what_state_is_made_of_stays_once_there_is_some(made, name, value):
     # Anew, it may be anything.
     new = opt.bind([np.zeros(2)])
     new.param_groups[0][name] = value
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_where_eps_is_added_may_change_at_work(corrected):
+    """Without eps it makes no difference: the largest second moment is kept as what it is."""
+    params, grads = [np.ones(1), np.ones(1)], [np.array([g]) for g in (5.0, *[1.0] * 7)]
+    for other, p in zip([False, True], params, strict=True):
+        opt = sc.Adam(p, lr=0.1, eps=0.0, amsgrad=True, amsgrad_corrected=corrected)
+        for step, g in enumerate(grads):
+            opt.param_groups[0]["eps_hat"] = other and step >= 4
+            opt.step(g)
+    np.testing.assert_allclose(*params, rtol=1e-14)
 
 
 def test_what_other_options_mean_may_change_where_state_does_not_depend_on_it():

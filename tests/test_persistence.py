@@ -44,6 +44,18 @@ MODELS = {
 
 
 @pytest.mark.parametrize("save_and_load", [by_pickle, by_joblib, by_skops])
+def test_a_recipe_of_lbfgs_is_saved_alone_and_in_an_estimator(save_and_load):
+    recipe = sc.LBFGS(history_size=7, tolerance_grad=1e-3, c1=1e-3)
+    assert save_and_load(recipe) == recipe
+    model = sc.MLPRegressor(hidden_layer_sizes=4, optimizer=recipe, max_iter=5, random_state=0).fit(
+        X, X[:, 0]
+    )
+    same = save_and_load(model)
+    assert same.optimizer == recipe
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("save_and_load", [by_pickle, by_joblib, by_skops])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_saved_estimator_is_the_same_and_goes_on_as_if_nothing_had_happened(save_and_load, name):
     model, y = MODELS[name]

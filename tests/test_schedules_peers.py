@@ -229,7 +229,7 @@ def test_a_plateau_is_torchs(cooldown, relative, maximize):
 def test_a_plateau_is_kept_in_a_file(tmp_path):
     recipe = sc.SGD(lr=s.warmup(s.plateau(1.0, 0.5, 0), 2))
     a, b = recipe.bind([np.zeros(1)]), recipe.bind([np.zeros(1)])
-    for _ in range(3):
+    for _ in range(5):  # the results of two steps are the warm-up's
         a.step([np.ones(1)])
         a.tell(1.0)
     a.save(tmp_path / "state.npz")
@@ -242,6 +242,24 @@ def test_a_plateau_is_kept_in_a_file(tmp_path):
     b.lr = 0.3
     b.load_state_dict(a.state_dict())
     assert b.lr == 0.3
+
+
+def test_a_plateau_takes_no_notice_of_what_comes_before_it():
+    optimizer = sc.SGD([np.zeros(1)], lr=s.join([1e-4, s.plateau(0.1, 0.5, patience=2)], [20]))
+    rates = []
+    for _ in range(26):
+        optimizer.step([np.zeros(1)])
+        optimizer.tell(1.0)
+        rates.append(optimizer.lr)
+    # Of its own results the first is the best, three more without improvement are one too many.
+    assert rates == [1e-4] * 19 + [0.1] * 4 + [0.05] * 3
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(64, 3)), rng.normal(size=64)
+    recipe = sc.SGD(lr=s.warmup(s.plateau(0.5, patience=0, threshold=0.01), 40))
+    net = sc.MLP([3, 4, 1], loss="mse", seed=0)
+    history = net.fit(X, y, batch_size=None, epochs=41, optimizer=recipe)
+    np.testing.assert_allclose(history["lr"], 0.5 * np.arange(41) / 40, rtol=1e-15)
 
 
 @pytest.mark.parametrize("validation", [False, True])

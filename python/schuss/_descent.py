@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from ._averages import average_of
 from ._function import Function, length
+from ._lengths import is_closed, scheduled
 from ._optimizer import Optimizer
 from ._schuss import LBFGS, LbfgsRun, NonFiniteError
 from ._stop import Stop
 
 Array: TypeAlias = NDArray[Any]
+
+# At how many of the steps to come a schedule is looked at.
+LOOKS = 1000
 
 
 class Progress(Enum):
@@ -123,6 +127,7 @@ class FirstOrder:
     rule: str
     resumed_after: Progress | None = None
     noise = 0.0
+    _to_come: tuple[Array, Array] | None = None
 
     def __init__(self, recipe: Optimizer, x: Array, function: Function, limits: tuple[float, int]) -> None:
         self.x = x
@@ -135,6 +140,8 @@ class FirstOrder:
         self.group = groups[number]
         lr = self.optimizer.state_dict()["param_groups"][number]["lr"]
         self.is_frozen = lr == 0 or self.group["lr_factor"] == 0
+        self.schedule = next(lr for of, name, lr in scheduled(self.optimizer) if (of, name) == (number, "lr"))
+        self.total_steps = total_steps
         self.function = function
         self.min_step = min_step
 
@@ -189,10 +196,24 @@ class FirstOrder:
         if lr == 0 and not self.is_frozen and self.gradient.any():
             return False  # a schedule that begins at 0, or passes through it
         size = self.function.step_size(self.x, self.gradient, lr)
+        if size <= self.min_step and (rise := self._rise()) > 1:
+            size = self.function.step_size(self.x, self.gradient, lr * rise)
         if size <= self.min_step:
             self.rule = step_is_small(size, self.min_step)
             return True
         return False
+
+    def _rise(self) -> float:
+        """How many times as large as the next rate one that is still to come is, by the schedule."""
+        if not is_closed(self.schedule):
+            return 1.0
+        done = self.optimizer.step_count
+        if self._to_come is None:
+            steps = np.unique(np.linspace(done, max(done, self.total_steps - 1), LOOKS).astype(np.int64))
+            self._to_come = steps, np.array([self.schedule(step) for step in steps.tolist()])
+        steps, rates = self._to_come
+        now = self.schedule(done)
+        return float(rates[steps > done].max(initial=now) / now) if now > 0 else 1.0
 
     def averaged(self) -> Array | None:
         """That of `ema`, of `swa_start`, or of a schedule-free rule."""

@@ -19,6 +19,17 @@ def is_open(value: Any) -> bool:
     )
 
 
+def is_closed(value: Any) -> bool:
+    """Whether it is a schedule without functions of somebody's, who might mind being asked ahead."""
+    return isinstance(value, Schedule) and all(map(_has_no_function, value.__reduce__()[1]))
+
+
+def _has_no_function(part: Any) -> bool:
+    if isinstance(part, tuple):
+        return all(map(_has_no_function, part))
+    return is_closed(part) if isinstance(part, Schedule) else not callable(part)
+
+
 class OpenSchedules(NamedTuple):
     """Schedules of an optimizer that are as long as its trainings are together.
 

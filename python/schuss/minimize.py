@@ -21,6 +21,7 @@ from ._minimization import Minimization, Rules, Saved, together
 from ._optimizer import Optimizer
 from ._result import OptimizeResult
 from ._schuss import LBFGS
+from .optimizers import ScheduleFreeAdamW, ScheduleFreeSGD
 from .typing import OptimizerName
 
 __all__ = ["LBFGS", "OptimizeResult", "minimize"]
@@ -84,14 +85,15 @@ def minimize(
         The most steps.
     min_step : float, optional
         The step size at which it has converged, by default 0.001: `lr` is the learning rate of the next step,
-        `|g|` the 2-norm of the gradient. With bounds, the length of the gradient step that the bounds leave.
-        `LBFGS` has no learning rate and takes the length of the last step instead, by default 0: it then
-        stops by its own tolerances.
+        or of a later one where a schedule rises, `|g|` the 2-norm of the gradient. With bounds, the length of
+        the gradient step that the bounds leave. `LBFGS` has no learning rate and takes the length of the last
+        step instead, by default 0: it then stops by its own tolerances.
     max_time : float, optional
         Seconds after which it stops.
     bounds : sequence of (min, max), or scipy.optimize.Bounds, optional
-        A pair for each variable, None where there is no bound. Each step is projected onto them. Not with
-        `LBFGS`: SciPy's "L-BFGS-B" is that method with bounds.
+        A pair for each variable, None where there is no bound. Each step is projected onto them; an average
+        (`ema`, `swa_start`) is that of the points before, and is projected in the end. Not with `LBFGS`
+        (SciPy's "L-BFGS-B" is that method with bounds), and not with schedule-free rules.
     callback : callable, optional
         Called after each step, as ``callback(x)``, or ``callback(intermediate_result=...)`` if that is its
         parameter's name: an `OptimizeResult` with ``x, fun, jac, nit, nfev``. It stops the run by returning
@@ -185,6 +187,11 @@ def minimize(
         raise ValueError(
             "bounds must be None with LBFGS, whose line search and curvature a projection would break: use "
             "scipy.optimize.minimize(method='L-BFGS-B'), or another optimizer here, whose steps are projected"
+        )
+    if isinstance(recipe, ScheduleFreeSGD | ScheduleFreeAdamW) and bounds is not None:
+        raise ValueError(
+            f"bounds must be None with {type(recipe).__name__}, which averages points that no projection "
+            "reaches: use another optimizer, whose steps are projected"
         )
 
     deadline = None if max_time is None else time.monotonic() + max_time

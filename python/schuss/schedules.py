@@ -345,7 +345,8 @@ def plateau(
     falls, to ``max(factor * lr, min_lr)``, at the result that is one more than `patience` in a row without an
     improvement. A result improves on the best one where it is below ``best - threshold * abs(best)``, or, if
     not `relative`, below ``best - threshold``; with `maximize` where it is as far above. NaN is no
-    improvement. What it remembers belongs to the optimizer, and is part of its state.
+    improvement. What it remembers belongs to the optimizer, and is part of its state. As a part of another
+    schedule it takes notice of the results of its own steps, not of those of a warm-up before it.
 
     Parameters
     ----------

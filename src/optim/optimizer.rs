@@ -337,7 +337,8 @@ impl<T: Scalar> Optimizer<T> {
 
     /// Tells schedules that depend on results the newest one, such as the loss of an epoch.
     pub fn tell(&mut self, result: f64) {
-        self.groups.iter_mut().for_each(|group| group.schedule_mut().tell(result));
+        let steps = self.books.counts.steps as f64;
+        self.groups.iter_mut().for_each(|group| group.schedule_mut().tell(steps, result));
     }
 
     /// Whether something about all gradients must be known before any element can be updated: their norm, or whether they are

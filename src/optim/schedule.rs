@@ -310,9 +310,17 @@ impl Schedule {
         }
     }
 
-    /// Takes the newest result into account, where that matters.
-    pub fn tell(&mut self, result: f64) {
-        self.for_each_plateau(&mut |plateau| plateau.tell(result));
+    /// Takes the newest result, that of so many steps, into account, where that matters: by the part that the last of them followed.
+    pub fn tell(&mut self, steps: f64, result: f64) {
+        match self {
+            Schedule::Plateau(plateau) => plateau.tell(result),
+            Schedule::Warmup { steps: before, then, .. } if steps > *before => then.tell(steps - *before, result),
+            Schedule::Join { parts, boundaries } => {
+                let (part, start) = part_of(boundaries, steps - 1.0);
+                parts[part].tell(steps - start, result);
+            }
+            Schedule::Warmup { .. } | Schedule::Form(..) | Schedule::Custom(_) => (),
+        }
     }
 
     /// Begins anew, as if it had been told nothing.
@@ -366,9 +374,8 @@ impl Schedule {
             Schedule::Warmup { steps, then, .. } if step >= *steps => then.value(step - steps),
             Schedule::Warmup { steps, start, then } => Ok(start + (then.value(0.0)? - start) * (step / steps)),
             Schedule::Join { parts, boundaries } => {
-                let passed = boundaries.iter().take_while(|boundary| **boundary <= step).count();
-                let start = passed.checked_sub(1).map_or(0.0, |last| boundaries[last]);
-                parts[passed].value(step - start)
+                let (part, start) = part_of(boundaries, step);
+                parts[part].value(step - start)
             }
             Schedule::Plateau(plateau) => Ok(plateau.lr()),
             Schedule::Custom(function) => {
@@ -381,6 +388,12 @@ impl Schedule {
             }
         }
     }
+}
+
+/// Which of the joined schedules a step follows, and where that one begins.
+fn part_of(boundaries: &[f64], step: f64) -> (usize, f64) {
+    let passed = boundaries.iter().take_while(|boundary| **boundary <= step).count();
+    (passed, passed.checked_sub(1).map_or(0.0, |last| boundaries[last]))
 }
 
 fn check((name, range): (&'static str, Range), value: f64) -> Result<()> {
@@ -459,11 +472,14 @@ mod tests {
             Schedule::join(parts, vec![5.0]).unwrap()
         };
         let (mut told, mut other) = (make(), make());
-        [3.0, 4.0, 2.0, 2.0].iter().for_each(|&result| told.tell(result));
-        assert_eq!((told.value(0.0).unwrap(), told.value(6.0).unwrap()), (0.25, 0.125));
+        // The first part lasts five steps, the warm-up of the second one two.
+        for (result, steps) in [3.0, 4.0, 2.0, 2.0, 1.0, 9.0, 9.0, 3.0, 4.0].into_iter().zip(1..) {
+            told.tell(f64::from(steps), result);
+        }
+        assert_eq!((told.value(4.0).unwrap(), told.value(7.0).unwrap()), (0.25, 0.5));
         assert!(other.set_memory(&told.memory()) && !other.set_memory(&[f64::NAN; 8]));
         assert_eq!(other.memory(), told.memory());
-        assert_eq!(other.value(6.0).unwrap(), 0.125);
+        assert_eq!(other.value(6.0).unwrap(), 0.25);
         assert!(Schedule::constant(1.0).unwrap().memory().is_empty());
     }
 

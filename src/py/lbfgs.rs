@@ -4,7 +4,7 @@ use ndarray::ArrayView1;
 use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 
 use super::arguments::Given;
 use super::arrays::new::{vector, zeros};
@@ -147,11 +147,20 @@ impl PyLbfgs {
     }
 
     fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
-        slf.get().__getnewargs__().into_pyobject(slf.py())?.hash()
+        slf.get().arguments().into_pyobject(slf.py())?.hash()
     }
 
-    /// For copies and pickles.
-    fn __getnewargs__(&self) -> (usize, f64, f64, usize, f64, f64) {
+    /// For copies and pickles, and for savers that ask for nothing else.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, Arguments) {
+        (slf.get_type(), slf.get().arguments())
+    }
+}
+
+/// What a recipe is made of, in the order of its arguments.
+type Arguments = (usize, f64, f64, usize, f64, f64);
+
+impl PyLbfgs {
+    fn arguments(&self) -> Arguments {
         let Settings { history_size, tolerance_grad, tolerance_change, wolfe: Wolfe { c1, c2, max_probes } } =
             self.settings;
         (history_size, tolerance_grad, tolerance_change, max_probes, c1, c2)

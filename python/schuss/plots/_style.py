@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 Thing = TypeVar("Thing")
 
@@ -68,6 +69,7 @@ def scale_losses(ax: Axes, losses: Any) -> None:
     seen = np.asarray(losses, np.float64)
     seen = seen[np.isfinite(seen)]
     if not len(seen) or not 0 < seen.min() < seen.max() / 10:
+        _keep_in_sight(ax, seen)
         return
     low, high = np.log10([seen.min(), seen.max()])
     margin = 0.05 * (high - low)
@@ -76,6 +78,16 @@ def scale_losses(ax: Axes, losses: Any) -> None:
     if low < -DECADES < high or low < DECADES < high:
         ax.set_ylim(10 ** max(low, -DECADES), 10 ** min(high, DECADES))
     ax.set_yscale("log")
+
+
+def _keep_in_sight(ax: Axes, losses: NDArray[np.float64]) -> None:
+    """Limits where losses are so far apart that matplotlib's own would be no numbers."""
+    far = 10.0**DECADES
+    if len(losses) and losses.max() / 2 - losses.min() / 2 > far:
+        low, high = np.clip([losses.min(), losses.max()], -far, far)
+        # Else it computes its own first.
+        ax.set_autoscaley_on(False)
+        ax.set_ylim(low - 0.05 * far, high + 0.05 * far)
 
 
 def drawn_before(ax: Axes) -> int:

@@ -373,12 +373,12 @@ fn a_row_that_weighs_nothing_says_nothing_whatever_is_in_it() {
                 batch.values[2 * outputs] = 1e200;
                 let (row_loss, gradient) = batch.gradient::<f64>(loss, false, 0.5);
                 assert_eq!(row_loss, batch.value::<f64>(loss, false));
-                for row in 0..5 {
+                for (row, value) in row_loss.into_iter().enumerate() {
                     let place = row * batch.stride..row * batch.stride + outputs;
                     if row == 2 {
-                        assert!(row_loss[row] == 0.0 && gradient[place].iter().all(|g| *g == 0.0), "{loss:?}");
+                        assert!(value == 0.0 && gradient[place].iter().all(|g| *g == 0.0), "{loss:?}");
                     } else {
-                        assert_eq!((row_loss[row], &gradient[place.clone()]), (clean.0[row], &clean.1[place]));
+                        assert_eq!((value, &gradient[place.clone()]), (clean.0[row], &clean.1[place]));
                     }
                 }
             }

@@ -84,8 +84,9 @@ pub struct Adam {
     largest: Largest,
 }
 
-/// Every dialect is `p -= rate * m / (sqrt(v * scale + inside) + outside)`; only the scalars differ. The root of `scale`
+/// Every dialect is `p -= rate * m / (sqrt(v * factor + inside) + outside)`; only the scalars differ. The root of `factor`
 /// is taken out of the fraction, once for all elements: `rate`, `inside` and `outside` are divided by it as they need.
+/// `scale` makes vhat of v, for the largest.
 #[derive(Debug, Clone)]
 pub struct Step<T> {
     shares: Shares<T>,
@@ -128,7 +129,9 @@ impl Rule for Adam {
     fn meaning(&self) -> Vec<(&'static str, f64)> {
         match self.largest {
             Largest::No => vec![],
-            largest => vec![("amsgrad_corrected", f64::from(largest == Largest::Corrected))],
+            Largest::Raw => vec![("amsgrad_corrected", 0.0)],
+            // Without the correction, vhat is v.
+            Largest::Corrected => vec![("amsgrad_corrected", 1.0), ("bias_correction", f64::from(self.corrected))],
         }
     }
 
@@ -141,21 +144,23 @@ impl Rule for Adam {
         let (b1, b2) = self.betas;
         let (bc1, bc2) =
             if self.corrected { (context.bias_correction(b1), context.bias_correction(b2)) } else { (1.0, 1.0) };
-        let (rate, scale) = match self.eps_hat {
-            false => (context.lr / bc1, 1.0 / bc2),
-            true => (context.lr * bc2.sqrt() / bc1, 1.0),
+        let rate = if self.eps_hat { context.lr * bc2.sqrt() / bc1 } else { context.lr / bc1 };
+        // What makes the moment that stands in the fraction of the one that is kept: v, or the largest vhat.
+        let factor = match (self.eps_hat, self.largest == Largest::Corrected) {
+            (false, false) => 1.0 / bc2,
+            (true, true) => bc2,
+            _ => 1.0,
         };
         let (inside, outside) = match self.eps_in_sqrt {
             false => (self.eps_root, self.eps),
             true => (self.eps_root + self.eps, 0.0),
         };
-        // The largest vhat is kept as it is, its scale with it.
-        let root = if self.largest == Largest::Corrected { 1.0 } else { scale.sqrt() };
+        let root = factor.sqrt();
         let of = T::from_f64;
         Step {
             shares: Shares::new(self.betas),
             rate: of(rate / root),
-            scale: of(scale),
+            scale: of(1.0 / bc2),
             inside: of(at_least::<T>(inside / (root * root), outside / root)),
             outside: of(outside / root),
             largest: self.largest,
