@@ -89,10 +89,11 @@ fn the_epoch_loop_allocates_nothing() {
     let is_there = Factors::Bfloat16.check::<f32>().is_ok();
     for (how, sparse, factors) in exact.into_iter().chain(rounded.into_iter().filter(|_| is_there)) {
         allocations(1, how, sparse, factors); // the pool's threads start here
-        // Now and then a training asks anew how many cores there are, which reads files: not in the fewest of some.
+        // A training that begins long after the last one asks anew how many cores there are, which allocates a little. On a busy
+        // machine that is each of the long ones, and none of the short ones; an allocation in each epoch would be 49 more.
         let fewest = |epochs| (0..5).map(|_| allocations(epochs, how, sparse, factors)).min().unwrap();
         let (one, many) = (fewest(1), fewest(50));
         assert!(one > 0);
-        assert!(many <= one + 2, "{how:?} threads and shards: {one} allocations for 1 epoch, {many} for 50");
+        assert!(many < one + 16, "{how:?} threads and shards: {one} allocations for 1 epoch, {many} for 50");
     }
 }
