@@ -61,6 +61,17 @@ class TestNetworks:
         for net in (sc.MLP([5, 8, 8, 2], activation=["gelu", "tanh"]), sc.MLP([5, 2])):
             close(run(to_onnx(net), X)["prediction"], net.predict(X))
 
+    @pytest.mark.parametrize("norm", ["rms", "layer"])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_a_norm_of_numbers_whose_squares_float32_has_not(self, norm, dtype):
+        net = sc.MLP([2, 4, 1], norm=norm, activation="identity", dtype=dtype, seed=0)
+        rows = [[1e15, 2e15], [1e19, 2e19], [1e25, 2e25], [1e38, 1e38], [1e6, 1e6 + 1]]
+        tiny = [[1e-25, 2e-25], [0, 0]]  # what is divided by is the root of eps alone
+        X = np.array(rows + tiny, np.float32)
+        got, expected = run(to_onnx(net), X)["prediction"], net.predict(X)
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=0)
+        assert (np.abs(expected[:5]) > 0.5).all()
+
     def test_one_output_keeps_its_column_where_it_was_trained_with_one(self):
         net = sc.MLP([5, 8, 1])
         net.fit(X, X[:, :1], epochs=2)

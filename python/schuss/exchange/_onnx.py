@@ -58,7 +58,7 @@ def to_onnx(model: Any, path: File | None = None) -> onnx.ModelProto:
 
     **Of a network** it takes ``"X"``, float32 of shape (n_samples, n_inputs), and computes in float32
     whatever the network's precision is: not every runtime has all operators for float64. (The number of
-    turns of a wave is found in float64.)
+    turns of a wave is found in float64, and so is what `norm` divides by.)
 
     **Of an estimator for tables** it takes the columns as they are: a vector for each that was not dropped,
     by its name, or as ``"x0"``, ``"x1"``, ... by its place where there are no names, where it is empty, or

@@ -32,11 +32,10 @@ def network(graph: Graph, layers: Layers, value: str) -> str:
             for kind, part in layer.tensors.items()
         }
         value = graph.add("Gemm", value, tensors["weight"], tensors["bias"])
+        if layer.norm is not None:
+            value = graph.add("Mul", _normalised(graph, layer.norm, value), tensors["gain"])
         if layer.norm == "layer":
-            parts = (tensors["gain"], tensors["shift"])
-            value = graph.add("LayerNormalization", value, *parts, axis=-1, epsilon=NORM_EPS)
-        elif layer.norm == "rms":
-            value = graph.add("Mul", _rms_normalised(graph, value), tensors["gain"])
+            value = graph.add("Add", value, tensors["shift"])
         value = _activated(graph, layer, layers.link, tensors, value)
     return value
 
@@ -50,12 +49,20 @@ def _activated(graph: Graph, layer: Layer, link: str, tensors: Mapping[str, str]
     return graph.add("Add", value, graph.add("Mul", tensors["alpha"], change))
 
 
-def _rms_normalised(graph: Graph, value: str) -> str:
-    """Each row divided by its root mean square: an operator of its own only in later operator sets."""
+def _normalised(graph: Graph, norm: str, value: str) -> str:
+    """Each row divided by its root mean square, of "layer" without its mean.
+
+    In double precision, as the engine: in float32, squares of numbers above 1.8e19 are infinite, and what is
+    divided by their root is 0. ONNX's own operators square in float32.
+    """
+    from onnx import TensorProto
+
+    value = graph.add("Cast", value, to=TensorProto.DOUBLE)
+    if norm == "layer":
+        value = graph.add("Sub", value, graph.add("ReduceMean", value, graph.axis(-1), keepdims=1))
     mean = graph.add("ReduceMean", graph.add("Mul", value, value), graph.axis(-1), keepdims=1)
-    return graph.add(
-        "Div", value, graph.add("Sqrt", graph.add("Add", mean, graph.constant(np.float32(NORM_EPS))))
-    )
+    root = graph.add("Sqrt", graph.add("Add", mean, graph.constant(np.float64(NORM_EPS))))
+    return graph.add("Cast", graph.add("Div", value, root), to=TensorProto.FLOAT)
 
 
 # Embeddings
