@@ -543,6 +543,57 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(path):
         fit(resume=True)
 
 
+FORMS = {
+    "random_state": (0, np.int64(0)),
+    "alpha": (1e-3, np.float64(1e-3)),
+    "target_weights": ([1, 2], (1, 2), np.array([1, 2])),
+    "dropout": ([0.5], (0.5,), np.array([0.5])),
+    "class_weight": ({0: 1, 1: 2}, {1: 2, np.int64(0): np.int32(1)}),
+}
+
+
+def fitted_with(name, value, **saving):
+    options = {"hidden_layer_sizes": 4, "max_iter": 1, "random_state": 0, name: value}
+    if name == "class_weight":
+        return sc.MLPClassifier(**options).fit(X, (Y > 0).astype(int), **saving)
+    outputs = np.size(value) if name == "target_weights" else 2
+    return sc.MLPRegressor(**options).fit(X, X[:, np.arange(outputs) % 8], **saving)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", FORMS)
+def test_all_forms_of_a_parameter_are_the_same(path, name):
+    first, *others = FORMS[name]
+    whole = fitted_with(name, first, checkpoint=path)
+    for other in others:
+        again = fitted_with(name, other, checkpoint=path, resume=True)
+        np.testing.assert_array_equal(again.coefs_[0], whole.coefs_[0])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("first", "other", "words"),
+    [
+        (
+            np.array([1, 0.123456789]),
+            np.array([1, 0.1234567891]),
+            r"'\(1.0, 0.1234567891\)' here, and '\(1.0, ",
+        ),
+        (
+            np.ones(1100),
+            np.r_[np.ones(500), 2, np.ones(599)],
+            r"\.\.\..*1\.0, 2\.0, 1\.0.* here, and \.\.\..*1\.0",
+        ),
+    ],
+    ids=["digits", "many"],
+)
+def test_of_arrays_every_number_and_every_digit_counts(path, first, other, words):
+    fitted_with("target_weights", first, checkpoint=path)
+    with pytest.raises(ValueError, match=f"target_weights is {words}") as refused:
+        fitted_with("target_weights", other, checkpoint=path, resume=True)
+    assert len(str(refused.value)) < 600 + len(str(path))
+
+
 def test_a_checkpoint_of_another_minimisation_is_refused_by_name(path):
     def distance(x, rows):
         return float(((rows - x) ** 2).mean()), 2 * (x - rows.mean())

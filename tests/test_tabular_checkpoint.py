@@ -142,6 +142,19 @@ def test_other_fits_are_refused(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
+def test_all_forms_of_a_parameter_are_the_same(tmp_path):
+    file = tmp_path / "a.checkpoint"
+    forms = {"columns": {0: "number", 1: "category"}, "random_state": 3, "categorical_features": [1]}
+    model = regressor(**forms).fit(X, PRICE, checkpoint=file)
+    forms |= {
+        "columns": {np.int64(1): "category", 0: "number"},
+        "random_state": np.int64(3),
+        "categorical_features": np.array([1]),
+    }
+    again = regressor(**forms).fit(X, PRICE, checkpoint=file, resume=True)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
 def test_a_process_that_is_killed_has_lost_nothing_but_what_was_under_way(tmp_path):
     file = tmp_path / "a.checkpoint"
     script = """

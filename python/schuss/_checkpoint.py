@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import zlib
 from collections.abc import Mapping
 from os import PathLike
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import check_count, check_flag, check_number, shown
+from ._checks import MOST, check_count, check_flag, check_number, shown, where_apart
 from ._files import path_of, read_tree, write_tree
 from ._sparse import Sparse
 
@@ -97,9 +98,10 @@ class Checkpoint:
         for name in {**state["facts"], **self.facts}:
             saved, fact = (facts.get(name, BEFORE.get(name)) for facts in (state["facts"], self.facts))
             if saved != fact:
+                here, there = where_apart(*(shown(each, MOST) for each in (fact, saved)), most=FACT)
                 raise ValueError(
-                    f"checkpoint must be a file of the same run: {name} is {shown(fact, FACT)} here, and "
-                    f"{shown(saved, FACT)} in {self.path}"
+                    f"checkpoint must be a file of the same run: {name} is {here} here, and {there} in "
+                    f"{self.path}"
                 )
         return state
 
@@ -148,9 +150,21 @@ def _expect_writable(path: str) -> None:
         raise PermissionError(f"checkpoint must be in a folder that can be written, got {path}")
 
 
-def without_addresses(text: str) -> str:
-    """The text of an object, the same in each process."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+def fact_of(value: object) -> str:
+    """The text of an option: one for all forms of the same value, in each process, and with all of it."""
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # of arrays within other objects
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(_plain(value)))
+
+
+def _plain(value: Any) -> Any:
+    """A value of Python's own types: NumPy shortens and rounds the text of an array."""
+    if hasattr(value, "__array__"):
+        value = np.asarray(value).tolist()
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, Mapping):
+        return dict(sorted(((_plain(key), _plain(entry)) for key, entry in value.items()), key=repr))
+    return value
 
 
 def fingerprint(*arrays: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from itertools import islice
+from itertools import islice, takewhile
 from operator import index
 from typing import Any
 
@@ -14,6 +14,8 @@ MOST = 2**63 - 1
 # A sequence of settings that is longer is one without an end.
 MOST_ENTRIES = 1_000_000
 SHOWN = 80
+# Letters before the place where texts begin to differ.
+BEFORE = 30
 
 
 def shown(value: Any, most: int = SHOWN) -> str:
@@ -30,6 +32,14 @@ def shown(value: Any, most: int = SHOWN) -> str:
         # Of the user's class, which may fail in any way.
         text = f"an object of {type(value).__name__}"
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def where_apart(*texts: str, most: int = SHOWN) -> list[str]:
+    """Of texts that differ, what is around the place where they begin to, in about so many letters."""
+    alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
+    start = max(alike - BEFORE, 0) if max(map(len, texts)) > most else 0
+    end = start + most
+    return [f"{'...' * (start > 0)}{text[start:end]}{'...' * (len(text) > end)}" for text in texts]
 
 
 def kind_of(value: Any, default: str = "O") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._checkpoint import fingerprint, without_addresses
+from ._checkpoint import fact_of, fingerprint
 from ._data import Blocks, Rows
 from ._dialogue import Dialogue
 from ._sharded import identity_of
@@ -28,7 +28,7 @@ def facts_of(
     bins = edges(net.embeddings)
     return {
         "the network": f"{net!r}, l2={net.l2!r}, dropout={net.dropout!r}",
-        "optimizer": without_addresses(repr(optimizer)),
+        "optimizer": fact_of(optimizer),
         "batch_size": settings["batch_size"],
         "shuffle": settings["shuffle"],
         "seed": settings["seed"],

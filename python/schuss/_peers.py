@@ -11,7 +11,6 @@ import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from itertools import takewhile
 from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from . import _schuss
-from ._checks import shown
+from ._checks import shown, where_apart
 from ._collector import Collector
 from ._data import Blocks, Rows
 from ._metrics import Metric
@@ -36,8 +35,6 @@ WORD_BYTES = 4
 # What each process tells the others before a training begins, as JSON: an emoji takes twelve of its bytes.
 GREETING = 2**15
 SHOWN = 1000
-# Characters of long arguments that differ: around the place where they do, and of these before it.
-AROUND, BEFORE = 80, 30
 # Rows whose predictions all processes tell each other after an epoch, for metrics that are functions.
 MOST_TOLD = 2**20
 # Seconds in which what was written last reaches the terminal.
@@ -381,19 +378,11 @@ def check_unit(name: str, weights: Any) -> None:
 
 
 def _differ(name: str, theirs: object, rank: int, here: object) -> ValueError:
-    that, this = _where_apart(str(theirs), str(here))
+    that, this = where_apart(str(theirs), str(here))
     return ValueError(
         f"every process must call fit with the same arguments: {name} is {that} on rank {rank}, and {this} "
         "on rank 0"
     )
-
-
-def _where_apart(*texts: str) -> list[str]:
-    """Of texts that differ, what is around the place where they begin to."""
-    alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
-    start = max(alike - BEFORE, 0) if max(map(len, texts)) > AROUND else 0
-    end = start + AROUND
-    return [f"{'...' * (start > 0)}{text[start:end]}{'...' * (len(text) > end)}" for text in texts]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._averages import leaves
-from ._checkpoint import fingerprint, without_addresses
+from ._checkpoint import fact_of, fingerprint
 from ._lengths import OpenSchedules, put, scheduled
 from ._progress import Progress
 from ._recipe_data import data_of_rates, plain, rate_of, rates_of_data
@@ -101,7 +101,7 @@ def _told(optimizer: Optimizer | LBFGS) -> str | None:
         return None
     state = optimizer.state_dict()
     arrays = leaves(state.pop("state"))
-    return f"{without_addresses(repr(state))} {fingerprint(*arrays)}"
+    return f"{fact_of(state)} {fingerprint(*arrays)}"
 
 
 def _state_of_optimizer(run: Run) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from . import optimizers
 from ._batches import Batches, batches_of
 from ._callbacks import refuse_unrun
-from ._checkpoint import checkpoint_of, fingerprint, without_addresses
+from ._checkpoint import checkpoint_of, fact_of, fingerprint
 from ._checks import check_count, check_flag, check_number, check_sequence, check_threads
 from ._function import Array, Function, bounds_of, start_of
 from ._minimization import Minimization, Rules, Saved, together
@@ -264,8 +264,8 @@ def _facts(
     limits = [bounds_of(bounds, at) for at in points]
     return {
         "the checksum of the starting points": fingerprint(*points),
-        "optimizer": without_addresses(repr(recipe)),
-        "jac": "callable" if callable(jac) else repr(jac),
+        "optimizer": fact_of(recipe),
+        "jac": "callable" if callable(jac) else fact_of(jac),
         "the checksum of bounds": [None if limit is None else fingerprint(*limit) for limit in limits],
         "min_step": float(min_step),
         "record": bool(record),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._checkpoint import without_addresses
+from .._checkpoint import fact_of
 from ._samples import Samples
 
 # What a training that goes on from a checkpoint may have otherwise: its bits do not depend on it.
@@ -25,7 +25,7 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
     """The parameters that its bits depend on."""
     parameters = estimator.get_params(deep=False)
     given = {name: value for name, value in parameters.items() if name not in FREE_TO_CHANGE}
-    return {name: without_addresses(repr(value)) for name, value in given.items()}
+    return {name: fact_of(value) for name, value in given.items()}
 
 
 def facts_of(estimator: Any, layers: list[int], samples: Samples, held_out: Samples | None) -> dict[str, Any]:

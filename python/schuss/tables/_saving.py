@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .._checkpoint import Checkpoint, checkpoint_of, fingerprint, without_addresses
+from .._checkpoint import Checkpoint, checkpoint_of, fact_of, fingerprint
 from .._network_file import network_of, tree_of
 from .._stop import Stop
 from ..history import plain, rebuilt
@@ -60,9 +60,7 @@ class Saving:
         if checkpoint is None:
             return saving
         checkpoint.kind = kind
-        checkpoint.facts = {
-            name: without_addresses(repr(value)) for name, value in parameters.items() if name not in FREE
-        }
+        checkpoint.facts = {name: fact_of(value) for name, value in parameters.items() if name not in FREE}
         state = checkpoint.load()
         if state is None:
             return saving
