@@ -571,6 +571,25 @@ def test_all_forms_of_a_parameter_are_the_same(path, name):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_generator_of_random_numbers_must_be_where_it_was(path):
+    whole = fitted_with("random_state", np.random.RandomState(0), checkpoint=path)
+    again = fitted_with("random_state", np.random.RandomState(0), checkpoint=path, resume=True)
+    np.testing.assert_array_equal(again.coefs_[0], whole.coefs_[0])
+    moved, half = np.random.RandomState(0), np.random.RandomState(0)
+    moved.randint(2)
+    half.standard_normal()  # which has another one in store
+    half.set_state((*np.random.RandomState(0).get_state()[:3], *half.get_state()[3:]))
+    words = (
+        r"random_state is 'RandomState\(MT19937\) whose state has the checksum \w{8}' here, and 'RandomState"
+    )
+    for other in (np.random.RandomState(1), moved, half):
+        before = other.get_state(legacy=False)
+        with pytest.raises(ValueError, match=words):
+            fitted_with("random_state", other, checkpoint=path, resume=True)
+        np.testing.assert_equal(other.get_state(legacy=False), before)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("first", "other", "words"),
     [

@@ -408,7 +408,9 @@ DIFFERENT = {
     "n_shards": lambda comm: {"n_shards": of_rank(6, 8, comm)},
     "max_iter": lambda comm: {"max_iter": of_rank(6, 8, comm)},
     "random_state": lambda comm: {"random_state": of_rank(None, 1, comm)},
-    "the seed": lambda comm: {"random_state": np.random.RandomState(comm.Get_rank())},
+    r"random_state is RandomState\(MT19937\) whose state": lambda comm: {
+        "random_state": np.random.RandomState(comm.Get_rank())
+    },
     "the checksum of the rows": lambda comm: {"X": X + of_rank(1e-3, 0, comm)},
 }
 
@@ -416,8 +418,19 @@ DIFFERENT = {
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_ranks_that_were_told_different_things_are_refused(name):
     def fit(comm):
-        with pytest.raises(ValueError, match=f"same arguments: {name} is .* on rank 1, and .* on rank 0"):
+        with pytest.raises(ValueError, match=f"same arguments: {name} .* on rank 1, and .* on rank 0"):
             fitted("plain", comm, **DIFFERENT[name](comm))
+        return True
+
+    assert together(2, fit) == [True] * 2
+
+
+def test_models_that_began_with_another_seed_are_refused():
+    def fit(comm):
+        model = fitted("plain", random_state=comm.Get_rank())
+        model.set_params(random_state=3, warm_start=True)
+        with pytest.raises(ValueError, match=r"same arguments: the seed is .* on rank 1, and .* on rank 0"):
+            model.fit(X, Y, comm=comm)
         return True
 
     assert together(2, fit) == [True] * 2

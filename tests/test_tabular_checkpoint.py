@@ -224,3 +224,9 @@ def test_it_goes_on_with_a_generator_of_random_numbers(tmp_path):
     first = regressor(random_state=np.random.RandomState(0)).fit(X, PRICE, checkpoint=file)
     again = regressor(random_state=np.random.RandomState(0)).fit(X, PRICE, checkpoint=file, resume=True)
     np.testing.assert_array_equal(again.predict(X), first.predict(X))
+    other = np.random.RandomState(1)
+    with pytest.raises(
+        ValueError, match=r"random_state is 'RandomState\(MT19937\) whose state has the checksum"
+    ):
+        regressor(random_state=other).fit(X, PRICE, checkpoint=file, resume=True)
+    assert other.randint(10**9) == np.random.RandomState(1).randint(10**9)

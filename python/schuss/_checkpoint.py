@@ -153,7 +153,11 @@ def _expect_writable(path: str) -> None:
 def fact_of(value: object) -> str:
     """The text of an option: one for all forms of the same value, in each process, and with all of it."""
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):  # of arrays within other objects
-        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(_plain(value)))
+        text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(_plain(value)))
+    if isinstance(value, np.random.RandomState):
+        state = repr(_plain(value.get_state(legacy=False)))
+        return f"{text} whose state has the checksum {zlib.crc32(state.encode()):08x}"
+    return text
 
 
 def _plain(value: Any) -> Any:

@@ -176,8 +176,9 @@ checkpoint : path-like, optional
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted; of one that was done it only takes the results. Rows and parameters must be as they
-            were, but those that only watch or end a training; `max_iter` may have grown (a `schedule`
-            without `total_steps` then stretches from there on), and may not be less than is done.
+            were, a `RandomState` where it was before that fit, but those that only watch or end a training;
+            `max_iter` may have grown (a `schedule` without `total_steps` then stretches from there on), and
+            may not be less than is done.
         comm : communicator, optional
             The processes that fit together, such as mpi4py's ``MPI.COMM_WORLD``, not more of them than
             `n_shards`: each calls `fit` with the same rows on an estimator with the same parameters, and all

@@ -67,8 +67,8 @@ checkpoint : path-like, optional
             How often: seconds where it is a float, trials and networks where it is an int. None for 60.0.
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the fit had never been
-            interrupted. Rows and parameters must be as they were, but for `max_time`, `n_threads` and
-            `progress`.""",
+            interrupted. Rows and parameters must be as they were, a `RandomState` where it was before that
+            fit, but for `max_time`, `n_threads` and `progress`.""",
     "X": """\
 X : like X of `fit`
             The same columns by the same names, or other labels, where they had any, and in the same order.
