@@ -361,3 +361,15 @@ class TestModels:
         model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, days))
         with pytest.raises(ValueError, match="classes must be integers, booleans, texts"):
             to_onnx(model)
+
+    @pytest.mark.parametrize("dtype", ["S", object])
+    def test_classes_of_bytes_must_be_texts(self, dtype, tmp_path):
+        texts = np.array([b"low", "h\N{LATIN SMALL LETTER O WITH DIAERESIS}chst".encode()], dtype)
+        model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, texts))
+        got = run(to_onnx(model), onnx_inputs(model, NEW))["label"]
+        assert got.tolist() == [each.decode() for each in model.predict(NEW).tolist()]
+        others = np.array([b"low", b"h\xf6chst"], dtype)
+        model = sc.TabularClassifier(**LITTLE).fit(FRAME, labels(FRAME, others))
+        with pytest.raises(ValueError, match=r"classes must be integers, .*can't decode byte 0xf6"):
+            to_onnx(model, tmp_path / "model.onnx")
+        assert not list(tmp_path.iterdir())

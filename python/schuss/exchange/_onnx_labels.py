@@ -27,8 +27,9 @@ def label_at(graph: Graph, classes: Any, index: str) -> Value:
         if other := [each for each in classes.tolist() if not isinstance(each, str | bytes)]:
             raise ValueError(f"classes must be {expected}, got {shown(other[0])}")
         try:
-            "".join(each for each in classes.tolist() if isinstance(each, str)).encode()
-        except UnicodeEncodeError as error:
+            for each in classes.tolist():  # texts of ONNX are UTF-8
+                each.encode() if isinstance(each, str) else each.decode()
+        except UnicodeError as error:
             raise ValueError(f"classes must be {expected}: {error}") from error
     # In the order of bytes of this machine, which is all that has a name.
     classes = classes.astype(classes.dtype.newbyteorder("="), copy=False)
