@@ -704,14 +704,57 @@ def test_dates_with_a_zone_and_dates_without_are_not_mixed(library):
     assert encoder.transform(nothing)[:, encoder.output_names.index("when is missing")].tolist() == [1, 1]
 
 
-def test_dates_of_several_zones_are_read_on_their_own_clocks():
-    zones = [datetime.timezone(datetime.timedelta(hours=hours)) for hours in (1, 2)]
-    clock = [datetime.datetime(2024, 3, 30, 9) + datetime.timedelta(hours=7 * step) for step in range(20)]
-    fitted = {"when": [each.replace(tzinfo=zones[step > 5]) for step, each in enumerate(clock)]}
-    encoder = TableEncoder().fit(fitted)
-    assert encoder.features[0].zone is None
-    for given in (clock, [each.isoformat() for each in fitted["when"]], [f"{each}Z" for each in clock]):
-        same_bits(encoder.transform({"when": given}), encoder.transform(fitted))
+def in_summer_time(form):
+    """Moments on clocks that are put forward on the way, and the same ones on that of UTC."""
+    pd = pytest.importorskip("pandas")
+    utc = pd.date_range("2024-03-30", periods=20, freq="5h", tz="UTC")
+    local = utc.tz_convert("Europe/Berlin")
+    if form == "dateutil":
+        tz = pytest.importorskip("dateutil.tz")
+        return [each.to_pydatetime().astimezone(tz.gettz("Europe/Berlin")) for each in local], utc
+    offsets = [datetime.datetime.fromisoformat(each.isoformat()) for each in local]
+    if form == "texts":
+        return [str(each) for each in offsets], utc
+    # Neither all text nor all of one zone.
+    return offsets if form == "objects" else [*offsets[:10], *map(str, local[10:])], utc
+
+
+@pytest.mark.parametrize("form", ["texts", "objects", "both", "dateutil"])
+def test_dates_of_several_zones_are_put_on_the_clock_of_utc(form):
+    dates, utc = in_summer_time(form)
+    encoder = TableEncoder().fit({"when": dates})
+    assert encoder.report[0].done.endswith("on the clock of UTC")
+    array = TableEncoder().fit_transform({"when": utc})
+    again = TableEncoder.from_state(json.loads(json.dumps(encoder.get_state())))
+    for given in (dates, utc, utc.tz_convert("Asia/Tokyo"), list(map(str, utc))):
+        same_bits(again.transform({"when": given}), array)
+    out = np.empty(encoder.width, np.float32)
+    for place, date in enumerate(dates):
+        encoder.encode_row([date], out)
+        same_bits(out, array[place])
+    naive = "column 'when' of X must have dates with a time zone, as in fit"
+    for given in (utc.tz_localize(None), [*dates, str(dates[0])[:10]]):
+        with pytest.raises(ValueError, match=naive):
+            encoder.transform({"when": given})
+    with pytest.raises(ValueError, match=naive):
+        encoder.encode_row([datetime.datetime(2024, 3, 31)], out)
+
+
+@pytest.mark.parametrize("naive", ["2024-03-31", datetime.date(2024, 3, 31), datetime.datetime(2024, 3, 31)])
+@pytest.mark.parametrize("form", ["texts", "objects"])
+def test_dates_of_which_some_have_a_zone_are_refused(form, naive):
+    dates = [*in_summer_time(form)[0], naive]
+    words = (
+        "column 'when' of X must have dates that all have a time zone, or none that has one, "
+        r"got '2024-03-30 01:00:00\+01:00' and '2024-03-31"
+    )
+    with pytest.raises(ValueError, match=words):
+        TableEncoder().fit({"when": dates})
+    # What is missing has no clock, whatever its type; what is no date is called that.
+    gaps = [*dates[:-1], None, np.datetime64("NaT"), "n.a."]
+    assert TableEncoder().fit_transform({"when": gaps})[-4:, -1].tolist() == [0, 1, 1, 1]
+    with pytest.raises(ValueError, match="column 'when' of X must have dates such as"):
+        TableEncoder({"when": "date"}).fit({"when": [*dates[:-1], "banana"]})
 
 
 def test_states_of_earlier_versions_read_dates_on_their_own_clocks():

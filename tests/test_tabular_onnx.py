@@ -291,6 +291,19 @@ class TestInputs:
         want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Asia/Tokyo"))
         assert want.tobytes() == got.tobytes()
 
+    def test_dates_of_several_zones_are_on_the_clock_of_utc(self):
+        def given(frame, zone):
+            dates = frame["when"].dt.tz_localize("UTC").dt.tz_convert(zone)
+            return frame[["size"]].assign(when=dates.astype(str))
+
+        late = FRAME["when"].dt.hour > 15
+        model = sc.TabularClassifier(**LITTLE).fit(given(FRAME, "Europe/Berlin"), late)
+        assert "on the clock of UTC" in model.report_[1].done
+        for zone in ("UTC", "Europe/Berlin"):
+            check(model, given(NEW, zone))
+        want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Europe/Berlin"))
+        assert want.tobytes() == got.tobytes()
+
     def test_truth_may_be_numbers(self, one):
         texts = by_hand(NEW)
         numbers = texts | {"flag": np.where(texts["flag"] == "True", "1", "0").astype(object)}

@@ -10,8 +10,8 @@ import numpy as np
 
 from .._checks import shown
 from ._numbers import Floats, Scale, fit_scale, known_of
-from ._values import day_comes_first, moment, text_of
-from ._zones import ZoneError
+from ._values import common_zone, day_comes_first, moment, text_of
+from ._zones import NO_ZONE, ZoneError
 
 Moments = np.ndarray[Any, np.dtype[np.datetime64]]
 DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
@@ -47,6 +47,16 @@ def moments_of(
         else:
             dates[place] = _read(value, name, day_first, zone)
     return dates
+
+
+def dates_of_fit(values: np.ndarray[Any, Any], name: str, day_first: bool | None) -> tuple[Moments, str]:
+    """`values` as dates, and the zone on whose clock they are, UTC where they have several."""
+    dates = moments_of(values, name, day_first)
+    try:
+        zone = common_zone(values.tolist())
+    except ZoneError as error:
+        raise ValueError(f"{name} {error}") from None
+    return (dates if zone == NO_ZONE else moments_of(values, name, day_first, zone)), zone
 
 
 def _read(value: Any, name: str, day_first: bool | None, zone: str | None) -> np.datetime64:

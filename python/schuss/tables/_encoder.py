@@ -10,13 +10,12 @@ import numpy as np
 from .._checks import check_count, shown
 from .._warn import warn
 from ._categories import CategoryFeature, counts_of, tally_of
-from ._dates import DateFeature, moments_of, order_of
+from ._dates import DateFeature, dates_of_fit, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
 from ._names import Headings, by_fields, check_same, has_names, in_order, paired
 from ._numbers import NumberFeature, are_merged, measure_of, numbers_of
 from ._reading import Column, Table, in_zone, read_table
 from ._report import ColumnReport, Report
-from ._values import common_zone
 
 Feature: TypeAlias = NumberFeature | DateFeature | CategoryFeature
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]
@@ -37,8 +36,8 @@ class TableEncoder:
       among themselves, an indicator tells whether it is another one.
     - A **date** is a number for each part of the calendar that varies: elapsed days, year, month, weekday and
       hour, scaled in the same way, and the place in the year and in the day as sine and cosine. They are read
-      on the clock of the time zone that all have in `fit`: dates of another zone are put on it, and those
-      without a zone are refused where there was one, and the other way round.
+      on the clock of the time zone that all have in `fit`, of UTC where they have several: dates of another
+      zone are put on it, and those without a zone are refused where there was one, and the other way round.
     - A **category** is a code, exact in float32: 0 for missing, then 1, 2, ... by frequency. The last one is
       that of all rare levels together and of levels never seen; without rare levels, these are 0 as well.
     - Columns are dropped that are constant, all missing, or categories that differ in nearly every row: fewer
@@ -217,8 +216,10 @@ class TableEncoder:
         elif finding.kind == "date":
             values = column.read(0, n_rows)
             day_first = order_of(values)
-            zone = column.zone if column.hint == "date" else common_zone(values.tolist())
-            dates = moments_of(values, column.name, day_first)
+            if column.hint == "date":
+                dates, zone = moments_of(values, column.name, day_first), column.zone
+            else:
+                dates, zone = dates_of_fit(values, column.name, day_first)
             missing = int(np.isnat(dates).sum())
             feature = DateFeature.fit(which, dates, day_first, zone)
             told = feature.told()

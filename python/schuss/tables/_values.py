@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cache
 from numbers import Rational, Real
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._zones import NO_ZONE, on_clock, refused, zone_called
+from ._zones import NO_ZONE, ZoneError, on_clock, refused, zone_called
 
 # What people and programs write where a number or a date is missing. In a category these are levels.
 MARKS = frozenset(
@@ -224,7 +224,7 @@ def day_comes_first(texts: Iterable[str]) -> bool | None:
 def moment(value: Any, day_first: bool | None = None, zone: str | None = None) -> np.datetime64:
     """`value` as a date on the clock of `zone`, None for its own one; ValueError where it is none."""
     of = family(type(value))
-    if of is MISSING or (of is NUMERIC and is_nan(value)):
+    if of is MISSING or (of in (NUMERIC, DATED) and is_nan(value)):
         return np.datetime64("NaT", "us")
     if of is TEXT:
         text = text_of(value).strip()
@@ -234,7 +234,7 @@ def moment(value: Any, day_first: bool | None = None, zone: str | None = None) -
             return _clocked(*date, zone)
     elif of is DATED:
         if isinstance(value, datetime.datetime):
-            own = None if value.utcoffset() is None else value.tzinfo
+            own = value.tzinfo if _is_aware(value) else None
             return np.datetime64(on_clock(value, own, zone).isoformat()[:26], "us")
         if zone:
             raise refused(zone, str(value))
@@ -283,20 +283,28 @@ def _clocked(written: str, own: str | None, zone: str | None) -> np.datetime64:
     return np.datetime64(on_clock(date.item(), own, zone), "us")
 
 
-def common_zone(values: Iterable[Any]) -> str | None:
-    """The zone that all these dates have, if only none; None where they differ or it has no name."""
-    values = values if isinstance(values, list) else list(values)
-    found: set[Any] = set()
-    kind: Any
-    for kind in set(map(type, values)):
-        of = family(kind)
-        if of is TEXT:
-            texts = {text_of(value).strip() for value in values if type(value) is kind}
-            dates = (DATE.fullmatch(text) for text in texts if not is_mark(text))
-            found |= {None if date is None else date["zone"] for date in dates}
-        elif of is DATED and issubclass(kind, datetime.datetime):
-            found |= {value.tzinfo for value in values if type(value) is kind}
-        elif of is DATED:
-            found.add(None)
-    zones = {NO_ZONE if zone is None else zone_called(zone) for zone in found}
-    return zones.pop() if len(zones) == 1 else None
+def common_zone(values: Sequence[Any]) -> str:
+    """The zone of these dates, `NO_ZONE` where they have none; UTC where it has no name or they have several.
+
+    Dates with a zone and dates without one are no column: `ZoneError`.
+    """
+    found: dict[str, Any] = {}  # a date of each zone
+    for value in dict.fromkeys(value for value in values if family(type(value)) is TEXT):
+        text = text_of(value).strip()
+        if not is_mark(text):
+            date = DATE.fullmatch(text)
+            found.setdefault((date and date["zone"]) or NO_ZONE, value)
+    for value in values:
+        if family(type(value)) is DATED and not is_nan(value):
+            # By name: not every zone has a hash.
+            found.setdefault(str(value.tzinfo) if _is_aware(value) else NO_ZONE, value)
+    naive = found.pop(NO_ZONE, None)
+    if naive is None or not found:
+        zones = set(map(zone_called, found))
+        return NO_ZONE if not zones else (zones.pop() if len(zones) == 1 else None) or "UTC"
+    got = f"{shown(str(next(iter(found.values()))))} and {shown(str(naive))}"
+    raise ZoneError(f"must have dates that all have a time zone, or none that has one, got {got}")
+
+
+def _is_aware(date: Any) -> bool:
+    return isinstance(date, datetime.datetime) and date.utcoffset() is not None

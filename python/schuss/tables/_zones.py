@@ -28,9 +28,8 @@ def refused(zone: str, got: str) -> ZoneError:
 
 
 @lru_cache(maxsize=1000)
-def zone_called(zone: Any) -> str | None:
-    """The one name of a zone, given as a name or a tzinfo; None for one that is not known by its name."""
-    text = str(zone)
+def zone_called(text: str) -> str | None:
+    """The one name of the zone that is written so; None for one that is not known by its name."""
     if text.upper() in ("UTC", "Z", "ETC/UTC", "TZUTC()"):
         return "UTC"
     if parts := OFFSET.fullmatch(text):
@@ -69,7 +68,7 @@ def on_clock(moment: datetime.datetime, own: Any, zone: str | None) -> datetime.
         return moment
     if (own is None) != (zone == NO_ZONE):
         raise refused(zone, shown(str(moment)) if own is None else f"{shown(str(moment))} of {own}")
-    if own is None or zone_called(own) == zone:
+    if own is None or zone_called(str(own)) == zone:
         return moment
     from_zone = own if isinstance(own, datetime.tzinfo) else _tzinfo(zone_called(own) or own)
     try:
