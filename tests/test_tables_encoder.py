@@ -4,6 +4,7 @@ import copy
 import datetime
 import json
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schuss.tables import ColumnReport, TableEncoder
+from schuss.tables._values import key_of
 
 
 def encoded(values, **options):
@@ -391,6 +393,42 @@ def test_rows_do_not_depend_on_each_other():
     moved = {name: [values[i] for i in order] for name, values in table.items()}
     assert encoder.transform(moved).tobytes() == encoder.transform(table)[order].tobytes()
     assert TableEncoder().fit(moved).get_state() == encoder.get_state()  # nor does fit on their order
+
+
+def on_two_clocks(make):
+    zones = [datetime.timezone(datetime.timedelta(hours=hours)) for hours in (1, 2)]
+    return [make(hour).replace(tzinfo=zone) for hour, zone in zip((12, 13), zones, strict=True)]
+
+
+TWINS = {
+    "whole numbers": [2**60, 2.0**60],
+    "numbers": [10**17, Decimal("1e17"), 1e17],
+    "huge numbers": [1e305, int(1e305)],
+    "truth": [1, True],
+    "moments": on_two_clocks(lambda hour: datetime.datetime(2024, 1, 1, hour)),
+    "times": on_two_clocks(datetime.time),
+    "durations": [np.timedelta64(1, "Y"), np.timedelta64(12, "M")],
+}
+
+
+@pytest.mark.parametrize("twins", TWINS.values(), ids=list(TWINS))
+def test_equal_values_have_each_their_own_code(twins):
+    assert all(value == twins[0] for value in twins)
+    for first in twins:
+        encoder = TableEncoder(columns={"c": "category"}).fit({"c": [first] * 4 + [5] * 3})
+        alone = [encode(encoder, [value])[0] for value in twins]
+        for step in (1, -1):
+            assert encoder.transform({"c": twins[::step]})[:, 0].tolist() == alone[::step]
+        sizes = {
+            TableEncoder(columns={"c": "category"}).fit({"c": [*twins[::step] * 2, 5, 5]}).category_sizes[0]
+            for step in (1, -1)
+        }
+        assert sizes == {2 + len({key_of(value) for value in twins})}
+
+
+@pytest.mark.parametrize("twins", ["whole numbers", "numbers", "huge numbers"])
+def test_equal_numbers_are_one_level(twins):
+    assert len({key_of(value) for value in TWINS[twins]}) == 1
 
 
 def test_state_goes_through_json():

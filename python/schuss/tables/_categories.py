@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._values import FLAG, family, key_of
+from ._values import DATED, DURATION, FLAG, TIME, family, key_of
 
 # What one dtype calls True another may call 1, and what Python writes so others write in small or capitals.
 SAME = (("True", "1", "true", "TRUE"), ("False", "0", "false", "FALSE"))
+# What may be equal and have another key, as True and 1, or a moment on two clocks: their keys stand for them.
+NAMED = (FLAG, DATED, DURATION, TIME)
 # Rows that may all have values that were never seen, by chance: more where rare levels are not known either.
 FEW, FEW_OF_RARE = 10, 100
 # Where fewer of the known rows than this have a level of its own, the column has names of rows.
@@ -45,13 +47,12 @@ def tally_of(counts: Mapping[Any, int]) -> tuple[Counter[str], int]:
 
 
 def plain(values: np.ndarray[Any, Any]) -> list[Any]:
-    """A block as values of which equal ones have one hash, each of what it is."""
+    """A block as values of which equal ones have one key, each of what it is."""
     if values.dtype.kind in "mM":  # some would be numbers
         return list(values)
     listed: list[Any] = values.tolist()
-    flags = {kind for kind in set(map(type, listed)) if family(kind) is FLAG}
-    # True and 1 are equal, and levels of their own: such are what they are called.
-    return [key_of(value) if type(value) in flags else value for value in listed] if flags else listed
+    named = {kind for kind in set(map(type, listed)) if family(kind) in NAMED}
+    return [key_of(value) if type(value) in named else value for value in listed] if named else listed
 
 
 class CategoryFeature:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cache
-from numbers import Rational, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ MARKS = frozenset(
 )
 # Beyond this, differences and their reciprocals leave float64.
 LARGEST = 1e300
-WHOLE = 2.0**53  # floats up to it that have no fraction are written as integers
+WHOLE = 2.0**53  # up to it all whole numbers are numbers of float64
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
@@ -132,7 +132,8 @@ def key_of(value: Any) -> str | None:
         return str(bool(value))
     if of is NUMERIC:
         number = number_of(value)
-        if number.is_integer() and abs(number) <= (LARGEST if _is_exact(value) else WHOLE):
+        # Whole numbers of one value have one name, whether they are integers, floats or decimals.
+        if number.is_integer() and abs(number) <= LARGEST:
             return str(int(value))
         # What float32 holds is called as there, in float64 as well: a row or a file may have widened it.
         narrow = np.float32(number) if abs(number) < 1e38 else None
@@ -143,13 +144,6 @@ def key_of(value: Any) -> str | None:
         microseconds = int(np.timedelta64(value, "us").astype(np.int64))
         return str(datetime.timedelta(microseconds=microseconds))
     return text_of(value) if of is TEXT else str(value)
-
-
-def _is_exact(value: Any) -> bool:
-    """Whether it is a whole number in all its digits, unlike a float that is as large."""
-    if isinstance(value, Decimal):
-        return bool(value == value.to_integral_value())
-    return isinstance(value, Rational) and value.denominator == 1
 
 
 def reads_as_number(text: str) -> bool:
