@@ -1,6 +1,7 @@
 """Tables that are hardly any: a clear error or a right answer, and a former fit stays."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -41,6 +42,46 @@ def test_one_class_is_refused_by_name():
         classifier().fit(X, ["a"] * 40)
     with pytest.raises(ValueError, match="only one class"):
         classifier().fit(X, CLASSES, sample_weight=(CLASSES == 0).astype(float))
+
+
+THREE = np.array(list("abc") * 30)
+
+
+def test_a_class_without_weight_is_warned_of():
+    table = numeric(90)[0]
+    for kinds in (THREE, THREE.astype(object), np.where(THREE == "c", None, THREE)):
+        words = r"y has \['c'\] in rows of sample_weight 0 alone: classes_ has no such class"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = classifier().fit(table, kinds, sample_weight=(THREE != "c").astype(float))
+        assert list(model.classes_) == ["a", "b"]
+        # What is missing is no class.
+        assert [str(each.message) for each in caught if "sample_weight" in str(each.message)] == (
+            [words.replace("\\", "")] if kinds[2] else []
+        )
+        assert all(each.filename == __file__ for each in caught)
+
+
+@pytest.mark.filterwarnings("ignore:y has")
+def test_rows_without_weight_are_named_where_the_others_are_too_few():
+    table = numeric(90)[0]
+    words = "got only one class, 'a'; fit learns from the 30 of 90 rows with sample_weight above 0"
+    with pytest.raises(ValueError, match=f"y must have at least 2 classes, {words}"):
+        classifier().fit(table, THREE, sample_weight=THREE == "a")
+    words = "X has 1 sample, .* fit learns from the 1 of 90 rows with sample_weight above 0"
+    for make in BOTH:
+        with pytest.raises(ValueError, match=words):
+            make().fit(table, np.arange(90) % 2, sample_weight=np.arange(90) == 7)
+    weights, words = (THREE != "c").astype(float), "y_val: y must have classes that were in fit"
+    with pytest.raises(ValueError, match=f"{words} with a sample_weight above 0, got 'c'$"):
+        classifier(n_folds=1).fit(table, THREE, table, THREE, sample_weight=weights)
+    with pytest.raises(ValueError, match=f"{words}, got 'd'$"):
+        classifier(n_folds=1).fit(table, THREE, table, ["d"] * 90, sample_weight=weights)
+    with pytest.raises(ValueError, match=r"X_val: .*as input$"):
+        classifier(n_folds=1).fit(table, THREE, table[:, :2], THREE, sample_weight=weights)
+    # Where all rows count there is nothing to say.
+    with pytest.raises(ValueError, match=r"only one class, 'a'$"):
+        classifier().fit(table, ["a"] * 90, sample_weight=np.arange(90) % 2 + 1)
 
 
 def test_a_constant_target_is_predicted():

@@ -26,7 +26,7 @@ from ..estimators._threads import limit
 from ..history import History, plain, rebuilt, tqdm_bar, tqdm_class
 from ..typing import ColumnKind, PresetName
 from . import _crew
-from ._counted import counted, own_order, scaled
+from ._counted import counted, learning_from, own_order, scaled
 from ._encoder import TableEncoder
 from ._ensemble import Ensemble, Member
 from ._folds import copies_of
@@ -111,6 +111,10 @@ class BaseTabular(Saved, BaseEstimator):
     def _learn_target(self, y: Any) -> Array:
         """The targets of training as networks take them; remembers what they are."""
 
+    def _look_at(self, weightless: Array) -> None:
+        """Targets of rows of weight 0, which nothing is learnt from."""
+        return
+
     @abstractmethod
     def _as_target(self, y: Any) -> Array:
         """Other targets, likewise."""
@@ -184,14 +188,16 @@ class BaseTabular(Saved, BaseEstimator):
                 f"X has {table.n_rows}, y {len(labels)}"
             )
         taken, weights = counted(sample_weight, table.n_rows)
-        if taken is not None:
-            table, labels = table.take(taken), labels[taken]
-        encoder = TableEncoder(self.columns, self.categorical_features).fit(table)
+        with learning_from(taken, table.n_rows) as weightless:
+            without, labels = labels[weightless], labels if taken is None else labels[taken]
+            table = table if taken is None else table.take(taken)
+            encoder = TableEncoder(self.columns, self.categorical_features).fit(table)
+            targets = self._learn_target(labels)
+        self._look_at(without)
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in
         self.__dict__.pop("feature_names_in_", None)
         if encoder.feature_names_in is not None:
             self.feature_names_in_ = np.array(encoder.feature_names_in, dtype=object)
-        targets = self._learn_target(labels)
         encoded = self._encoded(table)
         factors = self._class_factors(targets, weights)
         rows = Rows(encoded, targets, _weights(weights, factors, targets))

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_number, shown
+from .._warn import warn
 from ..estimators._docs import document
 from ..estimators._hyperparameters import keep
 from ..typing import ClassificationMetricName, ColumnKind, PresetName
@@ -126,6 +127,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         -------
         self
 
+        Warns
+        -----
+        UserWarning
+            If a class has no row with a weight above 0: it is not learnt, and not in `classes_`.
+
         Raises
         ------
         ValueError, TypeError
@@ -232,6 +238,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         codes = self._target.fit_transform(y)
         self.classes_ = self._target.classes
         return codes
+
+    def _look_at(self, weightless: Array) -> None:
+        if lost := self._target.lose(weightless):
+            said = f"y has {shown(lost)} in rows of sample_weight 0 alone: classes_ has no such class"
+            warn(said)
 
     def _as_target(self, y: Any) -> Array:
         return self._target.transform(y)

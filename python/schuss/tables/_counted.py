@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,21 @@ def counted(sample_weight: Any, n_rows: int) -> tuple[Array | None, Array | None
         if counts.max() <= COUNTED and counts.sum() <= COUNTED:
             return np.repeat(rows, counts), None
     return None if len(rows) == n_rows else rows, scaled(kept)
+
+
+@contextmanager
+def learning_from(taken: Array | None, n_rows: int) -> Iterator[Array]:
+    """The places of the rows of weight 0; errors of what is read within say how many others there are."""
+    weighs = np.full(n_rows, taken is None)
+    if taken is not None:
+        weighs[taken] = True
+    try:
+        yield np.flatnonzero(~weighs)
+    except (TypeError, ValueError) as error:
+        if weighs.all() or type(error) not in (TypeError, ValueError):
+            raise
+        of = f"the {weighs.sum()} of {n_rows} rows with sample_weight above 0"
+        raise type(error)(f"{error}; fit learns from {of}") from error
 
 
 def _numbers(sample_weight: Any, n_rows: int) -> Array:

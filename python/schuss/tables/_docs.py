@@ -58,7 +58,7 @@ X : data frame, Arrow table, array, list of rows or mapping of columns, of shape
             pandas, polars, pyarrow or NumPy; missing values are NaN, None or the like.""",
     "sample_weight": """\
 sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows, not negative.""",
+            Weights of the rows, not negative. Rows of weight 0 are left out.""",
     "checkpoint": """\
 checkpoint : path-like, optional
             A file that keeps what is finished of the fit, now and then, at its end and on Ctrl-C: the trials,

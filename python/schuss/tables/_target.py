@@ -277,6 +277,8 @@ class ClassTarget:
     """A target as codes 0, 1, ... of its sorted classes."""
 
     classes: np.ndarray[Any, Any]
+    # The keys of labels that were seen, and not learnt.
+    lost: Set[str] = frozenset()
 
     def fit(self, y: Any) -> ClassTarget:
         """Learn the classes."""
@@ -309,9 +311,21 @@ class ClassTarget:
         places = {key_of(label): code for code, label in enumerate(classes.tolist())}
         codes = [places.get(key_of(label), -1) for label in values.tolist()]
         if -1 in codes:
-            bad = given.tolist()[codes.index(-1)]
-            raise ValueError(f"y must have classes that were in fit, got {shown(bad)}")
+            place = codes.index(-1)
+            bad, where = given.tolist()[place], "in fit"
+            if key_of(values.tolist()[place]) in self.lost:
+                where += " with a sample_weight above 0"
+            raise ValueError(f"y must have classes that were {where}, got {shown(bad)}")
         return np.array(codes, dtype=np.intp)
+
+    def lose(self, y: np.ndarray[Any, Any]) -> list[Any]:
+        """The labels of rows that nothing is learnt from, as far as they are no classes."""
+        values, classes = _alike(y, self.classes)
+        known = {None, *map(key_of, classes.tolist())}
+        found = dict(zip(map(key_of, values.tolist()), y.tolist(), strict=True))
+        lost = {key: label for key, label in found.items() if key not in known}
+        self.lost = frozenset(key for key in lost if key is not None)
+        return list(lost.values())
 
     def inverse(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The labels of codes."""
