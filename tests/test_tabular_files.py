@@ -22,6 +22,7 @@ CLASSES = {
     "whole numbers": [3, -1, 2**40],
     "truth": [False, True],
     "bytes": [b"no", b"yes"],
+    "bytes as objects": np.array([b"no", b"yes"], dtype=object),
     "days": np.array(["2020-01-01", "2021-12-31"], "M8[D]"),
     "objects": np.array(["no", "yes", "perhaps"], dtype=object),
     "whole numbers as objects": np.array([3, 1, 2**60 + 1], dtype=object),
@@ -75,6 +76,16 @@ def test_a_classifier_comes_back_the_same(classes):
     assert same.classes_.tolist() == model.classes_.tolist()
     assert same.temperature_ == model.temperature_ != 1
     assert same.predict_proba(NEW).tobytes() == model.predict_proba(NEW).tobytes()
+
+
+@pytest.mark.parametrize("classes", CLASSES.values(), ids=CLASSES)
+def test_labels_are_scored_as_they_are_learnt(classes):
+    y = labels(FRAME, classes)
+    model = sc.TabularClassifier(**LITTLE).fit(FRAME, y)
+    weights = np.arange(len(y))
+    right = np.array([a == b for a, b in zip(model.predict(FRAME).tolist(), y.tolist(), strict=True)])
+    assert model.score(FRAME, y) == right.mean() > 0.5
+    np.testing.assert_allclose(model.score(FRAME, y, weights), np.average(right, weights=weights), rtol=1e-15)
 
 
 @pytest.mark.parametrize("classes", CLASSES.values(), ids=CLASSES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_number, shown
@@ -117,7 +118,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         ----------
         %(X_to_fit)s
         y : array-like of shape (n_samples,)
-            The labels.
+            The labels, of one type: text, bytes, True and False, whole numbers, or datetime64 or timedelta64
+            of NumPy.
         X_val, y_val : like X and y, optional
             Rows that are not learnt from, in place of folds: they choose epochs, members and temperature.
         %(sample_weight)s
@@ -233,6 +235,30 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         """
         return np.log(self.predict_proba(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of the rows whose most probable class is theirs.
+
+        Parameters
+        ----------
+        %(X)s
+        y : array-like of shape (n_samples,)
+            Labels as `fit` takes them; others than those of `classes_` are never predicted.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        %(bad_X)s If `y` has no labels.
+        """
+        said = self._said(X)
+        # By codes: scikit-learn takes objects for labels where they are text alone.
+        return float(
+            accuracy_score(self._target.codes_of(y), said.argmax(axis=1), sample_weight=sample_weight)
+        )
+
     def _learn_target(self, y: Any) -> Array:
         self._target = ClassTarget()
         codes = self._target.fit_transform(y)
@@ -302,4 +328,5 @@ document(
     "predict_log_proba",
     "predict_one",
     "predict_proba_one",
+    "score",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ._values import (
     LARGEST,
     MISSING,
     NUMERIC,
+    TEXT,
     WHOLE,
     families,
     family,
@@ -278,7 +279,7 @@ class ClassTarget:
 
     classes: np.ndarray[Any, Any]
     # The keys of labels that were seen, and not learnt.
-    lost: Set[str] = frozenset()
+    lost: Sequence[str] = ()
 
     def fit(self, y: Any) -> ClassTarget:
         """Learn the classes."""
@@ -288,12 +289,7 @@ class ClassTarget:
     def fit_transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
         """Learn the classes, and give the codes."""
         values = _labels(y)
-        try:
-            self.classes, codes = np.unique(values, return_inverse=True)
-        except TypeError:
-            kinds = sorted({type(value).__name__ for value in values.tolist()})
-            wanted = "of one type" if len(kinds) > 1 else "that can be sorted"
-            raise TypeError(f"y must have classes {wanted}, got {', '.join(kinds)}") from None
+        self.classes, codes = np.unique(values, return_inverse=True)
         if len(self.classes) == 1:
             raise ValueError(
                 f"y must have at least 2 classes, got only one class, {shown(self.classes.tolist()[0])}"
@@ -306,26 +302,27 @@ class ClassTarget:
 
     def transform(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
         """The codes of other labels, which must be among the classes."""
-        given = _labels(y)
-        values, classes = _alike(given, self.classes)
-        places = {key_of(label): code for code, label in enumerate(classes.tolist())}
-        codes = [places.get(key_of(label), -1) for label in values.tolist()]
-        if -1 in codes:
-            place = codes.index(-1)
-            bad, where = given.tolist()[place], "in fit"
-            if key_of(values.tolist()[place]) in self.lost:
+        codes = self.codes_of(y)
+        if (codes < 0).any():
+            given, place, where = vector(y), int(codes.argmin()), "in fit"
+            if key_of(given[place]) in self.lost:
                 where += " with a sample_weight above 0"
-            raise ValueError(f"y must have classes that were {where}, got {shown(bad)}")
-        return np.array(codes, dtype=np.intp)
+            raise ValueError(f"y must have classes that were {where}, got {shown(given.tolist()[place])}")
+        return codes
+
+    def codes_of(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
+        """The codes of other labels, -1 for what is no class."""
+        values, classes = _alike(_labels(y), self.classes)
+        places = {key_of(label): code for code, label in enumerate(classes.tolist())}
+        return np.array([places.get(key_of(label), -1) for label in values.tolist()], dtype=np.intp)
 
     def lose(self, y: np.ndarray[Any, Any]) -> list[Any]:
         """The labels of rows that nothing is learnt from, as far as they are no classes."""
         values, classes = _alike(y, self.classes)
         known = {None, *map(key_of, classes.tolist())}
-        found = dict(zip(map(key_of, values.tolist()), y.tolist(), strict=True))
-        lost = {key: label for key, label in found.items() if key not in known}
-        self.lost = frozenset(key for key in lost if key is not None)
-        return list(lost.values())
+        found = {key: place for place, key in enumerate(map(key_of, values.tolist())) if key not in known}
+        self.lost = [str(key_of(y[place])) for place in found.values()]
+        return [y.tolist()[place] for place in found.values()]
 
     def inverse(self, codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The labels of codes."""
@@ -356,6 +353,11 @@ def _alike(
     return labels, classes
 
 
+# What objects may be that are classes; bytes are text that is not in one column with others.
+ARE_CLASSES = {TEXT, bytes, FLAG, NUMERIC}
+AS_TEXT = "y.astype(str) makes text of them"
+
+
 def _labels(y: Any) -> np.ndarray[Any, Any]:
     values = vector(y)
     kind = values.dtype.kind
@@ -369,19 +371,43 @@ def _labels(y: Any) -> np.ndarray[Any, Any]:
                 "Unknown label type: continuous. y must have classes, got numbers with fractions: "
                 "a regressor predicts them"
             )
+    elif kind == "V":
+        raise _no_class(values[0])
     elif kind == "O":
-        listed = values.tolist()
-        _refuse_missing(sum(key_of(value) is None for value in listed), len(listed))
-        if (bad := next((value for value in listed if value.__hash__ is None), None)) is not None:
-            raise TypeError(f"y must have classes that can be told apart, got {shown(bad)}")
-        # One type for what is one: a nullable column of integers has objects.
-        if all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in listed):
-            return _integers(values)
-        if families(listed) == {NUMERIC}:
-            return _labels(np.array([number_of(value) for value in listed]))
-        if all(isinstance(value, bool | np.bool_) for value in listed):
-            return values.astype(bool)
+        return _of_objects(values)
     return values
+
+
+def _of_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Objects that are labels, of one type for what is one: a nullable column of integers has objects."""
+    listed = values.tolist()
+    _refuse_missing(sum(key_of(value) is None for value in listed), len(listed))
+    found = set(map(_class_of, listed))
+    if not found <= ARE_CLASSES:
+        raise _no_class(next(value for value in listed if _class_of(value) not in ARE_CLASSES))
+    if len(found) > 1:
+        kinds = sorted({type(value).__name__ for value in listed})
+        raise TypeError(f"y must have classes of one type, got {', '.join(kinds)}: {AS_TEXT}")
+    if found == {NUMERIC}:
+        whole = all(isinstance(value, int | np.integer) for value in listed)
+        return _integers(values) if whole else _labels(np.array([number_of(value) for value in listed]))
+    if found == {bytes}:
+        array = np.array(listed, dtype=np.bytes_)
+        # NumPy has none that end in zeros.
+        if array.tolist() != listed:
+            raise _no_class(next(value for value in listed if value.endswith(b"\0")))
+        return array
+    return values.astype(bool) if found == {FLAG} else values
+
+
+def _class_of(value: Any) -> Any:
+    return bytes if isinstance(value, bytes) else family(type(value))
+
+
+def _no_class(got: Any) -> TypeError:
+    accepted = "text, bytes, True and False, whole numbers, or datetime64 or timedelta64 of NumPy"
+    got = f"{shown(got)}, of {type(got).__name__}"
+    return TypeError(f"y must have classes that are {accepted}, got {got}: {AS_TEXT}")
 
 
 def _integers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
