@@ -321,6 +321,7 @@ REFUSED = {
     "class_weight must be of about 1 on a cluster": {"class_weight": {0: 1.0, 1: 1e290, 2: 1.0}},
     "Unknown label type": {"y": array(X[:, 0])},
     "y must be labels of one kind, which can be sorted": {"y": array(np.array([1, "a"] * 450, object))},
+    "Input y contains NaN: in ": {"y": array(np.array(["a", "b", None] * 300, object))},
     'scoring must be None or "loss" on a cluster, got': {"scoring": "roc_auc"},
     "solver and optimizer must not be L-BFGS on a cluster": {"solver": "lbfgs"},
     "The 'n_shards' parameter of DaskMLPClassifier must be": {"n_shards": 1},

@@ -181,11 +181,11 @@ def test_a_refused_fit_goes_on_as_if_it_had_not_been():
 )
 def test_what_are_no_classes_of_pieces_is_said_of_the_classes(classes):
     model = MLPClassifier(**OPTIONS)
-    with pytest.raises((TypeError, ValueError), match=r"^classes: "):
+    with pytest.raises((TypeError, ValueError), match=r"^(classes: |Input classes contains NaN: in 1 of )"):
         model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=classes)
     assert not hasattr(model, "classes_")
     model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=[0, 1])
-    with pytest.raises((TypeError, ValueError), match=r"^`?classes"):
+    with pytest.raises((TypeError, ValueError), match=r"^(`?classes|Input classes contains NaN)"):
         model.partial_fit(np.zeros((4, 2)), [0, 1, 0, 1], classes=classes)
 
 

@@ -1,6 +1,7 @@
 """What an estimator must not pass over in silence: divergence, scores that say nothing, dates, masks."""
 
 import copy
+import importlib
 import pickle
 import warnings
 
@@ -283,7 +284,7 @@ def test_a_fit_that_goes_on_keeps_its_precision():
         (lambda: regressor(hidden_layer_sizes=2**40).fit(X, Y), MemoryError, "hidden_layer_sizes must fit"),
         (lambda: classifier(class_weight={5: 1.0}).fit(X, C), ValueError, "class_weight"),
         (lambda: classifier(class_weight={0: "a"}).fit(X, C), ValueError, "class_weight"),
-        (lambda: classifier().fit(X, np.array(["a", None] * 30, object)), TypeError, "y must be labels"),
+        (lambda: classifier().fit(X, np.array(["a", 1] * 30, object)), TypeError, "y must be labels"),
         (lambda: regressor().fit(X, Y, X_val=X[:5], y_val=np.full(5, np.nan)), ValueError, "y_val"),
         (lambda: classifier().fit(X, C, X_val=X[:5], y_val=np.full(5, 7)), ValueError, "y_val"),
         (lambda: regressor().fit(X, Y, sample_weight=np.full(60, np.nan)), ValueError, "sample_weight"),
@@ -317,6 +318,69 @@ def test_the_column_that_holds_text_is_named():
     quietly(regressor().fit, pandas.get_dummies(frame), Y)
 
 
+def test_names_of_columns_are_to_blame_where_they_are():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"speed": Y, 1: ["red", "blue"] * 30})
+    model = quietly(regressor().fit, X, Y)
+    for call in (lambda: regressor().fit(frame, Y), lambda: model.predict(frame)):
+        with pytest.raises(TypeError, match=r"^Feature names are only supported if all input features have"):
+            call()
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_mappings_are_no_arrays(make):
+    y = C if make is classifier else Y
+    model = quietly(make().fit, X, y)
+    words = "must be array-like, with a row for each sample, got mappings: "
+    for rows in ({"speed": X[:, 0]}, [{"speed": 1.0}] * 60):
+        for call in (lambda rows=rows: make().fit(rows, y), lambda rows=rows: model.predict(rows)):
+            with pytest.raises(TypeError, match=rf"^X {words}.*: pandas\.DataFrame\(X\) is; schuss"):
+                call()
+    with pytest.raises(TypeError, match=f"^y {words}"):
+        make().fit(X, dict(enumerate(y)))
+    with pytest.raises(TypeError, match=f"^sample_weight {words}"):
+        make().fit(X, y, sample_weight=dict(enumerate(y)))
+
+
+def missing_labels():
+    names = ["a", "b", None] * 20
+    found = {
+        "objects": np.array(names, dtype=object),
+        "list": names,
+        "list with NaN": ["a", "b", np.nan] * 20,
+        "column": np.array(names, dtype=object)[:, None],
+    }
+    if pandas := find("pandas"):
+        found["string"] = pandas.Series(names, dtype="string")
+        found["category"] = pandas.Series(names, dtype="category")
+        found["boolean"] = pandas.Series([True, False, None] * 20, dtype="boolean")
+        found["NA"] = pandas.Series(["a", "b", pandas.NA] * 20, dtype=object)
+    if polars := find("polars"):
+        found["polars"] = polars.Series(names)
+    if pyarrow := find("pyarrow"):
+        found["arrow"] = pyarrow.array(names)
+        found["dictionary"] = pyarrow.chunked_array([names]).dictionary_encode()
+    return found
+
+
+def find(library):
+    try:
+        return importlib.import_module(library)
+    except ImportError:
+        return None
+
+
+@pytest.mark.parametrize("kind", missing_labels())
+def test_labels_that_are_missing_are_said_to_be(kind):
+    y, words = missing_labels()[kind], "^Input y contains NaN: in 20 of 60 rows a label is missing$"
+    with pytest.raises(ValueError, match=words):
+        classifier().fit(X, y)
+    with pytest.raises(ValueError, match=words):
+        classifier().partial_fit(X, y, classes=["a", "b"])
+    with pytest.raises(ValueError, match=r"^Input classes contains NaN: in 1 of 3 rows a label is missing$"):
+        classifier().partial_fit(X, ["a", "b"] * 30, classes=["a", "b", None])
+
+
 def test_missing_values_are_refused_with_what_helps():
     gaps = np.where(X > 1.0, np.nan, X)
     words = r"^Input X contains NaN: missing values need sklearn\.impute\.SimpleImputer .* TabularRegressor"
@@ -329,7 +393,7 @@ def test_missing_values_are_refused_with_what_helps():
 @pytest.mark.parametrize(
     ("make", "X", "y", "words"),
     [
-        (classifier, X, np.array([np.nan, "a"] * 30, dtype=object), "^y: Input contains NaN"),
+        (classifier, X, np.array([np.nan, "a"] * 30, dtype=object), "^Input y contains NaN: in 30 of 60"),
         (classifier, X, [[1], [1, 2]] * 30, "^y: setting an array element with a sequence"),
         (classifier, [[1], [1, 2]] * 30, C, "^X: setting an array element with a sequence"),
         (regressor, X, X[:, :, None], "^y: Found array with dim 3"),

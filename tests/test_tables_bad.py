@@ -161,6 +161,10 @@ def test_nested_columns_of_frames_are_refused():
         ({"categorical_features": ["c"]}, "categorical_features has 'c'"),
         ({"categorical_features": [0.5]}, "names or places of the 2 columns"),
         ({"columns": {"a": "number"}, "categorical_features": ["a"]}, "categorical_features has it as well"),
+        (
+            {"columns": {"a": "category", 0: "number"}},
+            "columns has one column as 'a' and 0, 'category' and 'number'",
+        ),
     ],
 )
 def test_wishes_that_cannot_be_are_refused(options, match):

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import io
 import pickle
 
 import numpy as np
@@ -179,8 +180,15 @@ def test_names_that_are_missing_or_new_are_named():
         model.predict(pandas.DataFrame(TABLE)[["colour", "size", "day", "washed"]])
     with pytest.raises(ValueError, match=r"unseen at fit time:\n- weight"):
         model.predict({"weight" if name == "size" else name: column for name, column in TABLE.items()})
-    with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
-        model.predict(np.ones((2, 3)))
+    words = "X has 3 features, but TabularClassifier is expecting 4 features"
+    file = io.BytesIO()
+    model.save(file)
+    file.seek(0)
+    for same in (model, pickle.loads(pickle.dumps(model)), type(model).load(file)):
+        with pytest.raises(ValueError, match=words):
+            same.predict(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=f"X_val: {words}"):
+        classifier(n_folds=1).fit(TABLE, LABELS, np.ones((2, 3)), LABELS[:2])
 
 
 @pytest.mark.parametrize("carrier", [as_pandas, as_polars, as_arrow])

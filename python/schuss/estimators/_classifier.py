@@ -26,9 +26,9 @@ from . import _losses
 from ._base import BaseMLP
 from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
-from ._given import naming, weighed_by
+from ._given import check_given, naming, weighed_by
 from ._hyperparameters import Callback, keep
-from ._labels import balanced, column_of, expect_no_missing_date
+from ._labels import balanced, column_of, expect_no_missing, expect_no_missing_date
 from ._scores import are_right, mean_of
 from ._together import Others
 
@@ -225,6 +225,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _begin_piece(self, y: Any, classes: Any) -> None:
         super()._begin_piece(y, classes)
+        check_given(y=y, dates=True)
+        expect_no_missing("classes", classes)
         with naming("classes"), np.errstate(invalid="ignore"):  # NaN is refused in words
             if not _check_partial_fit_first_call(self, classes):
                 return

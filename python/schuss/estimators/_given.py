@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from numbers import Real
 from typing import Any
@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array
 from .._arrays import refuse_masked
 from .._checks import SHOWN, kind_of, shown
 from .._sparse import check_sound, is_sparse
+from ._labels import expect_no_missing
 
 # What NumPy would make numbers of.
 ODD = {"M": "dates", "m": "durations", "V": "records"}
@@ -30,7 +31,10 @@ LONGEST = 300
 
 
 def check_given(*, dates: bool = False, **given: Any) -> None:
-    """Refuse masked arrays, whose mask would be dropped, and dates, which would be nanoseconds since 1970."""
+    """Refuse masked arrays, whose mask would be dropped, and dates, which would be nanoseconds since 1970.
+
+    Labels may be `dates`, and none of them is missing.
+    """
     for name, value in given.items():
         refuse_masked(name, value)
         if is_sparse(value):
@@ -38,6 +42,11 @@ def check_given(*, dates: bool = False, **given: Any) -> None:
         is_number = name.startswith("sample_weight") and _is_real(value)
         if not (value is None or is_number or _is_sequence(value)):
             raise TypeError(f"{name} must be array-like, with a row for each sample, got {shown(value)}")
+        if _has_mappings(value):
+            helps = f": pandas.DataFrame(X) is; {TABLES}" if name.startswith("X") else ""
+            raise TypeError(
+                f"{name} must be array-like, with a row for each sample, got mappings: {shown(value)}{helps}"
+            )
         for place, kind in _kinds(value):
             if kind == "c":
                 raise ValueError(f"Complex data not supported: {name} must be real numbers{place}")
@@ -45,6 +54,8 @@ def check_given(*, dates: bool = False, **given: Any) -> None:
                 raise TypeError(f"{name} must be numbers, got {ODD[kind]}{place}")
         if name.startswith("sample_weight") and _has_text(value):
             raise TypeError(f"{name} must be numbers, got text")
+        if dates and not is_sparse(value):
+            expect_no_missing(name, value)
 
 
 def check_parameter(estimator: Any, name: str, value: Any, constraints: Any) -> None:
@@ -115,6 +126,13 @@ def _is_sequence(value: Any) -> bool:
     return has_entries and not isinstance(value, str | bytes)
 
 
+def _has_mappings(value: Any) -> bool:
+    """Whether it is columns by name, or rows by name: NumPy takes a mapping for a number."""
+    return isinstance(value, Mapping) or (
+        isinstance(value, list | tuple) and len(value) > 0 and isinstance(value[0], Mapping)
+    )
+
+
 def _has_text(value: Any) -> bool:
     """Whether it is text, or has some in it: NumPy reads numbers from that."""
     if kind_of(value) not in tuple("OUST"):
@@ -172,6 +190,8 @@ def naming_rows(X: Any, y: Any = None) -> Iterator[None]:
         text = str(error)
         if text.startswith("Input X contains NaN"):
             raise ValueError(f"Input X contains NaN: {FILL}") from error
+        if text.startswith("Feature names are only supported"):
+            raise
         column = _column_of_text(X)
         if not column and re.search(r"\b[Xy]\b|sample|feature", text):
             raise

@@ -48,6 +48,28 @@ def expect_no_missing_date(name: str, labels: Array) -> None:
         raise ValueError(f"Input {name} contains NaN: a missing date is no class")
 
 
+def expect_no_missing(name: str, labels: Any) -> None:
+    """Refuse labels that are missing among objects, which cannot be compared with the others."""
+    if hasattr(labels, "to_pylist") and getattr(labels, "null_count", None):
+        labels = labels.to_pylist()  # Arrow's own array of a dictionary may lose what is missing
+    try:
+        values = np.asarray(labels, object if isinstance(labels, list | tuple) else None)
+    except Exception:  # said where all of it is read
+        return
+    if values.dtype.kind not in "OT" or not values.ndim or not values.size:
+        return
+    gaps = np.array(list(map(_is_missing, values.astype(object).flat)))
+    if missing := int(gaps.reshape(len(values), -1).any(axis=1).sum()):
+        raise ValueError(f"Input {name} contains NaN: in {missing} of {len(values)} rows a label is missing")
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except (TypeError, ValueError, ArithmeticError):  # of pandas.NA, arrays, and NaN that signals
+        return type(label).__name__ == "NAType"
+
+
 def labels_of(y: Array) -> Labels:
     """The labels of some rows."""
     columns = [y] if y.ndim == 1 else list(y.T)

@@ -194,6 +194,7 @@ class BaseTabular(Saved, BaseEstimator):
             encoder = TableEncoder(self.columns, self.categorical_features).fit(table)
             targets = self._learn_target(labels)
         self._look_at(without)
+        encoder._owner = type(self).__name__
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in
         self.__dict__.pop("feature_names_in_", None)
         if encoder.feature_names_in is not None:

@@ -92,6 +92,8 @@ class TableEncoder:
     # Pickles of earlier versions have none.
     labels_in: list[str] | None = None
     _dropped: frozenset[str] = frozenset()
+    # The class of the estimator that it is a part of.
+    _owner: str | None = None
     n_numbers: int
     category_sizes: list[int]
     output_names: list[str]
@@ -365,7 +367,7 @@ class TableEncoder:
             return [table.columns[places[name]] for name in names]
         if len(table.columns) != self.n_features_in:
             raise ValueError(
-                f"X has {len(table.columns)} features, but {type(self).__name__} "
+                f"X has {len(table.columns)} features, but {self._owner or type(self).__name__} "
                 f"is expecting {self.n_features_in} features as input"
             )
         return list(table.columns)

@@ -49,23 +49,29 @@ def blocks(column: Column, n_rows: int) -> Iterator[np.ndarray[Any, Any]]:
 
 def wished(table: Table, columns: Any, categorical_features: Any) -> dict[int, str]:
     """The kinds that the user has chosen, by the places of the columns."""
-    found = {}
+    categories: dict[int, str] = {}
     if categorical_features is not None and not _is(categorical_features, "from_dtype"):
         places = _places("categorical_features", categorical_features, table)
-        found = dict.fromkeys(places, "category")
+        categories = dict.fromkeys(places, "category")
     if columns is None:
-        return found
+        return categories
     if not isinstance(columns, Mapping):
         raise TypeError(f"columns must be a mapping from columns to their kinds, got {shown(columns)}")
+    found: dict[int, str] = {}
+    labels: dict[int, object] = {}
     for label, kind in columns.items():
         place = _place("columns", label, table)
         if check_name(f"columns[{label!r}]", kind, KINDS) not in KINDS:
             meant = did_you_mean(kind, KINDS)
             raise ValueError(f"columns[{label!r}] must be one of {', '.join(KINDS)}, got {kind!r}{meant}")
-        if found.get(place, kind) != kind:
+        if categories.get(place, kind) != kind:
             raise ValueError(f"columns[{label!r}] is {kind!r}, but categorical_features has it as well")
-        found[place] = kind
-    return found
+        if found.get(place, kind) != kind:
+            raise ValueError(
+                f"columns has one column as {labels[place]!r} and {label!r}, {found[place]!r} and {kind!r}"
+            )
+        found[place], labels[place] = kind, label
+    return categories | found
 
 
 def _is(value: Any, word: str) -> bool:

@@ -122,6 +122,7 @@ def _model_of(kind: Any, tree: Mapping[str, Any]) -> Any:
         model.feature_names_in_ = np.array(tree["feature_names"], dtype=object)
     encoder = model.encoder_ = TableEncoder.from_state(tree["encoder"])
     encoder.columns, encoder.categorical_features = model.columns, model.categorical_features
+    encoder._owner = kind.__name__
     model._target = kind._target_class.from_state(tree["target"])
     n_classes = None
     if isinstance(model._target, ClassTarget):
