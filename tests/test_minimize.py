@@ -5,6 +5,7 @@ import copy
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 
@@ -157,10 +158,10 @@ class TestStopping:
             schuss.schedules.join([1e-5, schuss.schedules.cosine(0.1, 500)], [700]),
         ],
     )
-    def test_a_schedule_that_still_rises_has_not_arrived(self, schedule):
-        result = schuss.minimize(
-            bowl, [0.0], jac=True, optimizer=schuss.SGD(lr=schedule), max_steps=20_000, min_step=1e-3
-        )
+    @pytest.mark.parametrize("max_steps", [20_000, sys.maxsize])
+    def test_a_schedule_that_still_rises_has_not_arrived(self, schedule, max_steps):
+        recipe = schuss.SGD(lr=schedule)
+        result = schuss.minimize(bowl, [0.0], jac=True, optimizer=recipe, max_steps=max_steps, min_step=1e-3)
         assert result.success
         largest = max(schedule(step) for step in range(result.nit, 1500))
         assert abs(largest * bowl(result.x)[1]) <= 1e-3

@@ -18,8 +18,10 @@ from ._stop import Stop
 
 Array: TypeAlias = NDArray[Any]
 
-# At how many of the steps to come a schedule is looked at.
+# At how many of the steps to come a schedule is looked at, twice.
 LOOKS = 1000
+# The last of them; float64 has all whole numbers up to it.
+FARTHEST = 2**53
 
 
 class Progress(Enum):
@@ -209,7 +211,10 @@ class FirstOrder:
             return 1.0
         done = self.optimizer.step_count
         if self._to_come is None:
-            steps = np.unique(np.linspace(done, max(done, self.total_steps - 1), LOOKS).astype(np.int64))
+            left = max(min(self.total_steps, FARTHEST) - done - 1, 1)
+            # Some at an even pace, some dense where a long training has just begun.
+            ahead = np.concatenate([np.linspace(0, left, LOOKS), np.geomspace(1, left, LOOKS)])
+            steps = np.unique(done + ahead.astype(np.int64))
             self._to_come = steps, np.array([self.schedule(step) for step in steps.tolist()])
         steps, rates = self._to_come
         now = self.schedule(done)
