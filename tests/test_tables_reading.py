@@ -740,6 +740,15 @@ def test_dates_of_several_zones_are_put_on_the_clock_of_utc(form):
         encoder.encode_row([datetime.datetime(2024, 3, 31)], out)
 
 
+def test_an_offset_that_somebody_has_named_is_that_offset():
+    _, utc = in_summer_time("texts")
+    zone = datetime.timezone(datetime.timedelta(hours=1), "EST")  # which is five hours behind elsewhere
+    encoder = TableEncoder().fit({"when": [each.to_pydatetime().astimezone(zone) for each in utc]})
+    assert encoder.report[0].done.endswith("on the clock of +01:00")
+    array = TableEncoder().fit_transform({"when": [str(each) for each in utc.tz_convert("Etc/GMT-1")]})
+    same_bits(encoder.transform({"when": utc}), array)
+
+
 @pytest.mark.parametrize("naive", ["2024-03-31", datetime.date(2024, 3, 31), datetime.datetime(2024, 3, 31)])
 @pytest.mark.parametrize("form", ["texts", "objects"])
 def test_dates_of_which_some_have_a_zone_are_refused(form, naive):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._zones import NO_ZONE, ZoneError, on_clock, refused, zone_called
+from ._zones import NO_ZONE, ZoneError, name_of, on_clock, refused, zone_called
 
 # What people and programs write where a number or a date is missing. In a category these are levels.
 MARKS = frozenset(
@@ -291,7 +291,7 @@ def common_zone(values: Sequence[Any]) -> str:
     for value in values:
         if family(type(value)) is DATED and not is_nan(value):
             # By name: not every zone has a hash.
-            found.setdefault(str(value.tzinfo) if _is_aware(value) else NO_ZONE, value)
+            found.setdefault(name_of(value.tzinfo) if _is_aware(value) else NO_ZONE, value)
     naive = found.pop(NO_ZONE, None)
     if naive is None or not found:
         zones = set(map(zone_called, found))

@@ -27,6 +27,11 @@ def refused(zone: str, got: str) -> ZoneError:
     return ZoneError(f"must have dates with a time zone, as in fit ({zone}), got {got}: give them theirs")
 
 
+def name_of(zone: datetime.tzinfo | str) -> str:
+    """What a zone is called; one that is an offset goes by that, whatever name somebody has given it."""
+    return str(datetime.timezone(zone.utcoffset(None)) if isinstance(zone, datetime.timezone) else zone)
+
+
 @lru_cache(maxsize=1000)
 def zone_called(text: str) -> str | None:
     """The one name of the zone that is written so; None for one that is not known by its name."""
@@ -68,7 +73,7 @@ def on_clock(moment: datetime.datetime, own: Any, zone: str | None) -> datetime.
         return moment
     if (own is None) != (zone == NO_ZONE):
         raise refused(zone, shown(str(moment)) if own is None else f"{shown(str(moment))} of {own}")
-    if own is None or zone_called(str(own)) == zone:
+    if own is None or zone_called(name_of(own)) == zone:
         return moment
     from_zone = own if isinstance(own, datetime.tzinfo) else _tzinfo(zone_called(own) or own)
     try:
