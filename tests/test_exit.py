@@ -44,10 +44,24 @@ def forever(work):
 
 WORK = [fit, huge, validated, called_back, scheduled, lbfgs, estimator, predict, gradient]
 WORK += [step, scheduled_step, minimize]
+"""
+EXIT = """
 chance = random.Random(int(sys.argv[1]))
 for work in chance.sample(WORK, 4):
     threading.Thread(target=forever, args=(work,), daemon=True).start()
 time.sleep(chance.random() * 0.2)
+"""
+# Children cost no import: of so many, some are in each moment of a call.
+EXITS = """
+import os
+for number in range(15):
+    if not (child := os.fork()):
+        for work in (estimator, estimator, predict):
+            threading.Thread(target=forever, args=(work,), daemon=True).start()
+        time.sleep(random.Random(number).random() * 0.03)
+        break
+    if status := os.waitpid(child, 0)[1]:
+        print(number, status, file=sys.stderr)
 """
 LIMIT = 120  # seconds, to end a hang
 
@@ -59,7 +73,7 @@ def run(script, *arguments):
 
 def exit_amid_work(seed):
     """Runs the script, which must end as if nobody had been at work."""
-    done = run(SCRIPT, str(seed))
+    done = run(SCRIPT + EXIT, str(seed))
     # Threads end with SystemExit, which nobody is told of.
     assert (done.returncode, done.stderr) == (0, ""), f"seed {seed}: {done.returncode}\n{done.stderr}"
 
@@ -67,6 +81,12 @@ def exit_amid_work(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_an_exit_amid_the_work_of_daemon_threads_is_quiet(seed):
     exit_amid_work(seed)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs to fork")
+def test_an_exit_is_quiet_while_numpy_asks_for_memory():
+    done = run(SCRIPT + EXITS)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("work", ["starts", "table", "blocks"])

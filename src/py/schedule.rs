@@ -98,6 +98,8 @@ impl PySchedule {
         if let Some(step) = number_of_any_size(step)? {
             return Ok(self.at(step)?.into_pyobject(py)?.into_any());
         }
+        // NumPy lets other threads run while it converts many numbers.
+        let _call = Call::begin()?;
         let got = shown(step)?;
         let refused = || Error::type_("step", &got, "a number or an array of numbers");
         let values = py.import("numpy")?.call_method1("array", (step,)).map_err(|raised| {

@@ -4,6 +4,7 @@ use numpy::npyffi::{PY_ARRAY_API, npy_intp};
 use numpy::{PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods};
 use pyo3::prelude::*;
 
+use crate::py::calls::Call;
 use crate::py::precision::Precision;
 
 /// A matrix of zeros.
@@ -19,6 +20,8 @@ pub fn vector<'py, T: Precision>(py: Python<'py>, numbers: &[T]) -> PyResult<Bou
 }
 
 fn of_zeros<T: Precision, const N: usize>(py: Python<'_>, shape: [usize; N]) -> PyResult<Bound<'_, PyAny>> {
+    // NumPy lets other threads run while it asks for memory.
+    let _call = Call::begin()?;
     let mut shape = shape.map(|n| n as npy_intp);
     let dtype = numpy::dtype::<T>(py).into_dtype_ptr();
     // SAFETY: the shape has `N` lengths, the reference to the dtype is given away, and the interpreter is attached.

@@ -12,6 +12,7 @@ use super::row_gradient::{RowGradient, WHAT};
 use super::walk::Walk;
 use crate::buffer::{filled, with_capacity};
 use crate::error::{Error, Result};
+use crate::py::calls::Call;
 use crate::scalar::Scalar;
 
 /// The gradient of a parameter of which the pair names the rows: an array of indices along axis 0, and one of values.
@@ -66,6 +67,8 @@ fn row_indices(indices: &Bound<'_, PyAny>, name: String, len: npy_intp) -> PyRes
         return Err(Error::value(name, got, "of one axis").into());
     }
     let within = |index: i64| usize::try_from(index).ok().filter(|_| index < len as i64);
+    // NumPy lets other threads run while it converts many numbers.
+    let _call = Call::begin()?;
     // What does not fit becomes negative, and is refused with the others.
     let numbers: PyReadonlyArray1<'_, i64> = indices.call_method1("astype", ("int64",))?.extract()?;
     let mut rows = with_capacity(numbers.len()?, WHAT)?;
