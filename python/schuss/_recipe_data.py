@@ -91,7 +91,7 @@ def without_arrays(optimizer: Any, params: Sequence[NDArray[Any]]) -> Any:
         _, (kind,), parts = optimizer.__reduce__()
         if "params" in parts and _are_same(parts.pop("params"), params):
             return kind, parts
-    # Not every saver can make one of L-BFGS.
+    # As plain data, which a saver without pickle need not be told to trust.
     return data_of(optimizer, params) if isinstance(optimizer, LBFGS) else optimizer
 
 
