@@ -97,6 +97,30 @@ def test_attributes_of_a_network_are_not_set_while_another_thread_trains_it(name
     setattr(net, name, value)
 
 
+THETA_AS = {
+    "X of predict": lambda theta: sc.MLP([len(theta), 2, 1]).predict(theta[None]),
+    "X of loss": lambda theta: sc.MLP([len(theta), 2, 1]).loss(theta[None], [[0.0]]),
+    "y": lambda theta: sc.MLP([2, 2, len(theta)]).loss(np.zeros((1, 2), np.float32), theta[None]),
+    "sample_weight": lambda theta: sc.MLP([1, 2, 1]).loss(
+        np.zeros((len(theta), 1), np.float32), np.zeros(len(theta)), sample_weight=theta
+    ),
+}
+
+
+@pytest.mark.parametrize("use", THETA_AS)
+def test_an_array_that_is_being_trained_is_refused_by_name_as_data_of_another_network(use):
+    net = sc.MLP([8, 16, 1])
+    net.theta = np.abs(net.theta)
+
+    def lr(step):
+        with pytest.raises(RuntimeError, match=f"^{use.split()[0]} is in use by a call that has not ended"):
+            THETA_AS[use](net.theta)
+        return 0.0
+
+    net.fit(X, y, epochs=1, optimizer=sc.SGD(lr=lr), batch_size=len(X))
+    THETA_AS[use](net.theta)
+
+
 def test_a_callback_uses_its_network_and_others_but_does_not_fit_it():
     net, other = sc.MLP([8, 16, 1]), sc.MLP([8, 4, 1])
     params = [np.ones(3)]

@@ -59,6 +59,9 @@ def layouts(dtype: type) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     made["field of a record"] = (base["value"], base)
     base = new(70, 40)
     made["larger than a chunk"] = (base[:, ::-2], base)
+    base = new(4, 6)
+    named = np.dtype(dtype).newbyteorder("<" if sys.byteorder == "little" else ">")
+    made["with this byte order by name"] = (base.view(named), base)
     return made
 
 

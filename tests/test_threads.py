@@ -3,6 +3,7 @@
 The limits are there to end a hang, two orders of magnitude above what the work takes.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import schuss as sc
 
 LIMIT = 300  # seconds
+REFUSED = 77  # the exit status of a process that may not do what it is to show
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
@@ -62,10 +64,13 @@ def in_a_process(function):
     command = [sys.executable, "-W", "ignore", "-c", script]
     with subprocess.Popen(command, cwd=Path(__file__).parent, start_new_session=True) as process:
         try:
-            assert process.wait(LIMIT) == 0
+            code = process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
+    if code == REFUSED:
+        pytest.skip("the system does not let this user do it")
+    assert code == 0
 
 
 def children_of_a_busy_process():
@@ -109,6 +114,33 @@ def grandchild():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_of_a_child_works_too_and_so_does_the_parent_afterwards():
     in_a_process(grandchild)
+
+
+CLONE_NEWPID = 0x20000000
+
+
+def first_of_a_container_in_a_container():
+    """Both have the number 1, and the child inherits what its parent has used."""
+    unshare = ctypes.CDLL(None, use_errno=True).unshare
+    expected = everything()
+
+    def first(work):
+        if unshare(CLONE_NEWPID):
+            os._exit(REFUSED)
+        if (process := os.fork()) == 0:
+            assert os.getpid() == 1
+            os._exit(work())
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+    def same():
+        return 0 if np.array_equal(everything(), expected) else 1
+
+    os._exit(first(lambda: same() or first(same)))
+
+
+@linux
+def test_a_child_with_its_parents_number_has_threads_of_its_own():
+    in_a_process(first_of_a_container_in_a_container)
 
 
 def cores_come_and_go():

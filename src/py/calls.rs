@@ -12,6 +12,8 @@ use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::per_process::has_forked;
+
 /// For how long the exit waits for the calls of other threads: they look around much more often, but user code that they have
 /// called may do anything.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -78,11 +80,12 @@ fn end_calls(py: Python<'_>) {
     });
 }
 
-/// To be called in a forked child: the threads that were in a call are not there.
+/// To be called in a forked child: its parent's threads, those in a call and those that wait for work, are not there.
 #[pyfunction]
 fn forget_calls() {
     UNDER_WAY.store(0, Ordering::SeqCst);
     EXITING.store(0, Ordering::SeqCst);
+    has_forked();
 }
 
 /// Has them called.

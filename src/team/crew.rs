@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::barrier::FORSAKEN;
 use crate::affinity::Affinity;
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, is_forked};
 
 /// Threads that do one piece of work together with whoever rents them.
 #[derive(Default)]
@@ -54,6 +54,9 @@ const PATIENCE: usize = 4000;
 /// A hand that nobody has rented for so long ends.
 const IDLE_TIME: Duration = Duration::from_secs(5);
 
+/// What a thread that waits in vain does on Apple's systems where it was forked: what it sleeps on there was its parent's.
+const FORKED_SLEEP: Duration = Duration::from_micros(50);
+
 /// Returns when `happened` does; whoever makes it happen has to unpark this thread.
 fn wait_until(mut happened: impl FnMut() -> bool) {
     for _ in 0..PATIENCE {
@@ -63,7 +66,11 @@ fn wait_until(mut happened: impl FnMut() -> bool) {
         std::hint::spin_loop();
     }
     while !happened() {
-        thread::park();
+        if cfg!(target_vendor = "apple") && is_forked() {
+            thread::sleep(FORKED_SLEEP);
+        } else {
+            thread::park();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 """Rows in every form that data comes in, and which of them mean the same."""
 
+import sys
+
 import numpy as np
 
 from .values import SCALARS, pandas
@@ -44,6 +46,7 @@ def changed(array, value, dtype=None):
     return array
 
 
+LITTLE = sys.byteorder == "little"
 # The same numbers in another form: the result must be the same to the last bit.
 SAME = {
     "a list": lambda a: a.tolist(),
@@ -51,6 +54,7 @@ SAME = {
     "in Fortran order": np.asfortranarray,
     "strided": spread,
     "reversed": lambda a: a[::-1].copy()[::-1],
+    "in this byte order, by name": lambda a: a.view(a.dtype.newbyteorder("<" if LITTLE else ">")),
     "in the other byte order": lambda a: a.astype(a.dtype.newbyteorder(">")),
     "float64": lambda a: a.astype(np.float64),
     "float32": lambda a: a.astype(np.float32),

@@ -47,6 +47,7 @@ impl<T: Scalar> Kernel for Dots<'_, '_, T> {
                     match init {
                         Start::Zero => put(&totals[..count], T::ZERO, to, out.row),
                         Start::Row(bias) => put(&totals[..count], *bias.add(j), to, out.row),
+                        Start::Column(_) => unreachable!("a start of transposed products"),
                         Start::Keep => (0..count).for_each(|r| *to.add(r * out.row) += totals[r]),
                     }
                 }

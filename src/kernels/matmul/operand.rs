@@ -58,8 +58,10 @@ pub struct Output<T> {
 #[derive(Clone, Copy)]
 pub enum Start<T> {
     Zero,
-    /// Indexed by the column of the caller's product.
+    /// A number for each column, the same in every row.
     Row(*const T),
+    /// A number for each row, the same in every column: a transposed product has one.
+    Column(*const T),
     Keep,
 }
 
@@ -87,6 +89,7 @@ impl<'a, T: Scalar> Task<'a, T> {
         let init = match init {
             Start::Zero => Start::Zero,
             Start::Row(bias) => Start::Row(bias.cast()),
+            Start::Column(bias) => Start::Column(bias.cast()),
             Start::Keep => Start::Keep,
         };
         let out = Output { ptr: out.ptr.cast(), row: out.row, col: out.col };
@@ -96,6 +99,11 @@ impl<'a, T: Scalar> Task<'a, T> {
     /// The same product with rows for columns.
     pub fn t(self) -> Self {
         let out = Output { ptr: self.out.ptr, row: self.out.col, col: self.out.row };
-        Task { out, a: self.b.t(), b: self.a.t(), rows: self.cols, cols: self.rows, ..self }
+        let init = match self.init {
+            Start::Row(bias) => Start::Column(bias),
+            Start::Column(bias) => Start::Row(bias),
+            init => init,
+        };
+        Task { out, init, a: self.b.t(), b: self.a.t(), rows: self.cols, cols: self.rows, ..self }
     }
 }

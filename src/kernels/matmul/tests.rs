@@ -33,11 +33,16 @@ fn element<T: Scalar>(init: T, a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>, i: 
 }
 
 fn check<T: Scalar>(rows: usize, depth: usize, cols: usize, form: usize, init: usize) {
+    check_beside::<T>((rows, depth, cols), form, init, 3);
+}
+
+/// With so many numbers beside each row of the output.
+fn check_beside<T: Scalar>((rows, depth, cols): (usize, usize, usize), form: usize, init: usize, beside: usize) {
     let (a, b, bias) = (numbers::<T>(rows, depth, 1), numbers::<T>(depth, cols, 2), numbers::<T>(1, cols, 3));
     let (at, bt) = (a.t().as_standard_layout().into_owned(), b.t().as_standard_layout().into_owned());
     let a = if form == 2 { at.t() } else { a.view() };
     let b = if form == 1 { bt.t() } else { b.view() };
-    let before = numbers::<T>(rows, cols + 3, 4);
+    let before = numbers::<T>(rows, cols + beside, 4);
     let mut out = before.clone();
     let bias = bias.as_slice().unwrap();
     let init = [Init::Zero, Init::Row(bias), Init::Keep][init];
@@ -102,6 +107,20 @@ fn products_with_few_columns_are_their_chains_at_every_level() {
                         check::<f32>(rows, depth, cols, form, (rows + cols) % 3);
                         check::<f64>(rows, depth, cols, form, (depth + cols) % 3);
                     }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn products_with_few_columns_and_nothing_beside_them_begin_as_others() {
+    simd::at_every_level(|_| {
+        for rows in [2, 5, 15, 16, 33, 64, 199] {
+            for cols in 1..=NARROW {
+                for (form, init) in (0..9).map(|case| (case / 3, case % 3)) {
+                    check_beside::<f32>((rows, 17, cols), form, init, 0);
+                    check_beside::<f64>((rows, 3, cols), form, init, 0);
                 }
             }
         }

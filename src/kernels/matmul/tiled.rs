@@ -165,8 +165,9 @@ impl<T: Scalar> Tiles<'_, T> {
     /// whether it has.
     #[inline(always)]
     fn pack_with_first<I: Isa>(&mut self, packed: *mut T) -> bool {
-        let Task { b, out, .. } = self.task;
-        let whole = self.columns.width == WIDE * T::Vector::<I>::LANES && out.col == 1 && b.by_rows();
+        let Task { b, out, init, .. } = self.task;
+        let direct = out.col == 1 && !matches!(init, Start::Column(_));
+        let whole = self.columns.width == WIDE * T::Vector::<I>::LANES && direct && b.by_rows();
         let tallest = Strips::of::<I>(self.next, self.rows.end).next() == Some((self.next, I::TILE_ROWS));
         if !(whole && tallest) {
             return false;
@@ -190,7 +191,8 @@ impl<T: Scalar> Tiles<'_, T> {
     #[inline(always)]
     fn down<I: Isa, const N: usize, const HALF: bool>(&self) {
         let lanes = if HALF { <T::Vector<I> as Vector>::Half::LANES } else { T::Vector::<I>::LANES };
-        let direct = self.columns.width == N * lanes && self.task.out.col == 1;
+        let begins_alike = !matches!(self.task.init, Start::Column(_));
+        let direct = self.columns.width == N * lanes && self.task.out.col == 1 && begins_alike;
         match (direct, self.rows.packed.is_some() || self.task.a.row == 1) {
             (true, true) => self.each::<I, N, HALF, SIDE_BY_SIDE>(),
             (true, false) => self.each::<I, N, HALF, BY_ROWS>(),
@@ -339,7 +341,6 @@ impl<T: Scalar> Tiles<'_, T> {
                 Start::Keep if out.col == 1 => {
                     pad_rows::<V, R, N>(Rows { ptr: corner, stride: out.row }, width, to);
                 }
-                // Of a transposed product, whose columns are the rows of this one.
                 _ => {
                     for n in 0..R * N {
                         V::splat(T::ZERO).store(to.ptr.add(n * V::LANES));
@@ -347,7 +348,8 @@ impl<T: Scalar> Tiles<'_, T> {
                     for i in 0..R {
                         for j in 0..width {
                             *to.ptr.add(i * to.stride + j) = match init {
-                                Start::Row(bias) => *bias.add(row + i),
+                                Start::Row(bias) => *bias.add(col + j),
+                                Start::Column(bias) => *bias.add(row + i),
                                 _ => *corner.add(i * out.row + j * out.col),
                             };
                         }

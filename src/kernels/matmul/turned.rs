@@ -96,6 +96,7 @@ impl<T: Scalar> Turned<'_, '_, T> {
             for j in 0..CHAINS {
                 let x = match init {
                     Start::Row(bias) if j < cols => *bias.add(j),
+                    Start::Column(_) => unreachable!("a start of transposed products"),
                     _ => T::ZERO,
                 };
                 for n in 0..WIDE {

@@ -8,6 +8,9 @@ use pyo3::{Borrowed, ffi};
 
 use crate::scalar::Scalar;
 
+/// How NumPy names the byte order of this machine where a dtype was asked for with that order.
+const NATIVE_ORDER: u8 = if cfg!(target_endian = "little") { b'<' } else { b'>' };
+
 /// The dtypes of parameters and gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
@@ -157,7 +160,7 @@ impl<'a> Fields<'a> {
     pub fn element(self) -> Option<Element> {
         // SAFETY: an array's dtype is alive and has these fields in every version of NumPy.
         let descr = unsafe { &*_PyDataType_GET_ITEM_DATA(self.0.descr) };
-        let native = matches!(descr.byteorder as u8, b'=' | b'|');
+        let native = matches!(descr.byteorder as u8, b'=' | b'|' | NATIVE_ORDER);
         [
             (NPY_TYPES::NPY_HALF, Element::F16),
             (NPY_TYPES::NPY_FLOAT, Element::F32),

@@ -4,6 +4,7 @@ use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::borrow::borrowed;
 use super::inputs::BorrowedInputs;
 use crate::cores::cores;
 use crate::error::Error;
@@ -37,12 +38,7 @@ enum BorrowedTargets<'py, T: Precision> {
 impl<'py, T: Precision> BorrowedRows<'py, T> {
     pub fn new(network: &Network, (x, targets, weights): &GivenRows<'py>, threads: Option<usize>) -> PyResult<Self> {
         let x = BorrowedInputs::new(x, network, threads)?;
-        let rows = match &x {
-            BorrowedInputs::Dense(x) if !x.is_c_contiguous() => {
-                return Err(Error::value("X", "another layout", "C-contiguous").into());
-            }
-            x => x.nrows(),
-        };
+        let rows = x.nrows();
         if rows > u32::MAX as usize {
             return Err(Error::value("X", format!("{rows} rows"), "of fewer than 2^32 rows").into());
         }
@@ -71,11 +67,11 @@ impl<'py, T: Precision> BorrowedTargets<'py, T> {
     fn new(network: &Network, targets: &Bound<'py, PyAny>, rows: usize, threads: Option<usize>) -> PyResult<Self> {
         let outputs = network.outputs();
         if !network.loss.takes_classes() {
-            let values: PyReadonlyArray2<T> = targets.extract()?;
+            let values: PyReadonlyArray2<'py, T> = borrowed("y", targets)?;
             check_shape("y", values.shape(), &[rows, outputs])?;
             return Ok(BorrowedTargets::Values(values));
         }
-        let classes: PyReadonlyArray1<u32> = targets.extract()?;
+        let classes: PyReadonlyArray1<'py, u32> = borrowed("y", targets)?;
         let all = classes.as_slice()?;
         let unknown = pool::find_first(all.len(), CHECKED_TOGETHER, threads.unwrap_or_else(cores), |range| {
             all[range].iter().copied().find(|&class| class as usize >= outputs)
@@ -91,8 +87,11 @@ impl<'py, T: Precision> BorrowedTargets<'py, T> {
 /// Weights, and their unit: 1 where they come alone.
 fn weights_in_unit<'py, T: Precision>(given: &Bound<'py, PyAny>) -> PyResult<(PyReadonlyArray1<'py, T>, f64)> {
     match given.cast::<PyTuple>() {
-        Ok(pair) => Ok(pair.extract()?),
-        Err(_) => Ok((given.extract()?, 1.0)),
+        Ok(pair) => {
+            let (weights, unit): (Bound<'py, PyAny>, f64) = pair.extract()?;
+            Ok((borrowed("sample_weight", &weights)?, unit))
+        }
+        Err(_) => Ok((borrowed("sample_weight", given)?, 1.0)),
     }
 }
 

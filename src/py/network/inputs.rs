@@ -1,10 +1,11 @@
 //! The inputs of rows as they come from Python: an array, or the arrays of a sparse matrix.
 
 use ndarray::s;
-use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::borrow::borrowed;
 use crate::cores::cores;
 use crate::error::Error;
 use crate::kernels::sparse::{Csr, Indices};
@@ -29,13 +30,19 @@ pub enum BorrowedInputs<'py, T: Precision> {
 }
 
 /// Integers of a sparse matrix.
-#[derive(FromPyObject)]
 pub enum BorrowedIndices<'py> {
     Short(PyReadonlyArray1<'py, i32>),
     Long(PyReadonlyArray1<'py, i64>),
 }
 
-impl BorrowedIndices<'_> {
+impl<'py> BorrowedIndices<'py> {
+    fn new(given: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(match given.cast::<PyArray1<i32>>() {
+            Ok(_) => BorrowedIndices::Short(borrowed("X", given)?),
+            Err(_) => BorrowedIndices::Long(borrowed("X", given)?),
+        })
+    }
+
     fn len(&self) -> usize {
         match self {
             BorrowedIndices::Short(all) => all.len(),
@@ -87,10 +94,15 @@ impl<'py, T: Precision> BorrowedInputs<'py, T> {
     /// Of so many columns.
     fn of_width(x: &Bound<'py, PyAny>, width: usize) -> PyResult<Self> {
         let (borrowed, got) = if let Ok(parts) = x.cast::<PyTuple>() {
-            let (values, columns, starts, got) = parts.extract()?;
-            (BorrowedInputs::Sparse { values, columns, starts, width }, got)
+            let (values, columns, starts, got): (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, _) =
+                parts.extract()?;
+            let (columns, starts) = (BorrowedIndices::new(&columns)?, BorrowedIndices::new(&starts)?);
+            (BorrowedInputs::Sparse { values: borrowed("X", &values)?, columns, starts, width }, got)
         } else {
-            let x: PyReadonlyArray2<T> = x.extract()?;
+            let x: PyReadonlyArray2<'py, T> = borrowed("X", x)?;
+            if !x.is_c_contiguous() {
+                return Err(Error::value("X", "another layout", "C-contiguous").into());
+            }
             if !x.is_aligned() {
                 return Err(Error::value("X", "an array that is not aligned in memory", "aligned").into());
             }

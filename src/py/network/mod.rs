@@ -1,6 +1,7 @@
 //! The network: NumPy arrays in, training with the GIL released, NumPy arrays out.
 
 mod best;
+mod borrow;
 mod class;
 mod data;
 mod embeddings;

@@ -1,11 +1,9 @@
 //! Vectors in the form of all parameters, borrowed from Python.
 
-use numpy::{
-    BorrowError, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArray, PyUntypedArrayMethods,
-};
-use pyo3::exceptions::PyRuntimeError;
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
+use super::borrow::unavailable;
 use super::data::check_shape;
 use crate::error::Error;
 use crate::py::precision::Precision;
@@ -51,15 +49,5 @@ fn described(given: &Bound<'_, PyAny>) -> String {
     match given.cast::<PyUntypedArray>() {
         Ok(array) => format!("an array of {} of shape {:?}", array.dtype(), array.shape()),
         Err(_) => given.get_type().to_string(),
-    }
-}
-
-fn unavailable(name: &str, error: BorrowError) -> PyErr {
-    match error {
-        BorrowError::NotWriteable => Error::value(name, "a read-only array", "writable").into(),
-        _ => PyRuntimeError::new_err(format!(
-            "{name} is in use by a call in another thread, or was when this process was forked: the parameters of a network that \
-             is already training are nobody else's"
-        )),
     }
 }

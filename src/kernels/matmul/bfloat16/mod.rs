@@ -37,13 +37,12 @@ use crate::simd;
 pub fn multiply(task: Task<'_, f32>) {
     assert!(simd::has_bfloat16(), "no product of bfloat16 without its instruction");
     // With few columns its transpose fills the lanes, with the same chains.
-    let turned = task.cols <= NARROW && task.rows > task.cols;
-    let task = if turned { task.t() } else { task };
+    let task = if task.cols <= NARROW && task.rows > task.cols { task.t() } else { task };
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the machine has the instructions.
     unsafe {
-        if tiles::are_used() { tiles::product(task, turned) } else { walk::product::<pairs::Pairs>(task, turned) }
+        if tiles::are_used() { tiles::product(task) } else { walk::product::<pairs::Pairs>(task) }
     };
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (task, turned);
+    let _ = task;
 }

@@ -43,9 +43,9 @@ pub fn are_used() -> bool {
 /// # Safety
 /// As for [`walk::product`]; the process must be allowed to use the tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
-pub unsafe fn product(task: Task<'_, f32>, turned: bool) {
+pub unsafe fn product(task: Task<'_, f32>) {
     // SAFETY: the caller's promise.
-    unsafe { walk::product::<Tiles>(task, turned) };
+    unsafe { walk::product::<Tiles>(task) };
 }
 
 /// Whether a product of whole numbers, which no order of additions changes, is right: a system below this one may say that there are
@@ -74,7 +74,7 @@ pub unsafe fn multiply_as_they_should() -> bool {
         lookout: None,
     };
     // SAFETY: the caller's promise; the task is of these matrices.
-    unsafe { product(task, false) };
+    unsafe { product(task) };
     out.indexed_iter().all(|((i, j), sum)| *sum == (0..depth).map(|p| a[[i, p]] * b[[p, j]]).sum::<f32>())
 }
 

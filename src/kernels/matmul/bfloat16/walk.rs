@@ -66,8 +66,6 @@ pub struct Panel {
     pub width: usize,
     out: Output<f32>,
     init: Start<f32>,
-    /// Whether the bias has an element for each row.
-    turned: bool,
     row: usize,
     col: usize,
     /// Room for a tile.
@@ -110,14 +108,18 @@ impl Panel {
     /// The rows must lie in the output, and in the spare place; what the bias is indexed by, in the bias.
     #[inline(always)]
     pub unsafe fn begin(&self, rows: usize, fits: bool) -> Places {
-        let &Panel { out, init, turned, row, col, width, spare, .. } = self;
+        let &Panel { out, init, row, col, width, spare, .. } = self;
         let to = out.ptr.wrapping_add(row * out.row + col * out.col);
-        if fits && out.col == 1 && !(turned && matches!(init, Start::Row(_))) {
-            let start = match init {
-                Start::Zero => (ZEROS.as_ptr(), 0),
-                Start::Row(bias) => (bias.wrapping_add(col), 0),
-                Start::Keep => (to.cast_const(), out.row),
-            };
+        let start = match init {
+            Start::Zero => Some((ZEROS.as_ptr(), 0)),
+            Start::Row(bias) => Some((bias.wrapping_add(col), 0)),
+            Start::Column(_) => None,
+            Start::Keep => Some((to.cast_const(), out.row)),
+        };
+        if let Some(start) = start
+            && fits
+            && out.col == 1
+        {
             return Places { start, to: (to, out.row) };
         }
         for i in 0..rows {
@@ -126,7 +128,8 @@ impl Panel {
                 unsafe {
                     *spare.add(i * PANEL_COLS + j) = match init {
                         Start::Zero => 0.0,
-                        Start::Row(bias) => *bias.add(if turned { row + i } else { col + j }),
+                        Start::Row(bias) => *bias.add(col + j),
+                        Start::Column(bias) => *bias.add(row + i),
                         Start::Keep => *to.add(i * out.row + j * out.col),
                     };
                 }
@@ -155,13 +158,13 @@ impl Panel {
     }
 }
 
-/// `out = init + a · b`, which is the transpose of the caller's product where it is `turned`.
+/// `out = init + a · b`.
 ///
 /// # Safety
 /// The machine must have AVX-512 F, BW, DQ, VL and BF16, and what the multiplier needs. All positions below the task's `rows`,
 /// `cols` and `depth` must lie in their matrices.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
-pub unsafe fn product<M: Multiplier>(task: Task<'_, f32>, turned: bool) {
+pub unsafe fn product<M: Multiplier>(task: Task<'_, f32>) {
     let Task { rows, cols, depth, .. } = task;
     let Packs { block, panel, spare, pairs } = task.scratch.packs.as_mut().expect("memory for rounded factors");
     // Of equal depths, so that none is a small one.
@@ -195,7 +198,7 @@ pub unsafe fn product<M: Multiplier>(task: Task<'_, f32>, turned: bool) {
                     b.add(filled * padded).write_bytes(0, (pairs - filled) * padded);
                     let init = if first == 0 { task.init } else { Start::Keep };
                     let (out, spare) = (task.out, spare.as_mut_ptr());
-                    let panel = Panel { b, pairs, width, out, init, turned, row, col, spare };
+                    let panel = Panel { b, pairs, width, out, init, row, col, spare };
                     if padded == LANES {
                         M::multiply::<1>(block, tall, panel);
                     } else {
