@@ -1,5 +1,6 @@
 """What estimators make of inputs and options at the edge: refused with the reason, or done right."""
 
+import enum
 import warnings
 
 import numpy as np
@@ -412,3 +413,20 @@ def test_a_missing_date_is_no_class():
         MLPClassifier(**QUICK).fit(X, y)
     with pytest.raises(ValueError, match=r"^Input classes contains NaN: a missing date is no class$"):
         MLPClassifier(**QUICK).partial_fit(X, y[:3], classes=np.unique(y))
+
+
+class Answer(str, enum.Enum):
+    NO, YES = "no", "of course"
+
+
+def test_objects_of_an_enum_of_text_are_learnt_as_their_text(cancer):
+    X, y = cancer
+    texts = np.where(y, "of course", "no")
+    members = np.array(list(map(Answer, texts)), dtype=object)
+    plain = MLPClassifier(**QUICK, early_stopping=True).fit(X, texts)
+    model = MLPClassifier(**QUICK, early_stopping=True).fit(X, members)
+    np.testing.assert_array_equal(weights_of(model), weights_of(plain))
+    assert model.classes_.tolist() == ["no", "of course"]
+    assert model.score(X, members) == model.score(X, texts) > 0.5
+    piece = MLPClassifier(**QUICK).partial_fit(X, members, classes=np.array(list(Answer), dtype=object))
+    assert piece.classes_.tolist() == ["no", "of course"]

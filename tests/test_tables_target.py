@@ -311,6 +311,22 @@ def test_classes_without_an_order():
         ClassTarget().fit([Size.SMALL, Size.LARGE])
 
 
+class Answer(str, enum.Enum):
+    NO, YES = "no", "of course"
+
+
+@pytest.mark.parametrize("form", [list, lambda y: np.array(y, object)])
+def test_members_of_an_enum_of_text_are_the_classes_that_they_are_equal_to(form):
+    texts = ["no", "of course", "no"]
+    members = form([Answer(text) for text in texts])
+    target = ClassTarget()
+    assert target.fit_transform(members).tolist() == [0, 1, 0]
+    assert target.classes.tolist() == texts[:2]
+    assert set(map(type, target.classes.tolist())) == {str}
+    for learnt, other in ((members, texts), (texts, members)):
+        assert ClassTarget().fit(learnt).transform(other).tolist() == [0, 1, 0]
+
+
 def test_classes_never_seen():
     with pytest.raises(ValueError, match="classes that were in fit, got 'c'"):
         ClassTarget().fit(["a", "b"]).transform(["a", "c"])

@@ -1,5 +1,6 @@
 """What is said of a single row, a mapping or a sequence, is what is said of a table with it, to the bit."""
 
+import enum
 import json
 import pickle
 
@@ -300,3 +301,50 @@ def test_names_that_pandas_gives_to_places_are_places():
         model.predict_one(next(frame[["room size", "a", "_b"]].itertuples(index=False)))
     with pytest.raises(ValueError, match="a row must have 3 values"):
         model.predict_one(next(frame.itertuples()))
+
+
+class Colour(str, enum.Enum):
+    RED, GREEN, BLUE = "red", "green", "dark blue"
+
+
+class Count(enum.IntEnum):
+    NONE, ONE, MORE = 0, 1, 5
+
+
+class Loud(str):
+    """A text that writes itself in another way, as others of an Enum do."""
+
+    def __str__(self):
+        return f"<{super().__str__()}>"
+
+    __format__ = __repr__ = __str__
+
+
+@pytest.mark.parametrize("of", [Colour, Loud, np.str_, lambda text: np.bytes_(text.encode())])
+def test_texts_of_other_classes_are_the_texts_that_they_are(of):
+    rng = np.random.default_rng(0)
+    colours = rng.choice([each.value for each in Colour], 80).tolist()
+    counts = rng.choice([each.value for each in Count], 80).tolist()
+    y = np.array(colours) == "red"
+    table = {"colour": colours, "count": counts, "written": [f"{each}.5" for each in counts]}
+    given = {
+        "colour": list(map(of, colours)),
+        "count": list(map(Count, counts)),
+        "written": [of(each) if of is not Colour else each for each in table["written"]],
+    }
+    model = sc.TabularClassifier(**LITTLE).fit(table, y)
+    expected = model.predict_proba(table)
+    assert np.ptp(expected[:, 0]) > 0.3
+    assert model.predict_proba(given).tobytes() == expected.tobytes()
+    for place in range(20):
+        row = {name: values[place] for name, values in given.items()}
+        assert model.predict_proba_one(row).tobytes() == expected[place].tobytes()
+    same = sc.TabularClassifier(**LITTLE).fit(given, y)
+    assert same.encoder_.get_state() == model.encoder_.get_state()
+    assert same.predict_proba(table).tobytes() == expected.tobytes()
+
+
+def test_columns_that_members_of_an_enum_name_are_called_by_their_text():
+    table = {name: [1.0, 2.0, 4.0] for name in Colour}
+    assert TableEncoder().fit(table).feature_names_in == [each.value for each in Colour]
+    assert TableEncoder().fit({(name, 1): [1.0, 2.0] for name in Colour}).labels_in[0] == "('red', 1)"

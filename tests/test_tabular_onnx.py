@@ -1,5 +1,6 @@
 """ONNX models of estimators for tables say of columns as they are what the estimators say."""
 
+import enum
 import io
 
 import numpy as np
@@ -303,6 +304,15 @@ class TestInputs:
             check(model, given(NEW, zone))
         want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Europe/Berlin"))
         assert want.tobytes() == got.tobytes()
+
+    def test_members_of_an_enum_are_their_text(self, one):
+        towns = NEW["town"].dropna().unique().tolist()
+        town = enum.Enum("Town", {f"TOWN_{place}": text for place, text in enumerate(towns)}, type=str)
+        given = [town(text) if text in towns else None for text in NEW["town"]]
+        members = NEW.assign(town=pd.Series(given, dtype=object))
+        want, got = (onnx_inputs(one, frame)["town"].tolist() for frame in (NEW, members))
+        assert want == got
+        assert set(map(type, got)) == {str}
 
     def test_truth_may_be_numbers(self, one):
         texts = by_hand(NEW)

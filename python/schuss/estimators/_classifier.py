@@ -28,7 +28,7 @@ from ._decorators import checked, stochastic_only
 from ._docs import TEXTS, document
 from ._given import check_given, naming, weighed_by
 from ._hyperparameters import Callback, keep
-from ._labels import balanced, column_of, expect_no_missing, expect_no_missing_date
+from ._labels import balanced, column_of, expect_no_missing, expect_no_missing_date, plain_texts
 from ._scores import are_right, mean_of
 from ._together import Others
 
@@ -227,6 +227,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         super()._begin_piece(y, classes)
         check_given(y=y, dates=True)
         expect_no_missing("classes", classes)
+        classes = plain_texts(classes) if isinstance(classes, np.ndarray) else classes
         with naming("classes"), np.errstate(invalid="ignore"):  # NaN is refused in words
             if not _check_partial_fit_first_call(self, classes):
                 return
@@ -239,7 +240,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         expect_no_missing_date("classes", self._label_binarizer.classes_)
 
     def _check_targets(self, y: Any, incremental: bool) -> tuple[Any, Array]:
-        y = column_of(y)
+        y = plain_texts(column_of(y))
         expect_no_missing_date("y", y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             try:

@@ -42,6 +42,16 @@ def column_of(y: Array) -> Array:
     return column
 
 
+def plain_texts(labels: Array) -> Array:
+    """Labels of which the texts are plain ones: members of an Enum are equal to those, NumPy's texts not."""
+    if labels.dtype.kind != "O" or not {type(label) for label in labels.flat if isinstance(label, str)} - {
+        str
+    }:
+        return labels
+    texts = [str.__str__(label) if isinstance(label, str) else label for label in labels.flat]
+    return np.fromiter(texts, dtype=object, count=len(texts)).reshape(labels.shape)
+
+
 def expect_no_missing_date(name: str, labels: Array) -> None:
     """Refuse a date or duration that is missing, which scikit-learn takes for a class."""
     if labels.dtype.kind in "mM" and np.isnat(labels).any():

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from .._checks import shown
-from ._values import DATED, DURATION, FLAG, TIME, family, key_of
+from ._values import DATED, DURATION, FLAG, TEXT, TIME, family, key_of
 
 # What one dtype calls True another may call 1, and what Python writes so others write in small or capitals.
 SAME = (("True", "1", "true", "TRUE"), ("False", "0", "false", "FALSE"))
 # What may be equal and have another key, as True and 1, or a moment on two clocks: their keys stand for them.
-NAMED = (FLAG, DATED, DURATION, TIME)
+# Texts of other classes may be equal and have another hash.
+NAMED = (FLAG, DATED, DURATION, TIME, TEXT)
 # Rows that may all have values that were never seen, by chance: more where rare levels are not known either.
 FEW, FEW_OF_RARE = 10, 100
 # Where fewer of the known rows than this have a level of its own, the column has names of rows.
@@ -51,7 +52,7 @@ def plain(values: np.ndarray[Any, Any]) -> list[Any]:
     if values.dtype.kind in "mM":  # some would be numbers
         return list(values)
     listed: list[Any] = values.tolist()
-    named = {kind for kind in set(map(type, listed)) if family(kind) in NAMED}
+    named = {kind for kind in set(map(type, listed)) if kind is not str and family(kind) in NAMED}
     return [key_of(value) if type(value) in named else value for value in listed] if named else listed
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._warn import warn
-from ._values import family, key_of
+from ._values import family, key_of, text_of
 
 MATCH = "The feature names should match those that were passed during fit."
 
@@ -30,9 +30,10 @@ def argument(name: str) -> Iterator[None]:
 def called(label: Any) -> str:
     """A label of a column as text: a string itself, and what is none the same in every type and in a file."""
     if isinstance(label, str):
-        return str(label)
+        return text_of(label)
     if isinstance(label, tuple):
-        return f"({', '.join(repr(str(each)) if isinstance(each, str) else called(each) for each in label)})"
+        parts = (repr(text_of(each)) if isinstance(each, str) else called(each) for each in label)
+        return f"({', '.join(parts)})"
     key = None if family(type(label)) is None else key_of(label)
     return str(label) if key is None else key
 

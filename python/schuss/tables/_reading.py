@@ -12,7 +12,7 @@ import numpy as np
 from .._checks import shown
 from .._extras import needed
 from ._names import Headings, called
-from ._values import WHOLE
+from ._values import WHOLE, text_of
 from ._zones import NO_ZONE, fixed, refused, zone_called
 
 ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
@@ -217,7 +217,7 @@ def _checked_names(labels: Sequence[Any]) -> list[str] | None:
             "X must have names that are all strings, or none that is, "
             f"got {shown(labels[are_text.index(True)])} and {shown(labels[are_text.index(False)])}"
         )
-    return [str(label) for label in labels] if all(are_text) else None
+    return [text_of(label) for label in labels] if all(are_text) else None
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -397,6 +397,8 @@ def _of_objects(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if array.tolist() != listed:
             raise _no_class(next(value for value in listed if value.endswith(b"\0")))
         return array
+    if found == {TEXT}:
+        return np.fromiter(map(text_of, listed), dtype=object, count=len(listed))
     return values.astype(bool) if found == {FLAG} else values
 
 

@@ -152,8 +152,8 @@ def reads_as_number(text: str) -> bool:
 
 
 def text_of(text: str | bytes) -> str:
-    """What was read, also where that was bytes."""
-    return str(text) if isinstance(text, str) else text.decode("utf-8", "replace")
+    """What was read, also where that was bytes: members of an Enum write themselves in another way."""
+    return str.__str__(text) if isinstance(text, str) else text.decode("utf-8", "replace")
 
 
 def is_mark(text: str) -> bool:
