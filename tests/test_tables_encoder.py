@@ -268,6 +268,17 @@ def test_true_beside_1_is_a_level_of_its_own(mixed):
     assert [encode(encoder, {"x": value})[0] for value in given] == codes
 
 
+@pytest.mark.parametrize("form", [list, np.array, lambda x: np.array(x, object)])
+def test_bytes_that_are_no_text_are_levels_of_their_own(form):
+    column = form([b"caf\xe9", b"caf\xe8", b"caf\xc3\xa9", b"caf\\xe9"] * 2)
+    encoder = TableEncoder({"x": "category"}).fit({"x": column})
+    again = TableEncoder.from_state(json.loads(json.dumps(encoder.get_state())))
+    codes = again.transform({"x": column})[:, 0].tolist()
+    assert sorted(codes[:4]) == [1, 2, 3, 4]
+    assert [encode(again, {"x": value})[0] for value in column] == codes
+    assert again.transform({"x": [b"caf\xea", "caf\ufffd"]})[:, 0].tolist() == [0, 0]
+
+
 def test_categories_of_pandas_match_text():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"x": pd.Categorical(["b", "a", "a", None], categories=["b", "a", "unused"])})

@@ -22,6 +22,7 @@ CLASSES = {
     "whole numbers": [3, -1, 2**40],
     "truth": [False, True],
     "bytes": [b"no", b"yes"],
+    "bytes that are no text": [b"\xe8", b"\xe9", b"\xef\xbf\xbd"],
     "bytes as objects": np.array([b"no", b"yes"], dtype=object),
     "days": np.array(["2020-01-01", "2021-12-31"], "M8[D]"),
     "objects": np.array(["no", "yes", "perhaps"], dtype=object),

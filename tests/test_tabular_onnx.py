@@ -305,6 +305,17 @@ class TestInputs:
         want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Europe/Berlin"))
         assert want.tobytes() == got.tobytes()
 
+    def test_bytes_that_are_no_text_were_never_seen_or_are_refused(self, one):
+        def given(frame, *values):
+            return frame.assign(town=np.resize(np.array(values, object), len(frame)))
+
+        odd_bytes = given(NEW, b"\xe9", b"town 1", b"\xe8")
+        assert onnx_inputs(one, odd_bytes)["town"][:3].tolist() == ["<unseen>", "town 1", "<unseen>"]
+        check(one, odd_bytes)
+        model = sc.TabularClassifier(**LITTLE).fit(given(FRAME, b"\xe9", b"\xe8"), labels(FRAME, ["a", "b"]))
+        with pytest.raises(ValueError, match="column 'town' has a level that is no text"):
+            to_onnx(model)
+
     def test_members_of_an_enum_are_their_text(self, one):
         towns = NEW["town"].dropna().unique().tolist()
         town = enum.Enum("Town", {f"TOWN_{place}": text for place, text in enumerate(towns)}, type=str)

@@ -48,6 +48,14 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, NDArray[Any]]:
     }
 
 
+def _is_broken(text: str | None) -> bool:
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
     from ..tables._categories import plain
     from ..tables._dates import moments_of
@@ -60,6 +68,8 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
         missing, other = text_of_missing(feature), text_of_unseen(feature)
         # A text that stands for a missing value elsewhere is none here: it is one that was never seen.
         written = {None: missing, missing: other}
+        # So is one that ONNX cannot have: of bytes that are not UTF-8.
+        written |= dict.fromkeys(filter(_is_broken, texts), other)
         return np.array([written.get(text, text) for text in texts], dtype=object)
     if feature.kind == "number":
         return np.asarray(feature.numbers(values, column.name))

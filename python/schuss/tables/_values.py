@@ -152,8 +152,11 @@ def reads_as_number(text: str) -> bool:
 
 
 def text_of(text: str | bytes) -> str:
-    """What was read, also where that was bytes: members of an Enum write themselves in another way."""
-    return str.__str__(text) if isinstance(text, str) else text.decode("utf-8", "replace")
+    """What was read, also where that was bytes: members of an Enum write themselves in another way.
+
+    Different bytes are different texts, as Python has them in names of files, also where they are not UTF-8.
+    """
+    return str.__str__(text) if isinstance(text, str) else bytes.decode(text, "utf-8", "surrogateescape")
 
 
 def is_mark(text: str) -> bool:
