@@ -674,6 +674,50 @@ def test_the_same_moments_in_another_zone_are_the_same(fitted, library):
                 same_bits(out, array[place])
 
 
+@pytest.mark.parametrize("fitted", ["UTC", "Europe/Zurich"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_moments_that_are_levels_are_the_same_in_another_zone(fitted, library):
+    if library.startswith("texts"):
+        return  # whose levels are what is written
+    wish = {"when": "category"}
+    encoder = TableEncoder(wish, min_count=1).fit(in_zones("pandas", fitted))
+    array = encoder.transform(in_zones("pandas", fitted))
+    again = TableEncoder.from_state(json.loads(json.dumps(encoder.get_state())))
+    for zone in ZONES:
+        given = in_zones(library, zone)
+        same_bits(TableEncoder(wish, min_count=1).fit_transform(given), array)
+        same_bits(again.transform(given), array)
+        frame = in_zones("pandas", zone)
+        out = np.empty(encoder.width, np.float32)
+        for place, row in enumerate(frame.to_dict("records")):
+            again.encode_row(row, out)
+            same_bits(out, array[place])
+        same_bits(again.transform(frame.assign(when=frame["when"].astype("category"))), array)
+    # A clock without a zone shows another moment.
+    with pytest.warns(UserWarning, match="column 'when' of X has only values of which none was in fit"):
+        assert set(again.transform(in_zones(library, None))[:, -1]) == {0.0}
+
+
+def test_states_of_earlier_versions_have_levels_on_their_own_clocks():
+    frame = in_zones("pandas", "Asia/Tokyo")
+    wall = frame.assign(when=frame["when"].dt.tz_localize(None))
+    encoder = TableEncoder({"when": "category"}, min_count=1).fit(wall)
+    state = encoder.get_state()
+    for feature in state["features"]:
+        feature.pop("has_zones", None)
+    old = TableEncoder.from_state(state)
+    for given in (frame, wall, frame.astype(object)):
+        same_bits(old.transform(given), encoder.transform(wall))
+
+
+def test_the_first_and_last_moments_are_levels_in_any_zone():
+    ends = [
+        datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=9))),
+        datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-9))),
+    ]
+    assert TableEncoder({"when": "category"}).fit({"when": ends * 2}).category_sizes == [3]
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("zone", ["UTC", "+09:00"])
 def test_dates_of_any_form_have_a_zone(library, zone):

@@ -292,6 +292,21 @@ class TestInputs:
         want, got = (onnx_inputs(model, given(NEW, zone))["when"] for zone in ("UTC", "Asia/Tokyo"))
         assert want.tobytes() == got.tobytes()
 
+    def test_moments_that_are_levels_are_the_same_in_another_zone(self):
+        days = np.datetime64("2024-03-30", "us") + np.arange(3) * np.timedelta64(1, "D")
+
+        def given(frame, zone):
+            when = pd.Series(np.resize(days, len(frame))).dt.tz_localize("UTC").dt.tz_convert(zone)
+            return frame[["size"]].assign(when=when)
+
+        second = np.arange(len(FRAME)) % 3 == 1
+        options = {"columns": {"when": "category"}}
+        model = sc.TabularClassifier(**LITTLE, **options).fit(given(FRAME, "Europe/Berlin"), second)
+        for zone in ("Europe/Berlin", "UTC", "Asia/Tokyo"):
+            check(model, given(NEW, zone))
+            check(model, given(NEW, zone).astype(object))
+            assert (model.predict(given(NEW, zone)) == (np.arange(len(NEW)) % 3 == 1)).all()
+
     def test_dates_of_several_zones_are_on_the_clock_of_utc(self):
         def given(frame, zone):
             dates = frame["when"].dt.tz_localize("UTC").dt.tz_convert(zone)

@@ -64,7 +64,7 @@ def _values(feature: Any, column: Any, n_rows: int) -> NDArray[Any]:
 
     values = column.read(0, n_rows)
     if feature.kind == "category":
-        texts = [key_of(value) for value in plain(values)]
+        texts = [key_of(value, feature.has_zones) for value in plain(values, feature.has_zones)]
         missing, other = text_of_missing(feature), text_of_unseen(feature)
         # A text that stands for a missing value elsewhere is none here: it is one that was never seen.
         written = {None: missing, missing: other}

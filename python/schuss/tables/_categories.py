@@ -47,13 +47,15 @@ def tally_of(counts: Mapping[Any, int]) -> tuple[Counter[str], int]:
     return tally, missing
 
 
-def plain(values: np.ndarray[Any, Any]) -> list[Any]:
+def plain(values: np.ndarray[Any, Any], has_zones: bool = True) -> list[Any]:
     """A block as values of which equal ones have one key, each of what it is."""
     if values.dtype.kind in "mM":  # some would be numbers
         return list(values)
     listed: list[Any] = values.tolist()
     named = {kind for kind in set(map(type, listed)) if kind is not str and family(kind) in NAMED}
-    return [key_of(value) if type(value) in named else value for value in listed] if named else listed
+    if not named:
+        return listed
+    return [key_of(value, has_zones) if type(value) in named else value for value in listed]
 
 
 class CategoryFeature:
@@ -65,9 +67,14 @@ class CategoryFeature:
     """
 
     kind = "category"
+    # Not told by earlier versions: dates are then levels on their own clocks.
+    has_zones = False
 
-    def __init__(self, label: str, place: int, levels: list[str], rare: bool) -> None:
+    def __init__(
+        self, label: str, place: int, levels: list[str], rare: bool, *, has_zones: bool = True
+    ) -> None:
         self.label, self.place, self.levels, self.rare = label, place, levels, rare
+        self.has_zones = has_zones
         self.outputs = [(label, "category")]
         self.size = len(levels) + rare + 1
         self.unseen = len(levels) + 1 if rare else 0
@@ -107,7 +114,7 @@ class CategoryFeature:
             distinct, inverse = np.unique(values, return_inverse=True)
             codes = np.array([self.code_of(value) for value in distinct], dtype=np.int32)
             return codes[inverse.reshape(-1)]
-        listed = plain(values)
+        listed = plain(values, self.has_zones)
         try:
             codes = np.fromiter(map(self._codes.get, listed, repeat(-1)), np.int32, len(listed))
         except TypeError:
@@ -128,7 +135,7 @@ class CategoryFeature:
 
     def code_of(self, value: Any) -> int:
         """The code of one value of any type."""
-        key = key_of(value)
+        key = key_of(value, self.has_zones)
         return 0 if key is None else self._codes.get(key, self.unseen)
 
     def fill(self, values: np.ndarray[Any, Any], out: np.ndarray[Any, Any], name: str) -> None:
@@ -151,7 +158,8 @@ class CategoryFeature:
         fewest = FEW_OF_RARE if self.rare else FEW
         if not self.levels or len(codes) <= fewest or ((codes != 0) & (codes != self.unseen)).any():
             return None
-        keys = [key for block in blocks for value in plain(block) if (key := key_of(value)) is not None]
+        found = (value for block in blocks for value in plain(block, self.has_zones))
+        keys = [key for value in found if (key := key_of(value)) is not None]
         # A rare level may be everywhere on purpose, to see what it does.
         return keys[0] if len(keys) > fewest and (not self.rare or len(set(keys)) > 1) else None
 
@@ -171,9 +179,11 @@ class CategoryFeature:
             "place": self.place,
             "levels": self.levels,
             "rare": self.rare,
+            "has_zones": self.has_zones,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> CategoryFeature:
         """A feature as it was."""
-        return cls(state["label"], state["place"], list(state["levels"]), state["rare"])
+        known = state["label"], state["place"], list(state["levels"]), state["rare"]
+        return cls(*known, has_zones=state.get("has_zones", False))

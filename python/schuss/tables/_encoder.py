@@ -14,7 +14,7 @@ from ._dates import DateFeature, dates_of_fit, moments_of, order_of
 from ._kinds import ALL_MISSING, BLOCK, Finding, blocks, kind_of_column, wished
 from ._names import Headings, by_fields, check_same, has_names, in_order, paired
 from ._numbers import NumberFeature, are_merged, measure_of, numbers_of
-from ._reading import Column, Table, in_zone, read_table
+from ._reading import Column, Table, as_levels, in_zone, read_table
 from ._report import ColumnReport, Report
 
 Feature: TypeAlias = NumberFeature | DateFeature | CategoryFeature
@@ -40,6 +40,7 @@ class TableEncoder:
       zone are put on it, and those without a zone are refused where there was one, and the other way round.
     - A **category** is a code, exact in float32: 0 for missing, then 1, 2, ... by frequency. The last one is
       that of all rare levels together and of levels never seen; without rare levels, these are 0 as well.
+      Dates with a time zone are the same level as in another zone, and another one than without a zone.
     - Columns are dropped that are constant, all missing, or categories that differ in nearly every row: fewer
       than 5 % of the rows have a level that is there often enough to get a code (`min_count`). Where some
       rows miss their value, there is still a column that says which.
@@ -227,6 +228,7 @@ class TableEncoder:
             told = feature.told()
         else:
             counts = finding.counts
+            column = as_levels(column)
             tally, missing = tally_of(counts or counts_of(blocks(column, n_rows), column.name))
             feature = CategoryFeature.fit(*which, tally, self.min_count, self.max_levels)
             told = feature.told(len(tally))
@@ -357,6 +359,8 @@ class TableEncoder:
         for feature in self.features:
             if isinstance(feature, DateFeature):
                 columns[feature.place] = in_zone(columns[feature.place], feature.zone)
+            elif isinstance(feature, CategoryFeature) and feature.has_zones:
+                columns[feature.place] = as_levels(columns[feature.place])
         return columns
 
     def _in_order(self, table: Table) -> list[Column]:

@@ -12,7 +12,7 @@ import numpy as np
 from .._checks import shown
 from .._extras import needed
 from ._names import Headings, called
-from ._values import WHOLE, text_of
+from ._values import WHOLE, moment_in_utc, text_of
 from ._zones import NO_ZONE, fixed, refused, zone_called
 
 ACCEPTED = "a data frame (pandas, polars, pyarrow), a 2-dimensional array, or a list of rows"
@@ -78,6 +78,18 @@ def in_zone(column: Column, zone: str | None) -> Column:
         if not np.isnat(values).all():
             raise ValueError(f"{column.name} {refused(zone, column.zone or 'none')}")
         return values
+
+    return replace(column, read=read)
+
+
+def as_levels(column: Column) -> Column:
+    """A column whose values are levels: those that have a zone only in their dtype are called by it."""
+    if column.moved is None:
+        return column
+    there = column.moved("UTC")
+
+    def read(start: int, stop: int) -> np.ndarray[Any, Any]:
+        return objects([None if date != date else moment_in_utc(date) for date in there.read(start, stop)])
 
     return replace(column, read=read)
 

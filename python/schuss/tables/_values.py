@@ -120,8 +120,11 @@ def is_nan(value: Any) -> bool:
         return True
 
 
-def key_of(value: Any) -> str | None:
-    """What a value is called among the levels of a category, the same in every dtype; None for missing."""
+def key_of(value: Any, has_zones: bool = True) -> str | None:
+    """What a value is called among the levels of a category, the same in every dtype; None for missing.
+
+    Dates with a time zone are called by the clock of UTC; as those without one where not `has_zones`.
+    """
     kind = type(value)
     if kind is str:
         return str(value)
@@ -139,11 +142,18 @@ def key_of(value: Any) -> str | None:
         narrow = np.float32(number) if abs(number) < 1e38 else None
         return repr(number) if narrow is None or float(narrow) != number else str(narrow)
     if of is DATED:
-        return str(moment(value))
+        if not (has_zones and _is_aware(value)):
+            return str(moment(value))
+        return moment_in_utc(moment(value) - np.timedelta64(value.utcoffset(), "us"))
     if of is DURATION and not in_months(value):
         microseconds = int(np.timedelta64(value, "us").astype(np.int64))
         return str(datetime.timedelta(microseconds=microseconds))
     return text_of(value) if of is TEXT else str(value)
+
+
+def moment_in_utc(date: np.datetime64) -> str:
+    """What a date on the clock of UTC is called as a level, other than on a clock without a zone."""
+    return f"{date.astype('datetime64[us]')}Z"
 
 
 def reads_as_number(text: str) -> bool:
