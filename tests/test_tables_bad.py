@@ -194,6 +194,17 @@ def test_mixed_columns_are_read_where_the_user_says_how():
     assert prose.output_names == ["b"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["1e400", Decimal("1e400"), 10**400],
+    ids=["text", "decimal", "int"],
+)
+def test_numbers_that_are_too_large_are_not_called_infinite(value):
+    table = {"a": [1, 2, 3, value], "b": [1.0, 2.0, 3.0, 4.0]}
+    with pytest.raises(ValueError, match="column 'a' of X contains a number too large to compute with"):
+        TableEncoder().fit(table)
+
+
 def test_numbers_of_other_libraries_are_read():
     values = [Decimal("sNaN"), Decimal(1), Decimal("2.5"), Decimal("NaN")]
     assert TableEncoder().fit({"a": values}).output_names == ["a", "a is missing"]

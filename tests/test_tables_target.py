@@ -3,6 +3,7 @@
 import datetime
 import enum
 import json
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -126,6 +127,26 @@ def test_targets_in_any_form(y):
 )
 def test_bad_targets_of_a_regression(y, match):
     with pytest.raises(ValueError, match=match):
+        RegressionTarget().fit(y)
+
+
+HUGE = "y contains a number too large to compute with: it must be within 1e[+]300, got "
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        ([1.0, 2e300, -3e305], rf"{HUGE}2e\+300 in 2 rows"),
+        ([1, 10**400], f"{HUGE}an integer of 1329 bits in 1 rows"),
+        (np.array([1, Decimal("-1e400")], object), rf"{HUGE}Decimal\('-1E\+400'\) in 1 rows"),
+        ([1.0, 2e300, np.inf], "Input y contains infinity .* in 1 rows"),
+        (np.array([1, Decimal("inf")], object), "Input y contains infinity .* in 1 rows"),
+        (np.array([1, np.longdouble("1e400")]), HUGE if np.isfinite(np.longdouble("1e400")) else "Input y"),
+    ],
+    ids=["float64", "whole", "decimal", "infinite", "infinite decimal", "longdouble"],
+)
+def test_targets_that_are_too_large_are_not_called_infinite(y, match):
+    with pytest.raises(ValueError, match=f"^{match}"):
         RegressionTarget().fit(y)
 
 

@@ -21,6 +21,7 @@ from ._values import (
     TIME,
     families,
     family,
+    floats_of,
     in_months,
     is_mark,
     is_nan,
@@ -40,7 +41,7 @@ def numbers_of(values: np.ndarray[Any, Any], name: str) -> Floats:
     """A new array of `values` as float64, NaN where one is missing; errors name the column."""
     kind = values.dtype.kind
     if kind in "fiub":
-        numbers = values.astype(np.float64)
+        numbers = floats_of(values)
     elif kind == "m" and in_months(values):
         raise ValueError(
             f"{name} has durations in months or years ({values.dtype}), which have no one length: "

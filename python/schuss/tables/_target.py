@@ -22,6 +22,7 @@ from ._values import (
     WHOLE,
     families,
     family,
+    floats_of,
     key_of,
     number_of,
     reads_as_number,
@@ -228,13 +229,18 @@ def target_numbers(y: Any) -> Floats:
     """`y` as finite float64."""
     values = vector(y)
     if values.dtype.kind in "fiub":
-        numbers = values.astype(np.float64)
+        numbers = floats_of(values)
     elif values.dtype.kind == "O" and families(values.tolist()) <= KNOWN:
         numbers = np.array([number_of(value) for value in values.tolist()])
     else:
         raise _no_numbers(values)
     _refuse_missing(int(np.isnan(numbers).sum()), len(numbers))
-    _refuse_infinite(int((np.abs(numbers) > LARGEST).sum()))
+    _refuse_infinite(int(np.isinf(numbers).sum()))
+    if (too_large := np.abs(numbers) > LARGEST).any():
+        got = f"{shown(values[too_large].tolist()[0])} in {too_large.sum()} rows"
+        raise ValueError(
+            f"y contains a number too large to compute with: it must be within {LARGEST:g}, got {got}"
+        )
     return numbers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -187,20 +188,35 @@ def number_of(value: Any) -> float:
         if is_mark(text):
             return np.nan
         if reads_as_number(text):
-            return float(text)
+            return _bounded(float(text))
     elif of in (NUMERIC, FLAG):
         try:
-            return float(value)
+            number = float(value)
         except OverflowError:
-            # Not infinity, but too large all the same.
-            return sys.float_info.max if value > 0 else -sys.float_info.max
+            number = np.inf if value > 0 else -np.inf
         except ValueError:  # a signalling NaN of decimal
             return np.nan
+        return _bounded(number) if math.isinf(number) and value != number else number
     elif of is DURATION and not in_months(value):
         return float(_timedelta(value) / np.timedelta64(1, "D")) if value == value else np.nan
     elif of is TIME:
         return float(value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600)
     raise ValueError(f"{shown(value)} is not a number")
+
+
+def _bounded(number: float) -> float:
+    """A number that is not infinity, but may be too large for float64 all the same."""
+    return math.copysign(sys.float_info.max, number) if math.isinf(number) else number
+
+
+def floats_of(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Numbers of any dtype as new float64, those that are too large for it bounded in the same way."""
+    with np.errstate(over="ignore"):
+        floats = numbers.astype(np.float64)
+    if numbers.dtype.itemsize > floats.itemsize:
+        beyond = np.isinf(floats) & np.isfinite(numbers)
+        floats[beyond] = np.copysign(sys.float_info.max, floats[beyond])
+    return floats
 
 
 def in_months(value: Any) -> bool:
