@@ -511,3 +511,37 @@ def test_equal_labels_of_another_dtype_are_known(learnt, other):
     odd = other[:1] + np.timedelta64(7, "D") if other.dtype.kind in "mM" else np.array([7])
     with pytest.raises(ValueError, match=r"^y must have classes that were in fit, got "):
         target.transform(odd)
+
+
+TYPES = {
+    "whole numbers": [0, 1],
+    "text": ["0", "1"],
+    "truth": [False, True],
+    "words of truth": ["False", "True"],
+    "bytes": [b"0", b"1"],
+    "moments": np.array([0, 1], "M8[ns]"),
+    "durations": np.array([0, 1], "m8[ns]"),
+    "long whole numbers": np.array([-(2**70), 1], object),
+}
+LIKE_NUMBERS = {"whole numbers", "truth", "long whole numbers"}
+
+
+@pytest.mark.parametrize("learnt", TYPES)
+@pytest.mark.parametrize("other", TYPES)
+def test_labels_of_another_type_are_refused(learnt, other):
+    target = ClassTarget().fit(TYPES[learnt])
+    of_text = {"text", "words of truth"}
+    if learnt == other or {learnt, other} <= LIKE_NUMBERS or {learnt, other} <= of_text:
+        target.codes_of(TYPES[other])
+        return
+    with pytest.raises(
+        TypeError, match=r"^y must have labels of the type that classes_ has, \[.*, got .*, of "
+    ):
+        target.codes_of(TYPES[other])
+
+
+@pytest.mark.parametrize("of", [np.int8, np.uint64, np.float32, object, bool, Decimal])
+def test_labels_that_are_equal_numbers_are_the_same(of):
+    other = np.array(list(map(of, [0, 1, 1])), object) if of is Decimal else np.array([0, 1, 1]).astype(of)
+    for classes in ([0, 1], [0.0, 1.0], [False, True]):
+        assert ClassTarget().fit(classes).transform(other).tolist() == [0, 1, 1]

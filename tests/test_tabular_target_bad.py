@@ -201,3 +201,14 @@ def test_rows_that_choose_must_count():
     model = classifier(n_folds=None, class_weight={1: 0})
     with pytest.raises(ValueError, match="y_val must have rows that class_weight gives a weight"):
         model.fit(X, CLASSES, X[CLASSES == 1], CLASSES[CLASSES == 1])
+
+
+def test_labels_of_another_type_are_refused_by_the_name_of_their_argument():
+    model = classifier(n_folds=None)
+    said = r"y must have labels of the type that classes_ has, \[0, 1\], got '[01]', of str$"
+    with pytest.raises(TypeError, match=f"^y_val: {said}"):
+        model.fit(X, CLASSES, X, CLASSES.astype(str))
+    model.fit(X, CLASSES, X, CLASSES.astype(float))
+    with pytest.raises(TypeError, match=f"^{said}"):
+        model.score(X, CLASSES.astype(str))
+    assert model.score(X, CLASSES == 1) == model.score(X, CLASSES.astype(float)) > 0.5

@@ -251,7 +251,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         float
             From 0 to 1.
 
-        %(bad_X)s If `y` has no labels.
+        %(bad_X)s If `y` has no labels, or labels of another type than `classes_`.
         """
         said = self._said(X)
         # By codes: scikit-learn takes objects for labels where they are text alone.

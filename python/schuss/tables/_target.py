@@ -317,8 +317,15 @@ class ClassTarget:
         return codes
 
     def codes_of(self, y: Any) -> np.ndarray[Any, np.dtype[np.intp]]:
-        """The codes of other labels, -1 for what is no class."""
-        values, classes = _alike(_labels(y), self.classes)
+        """The codes of other labels, -1 for what is no class; those of another type are refused."""
+        values = _labels(y)
+        if _type_of(values) != _type_of(self.classes):
+            got, known = _listed(values)[0], shown(_listed(self.classes))
+            raise TypeError(
+                f"y must have labels of the type that classes_ has, {known}, "
+                f"got {shown(got)}, of {type(got).__name__}"
+            )
+        values, classes = _alike(values, self.classes)
         places = {key_of(label): code for code, label in enumerate(classes.tolist())}
         return np.array([places.get(key_of(label), -1) for label in values.tolist()], dtype=np.intp)
 
@@ -344,6 +351,20 @@ class ClassTarget:
         target = cls()
         target.classes = np.array(state["classes"], dtype=np.dtype(state["dtype"]))
         return target
+
+
+def _type_of(labels: np.ndarray[Any, Any]) -> Any:
+    """What labels are as a whole: flags and numbers may be equal, and so may moments in different units."""
+    kind = labels.dtype.kind
+    if kind == "O":
+        found = _class_of(labels[0])
+        return NUMERIC if found is FLAG else found
+    return {"M": "M", "m": "m", "S": bytes, "U": TEXT}.get(kind, NUMERIC)
+
+
+def _listed(labels: np.ndarray[Any, Any]) -> list[Any]:
+    """Labels as people write them: moments in nanoseconds would be whole numbers."""
+    return list(labels) if labels.dtype.kind in "mM" else labels.tolist()
 
 
 def _alike(
