@@ -347,16 +347,29 @@ def test_columns_of_which_no_value_was_seen_are_warned_of():
     words = {"a": ["yes", "no"] * 100, "b": list(range(200))}
     rare = words | {"a": [*["yes", "no"] * 95, *map(str, range(10))]}
     said = "column 'a' of X has only values of which none was in fit"
-    for table, few, words_ in ((words, 10, ""), (rare, 100, " or was rare there")):
-        encoder = TableEncoder().fit(table)
+    state = TableEncoder().fit(rare).get_state()
+    for feature in state["features"]:
+        feature.pop("rare_levels", None)
+    old = TableEncoder.from_state(state)  # which does not say what was rare
+    encoders = [
+        (TableEncoder().fit(words), 10, ""),
+        (TableEncoder().fit(rare), 10, ""),
+        (old, 100, " or was rare there"),
+    ]
+    for encoder, few, words_ in encoders:
         encoder.transform({"a": ["YES", "NO"] * (few // 2) + [None] * 300, "b": [0] * (few + 300)})
         encoder.transform({"a": ["YES"] * few + ["no"], "b": [0] * (few + 1)})
         encoder.transform({"a": [None] * 200, "b": [0] * 200})
         with pytest.warns(UserWarning, match=f"^{said}{words_}, such as 'YES'"):
             encoder.transform({"a": [None, *["YES", "NO"] * few], "b": [0] * (2 * few + 1)})
-    # What one rare level does is looked at on purpose.
-    encoder.transform({"a": ["7"] * 200, "b": [0] * 200})
-    with pytest.warns(UserWarning, match=said):
-        TableEncoder().fit(words).transform({"a": ["YES"] * 11, "b": [0] * 11})
+    # What one rare level does is looked at on purpose; one that was never seen is told from it.
+    encoder = TableEncoder().fit(rare)
+    for each in (encoder, old):
+        each.transform({"a": ["7"] * 200, "b": [0] * 200})
+        with pytest.warns(UserWarning, match=f"{said} or was rare there, such as '7'"):
+            each.transform({"a": ["7", "YES"] * 51, "b": [0] * 102})
+    for table in (words, rare):
+        with pytest.warns(UserWarning, match=f"{said}, such as 'YES'"):
+            TableEncoder().fit(table).transform({"a": ["YES"] * 11, "b": [0] * 11})
     out = np.zeros(encoder.width, np.float32)
     encoder.encode_row({"a": "YES", "b": 0}, out)

@@ -17,8 +17,9 @@ SAME = (("True", "1", "true", "TRUE"), ("False", "0", "false", "FALSE"))
 # What may be equal and have another key, as True and 1, or a moment on two clocks: their keys stand for them.
 # Texts of other classes may be equal and have another hash.
 NAMED = (FLAG, DATED, DURATION, TIME, TEXT)
-# Rows that may all have values that were never seen, by chance: more where rare levels are not known either.
+# Rows that may all have values that were never seen, by chance: more where these may have been rare.
 FEW, FEW_OF_RARE = 10, 100
+MOST_RARE = 1000  # rare levels that are remembered, to be told from those never seen
 # Where fewer of the known rows than this have a level of its own, the column has names of rows.
 LEAST_COMMON = 0.05
 
@@ -69,12 +70,22 @@ class CategoryFeature:
     kind = "category"
     # Not told by earlier versions: dates are then levels on their own clocks.
     has_zones = False
+    # The levels without a code of their own; None where they are too many, or not told by earlier versions.
+    rare_levels: list[str] | None = None
 
     def __init__(
-        self, label: str, place: int, levels: list[str], rare: bool, *, has_zones: bool = True
+        self,
+        label: str,
+        place: int,
+        levels: list[str],
+        rare: bool,
+        *,
+        rare_levels: list[str] | None = None,
+        has_zones: bool = True,
     ) -> None:
         self.label, self.place, self.levels, self.rare = label, place, levels, rare
         self.has_zones = has_zones
+        self.rare_levels = rare_levels
         self.outputs = [(label, "category")]
         self.size = len(levels) + rare + 1
         self.unseen = len(levels) + 1 if rare else 0
@@ -106,7 +117,9 @@ class CategoryFeature:
             levels = ordered
         elif sum(tally[level] for level in levels) < LEAST_COMMON * sum(tally.values()):
             levels = []
-        return cls(label, place, levels, rare=len(levels) < len(ordered))
+        rare = ordered[len(levels) :]
+        known = rare if levels and len(rare) <= MOST_RARE else None
+        return cls(label, place, levels, bool(rare), rare_levels=known)
 
     def codes_of(self, values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.dtype[np.int32]]:
         """The code of each value."""
@@ -153,15 +166,20 @@ class CategoryFeature:
             raise TypeError(f"{name} must have levels, got {shown(value)}") from None
         out.append(self.code_of(value))
 
-    def unseen_in(self, codes: np.ndarray[Any, Any], blocks: Iterable[np.ndarray[Any, Any]]) -> str | None:
-        """A value of a column in which none was seen in `fit`, if these are more than a few rows."""
-        fewest = FEW_OF_RARE if self.rare else FEW
-        if not self.levels or len(codes) <= fewest or ((codes != 0) & (codes != self.unseen)).any():
-            return None
+    def unseen_in(self, codes: np.ndarray[Any, Any], blocks: Iterable[np.ndarray[Any, Any]]) -> str:
+        """What to say of a column in which no value was seen in `fit`, if these are more than a few rows."""
+        if not self.levels or len(codes) <= FEW or ((codes != 0) & (codes != self.unseen)).any():
+            return ""
         found = (value for block in blocks for value in plain(block, self.has_zones))
         keys = [key for value in found if (key := key_of(value)) is not None]
+        different = set(keys)
+        rare_levels = self.rare_levels if self.rare else []
+        if rare_levels is not None and different.isdisjoint(rare_levels):
+            return f"none was in fit, such as {shown(keys[0])}" if len(keys) > FEW else ""
         # A rare level may be everywhere on purpose, to see what it does.
-        return keys[0] if len(keys) > fewest and (not self.rare or len(set(keys)) > 1) else None
+        if len(keys) <= FEW_OF_RARE or len(different) == 1:
+            return ""
+        return f"none was in fit or was rare there, such as {shown(keys[0])}"
 
     def told(self, distinct: int) -> str:
         """What it does to so many levels, for people."""
@@ -179,6 +197,7 @@ class CategoryFeature:
             "place": self.place,
             "levels": self.levels,
             "rare": self.rare,
+            "rare_levels": self.rare_levels,
             "has_zones": self.has_zones,
         }
 
@@ -186,4 +205,5 @@ class CategoryFeature:
     def from_state(cls, state: dict[str, Any]) -> CategoryFeature:
         """A feature as it was."""
         known = state["label"], state["place"], list(state["levels"]), state["rare"]
-        return cls(*known, has_zones=state.get("has_zones", False))
+        later = {"rare_levels": state.get("rare_levels"), "has_zones": state.get("has_zones", False)}
+        return cls(*known, **later)

@@ -286,7 +286,8 @@ class TableEncoder:
         Warns
         -----
         UserWarning
-            If no value of a category was in `fit`, in more than a few rows.
+            If no value of a category was in `fit`, in more than ten rows; in more than a hundred where some
+            were rare there, or may have been.
 
         Raises
         ------
@@ -332,10 +333,8 @@ class TableEncoder:
         categories = (feature for feature in self.features if isinstance(feature, CategoryFeature))
         for place, feature in enumerate(categories, self.n_numbers):
             column = columns[feature.place]
-            if (value := feature.unseen_in(out[:, place], blocks(column, n_rows))) is not None:
-                rare = " or was rare there" if feature.rare else ""
-                said = f"{column.name} has only values of which none was in fit{rare}, such as {shown(value)}"
-                warn(f"{said}: are they written as they were?")
+            if unseen := feature.unseen_in(out[:, place], blocks(column, n_rows)):
+                warn(f"{column.name} has only values of which {unseen}: are they written as they were?")
 
     def matched(self, table: Table) -> list[Column]:
         """The columns of a table in the order of `fit`, dates on its clocks.
