@@ -5,6 +5,8 @@
 import copy
 import math
 import pickle
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -294,6 +296,43 @@ def test_minimize_tells_a_plateau_its_values():
     )
     assert result.success
     assert abs(result.x[0]) < 1e-5
+
+
+def starts(period, stretch, count):
+    """The first steps of cycles, as exact fractions."""
+    start, length = Fraction(0), Fraction(period)
+    for _ in range(count):
+        yield start
+        start, length = start + length, length * Fraction(stretch)
+
+
+@pytest.mark.parametrize(
+    "stretch", ["1", "1.0001", "1.05", "1.1", "1.2", "1.3", "1.5", "1.7", "1.9", "2", "2.3", "3"]
+)
+@pytest.mark.parametrize("period", [1, 2, 3, 7, 10, 50, 60, 100, 1000, 10**6])
+def test_a_restart_is_at_the_step_at_which_a_cycle_begins(period, stretch):
+    schedule = s.cosine_restarts(0.1, period, float(stretch), peak_factor=0.5)
+    every = list(starts(period, stretch, 12))
+    for number, (start, after) in enumerate(pairwise(every)):
+        peak = 0.1 * 0.5**number
+        if start.denominator == 1:
+            assert schedule(int(start)) == pytest.approx(peak, rel=1e-12)
+        for step in {math.ceil(start), math.ceil(after) - 1}:
+            share = (step - start) / (after - start)
+            expected = peak * 0.5 * (1 + math.cos(math.pi * share))
+            assert schedule(step) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("period", ["0.1", "0.3", "0.7", "1.1", "2.2", "3.3", "4.9"])
+def test_a_cycle_of_lines_begins_at_its_step_too(period):
+    rise = float(Fraction(period) / 3)
+    schedule = s.cyclic(0.1, 0.0, rise, float(period) - rise, factor=0.5)
+    for step in range(200):
+        number, rest = divmod(Fraction(step), Fraction(period))
+        share = float(rest / Fraction(period))
+        height = 3 * share if 3 * share <= 1 else 1.5 * (1 - share)
+        assert schedule(step) >= 0
+        assert schedule(step) == pytest.approx(0.1 * 0.5 ** int(number) * height, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize(

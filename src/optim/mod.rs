@@ -10,6 +10,7 @@ mod books;
 mod calm;
 mod config;
 mod curve;
+mod cycle;
 pub mod driver;
 pub mod ewa;
 mod fused_update;

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::fmt;
 
+use super::cycle::cycle;
 use super::options::{COUNT, DECAY_RATE, INSIDE_UNIT, NON_NEGATIVE, POSITIVE, Range, UNIT};
 use super::plateau::{Plateau, REMEMBERED};
 use crate::error::{Error, Result};
@@ -148,21 +149,6 @@ const fn form(name: &'static str, fields: &'static [(&'static str, Range)], valu
 /// From `start` to `end` along half a cosine; `share` of the way.
 fn half_cosine(start: f64, end: f64, share: f64) -> f64 {
     end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
-}
-
-/// The number of the cycle that step `t` is in, from 0, and the share of it that has passed. The first has length `period`, each
-/// other one is `stretch` times as long as the one before.
-fn cycle(t: f64, period: f64, stretch: f64) -> (f64, f64) {
-    if stretch == 1.0 {
-        return ((t / period).floor(), (t / period).fract());
-    }
-    // The sum of a geometric series, and its inverse; the logarithm may be off by a rounding error where a cycle begins.
-    let start = |cycle: f64| period * (stretch.powf(cycle) - 1.0) / (stretch - 1.0);
-    let mut cycle = (t / period * (stretch - 1.0) + 1.0).log(stretch).round();
-    if start(cycle) > t {
-        cycle -= 1.0;
-    }
-    (cycle, (t - start(cycle)) / (period * stretch.powf(cycle)))
 }
 
 impl Schedule {
@@ -436,22 +422,6 @@ mod tests {
         let schedule = Schedule::warmup(4.0, 0.5, then).unwrap();
         let values: Vec<_> = [0.0, 2.0, 4.0, 9.0].iter().map(|&t| schedule.value(t).unwrap()).collect();
         assert_eq!(values, [0.5, 0.75, 1.0, 0.5]);
-    }
-
-    #[test]
-    fn a_cycle_begins_where_the_ones_before_it_end() {
-        for stretch in [1.0, 1.1, 2.0, 3.0] {
-            let (mut start, mut length) = (0.0, 10.0);
-            for number in 0..12 {
-                let (begun, share) = cycle(start + 1e-9 * length, 10.0, stretch);
-                assert_eq!(begun, number as f64);
-                assert!(share < 1e-6);
-                let (middle, share) = cycle(start + 0.75 * length, 10.0, stretch);
-                assert_eq!(middle, number as f64);
-                assert!((share - 0.75).abs() < 1e-9);
-                (start, length) = (start + length, length * stretch);
-            }
-        }
     }
 
     #[test]
