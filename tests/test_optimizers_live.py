@@ -172,7 +172,11 @@ def test_a_plain_average_that_is_asked_for_late_begins_then(start, since):
         np.testing.assert_allclose(average, np.mean([point[number] for point in counted], axis=0), rtol=1e-12)
 
 
-UNDER_WAY = "what it is, or None and then anew: an average is under way"
+UNDER_WAY = {
+    "ema": "what it is, or None and then anew: an average is under way",
+    "swa_start": "what it is, or None and then anew: an average is under way",
+    "ema_start": "what it is, unless ema is None first: an average is under way",
+}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +203,7 @@ def test_an_average_under_way_stays_what_it_is(options, name, value, refused):
         trajectory(opt, params, 2)
         return
     before = repr(opt.state_dict())
-    with pytest.raises(ValueError, match=rf"^{name} must be {UNDER_WAY}.*, got"):
+    with pytest.raises(ValueError, match=rf"^{name} must be {UNDER_WAY[name]}.*, got"):
         opt.param_groups[0][name] = value
     assert repr(opt.state_dict()) == before
     ask = "ema" if "ema" in name else name

@@ -19,8 +19,9 @@ impl<T: Scalar> Optimizer<T> {
             return Ok(());
         }
         let refuse = |name, got: String| {
-            let expected =
-                "what it is, or None and then anew: an average is under way that cannot go on with another one";
+            // None is no value of `ema_start`: it ends with `ema`.
+            let anew = if name == "ema_start" { "unless ema is None first" } else { "or None and then anew" };
+            let expected = format!("what it is, {anew}: an average is under way that cannot go on with another one");
             Err(Error::value(name, got, expected))
         };
         match (old, new) {
