@@ -250,7 +250,7 @@ def polynomial(
 ) -> Schedule:
     """Make a learning rate that falls along a power of the steps that are left.
 
-    ``final + (lr - final) * (1 - step / total_steps) ** power``, then `final`.
+    ``final + (lr - final) * (1 - step / total_steps) ** power``, then `final`, unless `power` is 0.
 
     Parameters
     ----------
@@ -261,7 +261,8 @@ def polynomial(
     final : float, default 0
         The learning rate from there on.
     power : float, default 1
-        1 is a straight line; more falls early, less falls late, 0 not at all.
+        1 is a straight line; more falls early, less falls late. With 0 it stays at `lr` for ever, and `final`
+        is never reached.
     warmup_steps, warmup_start : int, float, default 0, 0.0
         A straight line before it, from `warmup_start` at step 0 to `lr` at step `warmup_steps`.
 
