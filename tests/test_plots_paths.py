@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import schuss as sc
 from schuss import plots
@@ -100,6 +101,16 @@ class TestPaths:
     def test_what_is_wrong_is_refused(self, given, words):
         with pytest.raises(ValueError, match=words):
             plots.paths(valley, **given)
+
+    @pytest.mark.parametrize("draw", [plots.paths, plots.loss_by_step, plots.surface, plots.animate])
+    def test_one_result_without_a_name_is_refused_as_what_it_is(self, draw):
+        result = runs()["Adam"]
+        words = "paths must be a dict of names and arrays or results, got "
+        for given in (result, scipy.optimize.OptimizeResult(result)):
+            with pytest.raises(TypeError, match=f"^{words}an OptimizeResult$"):
+                draw(valley, paths=given)
+        with pytest.raises(TypeError, match=f"^{words}a History$"):
+            draw(valley, paths=sc.History())
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

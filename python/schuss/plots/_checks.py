@@ -83,8 +83,12 @@ def range_of(name: str, ends: Any) -> Range:
 
 def points_of(paths: Any, columns: int | None = None) -> dict[str, Array]:
     """The points of each path, a row each."""
+    accepted = "paths must be a dict of names and arrays or results"
     if not isinstance(paths, Mapping | None):
-        raise TypeError(f"paths must be a dict of names and arrays, got {shown(paths)}")
+        raise TypeError(f"{accepted}, got {shown(paths)}")
+    # These are dicts as well, SciPy's result among them.
+    if (kind := type(paths).__name__) in ("OptimizeResult", "History"):
+        raise TypeError(f"{accepted}, got {'an' if kind[0] == 'O' else 'a'} {kind}")
     every = {}
     for name, path in (paths or {}).items():
         if isinstance(path, Mapping):
