@@ -42,6 +42,13 @@ def test_each_step_has_the_rate_of_its_place_in_the_training():
     assert stepwise.theta.tobytes() == scheduled.theta.tobytes()
 
 
+def test_it_counts_batches_also_where_their_gradients_are_accumulated():
+    nets = [network(S.flat_cos(0.4, total_steps=total)) for total in (None, 18)]
+    for net in nets:
+        fit(net, optimizer=sc.Adam(lr=0.01, accumulate=4))
+    assert nets[0].theta.tobytes() == nets[1].theta.tobytes()
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_no_bit(threads):
     rates = [S.flat_cos(0.4), S.linear(0.1, final=0.5)]

@@ -151,6 +151,21 @@ def test_a_schedule_without_a_length_is_as_long_as_all_warm_fits(problem, name):
         np.testing.assert_allclose(model.history_["lr"][3:], [expected(steps * n - 1) for n in range(4, 8)])
 
 
+@pytest.mark.parametrize("of", ["schedule", "optimizer"])
+def test_it_is_as_long_as_the_steps_of_an_optimizer_that_accumulates(problem, of):
+    kind, X, y = problem
+    schedule = sc.schedules.linear(0.01)
+    recipe = sc.SGD(lr=schedule if of == "optimizer" else 0.5, accumulate=4)
+    options = {"hidden_layer_sizes": 4, "random_state": 0, "batch_size": 100, "warm_start": True}
+    model = kind(max_iter=3, optimizer=recipe, schedule=schedule if of == "schedule" else None, **options)
+    batches = -(-len(X) // 100)
+    for done, epochs in ((0, 3), (3, 7)):
+        model.set_params(max_iter=epochs - done).fit(X, y)
+        rate = schedule.with_length(epochs * batches // 4)
+        expected = [rate((n * batches - 1) // 4) for n in range(done + 1, epochs + 1)]
+        np.testing.assert_allclose(model.history_["lr"][done:], expected, rtol=1e-12)
+
+
 def test_partial_fit_has_no_best_to_go_back_to():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))

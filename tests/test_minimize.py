@@ -794,6 +794,29 @@ def test_a_step_is_as_long_as_its_factor_says():
     assert (result.nit, result.x.tolist()) == (0, [1.0])
 
 
+def slope_of_one(x):
+    return float(x.sum()), np.ones_like(x)
+
+
+@pytest.mark.parametrize("max_steps", [40, 43])
+def test_a_schedule_is_as_long_as_the_steps_of_gathered_gradients(max_steps):
+    recipe = schuss.SGD(lr=schuss.schedules.linear(0.1), accumulate=4)
+    result = schuss.minimize(slope_of_one, [0.0], jac=True, optimizer=recipe, max_steps=max_steps, min_step=0)
+    rates = -np.diff(result.path[:, 0])
+    expected = schuss.schedules.linear(0.1, total_steps=10)(np.arange(10))
+    np.testing.assert_allclose(rates[rates != 0], expected, rtol=1e-12)
+    assert result.nit == max_steps
+
+
+def test_a_rise_to_come_is_found_among_the_steps_of_gathered_gradients():
+    # Each gradient goes the way of the one before; the rate is tiny at first, and so are the steps.
+    recipe = schuss.SGD(lr=schuss.schedules.one_cycle(0.1, start=1e-9), accumulate=4)
+    result = schuss.minimize(slope_of_one, [0.0], jac=True, optimizer=recipe, max_steps=400, min_step=1e-3)
+    rate = schuss.schedules.one_cycle(0.1, total_steps=100, start=1e-9)
+    first_small = next(step for step in range(30, 100) if rate(step) <= 1e-3)
+    assert (result.reason, result.nit) == ("converged", 4 * first_small)
+
+
 def test_the_group_that_has_x_decides():
     def value(x):
         return float(x @ x)

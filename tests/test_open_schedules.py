@@ -63,6 +63,43 @@ def test_those_of_groups_and_of_weight_decay_too():
     assert biases["lr"] == of_group.with_length(25)
 
 
+def lengths(net):
+    return {
+        (number, name): value.__reduce__()[1][2]
+        for number, group in enumerate(net.optimizer.__reduce__()[2]["param_groups"])
+        for name, value in group.items()
+        if isinstance(value, sc.schedules.Schedule)
+    }
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "one_cycle", "coslog"])
+@pytest.mark.parametrize("how", [{}, {"n_shards": 2}, {"validation_split": 0.2}])
+def test_gradients_that_are_only_collected_are_no_steps(name, how):
+    schedule = getattr(sc.schedules, name)(0.01)
+    net = sc.MLP([3, 4, 1])
+    net.fit(X, y, optimizer=sc.Adam(lr=schedule, accumulate=4), batch_size=8, epochs=8, **how)
+    steps = net.optimizer.step_count
+    assert steps == (10 if "validation_split" in how else 14)
+    assert net.history["lr"][-1] == schedule.with_length(steps)(steps - 1)
+    assert net.optimizer.lr == schedule.with_length(1)(1)
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_those_that_were_collected_before_count_in_a_fit_that_goes_on(name):
+    groups = [{"params": "*.bias", "lr": sc.schedules.linear(0.1)}]
+    recipe = sc.AdamW(
+        groups, lr=sc.schedules.cosine(0.01), weight_decay=sc.schedules.cosine(0.1), accumulate=4
+    )
+    net = trained(recipe, epochs=1)
+    for epochs, total in ((1, 2), (2, 5), (3, 8)):  # of 10, 20 and 35 gradients
+        net = COPIES[name](net)
+        net.fit(X, y, batch_size=10, epochs=epochs)
+        assert set(lengths(net).values()) == {total}, (epochs, total)
+        assert len(lengths(net)) == 4
+    assert (net.optimizer.step_count, net.optimizer.lr) == (8, 0.0)
+    assert lengths(trained(net.optimizer, epochs=1)) == lengths(trained(recipe, epochs=1))
+
+
 def test_what_has_a_length_or_was_set_since_stays():
     fixed = sc.schedules.linear(0.01, total_steps=12)
     net = trained(sc.Adam(lr=fixed))
@@ -88,9 +125,12 @@ def test_blocks_of_which_nobody_knows_the_number_are_refused():
     np.testing.assert_array_equal(net.fit(X, y)["lr"], before.fit(X, y)["lr"])
 
 
-def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path):
+@pytest.mark.parametrize(
+    "recipe", [sc.Adam(lr=SCHEDULE), sc.Adam(lr=sc.schedules.one_cycle(0.01), accumulate=4)]
+)
+def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path, recipe):
     saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 1, "resume": True}
-    whole, cut = trained(sc.Adam(lr=SCHEDULE)), trained(sc.Adam(lr=SCHEDULE))
+    whole, cut = trained(recipe), trained(recipe)
     whole.fit(X, y, batch_size=10, epochs=4)
 
     def stops(info):
@@ -99,7 +139,7 @@ def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path):
 
     with pytest.raises(RuntimeError):
         cut.fit(X, y, batch_size=10, epochs=4, callbacks=stops, **saving)
-    again = trained(sc.Adam(lr=SCHEDULE))
+    again = trained(recipe)
     history = again.fit(X, y, batch_size=10, epochs=4, **saving)
     assert history["lr"] == whole.history["lr"]
     np.testing.assert_array_equal(again.theta, whole.theta)

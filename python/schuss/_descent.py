@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._averages import average_of
 from ._function import Function, length
-from ._lengths import is_closed, scheduled
+from ._lengths import is_closed, scheduled, steps_made
 from ._optimizer import Optimizer
 from ._schuss import LBFGS, LbfgsRun, NonFiniteError
 from ._stop import Stop
@@ -121,7 +121,7 @@ class FirstOrder:
     """Steps of an optimizer with a learning rate, each projected onto the function's bounds.
 
     It stops where the next step would be no longer than the first of the limits; the second is the most
-    steps that it may take.
+    gradients that it may take, each of which is a step where none are accumulated.
     """
 
     value: float
@@ -135,15 +135,15 @@ class FirstOrder:
         self.x = x
         self.evaluated = False
         self.started = False
-        min_step, total_steps = limits
-        self.optimizer = recipe.bind(x, total_steps=max(total_steps, 1))
+        min_step, gradients = limits
+        self.total_steps = steps_made(recipe, gradients)
+        self.optimizer = recipe.bind(x, total_steps=self.total_steps)
         groups = self.optimizer.param_groups
         number = next(number for number, group in enumerate(groups) if group["params"])
         self.group = groups[number]
         lr = self.optimizer.state_dict()["param_groups"][number]["lr"]
         self.is_frozen = lr == 0 or self.group["lr_factor"] == 0
         self.schedule = next(lr for of, name, lr in scheduled(self.optimizer) if (of, name) == (number, "lr"))
-        self.total_steps = total_steps
         self.function = function
         self.min_step = min_step
 

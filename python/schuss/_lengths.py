@@ -90,10 +90,17 @@ def _of_training(found: list[tuple[int, str, Schedule]], done: int, steps: int |
     return OpenSchedules(done + steps, *map(list, zip(*found, strict=True)))
 
 
+def steps_made(recipe: Optimizer, gradients: int) -> int:
+    """The steps that are made of so many gradients, which a recipe or an optimizer may accumulate."""
+    accumulate: int = recipe.param_groups[0]["accumulate"]
+    # A schedule is at least one step long, even if none is made.
+    return max(gradients // accumulate, 1)
+
+
 def longer(
-    schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS, steps: int | None
+    schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS, gradients: int | None
 ) -> OpenSchedules | None:
-    """The same for so many steps more than the optimizer has done, but those that were replaced since."""
+    """The same for so many gradients more than the optimizer has met, but those that were replaced since."""
     if schedules is None or isinstance(optimizer, LBFGS):
         return None
     now = {(group, name): schedule for group, name, schedule in scheduled(optimizer)}
@@ -102,6 +109,7 @@ def longer(
         for group, name, schedule in zip(*schedules[1:], strict=True)
         if now.get((group, name)) == schedule.with_length(schedules.total)
     ]
+    steps = None if gradients is None else steps_made(optimizer, optimizer._gathered() + gradients)
     return _of_training(found, optimizer.step_count, steps) if found else None
 
 

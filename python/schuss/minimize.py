@@ -82,7 +82,7 @@ def minimize(
         (`ema`, `swa_start`, that of a schedule-free rule) is looked at in the end: it is the result of a run
         with batches, and of any other where it is no higher than the best point.
     max_steps : int, default 1000
-        The most steps.
+        The most steps; with `accumulate`, the most gradients.
     min_step : float, optional
         The step size at which it has converged, by default 0.001: `lr` is the learning rate of the next step,
         or of a later one where a schedule rises, `|g|` the 2-norm of the gradient. With bounds, the length of

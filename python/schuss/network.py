@@ -28,7 +28,7 @@ from ._data import Blocks, Rows, source_of, steps_of
 from ._data_init import DataInit
 from ._early_stopping import early_stopping_of, held_out
 from ._facts import facts_of
-from ._lengths import OpenSchedules, longer, open_schedules
+from ._lengths import OpenSchedules, longer, open_schedules, steps_made
 from ._metrics import metrics_of
 from ._network_file import Saved
 from ._network_state import checked_state, checked_theta, expect_writable, plain_state
@@ -486,15 +486,15 @@ class MLP(Outputs, DataInit, Saved):
         self.optimizer = with_arrays(self.optimizer, self.params, self.named_params)
 
     def _chosen(
-        self, optimizer: Optimizer | LBFGS | str | None, total_steps: int | None
+        self, optimizer: Optimizer | LBFGS | str | None, gradients: int | None
     ) -> tuple[Optimizer | LBFGS, OpenSchedules | None]:
         """The optimizer to train with, the present one or one without state, and what it will follow."""
-        if optimizer is None:
-            optimizer = self.optimizer or "adam"
+        optimizer = (self.optimizer or "adam") if optimizer is None else optimizer
         if optimizer is self.optimizer and isinstance(optimizer, _schuss.Optimizer | LBFGS):
-            return optimizer, longer(self._open_schedules, optimizer, total_steps)
+            return optimizer, longer(self._open_schedules, optimizer, gradients)
         recipe = recipe_or_lbfgs(optimizer)
         if isinstance(recipe, LBFGS):
             return recipe, None
-        found = open_schedules(recipe, total_steps)
-        return recipe.bind(self.params, self.named_params, total_steps=total_steps), found
+        steps = None if gradients is None else steps_made(recipe, gradients)
+        found = open_schedules(recipe, steps)
+        return recipe.bind(self.params, self.named_params, total_steps=steps), found

@@ -442,8 +442,8 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         tensors = [part for pair in zip(self.coefs_, self.intercepts_, strict=True) for part in pair]
         named = dict(zip((tensor.name for tensor in setup.core.tensors()), tensors, strict=True))
         recipe, schedule = optimizer_of(self)
-        steps = None if most is None else epochs * -(-rows // batch_size)
-        optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, steps)
+        gradients = None if most is None else epochs * -(-rows // batch_size)
+        optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, gradients)
         threads = self._threads(setup.core, batch_size, setup.peers)
         training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
         training.begin(epochs)

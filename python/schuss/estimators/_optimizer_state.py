@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .._lengths import scheduled
+from .._lengths import scheduled, steps_made
 from .._schuss import Schedule
 
 
@@ -43,19 +43,24 @@ class OptimizerState:
         return {**self.__dict__, "saved": saved, "_live": None}
 
     def resume(
-        self, recipe: Any, named: dict[str, NDArray[Any]], lr: Any, clip_norm: float | None, steps: int | None
+        self,
+        recipe: Any,
+        named: dict[str, NDArray[Any]],
+        schedule: Any,
+        clip_norm: float | None,
+        gradients: int | None,
     ) -> Any:
         """An optimizer of that recipe, with the options given here in place of its own, that continues.
 
         What was changed since the last training counts: new options act on the old state, a new rate
         replaces that which adaptation has reached, and a new schedule begins. Another kind of optimizer,
         other groups, or options with which the state would mean something else start afresh.
-        Schedules without a length of their own get one of the steps that are done and so many more;
-        None where there are none of these.
+        Schedules without a length of their own get one of the steps that are done and of those that so many
+        gradients make; None where there are none of these.
         """
         old, before = self.saved, self.schedules
-        self.schedules = [lr, *(value for _, name, value in scheduled(recipe) if name == "lr")]
-        optimizer = _bound(recipe, named, lr, clip_norm, steps, 0 if old is None else old["step_count"])
+        self.schedules = [schedule, *_rates(recipe)]
+        optimizer = _bound(recipe, named, schedule, clip_norm, gradients, old)
         fresh = optimizer.state_dict()
         if old is not None:
             if self.schedules != before:
@@ -63,7 +68,7 @@ class OptimizerState:
             if optimizer._can_continue(old) and old["state"].keys() == fresh["state"].keys():
                 optimizer.load_state_dict(old | {"param_groups": fresh["param_groups"]})
             else:
-                optimizer = _bound(recipe, named, lr, clip_norm, steps)
+                optimizer = _bound(recipe, named, schedule, clip_norm, gradients)
                 fresh = optimizer.state_dict()
         rates = [group["lr"] for group in fresh["param_groups"]]
         given, *self.of_groups = rates
@@ -96,19 +101,28 @@ class OptimizerState:
             self.learning_rate = optimizer.lr
 
 
+def _rates(recipe: Any) -> list[Any]:
+    """What was given as the learning rate of each group, the recipe's own first."""
+    return [value for _, name, value in scheduled(recipe) if name == "lr"]
+
+
 def _bound(
     recipe: Any,
     named: dict[str, NDArray[Any]],
-    lr: Any,
+    schedule: Any,
     clip_norm: float | None,
-    steps: int | None,
-    done: int = 0,
+    gradients: int | None,
+    old: dict[str, Any] | None = None,
 ) -> Any:
-    """An optimizer without state, whose schedules are as long as the steps that are done and that follow."""
-    total = None if steps is None else done + steps
+    """An optimizer without state, whose schedules are as long as what is done and what follows."""
+    total = None
+    if gradients is not None:
+        done, gathered = (0, 0) if old is None else (old["step_count"], old["gathered"])
+        total = done + steps_made(recipe, gathered + gradients)
     optimizer = recipe.bind(list(named.values()), named, total_steps=total)
-    if lr is not None:
-        optimizer.lr = lr.with_length(total) if isinstance(lr, Schedule) and total is not None else lr
+    if schedule is not None:
+        is_sized = isinstance(schedule, Schedule) and total is not None
+        optimizer.lr = schedule.with_length(total) if is_sized else schedule
     if clip_norm is not None:
         optimizer.param_groups[0]["clip_norm"] = clip_norm
     return optimizer

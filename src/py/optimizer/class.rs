@@ -273,6 +273,11 @@ impl PyOptimizer {
         Ok(pickle::opened(&reading(slf)?.inner))
     }
 
+    /// Gradients since the last step, with `accumulate`.
+    fn _gathered(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        Ok(reading(slf)?.inner.counts().gathered)
+    }
+
     /// Gives an option of a group a schedule that has no length, in that one.
     fn _follow(
         slf: &Bound<'_, Self>,
