@@ -292,6 +292,8 @@ MINIMISERS = {
     "lbfgs by steps": {"optimizer": sc.LBFGS(), "min_step": 0.01},
     "adam": {"optimizer": sc.Adam(lr=sc.schedules.cosine(0.1, total_steps=120))},
     "plateau": {"optimizer": sc.SGD(lr=sc.schedules.plateau(1e-3, patience=2), momentum=0.9)},
+    "gathered": {"optimizer": sc.SGD(lr=sc.schedules.plateau(1e-3, patience=2), accumulate=4)},
+    "gathered, as long as it is": {"optimizer": sc.SGD(lr=sc.schedules.linear(1e-3), accumulate=4)},
     "bounds": {"optimizer": sc.Adam(lr=0.05), "bounds": [(-2, 0.5)] * 6},
     "no record": {"optimizer": "adam", "record": False},
     "starts": {"optimizer": sc.Adam(lr=0.05), "starts": [np.zeros(6), np.full(6, 2.0)], "n_threads": 1},

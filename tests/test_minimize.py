@@ -817,6 +817,29 @@ def test_a_rise_to_come_is_found_among_the_steps_of_gathered_gradients():
     assert (result.reason, result.nit) == ("converged", 4 * first_small)
 
 
+def test_a_plateau_hears_of_each_point_once():
+    def square(x):
+        return float((x - 3) ** 2), 2 * (x - 3)
+
+    recipe = schuss.SGD(lr=schuss.schedules.plateau(0.05, factor=0.1, patience=2), accumulate=4)
+    result = schuss.minimize(square, 0.0, jac=True, optimizer=recipe, max_steps=400, min_step=1e-6)
+    assert abs(result.x - 3) < 1e-3
+
+
+def test_a_batch_that_is_only_gathered_ends_nothing():
+    rows = np.array([2.0, 2.0, -3.0, 2.0])  # the third is a batch without a gradient at the start
+
+    def shifted(x, batch):
+        return float(x * (batch + 3).sum()), np.array((batch + 3).sum())
+
+    recipe = schuss.SGD(lr=0.1, accumulate=4)
+    how = {"data": rows, "batch_size": 1, "min_step": 1e-3, "max_steps": 9, "optimizer": recipe}
+    seeds = [seed for seed in range(20) if schuss.minimize(shifted, 0.0, jac=True, seed=seed, **how).nit < 9]
+    firsts = [seed for seed in seeds if schuss.minimize(shifted, 0.0, jac=True, seed=seed, **how).nit % 4]
+    assert seeds
+    assert not firsts
+
+
 def test_the_group_that_has_x_decides():
     def value(x):
         return float(x @ x)

@@ -135,6 +135,8 @@ class FirstOrder:
         self.x = x
         self.evaluated = False
         self.started = False
+        # Where gradients are only collected, `x` rests, and has been looked at already.
+        self.is_new = True
         min_step, gradients = limits
         self.total_steps = steps_made(recipe, gradients)
         self.optimizer = recipe.bind(x, total_steps=self.total_steps)
@@ -150,11 +152,13 @@ class FirstOrder:
     def propose(self) -> Array | Stop:
         """The start, then the point after one more step."""
         if self.evaluated:
+            done = self.optimizer.step_count
             try:
                 self.optimizer.step(self.gradient)
             except NonFiniteError:
                 # `x` is where it was.
                 return Stop.NOT_FINITE
+            self.is_new = self.optimizer.step_count > done
             self.function.project(self.x, out=self.x)
             self.evaluated = False
         return self.x
@@ -166,7 +170,8 @@ class FirstOrder:
         if not self.started:
             self.started = True
             return Progress.ARRIVED
-        self.optimizer.tell(value)
+        if self.is_new:
+            self.optimizer.tell(value)
         return Progress.STEPPED
 
     @classmethod
@@ -177,6 +182,8 @@ class FirstOrder:
         descent = cls(recipe, x, function, limits)
         descent.optimizer.load_state_dict(state["optimizer"])
         descent.started, descent.evaluated = state["started"], state["evaluated"]
+        # Earlier versions did not know.
+        descent.is_new = state.get("is_new", True)
         if descent.evaluated:
             descent.value, descent.gradient = state["value"], state["gradient"]
             descent.resumed_after = Progress.ARRIVED
@@ -189,11 +196,14 @@ class FirstOrder:
             "optimizer": self.optimizer.state_dict(),
             "started": self.started,
             "evaluated": self.evaluated,
+            "is_new": self.is_new,
             **known,
         }
 
     def has_converged(self) -> bool:
         """Whether the next step would be a small one."""
+        if not self.is_new:
+            return False
         lr = self.group["lr"] * self.group["lr_factor"]
         if lr == 0 and not self.is_frozen and self.gradient.any():
             return False  # a schedule that begins at 0, or passes through it

@@ -342,7 +342,7 @@ def plateau(
     """Make a learning rate that falls where results stop improving.
 
     `MLP.fit` and the estimators tell it the validation loss of each epoch, or the training loss where there
-    is none, and `minimize` the value of each step; in a loop of your own, call ``optimizer.tell(result)``. It
+    is none, and `minimize` the value after each step; a loop of your own calls ``optimizer.tell(result)``. It
     falls, to ``max(factor * lr, min_lr)``, at the result that is one more than `patience` in a row without an
     improvement. A result improves on the best one where it is below ``best - threshold * abs(best)``, or, if
     not `relative`, below ``best - threshold``; with `maximize` where it is as far above. NaN is no
