@@ -166,6 +166,47 @@ def test_it_is_as_long_as_the_steps_of_an_optimizer_that_accumulates(problem, of
         np.testing.assert_allclose(model.history_["lr"][done:], expected, rtol=1e-12)
 
 
+GROUPS = {
+    "frozen": ([{"params": "0.*", "lr": 0.0}], True),
+    "by its factor": ([{"params": "0.*", "lr_factor": 0.0}], True),
+    "with a schedule": ([{"params": "*.bias", "lr": sc.schedules.linear(0.01, total_steps=40)}], False),
+    "with a number": ([{"params": "*.bias", "lr": 1e-3}], False),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("own", [0.5, sc.schedules.constant(0.5)])
+def test_a_schedule_leaves_groups_their_own_rates(problem, name, own):
+    kind, X, y = problem
+    groups, frozen = GROUPS[name]
+    schedule = sc.schedules.cosine(0.01, total_steps=40)
+    options = {
+        "hidden_layer_sizes": 4,
+        "random_state": 0,
+        "batch_size": 100,
+        "warm_start": True,
+        "max_iter": 2,
+    }
+    want = kind(optimizer=sc.Adam(groups, lr=schedule), **options).fit(X, y)
+    got = kind(optimizer=sc.Adam(groups, lr=own), schedule=schedule, **options).fit(X, y)
+    for _ in range(2):
+        np.testing.assert_array_equal(parameters(got), parameters(want))
+        before = [got.coefs_[0].copy(), got.intercepts_[0].copy()]
+        got.fit(X, y)
+        want.fit(X, y)
+        assert np.array_equal(got.coefs_[0], before[0]) == frozen
+        assert np.array_equal(got.intercepts_[0], before[1]) == frozen
+
+
+def test_a_schedule_that_no_group_would_follow_is_refused(problem):
+    kind, X, y = problem
+    recipe = sc.Adam([{"params": "*", "lr": 0.1}], lr=0.2)
+    model = kind(hidden_layer_sizes=4, optimizer=recipe, schedule=sc.schedules.constant(0.1))
+    with pytest.raises(ValueError, match=r"schedule must be None where all groups of optimizer have .* got"):
+        model.fit(X, y)
+    assert not hasattr(model, "coefs_")
+
+
 def test_partial_fit_has_no_best_to_go_back_to():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))

@@ -54,8 +54,10 @@ optimizer : Optimizer or str, optional
         Any optimizer of the library with its own options, such as ``schuss.AdamW(lr=1e-3)``, or a name; in
         place of `solver`. With `LBFGS` too, `early_stopping` holds rows out.
     schedule : Schedule or callable, optional
-        The learning rate as a function of the step, see `schuss.schedules`. One without a length of its own
-        is as long as all fits of a `warm_start` together; `partial_fit`, which knows no end, refuses it.
+        The learning rate as a function of the step, see `schuss.schedules`, in place of that of `optimizer`.
+        Groups with another rate of their own, such as 0, which freezes them, keep it. A schedule without a
+        length of its own is as long as all fits of a `warm_start` together; `partial_fit`, which knows no
+        end, refuses it.
     dropout : float or sequence of float, default 0.0
         The share of the hidden layers' outputs, or of each layer's, that training sets to zero.
 """

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._checks import shown
 from .._lengths import scheduled, steps_made
 from .._schuss import Schedule
 
@@ -122,7 +123,20 @@ def _bound(
     optimizer = recipe.bind(list(named.values()), named, total_steps=total)
     if schedule is not None:
         is_sized = isinstance(schedule, Schedule) and total is not None
-        optimizer.lr = schedule.with_length(total) if is_sized else schedule
+        _follow(optimizer, _rates(recipe), schedule.with_length(total) if is_sized else schedule)
     if clip_norm is not None:
         optimizer.param_groups[0]["clip_norm"] = clip_norm
     return optimizer
+
+
+def _follow(optimizer: Any, rates: list[Any], schedule: Any) -> None:
+    """Give a schedule to the groups that have the recipe's own rate; others, frozen ones too, keep theirs."""
+    # A recipe does not know a group's own rate from its own, where both are equal.
+    groups = [group for group, rate in zip(optimizer.param_groups, rates, strict=True) if rate == rates[0]]
+    if not any(group["params"] for group in groups):
+        raise ValueError(
+            "schedule must be None where all groups of optimizer have learning rates of their own, got "
+            f"{shown(schedule)}"
+        )
+    for group in groups:
+        group["lr"] = schedule
