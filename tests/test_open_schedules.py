@@ -128,7 +128,8 @@ def test_blocks_of_which_nobody_knows_the_number_are_refused():
 @pytest.mark.parametrize(
     "recipe", [sc.Adam(lr=SCHEDULE), sc.Adam(lr=sc.schedules.one_cycle(0.01), accumulate=4)]
 )
-def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path, recipe):
+@pytest.mark.parametrize("anew", [True, False], ids=["by another network", "by the network that was cut off"])
+def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path, recipe, anew):
     saving = {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 1, "resume": True}
     whole, cut = trained(recipe), trained(recipe)
     whole.fit(X, y, batch_size=10, epochs=4)
@@ -139,7 +140,7 @@ def test_a_fit_that_goes_on_is_resumed_with_the_same_length(tmp_path, recipe):
 
     with pytest.raises(RuntimeError):
         cut.fit(X, y, batch_size=10, epochs=4, callbacks=stops, **saving)
-    again = trained(recipe)
+    again = trained(recipe) if anew else cut
     history = again.fit(X, y, batch_size=10, epochs=4, **saving)
     assert history["lr"] == whole.history["lr"]
     np.testing.assert_array_equal(again.theta, whole.theta)

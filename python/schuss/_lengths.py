@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ._checks import check_count, shown
@@ -97,10 +98,21 @@ def steps_made(recipe: Optimizer, gradients: int) -> int:
     return max(gradients // accumulate, 1)
 
 
+def met_by(optimizer: Optimizer) -> tuple[int, int]:
+    """The steps that an optimizer has done, and the gradients that it has gathered since."""
+    return optimizer.step_count, optimizer._gathered()
+
+
 def longer(
-    schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS, gradients: int | None
+    schedules: OpenSchedules | None,
+    optimizer: Optimizer | LBFGS,
+    gradients: int | None,
+    met: Sequence[int] | None = None,
 ) -> OpenSchedules | None:
-    """The same for so many gradients more than the optimizer has met, but those that were replaced since."""
+    """The same for so many gradients more than the optimizer has met, but those that were replaced since.
+
+    What it has met is what it says, unless steps and gathered gradients are given.
+    """
     if schedules is None or isinstance(optimizer, LBFGS):
         return None
     now = {(group, name): schedule for group, name, schedule in scheduled(optimizer)}
@@ -109,8 +121,9 @@ def longer(
         for group, name, schedule in zip(*schedules[1:], strict=True)
         if now.get((group, name)) == schedule.with_length(schedules.total)
     ]
-    steps = None if gradients is None else steps_made(optimizer, optimizer._gathered() + gradients)
-    return _of_training(found, optimizer.step_count, steps) if found else None
+    done, gathered = met or met_by(optimizer)
+    steps = None if gradients is None else steps_made(optimizer, gathered + gradients)
+    return _of_training(found, done, steps) if found else None
 
 
 def put(schedules: OpenSchedules | None, optimizer: Optimizer | LBFGS) -> None:

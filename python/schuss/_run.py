@@ -64,6 +64,8 @@ class Run:
         How far it has come.
     descent : QuasiNewton or None
         L-BFGS at work.
+    met_before : sequence of int
+        The steps that the optimizer had done when the training began, and the gradients gathered since.
     scheduled : list
         The options of the optimizer that may be schedules, as they were when the training began.
     peers : Dialogue or None
@@ -94,6 +96,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     progress: Progress = field(default_factory=Progress)
     descent: QuasiNewton | None = None
+    met_before: Sequence[int] = (0, 0)
     scheduled: list[tuple[int, str, Any]] = field(default_factory=list)
     entered: float = 0.0
     seconds_before: float = 0.0

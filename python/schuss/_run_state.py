@@ -11,7 +11,7 @@ import numpy as np
 
 from ._averages import leaves
 from ._checkpoint import fact_of, fingerprint
-from ._lengths import OpenSchedules, put, scheduled
+from ._lengths import OpenSchedules, longer, met_by, put, scheduled
 from ._progress import Progress
 from ._recipe_data import data_of_rates, plain, rate_of, rates_of_data
 from ._schuss import LBFGS, Optimizer
@@ -35,6 +35,7 @@ def state_of(run: Run, stopped: Stop | None) -> dict[str, Any]:
             "precision": net.precision,
         },
         "optimizer": _state_of_optimizer(run),
+        "met_before": run.met_before,
         "schedules": _set_since(run.scheduled, net.optimizer),
         "epochs_done": net._epochs_done,
         "flat_targets": net._flat_targets,
@@ -53,13 +54,20 @@ def begin(
     saved: Mapping[str, Any] | None,
     optimizer: Optimizer | LBFGS,
     schedules: OpenSchedules | None,
-) -> Stop | None:
-    """Begin a training, or go on from what was saved; why it had ended there, if so.
+    gradients: int | None,
+) -> tuple[Stop | None, OpenSchedules | None]:
+    """Begin a training of so many gradients, or go on from what was saved; why it had ended there, if so.
 
-    `schedules` are those of the optimizer that are as long as this training makes them.
+    `schedules` are those of the optimizer that are as long as this training makes them; they come back as
+    long as they were where a training goes on whose steps the optimizer has done already.
     """
     if isinstance(optimizer, Optimizer):
         run.net._core.expect_own(run.net.theta, optimizer)
+        run.met_before = met_by(optimizer)
+        # Earlier versions did not save it.
+        if saved is not None and optimizer is run.net.optimizer and (met := saved.get("met_before")):
+            run.met_before = met
+            schedules = longer(run.net._open_schedules, optimizer, gradients, met)
     state = None if saved is None else saved["optimizer"]
     # Earlier versions did not save these.
     to_set = [] if saved is None else saved.get("schedules", [])
@@ -75,7 +83,7 @@ def begin(
             optimizer.param_groups[group][name] = rate_of(schedule)
         if to_set and state is not None:
             optimizer.load_state_dict(state)
-    return ended
+    return ended, schedules
 
 
 def beginning_of(

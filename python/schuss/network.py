@@ -426,7 +426,7 @@ class MLP(Outputs, DataInit, Saved):
                 run.call_back = teller(listeners, self, history) if listeners else None
                 if peers is not None:
                     run.join(peers, {**facts, "epochs": epochs}, saved, chosen)
-                ended = begin(run, saved, chosen, schedules)
+                ended, schedules = begin(run, saved, chosen, schedules, steps)
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
                 try:
                     with progress_bar(epochs, progress and leads) as update:
