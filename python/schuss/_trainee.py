@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import _schuss
 from ._data import Rows
+from ._lengths import OpenSchedules
 from ._metrics import Metric
 from ._pieces import Pieces, SecondsLeft
 from ._schuss import LBFGS
@@ -29,6 +30,7 @@ class Trainee(Protocol):
     _core: _schuss.Network
     _epochs_done: int
     _flat_targets: bool
+    _open_schedules: OpenSchedules | None
     _stop_flag: _schuss.StopFlag | None
 
     @property
