@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 # Two builds of the extension would write one file at once; Cargo has threads of its own.
 .NOTPARALLEL:
-.PHONY: help demo test oldest soak asan lint bench scale processes products compare quality estimators tabular peers-docs docs \
+.PHONY: help demo test oldest soak asan lint bench scale processes products compare quality estimators tabular many-tables peers-docs docs \
     develop lecture stubs format wheel clean
 
 # The first Python that is new enough; `make PYTHON=... test` overrides.
@@ -40,6 +40,7 @@ help:
 	@echo 'make quality  seconds until a score is reached, beside scikit-learn and torch'
 	@echo 'make estimators  scores and seconds of the estimators, beside those of scikit-learn'
 	@echo 'make tabular  the estimators for tables beside boosted trees and other networks (ONLY=titanic ARGS="--seeds 1")'
+	@echo 'make many-tables  the same beside boosted trees on hundreds of small tables that chose nothing'
 	@echo 'make peers-docs  run the snippets of the pages for those who come from torch, Keras or Optax'
 	@echo 'make docs     the site in out/docs/site, the documentation of the Rust core in out/docs/rust, pictures in docs/images'
 	@echo 'make wheel    wheel and source distribution in dist, checked, and tried in an empty environment'
@@ -129,6 +130,9 @@ estimators: .venv/.test
 
 tabular: .venv-tabular/.bench
 	$(PEERS) .venv-tabular/bin/python benches/tabular.py $(ONLY) $(ARGS)
+
+many-tables: .venv-tabular/.bench
+	$(PEERS) .venv-tabular/bin/python benches/many_tables.py $(ARGS)
 
 # Keras is told which of the others it is to use.
 peers-docs: .venv-bench/.bench .venv-bench/.pytest
