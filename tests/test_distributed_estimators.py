@@ -89,6 +89,7 @@ OWN_CASES = {
         TOGETHER,
         {},
     ),
+    "labels that are on at 255": ({"class_weight": "balanced", **STOPS}, 255 * TOGETHER, {}),
     "two classes in order": (STOPS, np.where(SORTED > 0, "b", "a"), {}),
     "rows of no weight": ({"alpha": 0.1, **STOPS}, LABELS, {"sample_weight": np.repeat([0.0, 1.0], 150)}),
     "all rows": ({"batch_size": "auto", **STOPS}, Y, {}),

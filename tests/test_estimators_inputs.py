@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn import config_context, neural_network
 from sklearn.datasets import load_breast_cancer, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -153,6 +154,55 @@ def test_sparse_labels_are_held_out_and_come_in_pieces():
         model.partial_fit(X[rows], sparse.csr_array(y[rows]), classes=[0, 1, 2])
         dense.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
     np.testing.assert_array_equal(model.predict(X).toarray(), dense.predict(X))
+
+
+# How labels may be written that hold at once: what is not zero is on.
+ON = {
+    "masks": lambda y: (255 * y).astype(np.uint8),
+    "floats": lambda y: 2.0 * y,
+    "negative": lambda y: -y,
+    "sparse": lambda y: sparse.csr_array(255 * y),
+}
+
+
+@pytest.mark.parametrize("written", ON.values(), ids=ON)
+@pytest.mark.parametrize(
+    "options", [{}, {"class_weight": "balanced"}, {"class_weight": [{0: 2}] * 3}], ids=str
+)
+def test_labels_are_on_where_they_are_not_zero(written, options):
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    options = QUICK | options | {"early_stopping": True}
+    model, same = (
+        MLPClassifier(**options).fit(X, of(y), X_val=X[:50], y_val=of(y[:50])) for of in (written, np.asarray)
+    )
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+    assert model.loss_curve_ == same.loss_curve_
+    assert model.validation_scores_ == same.validation_scores_
+    assert model.validation_loss_curve_ == same.validation_loss_curve_
+    # Scores compare what is predicted, 0 and 1, with what they are given: as scikit-learn has it.
+    theirs = accuracy_score(written(y), model.predict(X))
+    assert model.score(X, written(y)) == theirs
+
+
+def test_labels_of_pieces_are_on_where_they_are_not_zero():
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    model, same = (
+        MLPClassifier(**QUICK).partial_fit(X, on * y, classes=[0, 1, 2]).partial_fit(X, on * y)
+        for on in (255, 1)
+    )
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+
+
+def test_labels_of_minus_one_and_one_are_all_on_as_in_scikit_learn():
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    model, same = (MLPClassifier(**QUICK).fit(X, labels) for labels in (2 * y - 1, np.ones_like(y)))
+    np.testing.assert_array_equal(weights_of(model), weights_of(same))
+
+
+def test_weights_of_labels_at_once_are_of_off_and_on():
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    with pytest.raises(ValueError, match="class_weight must have weights of 0, off, and 1, on, got"):
+        MLPClassifier(class_weight=[{0: 1, 255: 3}] * 3, **QUICK).fit(X, 255 * y)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")

@@ -43,14 +43,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multilayer perceptron classifier: scikit-learn's, trained by schuss.
 
     All parameters and attributes of `sklearn.neural_network.MLPClassifier` with their meaning, and more; as
-    there, it is `fit` that checks them. Several columns of 0 and 1 in y are labels that may hold at once.
+    there, it is `fit` that checks them. Several columns of y are labels that may hold at once: 0 is off, any
+    other number on; not more than two different numbers may be in all of them.
 
     Parameters
     ----------
     %(first)s
     %(second)s
     class_weight : dict, list of dict, "balanced" or None, default None
-        Weights of the classes, which multiply those of the rows.
+        Weights of the classes, which multiply those of the rows; of several labels at once a dict for each,
+        of 0 and 1.
     %(third)s
 
     Attributes
@@ -256,7 +258,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._expect_known(y, all_of_them=self.warm_start and not incremental)
         kind = self._label_binarizer.y_type_
         if kind not in ("binary", "multiclass"):
-            several = self._label_binarizer.transform(y)
+            # As in scikit-learn, what is not zero is on.
+            given = self._label_binarizer.transform(y)
+            several = (given != 0).astype(given.dtype)
             return several, several
         indices = np.searchsorted(self.classes_, y)
         return y, indices.astype(np.uint32) if kind == "multiclass" else indices
@@ -313,6 +317,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if several != isinstance(given, list) or (several and len(given) != y.shape[1]):
             expected = f"a list of {y.shape[1]} dicts, one for each column of y" if several else "a dict"
             raise ValueError(f'class_weight must be {expected}, or "balanced", got {shown(given)}')
+        if several and any(isinstance(each, Mapping) and each.keys() - {0, 1} for each in given):
+            raise ValueError(f"class_weight must have weights of 0, off, and 1, on, got {shown(given)}")
         classes = np.array([0, 1]) if several else self.classes_
         weights = np.ones(len(y))
         columns = zip(y.T, given, strict=True) if several else [(y, given)]

@@ -119,6 +119,8 @@ def with_all(labels: Labels, dimensions: int) -> Array:
 
 def balanced(labels: Labels) -> Any:
     """The weights of classes that make them count alike, as scikit-learn has them."""
+    if len(labels) > 1:  # which may hold at once, and are on where they are not zero
+        labels = merged([[((values != 0).astype(int), counts) for values, counts in labels]])
     weights = [
         dict(zip(values.tolist(), counts.sum() / (len(values) * counts), strict=True))
         for values, counts in labels
