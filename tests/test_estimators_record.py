@@ -150,6 +150,65 @@ def test_what_is_not_finite_says_so_in_the_history_too(options):
     assert model.history_.stopped == "not_finite"
 
 
+# L-BFGS that ends before its first iteration.
+AT_ONCE = {"content": {"tol": 100.0}, "one evaluation": {"max_fun": 1}}
+
+
+@pytest.mark.parametrize("options", AT_ONCE.values(), ids=AT_ONCE)
+@pytest.mark.parametrize("rows", [{}, {"sample_weight": np.arange(1.0, 101)}], ids=["alike", "weighed"])
+def test_lbfgs_without_an_iteration_has_the_loss_where_it_is(options, rows):
+    target, alpha = np.c_[X[:, 0], X[:, 1] ** 2], 0.5
+    model = MLPRegressor("squared_error", 5, solver="lbfgs", alpha=alpha, random_state=0, **options)
+    model.fit(X, target, **rows)
+    weight = rows.get("sample_weight", np.ones(100))
+    squares = np.average((model.predict(X) - target) ** 2, axis=0, weights=weight).mean() / 2
+    penalty = alpha / 2 * sum((coef**2).sum() for coef in model.coefs_) / weight.sum()
+    assert model.n_iter_ == 0
+    assert model.loss_ == model.best_loss_ == pytest.approx(squares + penalty, rel=1e-12)
+    assert model.loss_curve_ == []
+    assert model.history_.epochs == 0
+
+
+def test_a_warm_fit_without_an_iteration_has_the_loss_on_its_rows():
+    model = MLPRegressor("squared_error", 5, solver="lbfgs", random_state=0, max_iter=5, warm_start=True).fit(
+        X, X[:, 0]
+    )
+    before, curve = model.loss_, list(model.loss_curve_)
+    model.set_params(tol=1e9).fit(2 * X, 3 + X[:, 0])
+    same = MLPRegressor("squared_error", 5, solver="lbfgs", random_state=0, warm_start=True, tol=1e9).fit(
+        X, X[:, 0]
+    )
+    same.coefs_, same.intercepts_ = model.coefs_, model.intercepts_
+    assert model.loss_ == same.fit(2 * X, 3 + X[:, 0]).loss_ > before == model.best_loss_
+    assert model.loss_curve_ == curve
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_without_an_iteration_the_best_score_is_that_where_it_is(early_stopping):
+    options = {"solver": "lbfgs", "random_state": 0, "tol": 100.0, "early_stopping": early_stopping}
+    model = MLPRegressor("squared_error", 5, **options).fit(X, X[:, 0], X_val=X[:50], y_val=X[:50, 1])
+    assert model.best_validation_score_ == pytest.approx(model.score(X[:50], X[:50, 1]), rel=1e-12)
+    assert model.best_loss_ == (None if early_stopping else model.loss_)
+    assert model.validation_scores_ == model.validation_loss_curve_ == []
+    assert model.history_.stopped == "converged"
+
+
+@pytest.mark.parametrize("options", AT_ONCE.values(), ids=AT_ONCE)
+def test_a_fit_without_an_iteration_is_resumed_to_the_same(options, tmp_path):
+    given = {"X_val": X[:50], "y_val": X[:50, 1], "checkpoint": tmp_path / "fit"}
+    options = {"solver": "lbfgs", "random_state": 0, "early_stopping": True, "max_iter": 9, **options}
+    whole = MLPRegressor("squared_error", 5, **options).fit(X, X[:, 0], **given)
+    again = MLPRegressor("squared_error", 5, **options).fit(X, X[:, 0], resume=True, **given)
+    assert (again.loss_, again.best_validation_score_) == (whole.loss_, whole.best_validation_score_)
+    # A training that goes on knows nothing of that.
+    options["max_fun"] = 15
+    on = MLPRegressor("squared_error", 5, **options).fit(X, X[:, 0], resume=True, **given)
+    straight = MLPRegressor("squared_error", 5, **options).fit(X, X[:, 0], X_val=X[:50], y_val=X[:50, 1])
+    assert on.loss_curve_ == straight.loss_curve_
+    assert on.best_validation_score_ == straight.best_validation_score_
+    np.testing.assert_array_equal(on.coefs_[0], straight.coefs_[0])
+
+
 class Shares(MLPClassifier):
     """Keeps some of the fitted attributes elsewhere, as a class that ships its curve to a server would."""
 

@@ -99,7 +99,8 @@ ATTRIBUTES = """\
 coefs_, intercepts_ : list of ndarray
         Weights, (inputs, outputs), and biases of each layer.
     loss_, best_loss_ : float
-        The loss of the last epoch and the best; the latter is None with `early_stopping`.
+        The loss of the last epoch and the best; the latter is None with `early_stopping`. Of L-BFGS that
+        ended before its first iteration, they and `best_validation_score_` are of where it began.
     loss_curve_ : list of float
         The loss of each epoch, or after each iteration of L-BFGS.
     validation_scores_, validation_loss_curve_ : list of float or None

@@ -61,6 +61,7 @@ class FullBatch(Training):
         of_rows = self.rows[2]
         self._weight = len(self.rows[1]) if of_rows is None else total(of_rows)
         self._loss_before = np.inf
+        self._first_loss: float | None = None
         self._gradient = np.empty_like(self.theta)
         self._evaluations = 0
         # Up to the last step: what came after is done again by a training that resumes.
@@ -72,6 +73,7 @@ class FullBatch(Training):
         self._evaluations = self._evaluations_of_steps = saved["evaluations"]
         self._loss_before = saved["loss_before"]
         self._descent = QuasiNewton.resume(self.recipe, self.theta, saved["optimizer"])
+        self._first_loss = getattr(self._descent, "value", None)  # used only where nothing has moved
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -106,9 +108,18 @@ class FullBatch(Training):
         )
         self.at_rest = False
         self._evaluations += 1
+        if self._first_loss is None:
+            self._first_loss = value
         if not self._evaluations_of_steps:
             self._evaluations_of_steps = 1
         return value, self._gradient
+
+    def _at_start(self) -> tuple[float, float] | None:
+        return None if self._first_loss is None else (self._first_loss, self._penalty())
+
+    def _penalty(self) -> float:
+        squares = sum(float(np.vdot(weight, weight)) for weight in self.weights)
+        return 0.5 * self.settings.alpha * squares / self._weight
 
     def _out_of_budget(self) -> Stop | None:
         return Stop.EVALUATIONS if self._evaluations >= self.max_evaluations else None
@@ -116,8 +127,7 @@ class FullBatch(Training):
     def _after_step(self, loss: float, epochs: int) -> Stop | None:
         """Why the step was the last, if so."""
         self._evaluations_of_steps = self._evaluations
-        squares = sum(float(np.vdot(weight, weight)) for weight in self.weights)
-        penalty = 0.5 * self.settings.alpha * squares / self._weight
+        penalty = self._penalty()
         self._begin_looks(loss, None, penalty)
         self._after_epoch(loss, None, penalty)
         self.unseen = None

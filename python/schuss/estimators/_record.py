@@ -36,7 +36,7 @@ class Best(NamedTuple):
     stalled: int
     number: int | None = None
 
-    def after(self, epoch: Epoch, number: int, theta: Array, settings: Settings) -> Best:
+    def after(self, epoch: Epoch, number: int | None, theta: Array, settings: Settings) -> Best:
         """What it is after one more epoch, of that number in the history, which ended with these parameters.
 
         What is watched goes up: the score of held-out rows, else the negative loss.
@@ -114,6 +114,7 @@ class Record:
         self._epochs_before: int = estimator._epochs
         self._rows_before: int = estimator.t_
         self.epochs: list[Epoch] = []
+        self._loss_at_start: float | None = None
         # Their lengths may differ: held-out rows may be new, scikit-learn's estimators keep less.
         names = list(CURVES) if watches else ["loss_curve_"]
         self._curves: dict[str, list[float]] = {name: getattr(estimator, name) or [] for name in names}
@@ -164,6 +165,8 @@ class Record:
         }
         if self.epochs:
             attributes["loss_"] = self.epochs[-1].loss
+        elif self._loss_at_start is not None:
+            attributes["loss_"] = self._loss_at_start
         elif not self.all_epochs:
             attributes["loss_"] = np.nan
         for name, curve in self._curves.items():
@@ -179,6 +182,11 @@ class Record:
         for epoch in self.epochs[self._in_history :]:
             self._history.append(**epoch._asdict())
             self._in_history += 1
+
+    def note_start(self, there: Epoch, theta: Array, settings: Settings) -> None:
+        """The training ends where it began: what that is worth counts, though it is no epoch."""
+        self._loss_at_start = there.loss
+        self.best = self.best.after(there, None, theta, settings)._replace(stalled=self.best.stalled)
 
     def note_end(self, stopped: Stop | None) -> None:
         """The training is over, and this is why; None: it runs, whatever is there of an earlier one."""

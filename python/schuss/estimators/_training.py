@@ -111,6 +111,10 @@ class Training(ABC):
         """Loss, learning rate and penalty of epochs that are in the parameters, but not in the record."""
         return ()
 
+    def _at_start(self) -> tuple[float, float] | None:
+        """Loss and penalty where the training began, if the loss was evaluated there."""
+        return None
+
     @abstractmethod
     def _state(self) -> dict[str, Any]:
         """What a checkpoint has of this way of training."""
@@ -131,7 +135,9 @@ class Training(ABC):
         """Save the training to its checkpoint, if it has one."""
         if self.checkpoint is None:
             return
-        entered, best = self._books if self.unseen else (len(self.record.epochs), self.record.best)
+        # A training that goes on has the best of its epochs, not what it is worth where it began.
+        from_books = self.unseen or not self.record.epochs
+        entered, best = self._books if from_books else (len(self.record.epochs), self.record.best)
         state = {
             **self._state(),
             "theta": self.theta,
@@ -168,6 +174,7 @@ class Training(ABC):
                 if self.stopped is None:
                     self._train(epochs)
                     self.at_rest = True
+                self._note_start()
             except KeyboardInterrupt:
                 # Whoever has pressed Ctrl-C does not wait for held-out rows.
                 self._looks = False
@@ -175,6 +182,7 @@ class Training(ABC):
                     self.save(None)
                 for loss, lr, penalty in self._not_entered():
                     self._enter(loss, lr, penalty)
+                self._note_start()
                 self.stopped = Stop.INTERRUPTED
                 if self.peers is not None and not self.peers.agreed:
                     # Others do not know of it, and wait: it ends all, as an error does.
@@ -197,6 +205,16 @@ class Training(ABC):
             self.theta[:] = self.record.best.theta
         if self.peers is not None and self.stopped is not Stop.INTERRUPTED:
             self.peers.meet()
+
+    def _note_start(self) -> None:
+        """Of a training without an epoch, remember what the parameters are worth, if that is known."""
+        start = self._at_start()
+        if start is None or self.record.epochs:
+            return
+        stopped, (loss, penalty) = self.stopped, start
+        there = self._epoch(loss, None, penalty)
+        self.stopped = stopped  # whether or not there was time for a look
+        self.record.note_start(there, self.theta, self.settings)
 
     def _has_best(self) -> bool:
         """Whether there are parameters of an earlier epoch to end with."""
@@ -235,11 +253,14 @@ class Training(ABC):
         return "Stopping."
 
     def _enter(self, loss: float, lr: float | None, penalty: float) -> Epoch:
-        loss = self.settings.objective.report(loss, penalty, self._constant)
-        val_loss, score = (None, None) if self.held_out is None else self._look(self.held_out)
-        epoch = Epoch(loss, val_loss, score, lr, self._seconds_before + self._seconds())
+        epoch = self._epoch(loss, lr, penalty)
         self.record.epochs.append(epoch)
         return epoch
+
+    def _epoch(self, loss: float, lr: float | None, penalty: float) -> Epoch:
+        loss = self.settings.objective.report(loss, penalty, self._constant)
+        val_loss, score = (None, None) if self.held_out is None else self._look(self.held_out)
+        return Epoch(loss, val_loss, score, lr, self._seconds_before + self._seconds())
 
     def _look(self, held_out: HeldOut | Watched) -> tuple[float, float]:
         """The loss and the score of held-out rows; NaN where there is no time for them."""
