@@ -324,3 +324,33 @@ def test_a_plateau_goes_on_and_another_schedule_begins(problem):
     assert model.history_["lr"][-3] < rates[2] / 4
     model.set_params(optimizer=sc.Adam(lr=falling(0.02))).fit(X, y)
     assert model.history_["lr"][-3] == 0.02
+
+
+def with_dtypes(model, of_weights, of_biases):
+    model.coefs_ = [part.astype(of_weights) for part in model.coefs_]
+    model.intercepts_ = [part.astype(of_biases) for part in model.intercepts_]
+    return model
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("dtypes", [("f4", "f4"), ("f4", "f8"), ("f8", "f4")], ids=str)
+@pytest.mark.parametrize("options", [WAYS[0], {"solver": "adam"}, {"optimizer": "prodigy"}], ids=str)
+def test_a_fit_goes_on_with_its_state_in_another_precision(problem, options, dtypes, method):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "max_iter": 3, "warm_start": True, **options}
+    model, same = kind(**options).fit(X, y), kind(**options).fit(X, y)
+    getattr(with_dtypes(model, *dtypes), method)(X, y)
+    getattr(same, method)(X, y)
+    # All of one precision, that of predictions before.
+    expected = np.result_type(*dtypes)
+    assert {part.dtype for part in (*model.coefs_, *model.intercepts_)} == {expected}
+    np.testing.assert_allclose(parameters(model), parameters(same), rtol=1e-4, atol=1e-5)
+
+
+def test_a_state_beyond_another_precision_starts_afresh(problem):
+    kind, X, y = problem
+    options = {"hidden_layer_sizes": 8, "random_state": 0, "max_iter": 3, "warm_start": True}
+    model, afresh = (with_dtypes(kind(**options).fit(X, y), "f4", "f4") for _ in range(2))
+    model._optimizer.saved["state"]["v"][0][:] = 1e200
+    afresh._optimizer.saved = None
+    np.testing.assert_array_equal(parameters(model.fit(X, y)), parameters(afresh.fit(X, y)))

@@ -304,7 +304,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
     def _validated(self, X: Any, y: Any, first: bool, dtype: Any = None) -> tuple[Any, Any]:
         """Inputs as they must be, and targets as scikit-learn would have them."""
         if dtype is None:
-            dtype = _parameters.dtypes(self.precision, None if first else self.coefs_)
+            dtype = _parameters.dtypes(self.precision, None if first else self)
         check_given(X=X)
         check_given(y=y, dates=is_classifier(self))
         with naming_rows(X, y):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import shown
@@ -59,7 +60,7 @@ class OptimizerState:
         Schedules without a length of their own get one of the steps that are done and of those that so many
         gradients make; None where there are none of these.
         """
-        old, before = self.saved, self.schedules
+        old, before = _in_precision(self.saved, next(iter(named.values())).dtype), self.schedules
         self.schedules = [schedule, *_rates(recipe)]
         optimizer = _bound(recipe, named, schedule, clip_norm, gradients, old)
         fresh = optimizer.state_dict()
@@ -100,6 +101,22 @@ class OptimizerState:
         self._live = None
         if self.given != self.given:
             self.learning_rate = optimizer.lr
+
+
+def _in_precision(saved: dict[str, Any] | None, dtype: Any) -> dict[str, Any] | None:
+    """A state for parameters whose precision somebody may have changed; None where it is beyond that."""
+    if saved is None:
+        return None
+
+    def converted(part: Any) -> Any:
+        return part.astype(dtype, copy=False) if isinstance(part, np.ndarray) else part
+
+    try:
+        with np.errstate(over="raise"):
+            state = {name: [*map(converted, parts)] for name, parts in saved["state"].items()}
+    except FloatingPointError:
+        return None
+    return {**saved, "state": state}
 
 
 def _rates(recipe: Any) -> list[Any]:

@@ -77,9 +77,14 @@ def expect_chain(coefs: Any, intercepts: Any, kinds: str) -> None:
 
 def of_model(model: Any) -> tuple[Array, list[int]]:
     """All parameters of a fitted estimator in one vector, and the widths of its layers."""
+    coefs, intercepts = _checked(model)
+    return flat(coefs, intercepts), layers(coefs)
+
+
+def _checked(model: Any) -> tuple[Any, Any]:
     coefs, intercepts = model.coefs_, model.intercepts_
     expect_chain(_arrays(coefs), _arrays(intercepts), "fiu")
-    return flat(coefs, intercepts), layers(coefs)
+    return coefs, intercepts
 
 
 def _arrays(parts: Any) -> Any:
@@ -99,12 +104,13 @@ def precision(parts: Sequence[Array]) -> type[np.floating[Any]]:
     return np.float32 if all(np.asarray(part).dtype == np.float32 for part in parts) else np.float64
 
 
-def dtypes(wanted: str | None, coefs: Sequence[Array] | None) -> Any:
-    """What rows are converted to for that precision, by a training that goes on from `coefs` or begins."""
+def dtypes(wanted: str | None, model: Any) -> Any:
+    """What rows are converted to for that precision, by a training that goes on from `model` or begins."""
     asked = {None: None, "float64": np.float64}.get(wanted, np.float32)
-    if coefs is None:
+    if model is None:
         return (np.float64, np.float32) if asked is None else asked
-    present = precision(coefs)
+    coefs, intercepts = _checked(model)
+    present = precision([*coefs, *intercepts])
     if asked not in (None, present):
         raise ValueError(
             f"precision must be one of {np.dtype(present).name} parameters, which this fit continues with, "
