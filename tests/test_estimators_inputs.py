@@ -144,6 +144,18 @@ def test_sparse_labels_are_predicted_as_scikit_learn_has_them(form):
         assert model.score(X, scored) == dense.score(X, y)
 
 
+@pytest.mark.parametrize("form", [sparse.dok_matrix, sparse.dok_array])
+def test_a_dictionary_of_keys_is_a_sparse_matrix_and_no_mapping(form):
+    X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
+    models = []
+    for of in (form, np.asarray):
+        model = MLPClassifier(**QUICK).fit(of(X), of(y), X_val=of(X[:20]), y_val=of(y[:20]))
+        models.append(model.partial_fit(of(X), of(y)))
+    np.testing.assert_array_equal(*map(weights_of, models))
+    np.testing.assert_array_equal(models[0].predict_proba(form(X)), models[1].predict_proba(X))
+    assert models[0].validation_scores_ == models[1].validation_scores_
+
+
 def test_sparse_labels_are_held_out_and_come_in_pieces():
     X, y = make_multilabel_classification(100, n_classes=3, random_state=0)
     options = QUICK | {"early_stopping": True, "scoring": "f1_macro"}

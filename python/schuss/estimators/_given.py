@@ -128,6 +128,8 @@ def _is_sequence(value: Any) -> bool:
 
 def _has_mappings(value: Any) -> bool:
     """Whether it is columns by name, or rows by name: NumPy takes a mapping for a number."""
+    if is_sparse(value):  # a dictionary of keys is a dict
+        return False
     return isinstance(value, Mapping) or (
         isinstance(value, list | tuple) and len(value) > 0 and isinstance(value[0], Mapping)
     )
