@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPRegressor
 
 import schuss as sc
 
@@ -261,6 +262,30 @@ def test_what_was_fitted_is_used_whatever_is_set_since():
     np.testing.assert_allclose(
         model.predict(X), np.exp(hidden @ model.coefs_[1] + model.intercepts_[1])[:, 0], rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("name", ["identity", "relu", "tanh", "logistic", "exp", "softmax"])
+def test_outputs_may_be_given_any_activation_that_scikit_learn_has(name):
+    targets = np.c_[Y, -Y]
+    theirs = quietly(MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=0).fit, X, targets)
+    for dtype in (np.float64, np.float32):
+        model = quietly(regressor().fit, X.astype(dtype), targets)
+        model.coefs_ = theirs.coefs_ = [part.astype(dtype) for part in theirs.coefs_]
+        model.intercepts_ = theirs.intercepts_ = [part.astype(dtype) for part in theirs.intercepts_]
+        model.out_activation_ = theirs.out_activation_ = name
+        found, expected = model.predict(X.astype(dtype)), theirs.predict(X.astype(dtype))
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("name", ["gelu", None, ["relu"]])
+def test_an_activation_of_outputs_that_is_none_is_named(name):
+    model = quietly(regressor().fit, X, Y)
+    model.out_activation_ = name
+    with pytest.raises(
+        ValueError, match=r"^out_activation_ of the model must be one of \['identity', .*, got "
+    ):
+        model.predict(X)
 
 
 def test_a_fit_that_goes_on_keeps_its_precision():

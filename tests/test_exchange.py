@@ -554,3 +554,12 @@ def test_a_loss_that_was_set_since_does_not_change_what_is_saved(losses, tmp_pat
     model.set_params(loss=later)
     sc.exchange.save_safetensors(model, tmp_path / "net.safetensors")
     np.testing.assert_array_equal(sc.exchange.load_safetensors(tmp_path / "net.safetensors").predict(X), out)
+
+
+def test_a_bound_of_outputs_that_was_set_since_cannot_be_saved(tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("safetensors")
+    model = sc.MLPRegressor(max_iter=300, tol=10, random_state=0).fit(X, X[:, 0])
+    model.out_activation_ = "relu"
+    with pytest.raises(ValueError, match=r"^out_activation_ of the model must be one of .*, got 'relu'"):
+        sc.exchange.save_safetensors(model, tmp_path / "net.safetensors")

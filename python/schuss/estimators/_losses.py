@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from .._checks import shown
 from .._registry import LINKS, LOSSES, loss_with_link
 
 
@@ -57,6 +59,18 @@ def _output_activation(link: str) -> str:
 
 # One of the core's losses with the link of that name.
 WITH_LINK = {_output_activation(link): loss_with_link(link) for link in LINKS}
+# What else scikit-learn's models may be given for their outputs, such as a bound: no loss has it for a link.
+BOUNDS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "relu": lambda out: np.maximum(out, 0),
+    "tanh": np.tanh,
+}
+
+
+def check_output_activation(name: Any, accepted: Iterable[str]) -> None:
+    """Refuse an activation of the outputs that somebody has set, and that is none of those."""
+    names = list(accepted)
+    if not isinstance(name, str) or name not in names:
+        raise ValueError(f"out_activation_ of the model must be one of {names}, got {shown(name)}")
 
 
 def _objective(name: str, parameter: float | None, weights: list[float] | None, share: float) -> Objective:

@@ -110,13 +110,17 @@ class Network(Hyperparameters, ABC):
         theta, layers = _parameters.of_model(self)
         if layers[0] != X.shape[1]:
             raise ValueError(f"coefs_[0] of the model must have {X.shape[1]} rows, got {layers[0]}")
+        link = self.out_activation_
+        _losses.check_output_activation(link, [*_losses.WITH_LINK, *_losses.BOUNDS])
+        bound = _losses.BOUNDS.get(link)
         # Of what was fitted: parameters that were set since are for the next fit.
         core = _schuss.Network(
             widths=layers,
             activations=self._fitted_activations(),
-            loss=_losses.WITH_LINK[self.out_activation_],
+            loss=_losses.WITH_LINK[link if bound is None else "identity"],
             precision=self.precision,
         )
         threads = self._most_threads()
         x = compressed("X", X, theta.dtype) if is_sparse(X) else numbers("X", X, theta.dtype)
-        return core.predict(theta, x, False, threads)
+        out = core.predict(theta, x, False, threads)
+        return out if bound is None else bound(out)

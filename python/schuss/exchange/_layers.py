@@ -133,7 +133,7 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
     if TRAINING:
         refuse_elsewhere(model)
     from ..estimators import _parameters
-    from ..estimators._losses import REGRESSION
+    from ..estimators._losses import REGRESSION, WITH_LINK, check_output_activation
 
     _parameters.expect_chain(model.coefs_, model.intercepts_, "f")
     hidden = len(model.coefs_) - 1
@@ -142,6 +142,7 @@ def layers_of_estimator(model: Any, accepted: str = "a fitted MLPClassifier or M
     activations = [*map(_core_name, names), None]
     parts = zip(model.coefs_, model.intercepts_, activations, strict=True)
     layers = [Layer({"weight": weight, "bias": bias}, None, name) for weight, bias, name in parts]
+    check_output_activation(model.out_activation_, WITH_LINK)
     link = _core_name(model.out_activation_)
     # A classifier's follows from its link, and so does a regressor's where another was set since the fit.
     loss = REGRESSION[model.loss].name if model.loss in REGRESSION else None
