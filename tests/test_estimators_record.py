@@ -1,5 +1,7 @@
 """The fitted attributes while an estimator trains: what its callbacks see, what subclasses make of them."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,23 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 4))
 y = np.where(X[:, 0] > 0, "up", "down")
 SOLVERS = [{"solver": "adam"}, {"solver": "sgd", "early_stopping": True}, {"solver": "lbfgs"}]
+
+
+@pytest.mark.parametrize("options", SOLVERS, ids=lambda options: options["solver"])
+def test_a_copy_that_a_callback_makes_stays_as_it_is(options):
+    made = []
+
+    def keep(model):
+        made.append((copy.copy(model), copy.deepcopy(model), model.predict_proba(X)))
+
+    model = MLPClassifier(5, max_iter=4, random_state=0, tol=0, callbacks=keep, **options).fit(X, y)
+    for shallow, deep, before in made:
+        for name in ("coefs_", "intercepts_"):
+            for ours, theirs, last in zip(*(getattr(m, name) for m in (shallow, deep, model)), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+                assert not np.shares_memory(ours, last)
+        np.testing.assert_array_equal(shallow.predict_proba(X), before)
+        assert shallow.n_iter_ == len(shallow.loss_curve_) == deep.n_iter_
 
 
 @pytest.mark.parametrize("options", SOLVERS, ids=lambda options: options["solver"])

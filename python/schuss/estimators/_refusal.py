@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Copies: TypeAlias = dict[str, Callable[[Any], Any]]
 # What a fit that goes on changes in place before the training begins, and how it is copied.
 CHANGED_IN_PLACE: Copies = {"_optimizer": copy.copy, "_split_state": copy.deepcopy}
-# And with the training; all other attributes it replaces.
-TRAINED_IN_PLACE: Copies = {**CHANGED_IN_PLACE, **dict.fromkeys(CURVES, copy.copy)}
+# And with the training, whose parameters are views of one vector; all other attributes it replaces.
+TRAINED_IN_PLACE: Copies = {
+    **CHANGED_IN_PLACE,
+    **dict.fromkeys(CURVES, copy.copy),
+    **dict.fromkeys(("coefs_", "intercepts_"), copy.deepcopy),
+}
 
 
 def with_own(attributes: Mapping[str, Any], copies: Copies) -> dict[str, Any]:
