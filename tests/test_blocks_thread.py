@@ -1,9 +1,13 @@
 """The thread that reads ahead: how far, what it raises, and that it ends, however the training does."""
 
+import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+import warnings
 import weakref
 
 import numpy as np
@@ -191,3 +195,112 @@ def test_two_trainings_may_share_the_blocks():
     alone = sc.MLP([4, 8, 1])
     alone.fit(blocks(), epochs=2)
     assert {net.theta.tobytes() for net in nets} == {alone.theta.tobytes()}
+
+
+def test_it_ends_where_a_generator_takes_the_blocks_and_its_error_is_kept():
+    def narrow():
+        for number, (rows, labels) in enumerate(source):
+            yield (rows[:, :2] if number == 2 else rows), labels
+
+    source = blocks()
+    with pytest.raises(ValueError, match="X must be of shape") as kept:
+        sc.MLP([4, 8, 1]).fit(narrow, epochs=1)
+    assert readers() == []
+    assert kept.value.__traceback__ is not None
+
+
+def test_it_may_itself_find_that_the_iterator_is_garbage():
+    def collect(x):
+        if dropped.is_set():
+            gc.collect()
+            collected.set()
+        return x
+
+    class Loader:
+        pass
+
+    dropped, collected = threading.Event(), threading.Event()
+    loader = Loader()
+    loader.itself, loader.iterator = loader, iter(blocks(lambda x: collect(slow(x))))
+    next(loader.iterator)
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dropped.set()
+            del loader
+            assert collected.wait(60)
+            for thread in readers():
+                thread.join(60)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs to fork")
+def test_a_forked_child_is_told_that_it_has_no_thread():
+    done = run("""
+import gc
+import os
+iterator = iter(blocks)
+next(iterator)
+child = os.fork()
+if child == 0:
+    try:
+        next(iterator)
+    except RuntimeError as error:
+        print(error, flush=True)
+        os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(list(iterator)))
+""")
+    told = "an iterator over blocks cannot go on without its thread: this process was forked meanwhile"
+    assert done.stdout.splitlines() == [told, "7 7"], done.stderr
+
+
+LEFT = {
+    "an iterator": "iterator = iter(blocks); next(iterator)",
+    "an iterator in a cycle": "iterator = iter(blocks); kept = [iterator]; kept.append(kept); next(iterator)",
+    "an iterator that an error keeps": """
+def narrow():
+    iterator = iter(blocks)
+    next(iterator)
+    1 / 0
+narrow()
+""",
+    "an iterator of an ended thread": """
+import threading
+thread = threading.Thread(target=lambda: kept.append(iter(blocks)) or next(kept[0]))
+kept = []
+thread.start()
+thread.join()
+""",
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_python_exits_where_one_has_left(what):
+    done = run(LEFT[what])
+    assert done.returncode == ("error" in what), done.stderr
+    assert ("ZeroDivisionError" in done.stderr) == ("error" in what), done.stderr
+
+
+def test_a_training_goes_on_after_the_main_thread_and_at_exit():
+    done = run("""
+import atexit, threading, time
+def fit(where):
+    time.sleep(0.2)
+    print(where, len(sc.MLP([4, 8, 1]).fit(blocks, epochs=3)["loss"]), flush=True)
+atexit.register(fit, "exit")
+threading.Thread(target=fit, args=("thread",)).start()
+""")
+    assert done.stdout.splitlines() == ["thread 3", "exit 3"], done.stderr
+
+
+def run(script):
+    made = """
+import numpy as np
+import schuss as sc
+X = np.ones((800, 4), np.float32)
+blocks = sc.blocks.from_arrays(X, X[:, 0].copy(), block_rows=100, window=1)
+"""
+    command = [sys.executable, "-c", made + script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

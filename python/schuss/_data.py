@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -273,14 +273,13 @@ class Blocks:
         self.part: Callable[[int], tuple[int, int]] | None = None
 
     def of_epoch(self, epoch: int, first: int = 0) -> Generator[Rows, None, None]:
-        """The blocks in their order, from that number on; to be closed, where a thread reads them."""
+        """The blocks in their order, from that number on; to be closed, since a thread may read them."""
         blocks = self._read(epoch, first)
         try:
             for block in blocks:
                 yield self._rows(block)
         finally:
-            if hasattr(self.source, "windows"):
-                blocks.close()
+            blocks.close()
 
     def _rows(self, block: Any) -> Rows:
         """A block, or what is for this process of it."""
@@ -314,8 +313,7 @@ class Blocks:
             if not isinstance(blocks, Iterable):
                 got = type(blocks).__name__
                 raise TypeError(f"X must return an iterator over blocks where it is a callable, got {got}")
-            # They come as they come: those before are read in vain.
-            return islice(blocks, first, None)
+            return _from(iter(blocks), first)
         count = check_count("n_blocks of X", self.source.n_blocks, least=0)
         order: Sequence[int] | NDArray[np.int64] = range(count)
         if self.seed is not None:
@@ -325,6 +323,16 @@ class Blocks:
         if hasattr(self.source, "windows"):
             return self.source.windows(order, first, self.takes.dtype)
         return (self.source.read(int(i)) for i in order[first:])
+
+
+def _from(blocks: Iterator[Any], first: int) -> Generator[Any, None, None]:
+    """Those from that number on. They come as they come: those before are read in vain."""
+    try:
+        yield from islice(blocks, first, None)
+    finally:
+        # An error's traceback would keep it, and what it has open. Another iterator may be wanted again.
+        if isinstance(blocks, Generator):
+            blocks.close()
 
 
 def some(part: Callable[[int], tuple[int, int]], rows: int) -> tuple[int, int]:
