@@ -238,6 +238,20 @@ class TestArguments:
             assert (blocks.n_rows, blocks.n_blocks) == (600, 18)
             np.testing.assert_array_equal(np.concatenate([x for x, _ in blocks]), X)
 
+    def test_linked_folders_and_files_are_as_good_as_others(self, folder, tmp_path):
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        shutil.move(folder / "5.parquet", elsewhere)
+        shutil.move(folder / "1.parquet", tmp_path)
+        (folder / "1.parquet").symlink_to(tmp_path / "1.parquet")
+        (folder / "linked").symlink_to(elsewhere)
+        # Neither what leads back, nor what leads nowhere, nor a folder that is called as files are.
+        (elsewhere / "back").symlink_to(folder)
+        (folder / "itself").symlink_to(folder)
+        (folder / "nowhere.parquet").symlink_to(tmp_path / "nothing")
+        (folder / "folder.parquet").mkdir()
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in read(folder)]), X)
+
     def test_columns_are_taken_in_the_order_given(self, folder):
         x, _ = read(folder, columns=("x2", "x0")).read(1)
         np.testing.assert_array_equal(x, X[40:80, [2, 0]])

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,24 @@ def files_of(name: str, given: Any, suffix: str) -> list[str]:
 
 def _below(name: str, folder: Any, suffix: str) -> list[str]:
     top = Path(os.fsdecode(folder))
-    # Those that begin so are notes of the programs that write such folders.
-    found = [
-        path
-        for path in sorted(top.rglob(f"*{suffix}"))
-        if not any(part[0] in "._" for part in path.relative_to(top).parts) and path.is_file()
-    ]
+    found = [path for path in sorted(_inside(top)) if fnmatch(path.name, f"*{suffix}") and path.is_file()]
     if not found:
         raise FileNotFoundError(f"{name} must have files *{suffix} in it where it is a folder, got {top}")
     return [str(path) for path in found]
+
+
+def _inside(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """What is in a folder and below it, in linked folders too, but for those that it lies in itself."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.name[0] in "._":  # notes of the programs that write such folders
+            continue
+        if path.is_dir():
+            yield from _inside(path, (*above, real))
+        else:
+            yield path
 
 
 @contextmanager
