@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -122,6 +123,11 @@ def of_other_length(path):
     write(path, {name: column[:90] for name, column in columns_of(2).items()})
 
 
+def turned_round(path):
+    write(path, {name: column[::-1] for name, column in columns_of(2).items()})
+
+
+CHANGED = "the file has changed: it had "
 SEEN_WHEN_READ = {
     "damaged page": (damaged_page, ValueError, "row group 0 cannot be read, the file is damaged"),
     "null": (with_one("x1", None), ValueError, "column 'x1' must be without nulls, got 1 in row group 1"),
@@ -139,7 +145,9 @@ SEEN_WHEN_READ = {
 }
 CHANGED_MEANWHILE = {
     **{name: case for name, case in SEEN_AT_ONCE.items() if name != "two of a name"},
-    **SEEN_WHEN_READ,
+    **{name: (change, ValueError, CHANGED) for name, (change, _, _) in SEEN_WHEN_READ.items()},
+    "other numbers": (with_one("x1", 0.5), ValueError, CHANGED),
+    "other order": (turned_round, ValueError, CHANGED),
     "other length": (of_other_length, ValueError, "the file has changed: it had 100 rows in 3 row groups"),
 }
 
@@ -362,6 +370,18 @@ def headed(shape, version=1):
     return change
 
 
+def in_place(change):
+    """The file with other numbers, and the rest of it as it is."""
+
+    def written(path):
+        rows = np.load(path, mmap_mode="r+")
+        rows[...] = change(rows.copy())
+        rows.flush()
+        os.utime(path)
+
+    return written
+
+
 class TestNpy:
     @pytest.fixture
     def paths(self, tmp_path):
@@ -404,7 +424,7 @@ class TestNpy:
         ("change", "kind", "message"),
         [
             (os.remove, FileNotFoundError, "the file is missing"),
-            (cut, ValueError, "bytes are missing at its end"),
+            (cut, ValueError, "the file has changed: it had 7328 bytes, and has 7028 of them"),
             (garbage, ValueError, "the file is damaged"),
             (
                 lambda path: np.save(path, X[:300]),
@@ -416,7 +436,8 @@ class TestNpy:
                 ValueError,
                 "and has float32 of shape (600, 3), column by column",
             ),
-            (lambda path: np.save(path, X * np.nan), ValueError, "must be finite, got array([nan"),
+            (lambda path: np.save(path, X * 2), ValueError, "it had 7328 bytes, and has others"),
+            (in_place(lambda rows: rows[::-1]), ValueError, "it had 7328 bytes, and has others"),
         ],
     )
     def test_a_file_that_changes_meanwhile_is_named_and_nothing_is_lost(
@@ -430,6 +451,16 @@ class TestNpy:
         np.save(paths[0], X)
         resumed, _ = trained(self.read(paths), resume=True, **saving)
         assert resumed.theta.tobytes() == expected.theta.tobytes()
+
+    def test_a_file_may_be_written_anew_or_lie_elsewhere_with_the_same_in_it(self, paths, tmp_path):
+        expected, _ = trained(self.read(paths))
+        net, _ = trained(self.read(paths), callbacks=lambda info: np.save(paths[0], X))
+        assert net.theta.tobytes() == expected.theta.tobytes()
+        pickled = pickle.loads(pickle.dumps(self.read(paths)))
+        shutil.copy(paths[0], tmp_path / "copy")
+        os.replace(tmp_path / "copy", paths[0])
+        net, _ = trained(pickled)
+        assert net.theta.tobytes() == expected.theta.tobytes()
 
     def test_other_dtypes_are_converted(self, tmp_path):
         for dtype in (">f4", "<f8", "float16", "int16", "bool"):

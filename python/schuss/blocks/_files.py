@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .._checks import check_sequence, shown
 from .._files import path_of
+
+# Of a file's bytes: pieces that are looked at, and how long they are.
+SAMPLES, SAMPLE = 8, 4096
 
 
 def files_of(name: str, given: Any, suffix: str) -> list[str]:
@@ -67,6 +70,48 @@ def named(path: str, what: str) -> Iterator[None]:
         ):  # of the system, and not of pyarrow's reading
             raise OSError(error.errno, f"{path}: {what} cannot be read: {brief(error)}") from error
         raise ValueError(f"{path}: {what} cannot be read, the file is damaged: {brief(error)}") from error
+
+
+class Traces:
+    """What tells a file from one that takes its place: when and where it was written, and some of its bytes.
+
+    The same bytes may be there anew, be it from a copy, and another process may find them elsewhere.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with named(path, "it"), open(path, "rb") as file:
+            # In this order: what is written meanwhile has another stamp the next time.
+            self._stamp, self._bytes = stamp_of(file.fileno()), _sample(file)
+
+    def change_in(self, file: BinaryIO) -> str:
+        """What is wrong with what is open now in its place, in words; empty where it has the same bytes."""
+        stamp = stamp_of(file.fileno())
+        if stamp == self._stamp:
+            return ""
+        now = _sample(file)
+        if now == self._bytes:
+            self._stamp = stamp
+            return ""
+        (then, _), (length, _) = self._bytes, now
+        what = "others" if length == then else f"{length} of them"
+        return f"the file has changed: it had {then} bytes, and has {what}"
+
+
+def stamp_of(file: str | int) -> tuple[int, ...]:
+    """What is another one when a file, by its path or descriptor, has been written again."""
+    state = os.stat(file)
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _sample(file: BinaryIO) -> tuple[int, bytes]:
+    """How long a file is, and a digest of pieces that are spread over it."""
+    length = file.seek(0, os.SEEK_END)
+    pieces = hashlib.sha256()
+    for number in range(SAMPLES):
+        file.seek(max(length - SAMPLE, 0) * number // (SAMPLES - 1))
+        pieces.update(file.read(SAMPLE))
+    return length, pieces.digest()
 
 
 def brief(error: BaseException) -> str:

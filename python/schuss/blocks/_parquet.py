@@ -59,7 +59,8 @@ def from_parquet(
         If a file is missing, may not be read, or is damaged, or has other columns than it must; it names
         the file. The ends of all files, which say what is in them, are looked at now, rows when they are
         read: missing, NaN and infinite numbers are then refused as well, with file and column, and so are
-        files that have changed meanwhile. `MLP.fit` has learnt from all rows before and, if it has a
+        files that have changed meanwhile: that were written again, and whose length, or samples of whose
+        bytes, are no longer the same. `MLP.fit` has learnt from all rows before and, if it has a
         checkpoint, has saved that.
     ImportError
         If pyarrow is not installed, the extra ``parquet``.

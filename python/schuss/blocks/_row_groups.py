@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._files import digest, named
+from ._files import Traces, digest, named, stamp_of
 from ._source import Fill, Parts, Stopped, are_whole, first_odd
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class RowGroups:
         self._weighted = weight is not None
         self._whole: bool | None = None
         self._files: list[File] = []
+        self._traces = [Traces(path) for path in files]
         for path in files:
             with open_file(path) as opened:
                 self._files.append(self._look(path, opened))
@@ -127,11 +128,10 @@ class RowGroups:
             _put(path, columns, values, parts)
 
     def _opened(self, files: Opened, place: int) -> Any:
-        """The file, open; where another one has taken its place, it must have as much in it."""
+        """The file, open; where another one has taken its place, it must have the same in it."""
         path = self._files[place].path
         with named(path, "it"):
-            state = os.stat(path)
-        stamp = state.st_ino, state.st_size, state.st_mtime_ns
+            stamp = stamp_of(path)
         if place in files and files[place][0] != stamp:
             files.pop(place)[1].close()
         if place not in files:
@@ -139,6 +139,10 @@ class RowGroups:
             now = self._look(path, files[place][1])
             if now != self._files[place]:
                 raise ValueError(f"{path}: the file has changed: it had {self._files[place]}, and has {now}")
+            with named(path, "it"), open(path, "rb") as file:
+                change = self._traces[place].change_in(file)
+            if change:
+                raise ValueError(f"{path}: {change}")
         files.move_to_end(place)
         if len(files) > OPEN:
             files.popitem(last=False)[1][1].close()

@@ -10,7 +10,7 @@ import numpy as np
 from .._arrays import array, computed, refuse_masked
 from .._checks import shown
 from .._sparse import is_sparse
-from ._files import brief, files_of, named
+from ._files import Traces, brief, files_of, named
 from ._source import first_odd
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class NpyFile:
 
     def __init__(self, path: str) -> None:
         self.name = path
+        self._traces = Traces(path)
         with named(path, "it"), open(path, "rb") as file:
             self._header = _header(file)
             self.shape, fortran, self.dtype = self._header
@@ -61,9 +62,13 @@ class NpyFile:
                 got = file.readinto(rows.reshape(-1).view(np.uint8).data)
                 if got < rows.nbytes:
                     raise ValueError(f"{rows.nbytes - got} bytes are missing at its end")
+            # Looked at now: it may have been written while it was read.
+            change = self._traces.change_in(file)
         if header != self._header:
             then, now = _in_words(*self._header), _in_words(*header)
             raise ValueError(f"{self.name}: the file has changed: it had {then}, and has {now}")
+        if change:
+            raise ValueError(f"{self.name}: {change}")
         if rows is not out:
             _convert(self.name, rows, out)
 
