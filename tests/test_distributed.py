@@ -234,6 +234,7 @@ DIFFERENT = {
     "seed": lambda comm: {"seed": of_rank(2, 3, comm)},
     "target_loss": lambda comm: {"target_loss": of_rank(2.0, None, comm)},
     "optimizer": lambda comm: {"optimizer": of_rank(sc.SGD(lr=0.1), sc.Adam(), comm)},
+    "the number of dimensions of y": lambda comm: {"y": of_rank(Y.reshape(-1, 1), Y.reshape(-1), comm)},
     "the checksum of the rows": lambda comm: {"X": X + of_rank(1e-3, 0, comm)},
 }
 
@@ -243,9 +244,9 @@ def test_ranks_that_were_told_different_things_are_refused_before_anything_chang
     def fit(comm):
         net = sc.MLP([6, 11, 1], seed=1)
         before = net.theta.copy()
-        given = {"X": X, "n_shards": 8, "comm": comm, "optimizer": sc.Adam(), **DIFFERENT[name](comm)}
+        given = {"X": X, "y": Y, "n_shards": 8, "comm": comm, "optimizer": sc.Adam(), **DIFFERENT[name](comm)}
         with pytest.raises(ValueError, match=f"same arguments: {name} is .* on rank 1, and .* on rank 0"):
-            net.fit(y=Y, **given)
+            net.fit(**given)
         return (net.theta == before).all() and net.history is None
 
     assert together(3, fit) == [True] * 3

@@ -446,6 +446,27 @@ def test_processes_with_blocks_of_their_own_are_refused(sizes, words):
     assert str(results[0]).endswith(words)
 
 
+def test_processes_whose_targets_have_another_form_are_refused():
+    def of_blocks(comm):
+        form = (-1,) if comm.Get_rank() == 0 else (-1, 1)
+        blocks = [(X[:100], Y[:100].reshape(form))] * 2
+        sc.MLP([6, 5, 1], seed=1).fit(lambda: iter(blocks), comm=comm, n_shards=2, sharded=True)
+
+    def of_rows(comm):
+        rows = sc.distributed.rows(len(X), comm=comm, n_shards=2)
+        form = (-1,) if comm.Get_rank() == 0 else (-1, 1)
+        mine = X[rows], Y[rows].reshape(form)
+        sc.MLP([6, 5, 1], seed=1).fit(*mine, comm=comm, n_shards=2, sharded=True)
+
+    for work, words in (
+        (of_blocks, "the next one has 2 dimensions of y on rank 1, and 1 on rank 0"),
+        (of_rows, "the number of dimensions of y is 2 on rank 1, and 1 on rank 0"),
+    ):
+        for error in together(2, work):
+            assert isinstance(error, ValueError)
+            assert words in str(error)
+
+
 def test_processes_with_another_number_of_blocks_are_refused():
     def work(comm):
         blocks = Read([100] * (1 + comm.Get_rank()))

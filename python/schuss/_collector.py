@@ -101,7 +101,7 @@ class Collector:
             "epochs": 1,
         }
 
-    def expect_block(self, n_rows: int) -> None:
+    def expect_block(self, n_rows: int, flat: bool) -> None:
         """Nobody else reads blocks."""
 
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:

@@ -52,7 +52,7 @@ class Dialogue(Protocol):
         """All are here, and begin to train; `saves` says whether this one was asked to save."""
         ...
 
-    def expect_block(self, n_rows: int) -> None:
+    def expect_block(self, n_rows: int, flat: bool) -> None:
         """Refuse that the next block is not the same everywhere."""
         ...
 

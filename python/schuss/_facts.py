@@ -41,3 +41,8 @@ def facts_of(
         **({"record": "step"} if settings["records_steps"] else {}),
         **watch.facts,
     }
+
+
+def form_of(source: Rows | Blocks) -> dict[str, int]:
+    """What predictions look like after it, which all processes must have alike; each block tells its own."""
+    return {} if isinstance(source, Blocks) else {"the number of dimensions of y": 1 if source.flat else 2}

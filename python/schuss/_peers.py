@@ -216,23 +216,25 @@ class Peers:
         self.agreed = False
         return everybody[0]["word"]
 
-    def expect_block(self, n_rows: int) -> None:
-        """All are about to learn from a block of so many rows; 0 where none is left.
+    def expect_block(self, n_rows: int, flat: bool) -> None:
+        """All are about to learn from a block of so many rows, 0 where none is left, and targets of a form.
 
         Raises
         ------
         ValueError
-            If it has another number of rows somewhere.
+            If it has another number of rows somewhere, or y another number of dimensions.
         """
-        everybody = np.empty(self.size, np.int64)
-        self.comm.Allgather(np.array([n_rows], np.int64).view(np.uint8), everybody.view(np.uint8))
-        others = np.flatnonzero(everybody != everybody[0])
-        if others.size:
-            self.agreed = True
-            raise ValueError(
-                "X must give the same blocks in every process, which takes its part of each: the next one "
-                f"has {everybody[others[0]]} rows on rank {others[0]}, and {everybody[0]} on rank 0"
-            )
+        everybody = np.empty((self.size, 2), np.int64)
+        mine = np.array([n_rows, 1 if flat else 2], np.int64)
+        self.comm.Allgather(mine.view(np.uint8), everybody.view(np.uint8))
+        for numbers, what in zip(everybody.T, ("rows", "dimensions of y"), strict=True):
+            others = np.flatnonzero(numbers != numbers[0])
+            if others.size:
+                self.agreed = True
+                raise ValueError(
+                    "X must give the same blocks in every process, which takes its part of each: the next "
+                    f"one has {numbers[others[0]]} {what} on rank {others[0]}, and {numbers[0]} on rank 0"
+                )
 
     def after_call(self, stop: Stop, theta: NDArray[Any]) -> Stop:
         """Whether to go on after a call of the core, which process 0 decides; or somebody was interrupted.

@@ -276,7 +276,7 @@ class Run:
         try:
             rows = next(blocks, None)
             if self.peers is not None:
-                self.peers.expect_block(0 if rows is None else rows.n_rows)
+                self.peers.expect_block(*((0, True) if rows is None else (rows.n_rows, rows.flat)))
             return rows
         except BaseException:
             if self.progress != Progress():

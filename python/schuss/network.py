@@ -27,7 +27,7 @@ from ._checks import (
 from ._data import Blocks, Rows, source_of, steps_of
 from ._data_init import DataInit
 from ._early_stopping import early_stopping_of, held_out
-from ._facts import facts_of
+from ._facts import facts_of, form_of
 from ._lengths import OpenSchedules, longer, open_schedules, steps_made
 from ._metrics import metrics_of
 from ._network_file import Saved
@@ -425,7 +425,7 @@ class MLP(Outputs, DataInit, Saved):
                 run = Run(self, history, settings, watch, averaged, *ends, checkpoint=saving)
                 run.call_back = teller(listeners, self, history) if listeners else None
                 if peers is not None:
-                    run.join(peers, {**facts, "epochs": epochs}, saved, chosen)
+                    run.join(peers, {**facts, "epochs": epochs, **form_of(source)}, saved, chosen)
                 ended, schedules = begin(run, saved, chosen, schedules, steps)
                 self.optimizer, self.history, self._open_schedules = chosen, history, schedules
                 try:
