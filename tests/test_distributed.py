@@ -658,6 +658,25 @@ def test_ctrl_c_of_one_process_ends_all_after_the_same_step():
     assert said[0][0][0] == "interrupted"
 
 
+def test_a_handler_of_ones_own_is_called_and_may_let_the_training_go_on():
+    script = """
+        called = []
+        signal.signal(signal.SIGINT, lambda *what: called.append(what[0]))
+
+        def interrupts(info):
+            if rank == 1 and info.epoch < 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        net = sc.MLP([6, 50, 1], seed=1)
+        net.fit(here.X, here.Y, callbacks=interrupts, n_shards=8, comm=comm, epochs=4)
+        os.kill(os.getpid(), signal.SIGINT)
+        say(rank, net.history.stopped, len(called))
+    """
+    result, said = launched(2, script)
+    assert result.returncode == 0, result.stderr
+    assert sorted(words[0] for words in said) == [[0, "epochs", 1], [1, "epochs", 3]]
+
+
 @pytest.mark.parametrize("method", ["Alltoallv", "Allgather"])
 def test_an_error_of_a_communicator_that_holds_on_to_its_memory_is_the_one_that_is_told(capfd, method):
     def fail(theirs):

@@ -301,15 +301,21 @@ class Peers:
         self.comm.Abort(1)
 
     def _note_interrupts(self) -> None:
-        """From now on Ctrl-C is noted, for the core to tell all; a second one is raised."""
+        """From now on what Ctrl-C raises is noted, for the core to tell all; a second one is raised.
+
+        A handler that raises nothing lets the training go on, as in one process.
+        """
         handler = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is not threading.main_thread() or not callable(handler):
             return
 
         def note(*what: Any) -> None:
-            if self.stop_flag.is_set():
+            try:
                 handler(*what)
-            self.stop_flag.set()
+            except KeyboardInterrupt:
+                if self.stop_flag.is_set():
+                    raise
+                self.stop_flag.set()
 
         signal.signal(signal.SIGINT, note)
         self._handler = handler
