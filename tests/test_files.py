@@ -1,7 +1,9 @@
 """Files are whole or as they were, and what is damaged is refused."""
 
 import errno
+import gzip
 import io
+import mmap
 import os
 import random
 import signal
@@ -92,6 +94,37 @@ class TestTrees:
         stream.content.truncate(len(whole.getvalue()))
         stream.seek(0)
         assert same(read_tree(stream, "any"), TREE)
+
+    def test_streams_that_cannot_go_back_are_written_to(self):
+        class Writer:
+            def __init__(self):
+                self.content = b""
+
+            def write(self, data):
+                self.content += data
+
+        content, writer = io.BytesIO(), Writer()
+        with gzip.open(content, "wb") as stream:
+            write_tree(stream, "any", TREE)
+        write_tree(writer, "any", TREE)
+        content.seek(0)
+        with gzip.open(content) as stream:
+            assert same(read_tree(stream, "any"), TREE)
+        assert same(read_tree(io.BytesIO(writer.content), "any"), TREE)
+
+    def test_streams_that_do_not_say_whether_they_seek_are_read_where_they_can(self, tmp_path):
+        class Reader:
+            def read(self, size=-1):
+                return b""
+
+        write_tree(tmp_path / "tree", "any", TREE)
+        with (
+            open(tmp_path / "tree", "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            assert same(read_tree(mapped, "any"), TREE)
+        with pytest.raises(TypeError, match="file must be a path or a binary file that can seek, got <"):
+            read_tree(Reader(), "any")
 
     def test_numpy_alone_reads_it(self, tmp_path):
         write_tree(tmp_path / "tree", "any", {"lr": 0.1, "groups": [{"betas": (0.9, 0.99)}], "m": np.ones(2)})
@@ -197,7 +230,9 @@ class TestRefusal:
         write_archive(path, "any", {"a": np.ones(2), "b": np.zeros(2)})
         content = path.read_bytes()
         path.write_bytes(content + content)
-        with pytest.raises(ValueError, match="something else in front"):
+        with pytest.raises(
+            ValueError, match="file is damaged, or more than one archive: there is something in"
+        ):
             read_archive(path, "any")
         with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(path, "w") as new:
             parts = {name: old.read(name) for name in old.namelist()}

@@ -12,7 +12,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from gzip import GzipFile
+from typing import IO, Any, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -39,7 +40,7 @@ def write_archive(file: File, kind: str, arrays: Mapping[str, Any]) -> None:
     # Of one size on every system: the checksum is of it, too.
     members |= {_KIND: np.array(kind), _VERSION: np.array(VERSION, np.int64)}
     members[_CHECKSUM] = np.array(checksum(members))
-    with writing(file) as stream, ZipFile(stream, "w", ZIP_STORED) as archive:
+    with writing(file) as stream, ZipFile(_goes_on(stream), "w", ZIP_STORED) as archive:
         for name in sorted(members):
             # Without a date: the same content is the same file.
             info = ZipInfo(name + _SUFFIX)
@@ -74,6 +75,10 @@ def read_archive(file: File, kind: str, *, unmarked: bool = False) -> dict[str, 
             raise ValueError(f"{name} is no file of schuss: a file of the kind {kind!r} is needed")
         with _naming_damage(name):
             members = _members(stream, start)
+    if members is None:
+        raise ValueError(
+            f"{name} is damaged, or more than one archive: there is something in front of the one at its end"
+        )
     whole = {name: array for name, array in members.items() if name != _CHECKSUM}
     marks = {mark: members.pop(mark, None) for mark in (_KIND, _VERSION, _CHECKSUM)}
     if all(mark is None for mark in marks.values()):
@@ -105,6 +110,30 @@ def _check_ending(file: File) -> None:
         )
 
 
+def _goes_on(stream: Any) -> IO[bytes]:
+    """What an archive can be written to; it seeks back to note the length of a member, where it can."""
+    # A file of gzip says that it can.
+    if isinstance(stream, GzipFile) or not hasattr(stream, "tell"):
+        return cast("IO[bytes]", _Onwards(stream))
+    archive: IO[bytes] = stream
+    return archive
+
+
+class _Onwards:
+    """A stream that is only written to, whose `write` need return nothing."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._write, self.flush = stream.write, getattr(stream, "flush", _nothing)
+
+    def write(self, data: bytes) -> int:
+        self._write(data)
+        return len(data)
+
+
+def _nothing() -> None:
+    pass
+
+
 def _plain(name: str, array: Any) -> NDArray[Any]:
     """An array as it may be in a file."""
     if isinstance(array, np.ma.MaskedArray):
@@ -126,15 +155,15 @@ def checksum(members: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def _members(stream: IO[bytes], start: int) -> dict[str, NDArray[Any]]:
-    """All arrays of an archive that begins where the stream is."""
+def _members(stream: IO[bytes], start: int) -> dict[str, NDArray[Any]] | None:
+    """All arrays of an archive that begins where the stream is; None where it begins elsewhere."""
     stream.seek(0, os.SEEK_END)
     end = stream.tell()
     members: dict[str, NDArray[Any]] = {}
     with ZipFile(stream) as archive:
         infos = archive.infolist()
         if min((info.header_offset for info in infos), default=start) != start:
-            raise ValueError("there is something else in front of it")
+            return None
         if sum(info.file_size for info in infos) > end - start:
             raise ValueError("its parts are larger than it is itself")
         for info in infos:

@@ -112,7 +112,11 @@ def reading(file: File) -> Iterator[IO[bytes]]:
             yield opened
     else:
         stream = _stream(file, "read")
-        if not stream.seekable():
+        if not hasattr(file, "seekable") and hasattr(file, "seek"):
+            # As of older versions of Python memory that is mapped, and files that are spooled.
+            yield io.BytesIO(stream.read())
+            return
+        if not hasattr(file, "seekable") or not stream.seekable():
             raise TypeError(f"file must be a path or a binary file that can seek, got {shown(file)}")
         if not isinstance(file, io.RawIOBase):
             yield stream
