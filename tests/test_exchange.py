@@ -323,10 +323,21 @@ class TestSafetensors:
         with pytest.raises(ValueError, match="file is damaged: its checksum"):
             load_safetensors(path, trained())
 
-    def test_a_file_of_ours_whose_two_keys_are_damaged_is_no_foreign_one(self, tmp_path):
+    @pytest.mark.parametrize("config", [{"layers": 3, "activation": "relu"}, {"loss": "mse", "names": ["a"]}])
+    def test_a_file_of_another_program_may_tell_of_layers(self, tmp_path, config):
+        from safetensors.numpy import save_file
+
+        net, other = trained(), sc.MLP([4, 8, 6, 2])
+        metadata = {"format": "pt", "config": json.dumps(config)}
+        save_file(to_torch(net), tmp_path / "other", metadata=metadata)
+        load_safetensors(tmp_path / "other", other)
+        assert other.theta.tobytes() == net.theta.tobytes()
+
+    @pytest.mark.parametrize("word", [b"layers", b"activation", b"loss", b"flat", b"names", b"norm"])
+    def test_a_file_of_ours_whose_two_keys_are_damaged_is_no_foreign_one(self, tmp_path, word):
         path = tmp_path / "file"
         save_safetensors(trained(), path)
-        content = path.read_bytes().replace(b'"schuss":', b'"sciuss":')
+        content = path.read_bytes().replace(b'"schuss":', b'"sciuss":').replace(word, word[:-1] + b"_")
         damaged = bytearray(content.replace(b"schuss.sha256", b"schuss.sha257"))
         damaged[-1] ^= 1
         path.write_bytes(damaged)

@@ -22,6 +22,8 @@ from ._torch import key_of, layer_names, take, to_torch
 # The metadata: what network it is, and the checksum of all. Each tells that the other one must be there.
 KEY, CHECKSUM = "schuss", "schuss.sha256"
 _VERSION = 2
+# Of a network, in every version.
+_WORDS = ("layers", "activation", "loss", "flat", "names")
 
 
 def save_safetensors(model: Any, path: File, names: Sequence[str] | None = None) -> None:
@@ -151,8 +153,11 @@ def _read(path: File) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 
 def _tells_of_layers(metadata: Mapping[str, str]) -> bool:
-    """Whether some of it reads like ours, though both of our keys are damaged."""
-    return any('"layers"' in value or '"activation"' in value for value in metadata.values())
+    """Whether some of it reads like ours, though both of our keys are damaged, and maybe a word besides.
+
+    Configurations of other programs have layers and activations, too.
+    """
+    return any(sum(f'"{word}"' in value for word in _WORDS) >= len(_WORDS) - 1 for value in metadata.values())
 
 
 def _checksum(about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
