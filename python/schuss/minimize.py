@@ -128,8 +128,8 @@ def minimize(
     resume : bool, default False
         Go on from `checkpoint`, if that file is there, to the same bits as if the run had never been
         interrupted; of one that was done it only takes the result. `fun`, `x0` and the options must be as
-        they were; `max_steps` may have grown (a schedule without `total_steps` then stretches from there on),
-        and may not be fewer than are done.
+        they were, but for `max_time`; `max_steps` may have grown (a schedule without `total_steps` then
+        stretches from there on), and may not be fewer than are done.
     hess, hessp, constraints
         Only for SciPy to call it: there is nothing here that uses them.
 

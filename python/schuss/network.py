@@ -348,9 +348,9 @@ class MLP(Outputs, DataInit, Saved):
         resume : bool, default False
             Go on from `checkpoint`, if that file is there, to the same bits as if the training had never been
             interrupted, with any number of threads; of a training that was done it only takes the results.
-            The network, the rows and the options must be as they were; `epochs` may not be fewer than are
-            done, and where they have grown schedules without `total_steps` stretch from there on. Callbacks
-            and masks of the caller's begin anew.
+            The network, the rows and the options must be as they were, but for `target_loss` and `max_time`;
+            `epochs` may not be fewer than are done, and where they have grown schedules without `total_steps`
+            stretch from there on. Callbacks and masks of the caller's begin anew.
 
         Warns
         -----
