@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -89,10 +91,88 @@ class TestLossByStep:
         ax = plots.loss_by_step(lambda x: (bowl(x), 2 * x), {"path": [[3.0], [1.0]]})
         assert lines_of(ax) == {"path": [[0, 9.0], [1, 1.0]]}
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 3), (1, 1)])
+    def test_the_function_gets_what_it_got_in_the_run(self, shape, dtype):
+        def fun(x):
+            assert (x.shape, x.dtype) == (shape, dtype)
+            return float((np.cos(x) * np.arange(1.0, 1 + x.size).reshape(shape)).sum())
+
+        run = sc.minimize(fun, np.ones(shape, dtype), max_steps=3, min_step=0)
+        for path in (run, run.path):
+            (losses,) = lines_of(plots.loss_by_step(fun, {"path": path})).values()
+            assert [loss for _, loss in losses] == run.path_fun.tolist()
+
+    def test_a_function_may_return_a_list_with_its_gradient(self):
+        ax = plots.loss_by_step(lambda x: [bowl(x), 2 * x], {"path": [[3.0], [1.0]]})
+        assert lines_of(ax) == {"path": [[0, 9.0], [1, 1.0]]}
+
     @pytest.mark.parametrize("fun", [lambda x: None, lambda x: x, lambda x: ("low", x), lambda x: ()])
     def test_a_function_that_gives_no_number_is_refused(self, fun):
         with pytest.raises(TypeError, match="fun must return a number, or a tuple that begins with one, got"):
             plots.loss_by_step(fun, {"path": [[3.0, 0.0], [1.0, 0.0]]})
+
+
+def spoils(x):
+    x -= 1.0
+    return float((x**2).sum())
+
+
+@pytest.mark.parametrize("draw", [plots.loss_by_step, plots.paths, plots.surface, plots.animate])
+def test_a_function_that_works_in_place_leaves_the_paths_as_they_are(draw):
+    run = sc.minimize(spoils, [3.0, -1.0], max_steps=4)
+    before = run.path.copy()
+    draw(spoils, paths={"run": run})
+    assert run.path.tolist() == before.tolist()
+
+
+class TestFunctionsOfAnyShape:
+    """What `minimize` takes can be drawn."""
+
+    @pytest.mark.parametrize("draw", [plots.paths, plots.animate])
+    def test_of_a_number(self, draw):
+        run = sc.minimize(lambda x: math.cos(x), 1.0, max_steps=5)
+        draw(lambda x: math.cos(x), {"run": run})
+
+    def test_learning_rates_of_a_number(self):
+        for given in ({}, {"axes": [plt.figure().add_subplot()]}):
+            plots.learning_rates(lambda x: math.cos(x), 1.0, [0.1], steps=3, **given)
+
+    @pytest.mark.parametrize("draw", [plots.paths, plots.surface, plots.animate])
+    def test_of_a_matrix(self, draw):
+        def fun(x):
+            assert x.shape == (2, 1)
+            assert x.dtype == np.float32
+            return float((x.T @ x).item())
+
+        draw(fun, paths={"run": sc.minimize(fun, np.ones((2, 1), np.float32), max_steps=5)})
+
+    def test_batch_regimes_of_one_that_returns_an_array(self):
+        def fun(x, rows):
+            return (rows * x**2).mean(keepdims=True)
+
+        ax = plots.batch_regimes(fun, [1.0], np.ones(4), batch_sizes=[None], steps=3)
+        assert len(lines_of(ax)) == 2
+
+
+def fails(x):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("draw", "given"),
+    [
+        (plots.loss_curve, {"bounds": (-1, 1)}),
+        (plots.loss_surface, {"bounds": ((-1, 1), (-1, 1))}),
+        (plots.surface, {"bounds": ((-1, 1), (-1, 1))}),
+        (plots.paths, {"paths": {"path": [[1.0, 2.0]]}}),
+    ],
+)
+def test_a_function_that_fails_leaves_no_empty_figure(draw, given):
+    plt.close("all")
+    with pytest.raises(ZeroDivisionError):
+        draw(fails, **given)
+    assert plt.get_fignums() == []
 
 
 class TestLossCurve:

@@ -13,9 +13,30 @@ import numpy as np
 from .._checks import check_count, check_number, shown
 from .._extras import needed
 from .._files import path_of
-from ._checks import Array, Loss, Paths, Range, axes_of, check_fun, points_of, sides_of, value_of
+from ._checks import (
+    Array,
+    Loss,
+    Paths,
+    Range,
+    axes_of,
+    check_fun,
+    grid_of,
+    like_paths,
+    losses_of,
+    points_of,
+    sides_of,
+)
 from ._film import page_of, picture_of, save_gif
-from ._landscape import axes_in_space, draw_contours, draw_curve, draw_relief, side_of
+from ._landscape import (
+    FLAT,
+    SPATIAL,
+    curve_of,
+    draw_contours,
+    draw_curve,
+    draw_relief,
+    in_the_box,
+    side_of,
+)
 from ._style import MARKERS, add_legend, label_of, look
 
 if TYPE_CHECKING:
@@ -24,8 +45,6 @@ if TYPE_CHECKING:
 
 # The most seconds that a GIF keeps a frame: hundredths, in two bytes.
 LONGEST = 655
-# A run whose parameters leave the numbers stays at its last point.
-Trails = Mapping[str, Array]
 
 
 class Race:
@@ -206,9 +225,9 @@ def animate(
     longest = max(len(each) for each in points.values()) - 1
     steps = np.unique(np.linspace(0, longest, frames).round().astype(int))
     if all(each.shape[1] == 1 for each in points.values()):
-        ax, lines = _on_curve(fun, bounds, points, ax)
+        ax, lines = _on_curve(fun, bounds, paths, ax)
     else:
-        ax, lines = _on_plane(fun, bounds, points_of(paths, 2), ax)
+        ax, lines = _on_plane(fun, bounds, paths, ax)
     show = _show(ax, lines)
     add_legend(ax, fontsize="small", loc="upper right")
     return Race(ax, show, steps, seconds / len(steps))
@@ -218,25 +237,27 @@ def animate(
 Lines = Mapping[str, Array]
 
 
-def _on_curve(fun: Loss, bounds: Any, points: Trails, ax: Any) -> tuple[Axes, Lines]:
+def _on_curve(fun: Loss, bounds: Any, paths: Paths, ax: Any) -> tuple[Axes, Lines]:
+    points = points_of(paths, 1)
     side = side_of(bounds, points)
+    curve, heights = curve_of(like_paths(fun, paths), side), losses_of(fun, paths)
     ax = _figure_of_its_own() if ax is None else axes_of(ax)
-    draw_curve(fun, side, ax)
-    return ax, {name: np.array([each[:, 0], _heights(fun, each)]) for name, each in points.items()}
+    draw_curve(curve, side, ax)
+    return ax, {name: np.array([each[:, 0], heights[name]]) for name, each in points.items()}
 
 
-def _on_plane(fun: Loss, bounds: Any, points: Trails, ax: Any) -> tuple[Axes, Lines]:
+def _on_plane(fun: Loss, bounds: Any, paths: Paths, ax: Any) -> tuple[Axes, Lines]:
+    points = points_of(paths, 2)
     sides = sides_of(bounds, points)
+    in_space, of_row = hasattr(ax, "plot_surface"), like_paths(fun, paths)
+    grid = grid_of(of_row, sides, SPATIAL if in_space else FLAT)
+    heights = losses_of(fun, paths) if in_space else {}
     ax = _figure_of_its_own() if ax is None else axes_of(ax)
-    if not hasattr(ax, "plot_surface"):
-        draw_contours(fun, sides, ax, plain=True)
+    if not in_space:
+        draw_contours(grid, sides, ax, plain=True)
         return ax, {name: each.T for name, each in points.items()}
-    draw_relief(fun, sides, axes_in_space(ax))
-    return ax, {name: np.array([*each.T, _heights(fun, each)]) for name, each in points.items()}
-
-
-def _heights(fun: Loss, points: Array) -> list[float]:
-    return [value_of(fun, point) for point in points]
+    draw_relief(grid, sides, ax)
+    return ax, {name: in_the_box(each, heights[name], sides) for name, each in points.items()}
 
 
 def _show(ax: Any, lines: Lines) -> Callable[[int], None]:

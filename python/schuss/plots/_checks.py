@@ -21,6 +21,8 @@ Loss: TypeAlias = Callable[[Array], Any]
 # The points visited, or a result of `schuss.minimize`, which has them.
 Paths: TypeAlias = Mapping[str, ArrayLike | Mapping[str, Any]]
 Range: TypeAlias = tuple[float, float]
+# Values of two parameters, and a row of losses for each of the second.
+Grid: TypeAlias = tuple[Array, Array, Array]
 # Free space around paths, as a share of their extent.
 MARGIN = 0.15
 # What is larger has no room on an axis: the space around it would be infinite.
@@ -60,11 +62,17 @@ def new_axes(**options: Any) -> Axes:
     return axes
 
 
-def value_of(fun: Loss, point: Array) -> float:
+def has_gradient(value: Any) -> bool:
+    """Whether a function has returned its gradient, too."""
+    return isinstance(value, tuple | list)
+
+
+def value_of(fun: Loss, point: NDArray[Any]) -> float:
     """The loss at a point, of a function that may return its gradient, too."""
-    value = fun(point)
+    # It may work in place.
+    value = fun(point.copy())
     try:
-        return float(np.squeeze(value[0] if isinstance(value, tuple) else value))
+        return float(np.squeeze(value[0] if has_gradient(value) else value))
     except (IndexError, TypeError, ValueError):
         words = f"fun must return a number, or a tuple that begins with one, got {shown(value)}"
         raise TypeError(words) from None
@@ -83,6 +91,20 @@ def range_of(name: str, ends: Any) -> Range:
 
 def points_of(paths: Any, columns: int | None = None) -> dict[str, Array]:
     """The points of each path, a row each."""
+    every = {}
+    for name, points in visited(paths).items():
+        every[name] = np.asarray(points, np.float64).reshape(len(points), -1)
+        if columns is not None and every[name].shape[1] != columns:
+            got = every[name].shape
+            raise ValueError(f"paths[{shown(name)}] must have {columns} columns, got shape {got}")
+    return every
+
+
+def visited(paths: Any, of_list: tuple[int, ...] = (1,)) -> dict[str, NDArray[Any]]:
+    """The points of each path, as the function has got them: in the shape and the dtype of the start.
+
+    A plain list of numbers does not tell whether they were arrays; `of_list` is their shape.
+    """
     accepted = "paths must be a dict of names and arrays or results"
     if not isinstance(paths, Mapping | None):
         raise TypeError(f"{accepted}, got {shown(paths)}")
@@ -91,18 +113,38 @@ def points_of(paths: Any, columns: int | None = None) -> dict[str, Array]:
         raise TypeError(f"{accepted}, got {'an' if kind[0] == 'O' else 'a'} {kind}")
     every = {}
     for name, path in (paths or {}).items():
+        is_run = False
         if isinstance(path, Mapping):
             if path.get("path") is None:
                 raise ValueError(f"paths[{shown(name)}] must be a result with a path: minimize(record=True)")
-            path = path["path"]
-        points = numbers(f"paths[{shown(name)}]", path, np.dtype(np.float64))
+            path, is_run = path["path"], True
+        single = getattr(path, "dtype", None) == np.float32
+        points = numbers(f"paths[{shown(name)}]", path, np.dtype(np.float32 if single else np.float64))
         if np.ndim(path) == 0 or not points.size:
             raise ValueError(f"paths[{shown(name)}] must have a point in each row, got {shown(path)}")
-        every[name] = points.reshape(len(points), -1)
-        if columns is not None and every[name].shape[1] != columns:
-            got = every[name].shape
-            raise ValueError(f"paths[{shown(name)}] must have {columns} columns, got shape {got}")
+        every[name] = points.reshape(-1, *of_list) if points.ndim == 1 and not is_run else points
     return every
+
+
+def like_paths(fun: Loss, paths: Any) -> Loss:
+    """The function of a row of parameters, which it gets in the shape and the dtype of the first path's."""
+    first = next(iter(visited(paths).values()), None)
+    if first is None:
+        return fun
+    shape, dtype = first.shape[1:], first.dtype
+
+    def of_row(row: Array) -> Any:
+        with np.errstate(over="ignore"):  # float32 has less room than the picture
+            point = row.astype(dtype)
+        return fun(point.reshape(shape))
+
+    return of_row
+
+
+def losses_of(fun: Loss, paths: Any, of_list: tuple[int, ...] = (1,)) -> dict[str, list[float]]:
+    """The loss at each point of each path."""
+    every = visited(paths, of_list).items()
+    return {name: [value_of(fun, np.asarray(point)) for point in points] for name, points in every}
 
 
 def sides_of(bounds: Any, points: Mapping[str, Array]) -> tuple[Range, Range]:
@@ -140,7 +182,7 @@ def box_around(points: Mapping[str, Array], columns: int) -> tuple[Range, ...]:
     return tuple((float(low[i]), float(high[i])) for i in range(columns))
 
 
-def grid_of(fun: Loss, sides: tuple[Range, Range], count: int) -> tuple[Array, Array, Array]:
+def grid_of(fun: Loss, sides: tuple[Range, Range], count: int) -> Grid:
     """The loss over two parameters: their values, and a row of losses for each of the second."""
     x, y = (np.linspace(*side, count) for side in sides)
     return x, y, np.array([[value_of(fun, np.array([p, q])) for p in x] for q in y])

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import check_name, shown
 from .._extras import needed
 from ..history import History
-from ._checks import Loss, Paths, axes_of, check_fun, check_history, points_of, value_of
+from ._checks import Loss, Paths, axes_of, check_fun, check_history, losses_of
 from ._style import (
     GREY,
     LINES,
@@ -134,9 +134,10 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     fun : callable
-        As for `schuss.minimize`: ``fun(x)`` is the loss, or a tuple that begins with it.
-    paths : mapping from str to array of shape (steps + 1, parameters) or result of `schuss.minimize`
-        The points visited, by name.
+        As for `schuss.minimize`: ``fun(x)`` is the loss, or a tuple that begins with it, of x in the shape
+        and the dtype that it had in the run.
+    paths : mapping from str to array of shape (steps + 1, ...) or result of `schuss.minimize`
+        The points visited, by name, each in the shape of the first.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -164,8 +165,7 @@ def loss_by_step(fun: Loss, paths: Paths, ax: Axes | None = None) -> Axes:
     'step'
     """
     check_fun(fun)
-    points = points_of(paths)
-    curves = {name: [value_of(fun, point) for point in of_name] for name, of_name in points.items()}
+    curves = losses_of(fun, paths, of_list=())
     by_step = {name: (range(len(losses)), losses) for name, losses in curves.items()}
     return draw_curves(by_step, "step", ax, markers=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from .._extras import needed
 from ._checks import (
     FAR,
     Array,
+    Grid,
     Loss,
     Paths,
     Range,
@@ -19,17 +20,21 @@ from ._checks import (
     box_of_paths,
     check_fun,
     grid_of,
+    like_paths,
+    losses_of,
     new_axes,
     points_of,
     range_of,
     sides_of,
     value_of,
 )
-from ._style import GREY, add_legend, colour_of, every, label_of, look
+from ._style import GREY, LINES, add_legend, colour_of, drawn_before, every, label_of, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Points in each direction at which the loss is looked at.
+FLAT, SPATIAL = 101, 61
 # Where along a path its arrows are, as shares of its length.
 ARROWS = (0.12, 0.4, 0.75)
 
@@ -40,7 +45,7 @@ def loss_curve(fun: Loss, bounds: Range, paths: Paths | None = None, ax: Axes | 
     Parameters
     ----------
     fun : callable
-        As for `schuss.minimize`, called with arrays of shape (1,).
+        As for `schuss.minimize`, called with arrays of shape (1,), or of the first path's `x0`.
     bounds : (float, float)
         The range of the parameter.
     paths : mapping from str to array of shape (steps + 1, 1) or (steps + 1,), or result, optional
@@ -62,21 +67,30 @@ def loss_curve(fun: Loss, bounds: Range, paths: Paths | None = None, ax: Axes | 
     """
     check_fun(fun)
     all_points = points_of(paths, 1)
-    low, high = range_of("bounds", bounds)
+    side = range_of("bounds", bounds)
+    # All of it before there are axes: where the function fails, nothing is drawn.
+    curve, heights = curve_of(like_paths(fun, paths), side), losses_of(fun, paths)
     ax = axes_of(ax)
-    draw_curve(fun, (low, high), ax)
-    for number, (name, points) in enumerate(all_points.items()):
-        heights = [value_of(fun, p) for p in points]
-        ax.plot(points[:, 0], heights, label=label_of(name), linewidth=1, **_small(look(number)))
+    before = drawn_before(ax)
+    draw_curve(curve, side, ax)
+    for number, (name, points) in enumerate(all_points.items(), before):
+        ax.plot(points[:, 0], heights[name], label=label_of(name), linewidth=1, **_small(look(number)))
     _name_paths(ax, all_points)
     return ax
 
 
-def draw_curve(fun: Loss, side: Range, ax: Axes) -> None:
-    """The loss over one parameter; steps that leave it do not stretch the picture."""
+def curve_of(fun: Loss, side: Range) -> tuple[Array, Array]:
+    """The loss over one parameter: its values, and the loss at each."""
     grid = np.linspace(*side, 401)
-    heights = np.array([value_of(fun, np.array([p])) for p in grid])
-    ax.plot(grid, heights, color=GREY, zorder=1)
+    return grid, np.array([value_of(fun, np.array([p])) for p in grid])
+
+
+def draw_curve(curve: tuple[Array, Array], side: Range, ax: Axes) -> None:
+    """The loss over one parameter; steps that leave it do not stretch the picture."""
+    grid, heights = curve
+    # Of several losses each has a line of its own.
+    number = sum(line.get_label() == "_loss" for line in ax.lines)
+    ax.plot(grid, heights, color=GREY, linestyle=LINES[number % len(LINES)], zorder=1, label="_loss")
     seen = heights[np.abs(heights) < FAR]
     if seen.size and np.ptp(seen) > 0:
         ax.set(ylim=(seen.min() - 0.05 * np.ptp(seen), seen.max() + 0.05 * np.ptp(seen)))
@@ -94,7 +108,7 @@ def loss_surface(
     Parameters
     ----------
     fun : callable
-        As for `schuss.minimize`, called with arrays of shape (2,).
+        As for `schuss.minimize`, called with arrays of shape (2,), or of the first path's `x0`.
     bounds : ((float, float), (float, float)), optional
         The ranges of the first and the second parameter; by default what the paths need, if
         they go no further than 1e150.
@@ -121,9 +135,11 @@ def loss_surface(
     check_fun(fun)
     all_points = points_of(paths, 2)
     sides = sides_of(bounds, all_points)
+    grid = grid_of(like_paths(fun, paths), sides, FLAT)
     ax = axes_of(ax)
-    draw_contours(fun, sides, ax)
-    for number, (name, points) in enumerate(all_points.items()):
+    before = drawn_before(ax)
+    draw_contours(grid, sides, ax)
+    for number, (name, points) in enumerate(all_points.items(), before):
         marks = every(len(points), number)
         style = {"linewidth": 1.3, "markevery": marks, "clip_on": True, **_small(look(number))}
         ax.plot(*points.T, label=label_of(name), **style)
@@ -133,12 +149,12 @@ def loss_surface(
     return ax
 
 
-def draw_contours(fun: Loss, sides: tuple[Range, Range], ax: Axes, *, plain: bool = False) -> None:
+def draw_contours(grid: Grid, sides: tuple[Range, Range], ax: Axes, *, plain: bool = False) -> None:
     """The loss over two parameters; plain are fewer shades without lines, of which files are much smaller."""
     with needed("schuss.plots", "matplotlib", "plot"):
         from matplotlib.colors import BoundaryNorm
 
-    x, y, z = grid_of(fun, sides, 101)
+    x, y, z = grid
     finite = z[np.isfinite(z)]
     shares = np.linspace(0, 1, 13 if plain else 25)
     levels = np.unique(np.quantile(finite, shares)) if finite.size else finite
@@ -249,16 +265,16 @@ def surface(
     check_fun(fun)
     all_points = points_of(paths, 2)
     sides = sides_of(bounds, all_points)
+    grid, heights = grid_of(like_paths(fun, paths), sides, SPATIAL), losses_of(fun, paths)
     ax = axes_in_space(ax)
-    draw_relief(fun, sides, ax)
-    for number, (name, points) in enumerate(all_points.items()):
-        heights = np.array([value_of(fun, point) for point in points])
-        inside = _inside(points, sides) & (np.abs(heights) < FAR)
-        x, y, z = (np.where(inside, line, np.nan) for line in (*points.T, heights))
+    before = drawn_before(ax)
+    draw_relief(grid, sides, ax)
+    for number, (name, points) in enumerate(all_points.items(), before):
+        x, y, z = in_the_box(points, heights[name], sides)
         marks = every(len(points), number)
         style = {"linewidth": 2, "markevery": marks, "zorder": 4, **_small(look(number))}
         ax.plot(x, y, z, label=label_of(name), **style)
-        if inside[-1]:
+        if np.isfinite(z[-1]):
             ax.plot(
                 x[-1:], y[-1:], z[-1:], "*", color=colour_of(number), markersize=13, zorder=5, label="_end"
             )
@@ -275,10 +291,10 @@ def axes_in_space(ax: Any) -> Any:
     return ax
 
 
-def draw_relief(fun: Loss, sides: tuple[Range, Range], ax: Any) -> None:
+def draw_relief(grid: Grid, sides: tuple[Range, Range], ax: Any) -> None:
     """The loss over two parameters in three dimensions, behind all that is drawn on it."""
-    x, y, z = grid_of(fun, sides, 61)
-    z[~(np.abs(z) < FAR)] = np.nan
+    x, y, z = grid
+    z = np.where(np.abs(z) < FAR, z, np.nan)
     # What matplotlib would compute hides lines that lie on a surface.
     ax.computed_zorder = False
     ax.plot_surface(
@@ -289,9 +305,11 @@ def draw_relief(fun: Loss, sides: tuple[Range, Range], ax: Any) -> None:
     ax.set_zlabel("loss", labelpad=8)
 
 
-def _inside(points: Array, sides: tuple[Range, Range]) -> Any:
-    low, high = np.array(sides).T
-    return ((points >= low) & (points <= high)).all(axis=1)
+def in_the_box(points: Array, heights: Sequence[float], sides: tuple[Range, Range]) -> Array:
+    """The three coordinates of a path, NaN where it is outside: axes in space cut nothing off."""
+    (low, high), line = np.array(sides).T, np.array([*points.T, heights])
+    inside = ((points >= low) & (points <= high)).all(axis=1) & (np.abs(line[2]) < FAR)
+    return np.where(inside, line, np.nan)
 
 
 def _small(style: Mapping[str, Any]) -> dict[str, Any]:

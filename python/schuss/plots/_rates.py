@@ -12,7 +12,7 @@ from .._checks import check_count, check_number, check_sequence, shown
 from .._function import start_of
 from ..minimize import minimize
 from ..optimizers import SGD
-from ._checks import Loss, axes_of, check_fun
+from ._checks import Loss, axes_of, check_fun, has_gradient
 from ._curves import draw_curves
 from ._landscape import loss_curve
 from ._style import named
@@ -88,8 +88,8 @@ def learning_rates(
     check_fun(fun)
     if x0 is None or rates is None:
         raise ValueError("x0 and rates must be given with a function of your own, got None")
-    start = np.atleast_1d(start_of(x0, "x0"))
-    both = isinstance(fun(start.copy()), tuple)
+    start = start_of(x0, "x0")
+    both = has_gradient(fun(start.copy()))
     runs = {}
     for name, lr in _named(rates).items():
         recipe = SGD(lr=lr)

@@ -17,7 +17,7 @@ from .._optimizer import Optimizer
 from ..minimize import minimize
 from ..optimizers import SGD
 from ..typing import OptimizerName
-from ._checks import Array, axes_of, check_fun
+from ._checks import Array, axes_of, check_fun, has_gradient, value_of
 from ._style import GREY, add_legend, colour_of, every, look, scale_losses, whole_numbers
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int
     times = [0.0]
     # As `minimize` hands them to the function.
     rows, start_at = Batches(data, None, 0).all, start_of(x0, "x0")
-    both = isinstance(fun(start_at, *(each[:1] for each in rows)), tuple)
+    both = has_gradient(fun(start_at, *(each[:1] for each in rows)))
     options: dict[str, Any] = {"optimizer": recipe, "max_steps": steps, "data": data, "batch_size": size}
     if size is None or size >= len(rows[0]):
         options["min_step"] = 0  # the gradient of a batch may be none at any time
@@ -169,12 +169,7 @@ def _run(fun: Any, x0: Any, data: Any, size: int | None, recipe: Any, steps: int
     )
     assert run.path is not None
     at = np.unique(np.linspace(0, run.nit, LOOKS).round().astype(int))
-
-    def loss(point: Array) -> float:
-        value = fun(point, *rows)
-        return float(value[0] if both else value)
-
-    losses = np.array([loss(point) for point in run.path[at]])
+    losses = np.array([value_of(lambda x: fun(x, *rows), np.asarray(point)) for point in run.path[at]])
     per_step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return Regime(_name(size), at, losses, per_step)
 
