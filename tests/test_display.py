@@ -125,14 +125,25 @@ class TestTrainingCurveDisplay:
             (sc.MLPClassifier(), r"MLPClassifier\(\), which is not fitted yet"),
             (pipeline.make_pipeline(sc.MLPRegressor()), r"MLPRegressor\(\), which is not fitted yet"),
             (theirs, r"MLPRegressor\(.*\)"),
+            (sc.History(), "a History, which from_history draws"),
             (3, "3"),
         ):
             with pytest.raises(TypeError, match=f"MLP of schuss, got {got}$"):
                 TrainingCurveDisplay.from_estimator(model)
 
+    @pytest.mark.parametrize("record", ["epoch", "step"])
+    def test_a_history_has_steps_and_is_no_pipeline(self, record):
+        history = sc.MLP([1, 1]).fit(np.zeros((5, 1)), np.ones(5), epochs=1, record=record)
+        with pytest.raises(TypeError, match="got a History, which from_history draws"):
+            TrainingCurveDisplay.from_estimator(history)
+
 
 class TestSummary:
     net = sc.MLP([784, 256, 128, 10], loss="cross_entropy", dropout=[0.5, 0], l2=0.01, dtype="float64")
+
+    @pytest.mark.parametrize(("inputs", "words"), [(249_899, "1 MB"), (249_850, "999 kB"), (249, "1 kB")])
+    def test_sizes_are_written_without_powers_of_ten(self, inputs, words):
+        assert str(sc.MLP([inputs, 1]).summary()).splitlines()[2].endswith(f"  {words}")
 
     def test_has_a_row_per_layer_and_a_sum(self):
         lines = str(self.net.summary()).splitlines()

@@ -74,10 +74,10 @@ def _dropout(rate: Any) -> str:
 def _size(count: int, dtype: np.dtype[Any]) -> str:
     size = float(count * dtype.itemsize)
     for unit in ("B", "kB", "MB"):
-        if size < 1000:
+        if size < 999.5:  # what is rounded to 1000 would be written as 1e+03
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:,.3g} GB"
+    return f"{size:.3g} GB" if size < 999.5 else f"{size:,.0f} GB"
 
 
 def _text(rows: Sequence[tuple[str, ...]], total: tuple[str, ...]) -> str:

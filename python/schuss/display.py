@@ -199,9 +199,13 @@ def _history_of(model: Any) -> History:
     for own in ("history_", "history"):
         if isinstance(found := getattr(model, own, None), History):
             return found
-    if hasattr(model, "steps"):
-        return _history_of(model.steps[-1][1])
+    # Others have steps as well: a History itself, which `from_history` takes.
+    steps = getattr(model, "steps", None)
+    if isinstance(steps, list) and steps and isinstance(steps[-1], tuple | list) and len(steps[-1]) == 2:
+        return _history_of(steps[-1][1])
     expected = "a fitted MLPClassifier, MLPRegressor or MLP of schuss"
+    if isinstance(model, History):
+        raise TypeError(f"estimator must be {expected}, got a History, which from_history draws")
     # Those of scikit-learn are called the same, and have no history when they are fitted.
     is_new = type(model).__name__ in ("MLPClassifier", "MLPRegressor", "MLP") and not hasattr(model, "coefs_")
     lacks = ", which is not fitted yet" if is_new else ""
