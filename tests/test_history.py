@@ -131,6 +131,12 @@ class TestHistory:
             copied.append(loss=3.0)
             assert copied["loss"] == [1.0, 2.0, 3.0]
             copied._truncate(2)
+        with pytest.raises(TypeError, match=r"\{name: list\(column\) for .* can be changed") as refused:
+            history.clear()
+        words = str(refused.value)
+        mine = eval(words[words.index("{") : words.index("}") + 1], {"history": history})
+        mine["loss"].append(3.0)
+        assert history["loss"] == [1.0, 2.0]
         for own in (list(column), [*column], column.copy(), column[:], pickle.loads(pickle.dumps(column))):
             own.append(3.0)
             assert own == [1.0, 2.0, 3.0]

@@ -155,11 +155,11 @@ class History(dict[str, list[float]]):
         Raises
         ------
         TypeError
-            Always; ``dict(history)`` is a copy that may be changed.
+            Always; ``{name: list(column) for name, column in history.items()}`` is a copy that may be
+            changed. ``dict(history)`` has the columns themselves.
         """
-        raise TypeError(
-            "a History keeps what happened: append(...) adds an epoch, dict(history) can be changed"
-        )
+        copy = "{name: list(column) for name, column in history.items()}"
+        raise TypeError(f"a History keeps what happened: append(...) adds an epoch, {copy} can be changed")
 
     def __reduce__(self) -> Any:
         return rebuilt, (*plain(self).values(), self.epochs)
