@@ -67,7 +67,7 @@ class Optimizer:
         params: _Arrays | _Groups | None = None,
         lr: LearningRate | None = None,
         *,
-        convention: str = "lecture",
+        convention: str | None = None,
         **options: Any,
     ) -> Optimizer: ...
     @property
