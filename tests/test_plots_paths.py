@@ -200,6 +200,30 @@ class TestAnimate:
         assert race.steps[[0, -1]].tolist() == [0, 999]
         assert race.seconds == pytest.approx(0.1)
 
+    def test_the_only_frame_shows_the_end(self):
+        race = plots.animate(valley, runs(), frames=1)
+        assert race.steps.tolist() == [40]
+
+    def test_in_space_nothing_is_drawn_outside_the_bounds(self):
+        ax = plt.figure().add_subplot(projection="3d")
+        race = plots.animate(valley, {"path": [[-8.0, 1.5], [0.0, 0.5], [50.0, 9.0]]}, ((-9, 1), (-2, 2)), ax)
+        for frame in range(len(race.steps)):
+            race.show(frame)
+            points = np.concatenate([np.array(line.get_data_3d()).T for line in ax.get_lines()])
+            points = points[np.isfinite(points).all(axis=1)]
+            assert len(points)
+            assert (points[:, 0] <= 1).all()
+
+    def test_a_page_says_how_it_is_encoded(self, tmp_path):
+        race = plots.animate(valley, {"Schuß": [[-8.0, 1.5], [0.0, 0.5]]})
+        race.save(tmp_path / "race.html")
+        text = (tmp_path / "race.html").read_text(encoding="utf-8")
+        assert text.startswith("<!DOCTYPE html>")
+        assert '<meta charset="utf-8">' in text
+        assert text.count("<head>") == text.count("</body>") == 1
+        assert "Schuß" in text
+        assert race._repr_html_().startswith("<div")
+
     def test_in_space_and_on_a_curve(self):
         ax = plt.figure().add_subplot(projection="3d")
         race = plots.animate(valley, paths=runs(), ax=ax)

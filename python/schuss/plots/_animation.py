@@ -26,7 +26,7 @@ from ._checks import (
     points_of,
     sides_of,
 )
-from ._film import page_of, picture_of, save_gif
+from ._film import WHOLE, page_of, picture_of, save_gif
 from ._landscape import (
     FLAT,
     SPATIAL,
@@ -37,7 +37,7 @@ from ._landscape import (
     in_the_box,
     side_of,
 )
-from ._style import MARKERS, add_legend, label_of, look
+from ._style import MARKERS, add_legend, drawn_before, label_of, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +121,7 @@ class Race:
         Parameters
         ----------
         file : path-like
-            Its name ends with ``.gif`` (for slides) or ``.html``.
+            Its name ends with ``.gif`` (for slides) or ``.html`` (a page of its own).
         dpi : float, default 100.0
             Dots per inch.
 
@@ -137,7 +137,7 @@ class Race:
             raise TypeError(f"file must be a path that ends with .gif or .html, got {shown(file)}")
         path = fsdecode(path_of(file))
         if path.lower().endswith(".html"):
-            page = self.to_html(dpi=dpi)
+            page = WHOLE.format(film=self.to_html(dpi=dpi))
             with open(path, "w", encoding="utf-8") as html:
                 html.write(page)
         elif path.lower().endswith(".gif"):
@@ -223,7 +223,9 @@ def animate(
     if not points:
         raise ValueError(f"paths must have at least one path, got {shown(paths)}")
     longest = max(len(each) for each in points.values()) - 1
-    steps = np.unique(np.linspace(0, longest, frames).round().astype(int))
+    # The only one of a film shows where they arrive.
+    first = 0 if frames > 1 else longest
+    steps = np.unique(np.linspace(first, longest, frames).round().astype(int))
     if all(each.shape[1] == 1 for each in points.values()):
         ax, lines = _on_curve(fun, bounds, paths, ax)
     else:
@@ -263,7 +265,7 @@ def _on_plane(fun: Loss, bounds: Any, paths: Paths, ax: Any) -> tuple[Axes, Line
 def _show(ax: Any, lines: Lines) -> Callable[[int], None]:
     """What draws the paths up to a step."""
     drawn = []
-    for number, (name, line) in enumerate(lines.items()):
+    for number, (name, line) in enumerate(lines.items(), drawn_before(ax)):
         style = look(number) | {"marker": None}
         (trail,) = ax.plot(*line[:, :1], linewidth=1.6, label=label_of(name), zorder=4, **style)
         mark = {"marker": MARKERS[number % len(MARKERS)], "color": style["color"], "linestyle": ""}

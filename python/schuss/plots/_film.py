@@ -48,6 +48,17 @@ document.querySelectorAll(".schuss-race:not([data-ready])").forEach(function (ra
 }});
 </script>
 """
+# A file says itself how its names are encoded.
+WHOLE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Optimizers on their way down</title>
+</head>
+<body>
+{film}</body>
+</html>
+"""
 
 
 def picture_of(figure: Figure, dpi: float) -> Image:
