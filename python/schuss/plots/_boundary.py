@@ -107,8 +107,7 @@ def _predicted(model: Any, rows: Array, given: Any) -> tuple[Any, list[Any] | No
             return labels_of(outputs[:, 0]), [0, 1]
         return outputs[:, 0], None
     # An estimator may know the columns by name.
-    framed = hasattr(given, "iloc") and hasattr(given, "columns")
-    outputs = model.predict(type(given)(rows, columns=given.columns) if framed else rows)
+    outputs = model.predict(_like(given, rows))
     columns = outputs.shape[1] if np.ndim(outputs) == 2 else 1
     if columns > 1:
         raise ValueError(f"model must predict one number or class for each row, got {columns}")
@@ -122,6 +121,18 @@ def _predicted(model: Any, rows: Array, given: Any) -> tuple[Any, list[Any] | No
         raise ValueError(f"model must predict its classes, {shown(classes)}, got {shown(unknown[0])}")
     # Not every library sorts them.
     return np.array([classes.index(label) for label in labels.tolist()])[places], classes
+
+
+def _like(given: Any, rows: Array) -> Any:
+    """The rows as a table of the same library and columns, if that is what was given."""
+    kind, names = type(given), getattr(given, "columns", None)
+    if names is None:
+        return rows
+    if hasattr(given, "iloc"):
+        return kind(rows, columns=names)
+    if hasattr(kind, "from_pydict"):  # pyarrow, whose columns are the numbers themselves
+        return kind.from_pydict(dict(zip(given.column_names, rows.T, strict=True)))
+    return kind({name: np.ascontiguousarray(column) for name, column in zip(names, rows.T, strict=True)})
 
 
 def _checked(targets: Any, classes: list[Any] | None) -> Any:
