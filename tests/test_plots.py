@@ -54,6 +54,14 @@ class TestLearningCurve:
         ax.axhline(0)
         assert self.history(loss=[3.0, 0.01]).plot(ax).get_yscale() == "log"
 
+    def test_a_logarithm_that_would_hide_what_comes_is_given_up(self):
+        ax = self.history(loss=[100.0, 1.0, 0.1]).plot()
+        self.history(loss=[-1.0, -2.0, -3.0]).plot(ax)
+        assert ax.get_yscale() == "linear"
+        low, high = ax.get_ylim()
+        assert low < -3
+        assert high > 100
+
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("loss", [[1.0, 1e150, 1.7e308], [1e250, 2.0, 1e-300], [1e-320, 1.0]])
     def test_losses_that_leave_the_numbers_leave_the_picture(self, loss):
@@ -74,6 +82,20 @@ class TestLearningCurve:
         at, losses = np.transpose(lines["loss of each step"])
         np.testing.assert_allclose(at, [1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
         assert losses.tolist() == history.steps["loss"].tolist()
+
+    @pytest.mark.parametrize("loss", ["sse", "squared_error"])
+    def test_the_losses_of_steps_are_as_high_as_that_of_their_epoch(self, loss):
+        net, X = sc.MLP([1, 1], loss=loss, seed=0, dtype="float64"), np.arange(10.0)[:, None] / 10
+        history = net.fit(X, X**2, optimizer=sc.SGD(lr=0.01), batch_size=4, epochs=2, record="step")
+        losses = np.array(lines_of(history.plot())["loss of each step"])[:, 1]
+        means = np.average(losses.reshape(2, 3), axis=1, weights=[4, 4, 2])
+        np.testing.assert_allclose(means, history["loss"])
+
+    def test_of_an_epoch_that_was_not_finished_too(self):
+        history = self.history(loss=[8.0])
+        columns = {"step": [1, 2, 3], "epoch": [1, 1, 2], "loss": [5.0, 3.0, 2.0], "lr": [1.0] * 3}
+        history._restore(dict(history), columns | {"weight": [4, 4, 4], "seconds": [0.1, 0.2, 0.3]})
+        assert [loss for _, loss in lines_of(history.plot())["loss of each step"]] == [10, 6, 4]
 
     @pytest.mark.parametrize("options", [{"batch_size": None}, {"optimizer": "lbfgs"}, {"epochs": 0}])
     def test_steps_that_are_epochs_are_not_drawn_twice(self, options):
@@ -218,6 +240,52 @@ class TestLossSurface:
     def test_neither_has_one_that_is_nowhere_finite(self):
         ax = plots.loss_surface(lambda x: np.nan, ((-1, 1), (-1, 1)))
         assert len(ax.collections) == 0
+
+
+PATHS = {"a": [[1.0, 0.5], [0.5, 0.2]], "b": [[-1.0, 0.5], [0.1, 0.2]]}
+BOX = ((-2, 2), (-2, 2))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plots.loss_surface(bowl, BOX, PATHS, ax),
+        lambda ax: plots.animate(bowl, PATHS, BOX, ax, frames=2),
+        lambda ax: plots.loss_curve(bowl, (-2, 2), {"a": [1.0, 0.5], "b": [2.0, 0.5]}, ax),
+        lambda ax: plots.loss_by_step(bowl, PATHS, ax),
+        lambda ax: plots.ewa(beta=[0.5, 0.9], ax=ax),
+        lambda ax: plots.ewa([1.0, 2.0, 3.0], beta=[0.5, 0.9], ax=ax),
+        lambda ax: plots.activations(["relu", "tanh"], ax=ax),
+        lambda ax: plots.batch_regimes(steps=5, ax=ax),
+        lambda ax: plots.batch_regimes(steps=5, axes=[ax, *(plt.figure().add_subplot() for _ in "ab")]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_what_is_drawn_twice_on_the_same_axes_is_told_apart(draw):
+    ax = plt.figure().add_subplot()
+    draw(ax)
+    draw(ax)
+    seen = [line for line in ax.get_lines() if len(line.get_xdata()) > 1 and line.get_label() != "_target"]
+    looks = [(x.get_color(), x.get_linestyle(), x.get_marker(), x.get_fillstyle()) for x in seen]
+    assert len(set(looks)) == len(looks)
+
+
+def test_paths_in_space_that_are_drawn_twice_are_told_apart():
+    ax = plots.surface(bowl, BOX, PATHS)
+    plots.surface(bowl, BOX, PATHS, ax)
+    lines = [line for line in ax.get_lines() if line.get_label() in PATHS]
+    assert len({line.get_color() for line in lines}) == 4
+
+
+def test_bars_of_batch_regimes_stand_beside_those_that_are_there():
+    axes = plt.figure().subplots(1, 3)
+    for sizes in ([None, 1], [8, 16]):
+        plots.batch_regimes(steps=5, batch_sizes=sizes, axes=list(axes))
+    for ax in axes[1:]:
+        assert len({bar.get_x() for bar in ax.patches}) == 4
+        assert len({bar.get_facecolor() for bar in ax.patches}) == 4
+        names = ["all rows", "one row", "batches of 8", "batches of 16"]
+        assert [label.get_text().replace("\n", " ") for label in ax.get_xticklabels()] == names
 
 
 def test_schedules_of_one_name_are_all_drawn():

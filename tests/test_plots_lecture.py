@@ -63,6 +63,11 @@ class TestLearningRates:
     def test_a_rate_that_diverges_at_once_is_drawn(self):
         assert list(named(plots.learning_rates(rates=[1e300]))) == ["lr = 1e+300"]
 
+    def test_each_rate_has_all_its_steps(self):
+        ax = plots.learning_rates(rates=[0, 0.1, 0.5], steps=20)
+        assert [len(line.get_xdata()) for line in ax.get_lines()] == [21] * 3
+        assert set(ax.get_lines()[0].get_ydata()) == {1.1}
+
     def test_rates_that_look_alike_are_all_drawn(self):
         lines = named(plots.learning_rates(rates=[0.1, 0.1000001, 0.3]))
         assert list(lines) == ["lr = 0.1", "lr = 0.1 (2)", "lr = 0.3"]
@@ -321,6 +326,11 @@ class TestBatchRegimes:
             plots.batch_regimes(axes=panels(2))
         with pytest.raises(ValueError, match="axes must not be given beside ax"):
             plots.batch_regimes(axes=panels(3), ax=panels(1)[0])
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.0009996, "1 ms"), (0.9996, "1 s"), (0.0009994, "999 µs")])
+def test_times_are_written_without_powers_of_ten(seconds, words):
+    assert plots._regimes._time(seconds) == words
 
 
 class TestActivations:

@@ -60,7 +60,15 @@ class TestBestEpoch:
         for _ in range(2):
             plots.learning_curve(chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]), ax)
         names = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert names == ["loss", "val_loss", "loss", "val_loss", "score"]
+        assert names == ["loss", "val_loss", "loss", "val_loss", "score", "score"]
+
+    def test_scores_of_two_histories_share_a_scale_and_have_their_own_colours(self):
+        ax = plt.figure().add_subplot()
+        for _ in range(2):
+            plots.learning_curve(chosen(3, **self.LOSSES, score=[0.1, 0.5, 0.75, 0.6]), ax)
+        (right,) = (other for other in ax.figure.axes if other is not ax)
+        curves = [*named(ax).values(), *(line for line in right.get_lines() if line.get_label() == "score")]
+        assert len({line.get_color() for line in curves}) == len(curves)
 
     def test_a_metric_that_is_called_score_has_not_decided(self):
         scores = {"score": [0.1, 0.5, 0.75, 0.6], "val_score": [0.1, 0.4, 0.2, 0.3]}
@@ -177,6 +185,19 @@ class TestLayers:
         labels = [text.get_text() for text in plots.layer_gradients(net, X, LABELS).get_yticklabels()]
         assert labels == [f"{layer}.weight\n100% not finite" for layer in range(3)]
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("weight", [1e308, 1e250, 1.0])
+    @pytest.mark.parametrize("rows", [[[-1.0], [0.0], [1.0]], [[1.0]]])
+    def test_activations_of_any_size_are_drawn(self, rows, weight):
+        net = sc.MLP([1, 2, 1], activation="identity", dtype="float64")
+        for array in net.params:
+            array[:] = 0
+        net.params[0][:] = weight
+        ax = plots.layer_activations(net, rows)
+        ax.figure.canvas.draw()
+        heights = [line.get_ydata() for line in ax.get_lines() if len(line.get_ydata()) == 61]
+        assert [np.ptp(each).round(2) for each in heights] == [0.9, 0.9]
+
     def test_few_zeros_are_not_none_and_many_not_all(self):
         net = sc.MLP([2, 400, 1], dtype="float64")
         for dead, words in ((2, "<1%"), (398, ">99%")):
@@ -254,6 +275,19 @@ class TestDecisionBoundary:
         frame = pandas.DataFrame(X, columns=["a", "b"])
         model = linear.LinearRegression().fit(frame, X[:, 0])
         plots.decision_boundary(model, frame, X[:, 0], resolution=5)
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("library", ["polars", "pyarrow"])
+    def test_columns_of_any_library_have_their_names(self, library):
+        from sklearn.neural_network import MLPClassifier
+
+        table = pytest.importorskip(library)
+        columns = dict(zip(["width", "height"], np.ascontiguousarray(X.T), strict=True))
+        rows = table.DataFrame(columns) if library == "polars" else table.table(columns)
+        model = MLPClassifier(max_iter=500, hidden_layer_sizes=(4,), random_state=0, solver="lbfgs")
+        ax = plots.decision_boundary(model.fit(rows, LABELS), rows, LABELS, resolution=5)
+        grid = ax.collections[0].get_array()
+        assert grid.size == 25
 
     def test_classes_need_no_order_and_are_those_of_the_model(self):
         class Model:

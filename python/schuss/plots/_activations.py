@@ -12,8 +12,8 @@ from .._checks import check_flag, check_name, check_sequence, shown
 from .._registry import ACTIVATION_ALIASES, ACTIVATIONS
 from ..network import MLP
 from ..typing import ActivationName
-from ._checks import Array, Range, axes_of, range_of
-from ._style import MARKERS, ROWS, add_legend, colour_of, every
+from ._checks import FAR, Array, Range, axes_of, range_of
+from ._style import MARKERS, ROWS, add_legend, colour_of, drawn_before, every
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def activations(
     check_flag("gradients", gradients)
     z = np.linspace(*range_of("bounds", bounds), 401)
     ax = axes_of(ax)
-    for number, name in enumerate(chosen):
+    for number, name in enumerate(chosen, drawn_before(ax)):
         values, slopes = computed(name, z)
         mark = {"marker": MARKERS[number % len(MARKERS)], "markevery": every(len(z), number), "markersize": 5}
         style: dict[str, Any] = {"color": colour_of(number), **mark}
@@ -113,7 +113,7 @@ def layer_activations(net: MLP, X: Any, ax: Axes | None = None, *, preactivation
     -------
     matplotlib.axes.Axes
         The axes drawn on. How many elements are not finite, and so are in no histogram, is beside the layer's
-        name.
+        name; what is further away than 1e300 is in the outermost bin.
 
     Raises
     ------
@@ -211,11 +211,14 @@ def check_network(net: Any) -> None:
 
 def ridges(ax: Axes, found: dict[str, Array]) -> None:
     """Histograms one above the other, the first at the top, all of one height and with the same bins."""
-    together = np.concatenate([values[np.isfinite(values)] for values in found.values()])
+    # What an axis has no room for is in the outermost bin.
+    finite = (np.asarray(values, np.float64)[np.isfinite(values)] for values in found.values())
+    seen = [np.clip(values, -FAR, FAR) for values in finite]
+    together = np.concatenate(seen)
     low, high = (together.min(), together.max()) if len(together) else (0.0, 1.0)
-    edges = np.linspace(low, high if high > low else low + 1.0, 61)
-    for number, values in enumerate(found.values()):
-        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+    edges = np.linspace(low, high if high > low else low + max(1.0, abs(low) / 1000), 61)
+    for number, values in enumerate(seen):
+        counts, _ = np.histogram(values, edges)
         base = len(found) - 1 - number
         heights = base + 0.9 * counts / max(counts.max(), 1)
         colour = colour_of(number)

@@ -15,7 +15,9 @@ from ._style import (
     GREY,
     LINES,
     MARKERS,
+    RIGHT,
     add_legend,
+    at_the_right,
     colour_of,
     drawn_before,
     every,
@@ -49,7 +51,8 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
         The axes drawn on. The loss has a logarithmic scale if it is positive and fell below a
         tenth of its largest value. Where the history knows its `best_epoch`, a line marks it and a star
         the number that decided. Where it has `steps`, their losses are a thin line behind, whose last point
-        of an epoch is at that epoch.
+        of an epoch is at that epoch; a loss that is a sum over rows is what all rows of the epoch would have
+        at the mean of the step's.
 
     Raises
     ------
@@ -69,35 +72,55 @@ def learning_curve(history: History, ax: Axes | None = None, *, score: str | Non
     ax = draw_curves({name: (epochs, history[name]) for name in names}, "epoch", ax)
     where = dict.fromkeys(names, ax)
     if history.steps is not None:
-        _draw_steps(history.steps, ax)
+        _draw_steps(history.steps, history.get("loss", []), ax)
     if score is not None:
-        where[score] = right = ax.twinx()
         number = drawn_before(ax)
-        (line,) = right.plot(
-            epochs,
-            history[score],
-            label=label_of(score),
-            color=colour_of(number),
-            linestyle=LINES[2 % len(LINES)],
-        )
-        right.set_ylabel(score)
-        add_legend(ax, handles=[*ax.get_legend_handles_labels()[0], line])
+        where[score] = right = _right_of(ax, score)
+        style: dict[str, Any] = {"color": colour_of(number), "linestyle": LINES[2 % len(LINES)]}
+        right.plot(epochs, history[score], label=label_of(score), **style)
+        add_legend(ax)
     if best is not None and 1 <= best <= history.epochs and decider(history) in history:
         _mark_best(best, history, where, ax)
     return ax
 
 
-def _draw_steps(steps: Mapping[str, NDArray[Any]], ax: Axes) -> None:
+def _right_of(ax: Axes, score: str) -> Axes:
+    """Axes for a score, with a scale at the right: those of an earlier history, or new ones."""
+    for right in at_the_right(ax, score):
+        return right
+    right = ax.twinx()
+    right.set(ylabel=score, label=RIGHT)
+    return right
+
+
+def _draw_steps(steps: Mapping[str, NDArray[Any]], by_epoch: Sequence[float], ax: Axes) -> None:
     """The loss of each batch, where there are several in an epoch."""
-    _, first, counts = np.unique(steps["epoch"], return_index=True, return_counts=True)
+    numbers, first, counts = np.unique(steps["epoch"], return_index=True, return_counts=True)
     longest = counts.max(initial=1)
     if longest == 1:
         return
     within = np.arange(len(steps["epoch"])) - np.repeat(first, counts) + 1
     # One that was not finished has fewer.
     at = steps["epoch"] - 1 + within / longest
-    ax.plot(at, steps["loss"], color=GREY, linewidth=0.7, alpha=0.6, zorder=1, label="loss of each step")
+    losses = steps["loss"]
+    known = [by_epoch[number - 1] if number <= len(by_epoch) else np.nan for number in numbers]
+    if _are_sums(losses, steps["weight"], first, known):
+        # As those of epochs are: of all rows. One that was not finished has not seen all.
+        rows = np.add.reduceat(steps["weight"], first).max()
+        with np.errstate(divide="ignore", invalid="ignore"):  # of batches without weight
+            losses = losses * (rows / steps["weight"])
+    ax.plot(at, losses, color=GREY, linewidth=0.7, alpha=0.6, zorder=1, label="loss of each step")
     add_legend(ax)
+
+
+def _are_sums(losses: Any, weights: Any, first: Any, by_epoch: Any) -> bool:
+    """Whether the losses of epochs are sums over their batches, and no means."""
+    with np.errstate(all="ignore"):  # of what has left the numbers
+        sums = np.add.reduceat(losses, first)
+        means = np.add.reduceat(losses * weights, first) / np.add.reduceat(weights, first)
+        closer = np.abs(sums - by_epoch) < np.abs(means - by_epoch)
+        told = np.isfinite(sums) & np.isfinite(means) & np.isfinite(by_epoch) & (sums != means)
+    return bool(told.any() and closer[told].all())
 
 
 def decider(history: History) -> str:
@@ -209,10 +232,8 @@ def draw_curves(
             mark = MARKERS[(before + number) % len(MARKERS)]
             style |= {"marker": mark, "markevery": every(len(values), number), "markersize": 5}
         ax.plot(x, values, **(style | line_kw))
-    # What was there before is in the picture, too. Lines across all of it are not of numbers.
-    lines = [line.get_ydata(orig=False) for line in ax.lines if line.get_transform() == ax.transData]
     if curves:
-        scale_losses(ax, np.concatenate([[], *map(np.asarray, lines)]))
+        scale_losses(ax)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     whole_numbers(ax)
     ax.grid(alpha=0.3)

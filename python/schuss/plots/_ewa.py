@@ -12,10 +12,13 @@ from .._arrays import numbers
 from .._checks import check_count, check_number, check_sequence, shown
 from ..ewa import ewa as average
 from ._checks import Array, axes_of
-from ._style import GREY, MARKERS, add_legend, colour_of, every, whole_numbers
+from ._style import GREY, MARKERS, add_legend, colour_of, drawn_before, every, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# Small marks that no average has.
+DOTS = (".", "+", "x", "1", "2", "3", "4")
 
 
 def ewa(
@@ -93,7 +96,7 @@ def weights_of(beta: float, steps: int) -> Array:
 
 def _draw_weights(ax: Axes, betas: Sequence[float], steps: int) -> None:
     back = np.arange(steps)
-    for number, beta in enumerate(betas):
+    for number, beta in enumerate(betas, drawn_before(ax)):
         weights = weights_of(beta, steps)
         corrected = weights / (1 - beta**steps)
         mark = MARKERS[number % len(MARKERS)]
@@ -108,10 +111,17 @@ def _draw_weights(ax: Axes, betas: Sequence[float], steps: int) -> None:
 
 def _draw_averages(ax: Axes, series: Array, betas: Sequence[float]) -> None:
     at = np.arange(1, len(series) + 1)
-    ax.plot(at, series, ".", color=GREY, markersize=4, label="series")
-    for number, beta in enumerate(betas):
-        mark = {"marker": MARKERS[number % len(MARKERS)], "markevery": every(len(series), number)}
-        style: dict[str, Any] = {"color": colour_of(number), "markersize": 5, **mark}
+    before = drawn_before(ax)
+    # Of several series each has a mark of its own.
+    mark = DOTS[sum(line.get_label() == "series" for line in ax.lines) % len(DOTS)]
+    ax.plot(at, series, mark, color=GREY, markersize=4, label="series")
+    for number, beta in enumerate(betas, before):
+        style: dict[str, Any] = {
+            "color": colour_of(number),
+            "markersize": 5,
+            "marker": MARKERS[number % len(MARKERS)],
+            "markevery": every(len(series), number),
+        }
         plain, corrected = average(series, beta), average(series, beta, bias_correction=True)
         ax.plot(at, corrected, label=f"β = {beta:g}, bias corrected", **style)
         ax.plot(at, plain, label=f"β = {beta:g}", linestyle="--", fillstyle="none", **style)

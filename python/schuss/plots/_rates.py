@@ -95,9 +95,17 @@ def learning_rates(
         recipe = SGD(lr=lr)
         runs[name] = minimize(fun, start, jac=both or None, optimizer=recipe, max_steps=steps, min_step=0)
     if axes is None:
-        curves = {name: (range(len(run.path_fun)), run.path_fun) for name, run in runs.items()}
+        losses = {name: _of_all_steps(run, steps) for name, run in runs.items()}
+        curves = {name: (range(len(values)), values) for name, values in losses.items()}
         return draw_curves(curves, "step", ax, markers=True)
     return _over_the_weight(fun, start, runs, axes)
+
+
+def _of_all_steps(run: Any, steps: int) -> list[float]:
+    """The loss after each step. A run ends where a step is 0: further ones would stay there."""
+    losses: list[float] = run.path_fun.tolist()
+    left = steps + 1 - len(losses) if run.reason == "converged" else 0
+    return losses + losses[-1:] * left
 
 
 def _named(rates: Any) -> dict[str, float]:

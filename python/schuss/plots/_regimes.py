@@ -18,7 +18,7 @@ from ..minimize import minimize
 from ..optimizers import SGD
 from ..typing import OptimizerName
 from ._checks import Array, axes_of, check_fun, has_gradient, value_of
-from ._style import GREY, add_legend, colour_of, every, look, scale_losses, whole_numbers
+from ._style import GREY, add_legend, colour_of, drawn_before, every, look, scale_losses, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,7 +179,7 @@ def _name(size: int | None) -> str:
 
 
 def _by_second(ax: Axes, regimes: Sequence[Regime], target: float) -> Axes:
-    for number, regime in enumerate(regimes):
+    for number, regime in enumerate(regimes, drawn_before(ax)):
         until = regime.until(target)
         reached = "not reached" if until is None else f"{_time(until)} to {target:.3g}"
         label = f"{regime.name}: {_time(regime.per_step)} a step, {reached}"
@@ -193,7 +193,7 @@ def _by_second(ax: Axes, regimes: Sequence[Regime], target: float) -> Axes:
 
 def _in_three(axes: list[Axes], regimes: Sequence[Regime], target: float) -> list[Axes]:
     by_step, per_step, until = axes
-    for number, regime in enumerate(regimes):
+    for number, regime in enumerate(regimes, drawn_before(by_step)):
         by_step.plot(regime.steps, regime.losses, label=regime.name, **_line(number, len(regime.losses)))
     by_step.set(xlabel="step", ylabel="loss on all rows")
     scale_losses(by_step, np.concatenate([regime.losses for regime in regimes]))
@@ -209,11 +209,13 @@ def _bars(ax: Axes, names: Sequence[str], times: Sequence[float | None], what: s
     """Times side by side, which may be very different."""
     from matplotlib.ticker import EngFormatter, NullFormatter
 
+    before = len(ax.patches)
     known = [time for time in times if time] or [1.0]
-    floor = min(known) / 4
+    low, high = ax.get_ylim() if before else (np.inf, 0.0)
+    floor = min(min(known) / 4, low)
     # Many bars are narrower than what is said of them.
-    upright: dict[str, Any] = {"rotation": 90} if len(times) > 3 else {}
-    for number, time in enumerate(times):
+    upright: dict[str, Any] = {"rotation": 90} if before + len(times) > 3 else {}
+    for number, time in enumerate(times, before):
         style = {
             "facecolor": colour_of(number),
             "hatch": HATCHES[number % len(HATCHES)],
@@ -226,9 +228,10 @@ def _bars(ax: Axes, names: Sequence[str], times: Sequence[float | None], what: s
         ax.annotate(words, at, (0, 2), textcoords="offset points", ha="center", **upright)
     # Room for what stands above the highest one, a share of a picture that has these decades.
     room = (max(known) / floor) ** 0.6 if upright else 3
-    ax.set(yscale="log", ylim=(floor, room * max(known)), ylabel=what)
+    ax.set(yscale="log", ylim=(floor, max(room * max(known), high)), ylabel=what)
     labels = list(names) if upright else [name.replace(" of ", "\nof ") for name in names]
-    ax.set_xticks(range(len(names)), labels=labels, **upright)
+    labels = [label.get_text() for label in ax.get_xticklabels()[:before]] + labels
+    ax.set_xticks(range(len(labels)), labels=labels, **upright)
     ax.yaxis.set_major_formatter(EngFormatter("s"))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
@@ -246,7 +249,7 @@ def _with_target(ax: Axes, target: float) -> Axes:
 
 def _time(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
+        if seconds >= 0.9995 * size:  # what is rounded to 1000 would be written as 1e+03
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.3g} µs"
 

@@ -23,6 +23,8 @@ MARKERS = ("o", "s", "D", "P", "X", "v", "^", "<", ">")
 GREY = "0.45"
 # Names of a legend one below the other: about as many as the axes of a figure are high.
 ROWS = 12
+# What axes of scores at the right are called.
+RIGHT = "_right"
 # Further powers of ten are not shown: it is clear by then where a loss goes.
 DECADES = 200.0
 
@@ -64,10 +66,16 @@ def whole_numbers(ax: Axes) -> None:
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
 
 
-def scale_losses(ax: Axes, losses: Any) -> None:
-    """A logarithmic scale, where they are positive and far apart."""
-    seen = np.asarray(losses, np.float64)
+def scale_losses(ax: Axes, further: Any = ()) -> None:
+    """A logarithmic scale, where all that is on the axes, and further losses, are positive and far apart."""
+    # Lines across all of them are not of numbers.
+    lines = [line.get_ydata(orig=False) for line in ax.lines if line.get_transform() == ax.transData]
+    seen = np.concatenate([np.asarray(each, np.float64) for each in (further, *lines)])
     seen = seen[np.isfinite(seen)]
+    if len(seen) and seen.min() <= 0 and ax.get_yscale() == "log":
+        # Chosen for what was there before; it would hide what is not positive.
+        ax.set_yscale("linear")
+        ax.autoscale(axis="y")
     if not len(seen) or not 0 < seen.min() < seen.max() / 10:
         _keep_in_sight(ax, seen)
         return
@@ -92,7 +100,18 @@ def _keep_in_sight(ax: Axes, losses: NDArray[np.float64]) -> None:
 
 def drawn_before(ax: Axes) -> int:
     """How many named lines are on the axes already: the next ones get other colours."""
-    return sum(not str(line.get_label()).startswith("_") for line in ax.get_lines())
+    lines = [line for each in (ax, *at_the_right(ax)) for line in each.get_lines()]
+    return sum(not str(line.get_label()).startswith("_") for line in lines)
+
+
+def at_the_right(ax: Any, what: str | None = None) -> list[Axes]:
+    """The axes of scores over axes of losses: all of them, or those of one score."""
+    every = [other for other in ax.get_shared_x_axes().get_siblings(ax) if other is not ax]
+    # Other axes may share their x as well, in a row of panels.
+    place = ax.get_position(original=True).bounds
+    ours = [each for each in every if each.get_label() == RIGHT and each.figure is ax.figure]
+    here = [each for each in ours if each.get_position(original=True).bounds == place]
+    return [each for each in here if what is None or each.get_ylabel() == what]
 
 
 def label_of(name: Any) -> str:
@@ -103,11 +122,11 @@ def label_of(name: Any) -> str:
 
 def add_legend(ax: Any, **options: Any) -> None:
     """Name what is drawn, if anything is: in columns where it is much, which leave the axes their size."""
-    names = len(options.get("handles") or ax.get_legend_handles_labels()[1])
-    if not names:
+    handles = [handle for each in (ax, *at_the_right(ax)) for handle in each.get_legend_handles_labels()[0]]
+    if not handles:
         return
-    columns = -(-names // ROWS)
-    legend = ax.legend(**({"ncols": columns} | options))
+    columns = -(-len(handles) // ROWS)
+    legend = ax.legend(**({"handles": handles, "ncols": columns} | options))
     if columns > 1:
         legend.set_in_layout(False)
 
