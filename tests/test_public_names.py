@@ -63,6 +63,25 @@ def test_an_estimator_without_scikit_learn_says_what_to_install(code, missing):
     assert 'needs scikit-learn 1.6 or newer: pip install "schuss[sklearn]"' in said
 
 
+@pytest.mark.parametrize("missing", ["sklearn", "sklearn.model_selection"])
+@pytest.mark.parametrize(
+    ("code", "module"),
+    [
+        ("import schuss.estimators", "estimators"),
+        ("from schuss.estimators import MLPClassifier", "estimators"),
+        ("import schuss.tables", "tables"),
+        ("from schuss.tables import TabularClassifier", "tables"),
+    ],
+)
+def test_a_module_of_estimators_says_it_once(code, module, missing):
+    caught = f"try:\n    {code}\nexcept ImportError as error:\n    print(error)"
+    said = run(caught, without=[missing])
+    assert said.startswith(
+        f'schuss.{module} needs scikit-learn 1.6 or newer: pip install "schuss[sklearn]" ('
+    )
+    assert said.count("pip install") == 1
+
+
 @pytest.mark.parametrize("missing", ["dask", "distributed", "sklearn"])
 def test_a_cluster_without_dask_says_what_to_install(missing):
     caught = "try:\n    import schuss.dask\nexcept ImportError as error:\n    print(error)"

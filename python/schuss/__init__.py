@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from . import blocks, distributed, embeddings, exchange, optimizers, plots, schedules
+from ._extras import needed
 from ._layers import LayerOutputs
 from ._schuss import ACTIVATIONS, LOSSES, __version__
 from ._stop import Stop
@@ -52,12 +53,9 @@ if not TYPE_CHECKING:
             return import_module(f"{__name__}.dask")
         if name not in (*_ESTIMATORS, "estimators", "tables"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        try:
+        with needed(f"schuss.{name}", "scikit-learn 1.6 or newer", "sklearn"):
             # Not `from . import`, which would ask here for them.
             estimators, tables = (import_module(f"{__name__}.{each}") for each in ("estimators", "tables"))
-        except ImportError as error:
-            needed = 'scikit-learn 1.6 or newer: pip install "schuss[sklearn]"'
-            raise ImportError(f"schuss.{name} needs {needed} ({error})") from error
         homes = {each: tables if each.startswith("Tabular") else estimators for each in _ESTIMATORS}
         globals().update({each: getattr(home, each) for each, home in homes.items()})
         return globals()[name]

@@ -12,5 +12,7 @@ def needed(what: str, package: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        # Of modules that import each other, the outermost is what was asked for, the innermost why not.
+        reason = error.__cause__ if isinstance(error.__cause__, ImportError) else error
         install = f'pip install "schuss[{extra}]"'
-        raise ImportError(f"{what} needs {package}: {install} ({error})", name=error.name) from error
+        raise ImportError(f"{what} needs {package}: {install} ({reason})", name=reason.name) from reason
