@@ -62,6 +62,14 @@ def test_the_oldest_python_is_the_same_everywhere():
         assert found(r"Python (3\.\d+) or newer", page) == OLDEST_PYTHON
 
 
+@pytest.mark.parametrize("extra", ["plot", "notebook"])
+def test_whoever_gets_matplotlib_gets_a_pillow_that_films_can_use(extra):
+    needs = found(rf"^{extra} = \[(.*)\]$", "pyproject.toml")
+    assert '"matplotlib>=3.8"' in needs
+    # Image.Quantize and Image.Dither are of 9.1; matplotlib is content with an older one.
+    assert '"pillow>=9.1"' in needs
+
+
 def test_the_classifiers_are_the_pythons_from_the_oldest_to_the_newest_that_is_tested():
     tested = re.findall(r"3\.\d+", found(r"^ +python: \[(.*)\]$", ".github/workflows/ci.yml"))
     assert tested[0] == OLDEST_PYTHON
