@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from schuss import _schuss
+
 ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("check_dist", ROOT / "tools" / "check_dist.py")
 check_dist = importlib.util.module_from_spec(SPEC)
@@ -24,6 +26,15 @@ def test_the_notices_are_those_of_the_crates_that_are_locked():
     locked = set(re.findall(r'^name = "(.+)"\nversion = "(.+)"$', lock, re.MULTILINE))
     assert {"ndarray", "numpy", "pyo3", "rayon"} <= {name for name, _ in crates}
     assert crates <= locked
+
+
+def test_the_notices_name_what_the_standard_library_brings():
+    told = (ROOT / "LICENSE-THIRD-PARTY").read_text(encoding="utf-8")
+    module = Path(_schuss.__file__).read_bytes()
+    crates = {name.decode() for name in re.findall(rb"rust[/\\]deps[/\\]([a-z0-9_-]+)-\d+\.\d", module)}
+    for name in crates:
+        assert re.search(rf"\b{re.escape(name)}\b", told), name
+    assert "UNICODE LICENSE V3" in told
 
 
 def wheel(folder, name="schuss-0.1.0-cp310-abi3-manylinux2014_x86_64.whl", without=(), more=()):

@@ -1,6 +1,8 @@
 """Writes LICENSE-THIRD-PARTY: the notices of all that is compiled into a wheel, which each must carry.
 
 Run: python tools/licences.py [--check]; with --check it says whether the file is that of Cargo.lock.
+What the standard library brings is in licences_std.txt, as Cargo.lock does not have it and not every
+compiler comes with its notices; a test looks for its crates in the compiled module.
 """
 
 import json
@@ -10,10 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "LICENSE-THIRD-PARTY"
+STANDARD_LIBRARY = Path(__file__).with_name("licences_std.txt")
 HEAD = """\
 schuss is licensed under MIT OR Apache-2.0: see LICENSE. Its compiled module contains the standard library of
-Rust (MIT OR Apache-2.0, The Rust Project contributors) and the following crates, on any platform. Where a
-crate offers several licences, the one given here is taken. Written by tools/licences.py from Cargo.lock.
+Rust, with crates that it brings, and the following crates, on any platform. Where a crate offers several
+licences, the one given here is taken. Written by tools/licences.py from Cargo.lock, and from licences_std.txt
+beside it.
 """
 # In this order, of a crate that has several.
 NAMES = (
@@ -64,7 +68,8 @@ def text() -> str:
     for crate in linked(metadata()):
         line = f"{crate['name']} {crate['version']} ({crate['license']})"
         of_notice.setdefault(notice(crate), []).append(line)
-    parts = ["\n".join(names) + "\n\n" + notice for notice, names in of_notice.items()]
+    parts = [STANDARD_LIBRARY.read_text(encoding="utf-8").strip()]
+    parts += ["\n".join(names) + "\n\n" + notice for notice, names in of_notice.items()]
     line = "-" * 80
     return "".join([HEAD, *(f"\n{line}\n{part}\n" for part in parts)])
 
