@@ -1,13 +1,15 @@
 """The script that type checkers read is one that runs."""
 
+import ast
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 import schuss as sc
-from schuss import typing
+from schuss import _schuss, typing
 
 SCRIPT = Path(__file__).parent / "typing" / "user_script.py"
 
@@ -69,3 +71,27 @@ def test_every_method_is_in_the_script(kind):
     names = {name for each in ours for name in vars(each) if not name.startswith("_")}
     refused = {name for name in names if getattr(kind, name) is getattr(kind, "_refuse", None)}
     assert names - refused - set(re.findall(r"\.(\w+)", SCRIPT.read_text())) == set()
+
+
+def defaults_of_stub(function):
+    """The arguments of a function in a stub that have a default written out."""
+    names = [each.arg for each in function.args.posonlyargs + function.args.args]
+    pairs = list(zip(reversed(names), reversed(function.args.defaults), strict=False))
+    pairs += zip((each.arg for each in function.args.kwonlyargs), function.args.kw_defaults, strict=True)
+    found = {name: default.value for name, default in pairs if isinstance(default, ast.Constant)}
+    return {name: value for name, value in found.items() if value is not ...}
+
+
+def test_the_stub_of_the_core_has_its_defaults():
+    # Stubtest looks at no `__new__` of a compiled class.
+    stub = ast.parse((Path(sc.__file__).parent / "_schuss.pyi").read_text(encoding="utf-8"))
+    checked = 0
+    for kind in (node for node in stub.body if isinstance(node, ast.ClassDef)):
+        for function in (node for node in kind.body if isinstance(node, ast.FunctionDef)):
+            of_class = getattr(_schuss, kind.name)
+            made = of_class if function.name == "__new__" else getattr(of_class, function.name)
+            for name, value in defaults_of_stub(function).items():
+                default = inspect.signature(made).parameters[name].default
+                assert (default, type(default)) == (value, type(value)), (kind.name, function.name, name)
+                checked += 1
+    assert checked > 10
