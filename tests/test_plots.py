@@ -91,6 +91,15 @@ class TestLearningCurve:
         means = np.average(losses.reshape(2, 3), axis=1, weights=[4, 4, 2])
         np.testing.assert_allclose(means, history["loss"])
 
+    @pytest.mark.filterwarnings("error")
+    def test_a_batch_without_weight_has_no_height(self):
+        net, X = sc.MLP([1, 1], loss="sse", l2=0.1, seed=0), np.arange(8.0)[:, None] / 8
+        weight = [0, 0, 1, 1, 1, 1, 1, 1]
+        given = {"batch_size": 2, "epochs": 1, "shuffle": False, "record": "step"}
+        history = net.fit(X, X, sample_weight=weight, optimizer=sc.SGD(lr=0.01), **given)
+        losses = np.array(lines_of(history.plot())["loss of each step"])[:, 1]
+        assert np.isfinite(losses).tolist() == [False, True, True, True]
+
     def test_of_an_epoch_that_was_not_finished_too(self):
         history = self.history(loss=[8.0])
         columns = {"step": [1, 2, 3], "epoch": [1, 1, 2], "loss": [5.0, 3.0, 2.0], "lr": [1.0] * 3}

@@ -132,7 +132,9 @@ def _like(given: Any, rows: Array) -> Any:
         return kind(rows, columns=names)
     if hasattr(kind, "from_pydict"):  # pyarrow, whose columns are the numbers themselves
         return kind.from_pydict(dict(zip(given.column_names, rows.T, strict=True)))
-    return kind({name: np.ascontiguousarray(column) for name, column in zip(names, rows.T, strict=True)})
+    if kind.__module__.partition(".")[0] == "polars":
+        return kind({name: np.ascontiguousarray(column) for name, column in zip(names, rows.T, strict=True)})
+    return rows
 
 
 def _checked(targets: Any, classes: list[Any] | None) -> Any:

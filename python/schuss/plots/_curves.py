@@ -107,8 +107,8 @@ def _draw_steps(steps: Mapping[str, NDArray[Any]], by_epoch: Sequence[float], ax
     if _are_sums(losses, steps["weight"], first, known):
         # As those of epochs are: of all rows. One that was not finished has not seen all.
         rows = np.add.reduceat(steps["weight"], first).max()
-        with np.errstate(divide="ignore", invalid="ignore"):  # of batches without weight
-            losses = losses * (rows / steps["weight"])
+        # A batch without weight says nothing of them.
+        losses = losses * rows / np.where(steps["weight"] > 0, steps["weight"], np.nan)
     ax.plot(at, losses, color=GREY, linewidth=0.7, alpha=0.6, zorder=1, label="loss of each step")
     add_legend(ax)
 
