@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("sklearn")
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network._base import ACTIVATIONS
 
 import schuss as sc
 
@@ -266,6 +267,8 @@ def test_what_was_fitted_is_used_whatever_is_set_since():
 
 @pytest.mark.parametrize("name", ["identity", "relu", "tanh", "logistic", "exp", "softmax"])
 def test_outputs_may_be_given_any_activation_that_scikit_learn_has(name):
+    if name not in ACTIVATIONS:
+        pytest.skip("this version of scikit-learn does not have it")
     targets = np.c_[Y, -Y]
     theirs = quietly(MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=0).fit, X, targets)
     for dtype in (np.float64, np.float32):
