@@ -93,11 +93,12 @@ def text_of(tables: list[dict], names: list[str]) -> str:
             f"{scores.geometric_mean([ratios[each['table']] for each in group]):.3f}" if group else "-"
             for group in groups.values()
         ]
+        middle = f"{np.median(list(ratios.values())):.3f}" if ratios else "-"
         good = f"{np.mean([ratio <= 1 for ratio in ratios.values()]):.0%}"
         took = [f"{sum(each[name][kind] for each in tables):,.0f}" for kind in ("seconds", "cpu_seconds")]
-        lines.append([name, *means, good, *took])
+        lines.append([name, *means, middle, good, *took])
     head = [f"{title} ({len(group)})" for title, group in groups.items()]
-    return report.table(["contender", *head, "at most 1.00", "seconds", "CPU seconds"], lines)
+    return report.table(["contender", *head, "median", "at most 1.00", "seconds", "CPU seconds"], lines)
 
 
 def main() -> None:

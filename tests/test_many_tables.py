@@ -173,9 +173,12 @@ def test_a_run_goes_on_where_it_stopped_and_tells_of_all(bench, monkeypatch, tmp
     assert len(seen) == 2 * found
     *_, head, _, ours, theirs = told.splitlines()
     assert f"all tables ({found})" in head
-    name, error, *_, good, seconds, cpu_seconds = [cell.strip() for cell in ours.strip("|").split("|")]
+    name, error, *_, middle, good, seconds, cpu_seconds = [
+        cell.strip() for cell in ours.strip("|").split("|")
+    ]
     assert name == "schuss"
     assert 0.5 < float(error) < 0.55
+    assert 0.5 < float(middle) < 0.55
     assert (good, seconds, cpu_seconds) == ("100%", f"{2 * found}", f"{3 * found}")
     assert "1.000" in theirs
     monkeypatch.setattr(sys, "argv", [*base, "--report"])
