@@ -129,6 +129,10 @@ def main() -> None:
         for name, split in many.loaded(options.tables):
             if name not in tables:
                 tables[name] = run(name, split, contenders, about, options.file)
+    if all("failed" in line for line in tables.values()):
+        parser.exit(
+            1, "none of these tables was learnt by all of them, on this machine and with these builds\n"
+        )
     text = f"{about['machine']}; {threads} threads.\n\n{text_of(list(tables.values()), list(contenders))}"
     failed = [line["failed"] for line in tables.values() if "failed" in line]
     if failed:

@@ -184,3 +184,14 @@ def test_a_run_goes_on_where_it_stopped_and_tells_of_all(bench, monkeypatch, tmp
     monkeypatch.setattr(sys, "argv", [*base, "--report"])
     command.main()
     assert capsys.readouterr().out == told
+
+
+def test_a_report_of_nothing_is_an_error(bench, monkeypatch, tmp_path, capsys):
+    command = bench("many_tables")
+    made = {"catboost": (SimpleNamespace(VERSION="catboost"), {})}
+    monkeypatch.setattr(command, "modules", lambda names: made)
+    arguments = ["many_tables.py", "--report", "--file", str(tmp_path / "none.jsonl")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="1"):
+        command.main()
+    assert "none of these tables was learnt" in capsys.readouterr().err
