@@ -335,7 +335,7 @@ class MLP(Outputs, DataInit, Saved):
         max_time : float, optional
             Seconds from the call on after which training stops, be it within an epoch, a step, a validation.
         n_threads : int, optional
-            Workers; None for as many as the size of a step deserves and the process may use.
+            Workers; None for as many as the size of a step deserves, its time shows and the process may use.
         seed : int, optional
             Seed of shuffling, rows and blocks, and of dropout; None for the network's.
         checkpoint : path-like, optional

@@ -30,6 +30,11 @@ impl Figures {
         self.0[index].store(value.to_bits(), Ordering::Relaxed);
     }
 
+    /// Sets all to zero.
+    pub fn clear(&self) {
+        self.0.iter().for_each(|figure| figure.store(0, Ordering::Relaxed));
+    }
+
     /// Sets consecutive ones.
     #[inline]
     pub fn set_all(&self, range: Range<usize>, values: &[f64]) {

@@ -8,7 +8,7 @@ use super::super::predict::{self, Measure, Predictor};
 use super::super::{objective, random};
 use super::leader::Leader;
 use super::options::Position;
-use super::training::{Own, Training, TrainingStep, WorkerMemory};
+use super::training::{Beginning, Own, Training, TrainingStep, WorkerMemory};
 use crate::interrupt::Lookout;
 use crate::scalar::Scalar;
 use crate::team::Worker;
@@ -20,39 +20,56 @@ const TOUCHED: usize = 1 << 20;
 pub type MaybeLeader<'g, 'l, T> = Option<MutexGuard<'g, Leader<'l, T>>>;
 
 impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
-    /// All epochs.
-    pub fn work(&self, worker: &mut Worker) {
-        let mut memory = self.memories[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
-        let WorkerMemory { scratch, squares, mut validation } = memory.take().expect("memory for each worker");
+    /// All epochs from there on, or as many as this team is for.
+    pub fn work(&self, worker: &mut Worker, from: Beginning) {
+        let mut place = self.memories[worker.index].lock().unwrap_or_else(PoisonError::into_inner);
+        let WorkerMemory { scratch, squares, mut validation } = place.take().expect("memory for each worker");
         let mut own = Own::new(self, worker.index, worker.count, (scratch, squares));
-        self.touch_state(worker, &own);
+        if from.steps == 0 {
+            self.touch_state(worker, &own);
+        }
         let lookout = || own.lookout.clone();
         let mut predictor = validation.as_mut().map(|memory| Predictor::new(self.network, memory, lookout()));
         let mut leader = (worker.index == 0).then(|| self.leader.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut steps = 0;
-        for number in 0..self.options.epochs {
-            let epoch = self.options.first_epoch + number as u64;
-            let begin = if number == 0 { self.options.start } else { Position::default() };
+        if let Some(next) = self.epochs(worker, &mut own, &mut leader, &mut predictor, from) {
+            let Own { scratch, squares, .. } = own;
+            *place = Some(WorkerMemory { scratch, squares, validation });
             if let Some(leader) = &mut leader {
-                leader.begin_epoch(self.options.epochs_before + number as u64 + 1, begin);
-                self.shuffle(epoch, &own.lookout);
+                leader.regroup(next);
             }
-            if self.agreement.meet(worker, number == 0 && self.length.meets_late) {
-                self.abandon(&mut leader, false);
-                return;
-            }
+        }
+    }
+
+    /// Where another team goes on; None where this is the end.
+    fn epochs(
+        &self,
+        worker: &mut Worker,
+        own: &mut Own<T>,
+        leader: &mut MaybeLeader<'_, 'l, T>,
+        predictor: &mut Option<Predictor<'_, T>>,
+        from: Beginning,
+    ) -> Option<Beginning> {
+        let mut steps = from.steps;
+        for number in from.number..self.options.epochs {
+            let under_way = from.row.filter(|_| number == from.number);
+            let first_row = match under_way {
+                Some(row) => row,
+                None => self.begin_epoch(worker, own, leader, number)?,
+            };
+            let epoch = self.options.first_epoch + number as u64;
             let order = self.order.read().unwrap_or_else(PoisonError::into_inner);
-            for start in (begin.row..self.sequence.rows).step_by(self.sequence.batch_size) {
+            for start in (first_row..self.sequence.rows).step_by(self.sequence.batch_size) {
                 steps += 1;
                 let context = self.context(steps, epoch, start, &order);
+                let is_last = context.rows.end == self.sequence.rows;
                 self.network.dropout_at(self.steps_before(number, start), &mut own.rates);
-                let made = self.train(worker, &mut own, &mut leader, &context);
-                if let Some(leader) = &mut leader {
-                    leader.look_now_and_then(context.rows.end == self.sequence.rows);
+                let made = self.train(worker, own, leader, &context);
+                if let Some(leader) = leader {
+                    leader.look_now_and_then(is_last);
                 }
-                self.publish_end(&leader);
+                self.publish_end(leader);
                 worker.meet();
-                if let Some(leader) = &mut leader
+                if let Some(leader) = leader
                     && !leader.has_given_up()
                 {
                     leader.pass(context.rows.end);
@@ -61,26 +78,53 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
                     }
                 }
                 if self.stop.load(Ordering::Relaxed) {
-                    return;
+                    return None;
+                }
+                if !is_last && self.regroups.load(Ordering::Relaxed) {
+                    return Some(Beginning { number, row: Some(context.rows.end), steps });
                 }
             }
             drop(order);
-            self.validate(worker, &mut predictor);
+            self.validate(worker, predictor);
             if self.agreement.meet(worker, self.length.validates_long) {
-                self.abandon(&mut leader, false);
-                return;
+                self.abandon(leader, false);
+                return None;
             }
-            if let Some(leader) = &mut leader
+            if let Some(leader) = leader
                 && !leader.has_ended()
             {
                 self.end_epoch(worker, leader, number);
             }
-            self.publish_end(&leader);
+            self.publish_end(leader);
             worker.meet();
             if self.stop.load(Ordering::Relaxed) {
-                return;
+                return None;
+            }
+            if number + 1 < self.options.epochs && self.regroups.load(Ordering::Relaxed) {
+                return Some(Beginning { number: number + 1, row: None, steps });
             }
         }
+        None
+    }
+
+    /// The order of an epoch's rows, and the first of them; None where all workers are to leave.
+    fn begin_epoch(
+        &self,
+        worker: &mut Worker,
+        own: &Own<T>,
+        leader: &mut MaybeLeader<'_, 'l, T>,
+        number: usize,
+    ) -> Option<usize> {
+        let begin = if number == 0 { self.options.start } else { Position::default() };
+        if let Some(leader) = leader {
+            leader.begin_epoch(self.options.epochs_before + number as u64 + 1, begin);
+            self.shuffle(self.options.first_epoch + number as u64, &own.lookout);
+        }
+        if self.agreement.meet(worker, number == 0 && self.length.meets_late) {
+            self.abandon(leader, false);
+            return None;
+        }
+        Some(begin.row)
     }
 
     /// Has the system give the memory of this worker's state arrays, where it has not yet: that of a large network takes a good while, in
@@ -152,11 +196,15 @@ impl<'l, T: Scalar> Training<'_, '_, 'l, T> {
         });
     }
 
-    /// Lets the others know whether this is the end, to be read after the next meeting. Between this and the last reading
-    /// lies a meeting, or a slow worker would leave while the others wait for it.
+    /// Lets the others know whether this is the end, or that of this team, to be read after the next meeting. Between this and the
+    /// last reading lies a meeting, or a slow worker would leave while the others wait for it.
     fn publish_end(&self, leader: &MaybeLeader<'_, 'l, T>) {
-        if leader.as_ref().is_some_and(|leader| leader.has_ended()) {
+        let Some(leader) = leader else { return };
+        if leader.has_ended() {
             self.stop.store(true, Ordering::Relaxed);
+        }
+        if leader.wants_another_team() {
+            self.regroups.store(true, Ordering::Relaxed);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Training from the first epoch to the last.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::super::agreement::Agreement;
@@ -15,8 +15,9 @@ use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
 use super::sequence::Sequence;
+use super::team_size::TeamSize;
 use super::told::Told;
-use super::training::{Length, Policy, Training, WorkerMemory};
+use super::training::{Beginning, Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
 use crate::cores::cores;
 use crate::error::Result;
@@ -30,6 +31,9 @@ use crate::team::{self, Shared};
 /// Floating-point operations of a step that pay for one more worker: two meetings cost about a microsecond, and what one core
 /// has written and another one reads 30 ns for each cache line.
 const FLOPS_PER_WORKER: f64 = 1e6;
+
+/// With fewer for each nobody looks whether more workers are quicker.
+const LEAST_FLOPS_PER_WORKER: f64 = 0.25e6;
 
 /// Floating-point operations of a worker's share of a step from which on it takes so long that it must be possible to interrupt
 /// it in its second half too: a quarter of a second.
@@ -48,8 +52,21 @@ pub fn fit<'d, T: Scalar>(
     monitor: &mut dyn Monitor,
     best: Option<Best<'_, T>>,
 ) -> (Result<Stop>, Position) {
+    let team = team(network, options, data.len());
+    fit_in_teams(network, params, optimizer, (data, validation), options, (team, monitor, best))
+}
+
+/// The same by teams of that size.
+pub(super) fn fit_in_teams<'d, T: Scalar>(
+    network: &Network,
+    params: &mut [T],
+    optimizer: &mut Optimizer<T>,
+    (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
+    options: &Options,
+    (team, monitor, best): (TeamSize, &mut dyn Monitor, Option<Best<'_, T>>),
+) -> (Result<Stop>, Position) {
     let counts_errors = best.as_ref().is_some_and(|best| best.selection.criterion == Criterion::ErrorRate);
-    match Prepared::new(network, params, optimizer, (data, validation), options, counts_errors) {
+    match Prepared::new(network, params, optimizer, (data, validation), (options, team), counts_errors) {
         Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, monitor, best)),
         Err(error) => (Err(error), options.start),
     }
@@ -58,7 +75,7 @@ pub fn fit<'d, T: Scalar>(
 /// All the memory that a training takes for itself.
 struct Prepared<'a, T> {
     sequence: Sequence<'a>,
-    workers: usize,
+    team: TeamSize,
     workspace: Workspace<T>,
     grads: Buffer<T>,
     /// What is added to it, one node after the other.
@@ -85,18 +102,13 @@ impl<'a, T: Scalar> Prepared<'a, T> {
         params: &[T],
         optimizer: &Optimizer<T>,
         (data, validation): (&Data<'_, T>, Option<&Data<'_, T>>),
-        options: &'a Options,
+        (options, team): (&'a Options, TeamSize),
         counts_errors: bool,
     ) -> Result<Self> {
         let sequence = Sequence::new(options, data.len());
         let shards = &options.shards;
         let of_shard = shards.most_rows(sequence.batch_size);
-        // The last batch, which is shorter, may have one row more for a shard than the others have.
-        let most_rows = sequence.rows_of_full_batch().max(of_shard);
-        let workers = match options.threads {
-            Some(threads) => objective::workers_at_most(network, most_rows, threads),
-            None => workers(network, most_rows),
-        };
+        let (most_rows, workers) = (most_rows(options, &sequence), team.most());
         let tensors = &network.tensors;
         let workspace = network.workspace(most_rows, data.x.sparse().is_some())?;
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
@@ -105,7 +117,7 @@ impl<'a, T: Scalar> Prepared<'a, T> {
         let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
             sequence,
-            workers,
+            team,
             workspace,
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
@@ -137,8 +149,9 @@ fn run<'d, T: Scalar>(
     options: &Options,
     (prepared, monitor, best): (Prepared<'_, T>, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
-    let Prepared { sequence, workers, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
+    let Prepared { sequence, team, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
+    let workers = team.workers();
     // Asked for where steps depend on weights.
     let state = optimizer.slots().iter().filter(|_| network.l2 != 0.0).map(|slot| largest(slot)).fold(0.0, f64::max);
     let flops = network.step_flops(sequence.batch_size.min(workspace.rows()));
@@ -174,16 +187,17 @@ fn run<'d, T: Scalar>(
         bad_gradient: Finding::default(),
         bad_update: Finding::default(),
         stop: AtomicBool::new(false),
+        regroups: AtomicBool::new(false),
         memories,
         agreement: Agreement::new(if options.shards.are_shared() { Interrupt::never() } else { monitor.interrupt() }),
         length: Length {
             meets_late: flops >= objective::LONG,
-            splits: flops >= workers as f64 * LONG_PER_WORKER,
+            splits: flops >= team.workers() as f64 * LONG_PER_WORKER,
             validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
         },
-        leader: Mutex::new(Leader::new((optimizer, monitor), best, options, (prepared.told, state))),
+        leader: Mutex::new(Leader::new((optimizer, monitor), best, options, (prepared.told, state, team))),
     };
-    let panic = catch_unwind(AssertUnwindSafe(|| team::run(workers, |worker| training.work(worker))));
+    let panic = catch_unwind(AssertUnwindSafe(|| work_in_teams(&training, workers)));
     let leader = training.leader.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (optimizer, outcome, position) = leader.into_parts();
     optimizer.slots_mut().iter_mut().zip(slots).for_each(|(to, slot)| *to = slot);
@@ -191,6 +205,18 @@ fn run<'d, T: Scalar>(
         resume_unwind(payload);
     }
     (outcome.unwrap_or(Ok(Stop::Epochs)), position)
+}
+
+/// One team after the other: each leaves where the number of workers changes.
+fn work_in_teams<T: Scalar>(training: &Training<'_, '_, '_, T>, workers: usize) {
+    let mut next = Some((Beginning::default(), workers));
+    while let Some((beginning, workers)) = next {
+        team::run(workers, |worker| training.work(worker, beginning));
+        next = training.leader.lock().unwrap_or_else(PoisonError::into_inner).next_team();
+        training.regroups.store(false, Ordering::Relaxed);
+        // The next team may have no rows for a worker that had some.
+        training.magnitudes.clear();
+    }
 }
 
 fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
@@ -210,5 +236,31 @@ fn policy<T: Scalar>(network: &Network, optimizer: &Optimizer<T>) -> Policy {
 
 /// How many workers a training with batches of that size deserves.
 pub fn workers(network: &Network, batch_size: usize) -> usize {
-    ((network.step_flops(batch_size) / FLOPS_PER_WORKER) as usize).clamp(1, cores())
+    workers_of(network.step_flops(batch_size), FLOPS_PER_WORKER)
+}
+
+fn workers_of(flops: f64, of_worker: f64) -> usize {
+    ((flops / of_worker) as usize).clamp(1, cores())
+}
+
+/// The most rows of a step that are here.
+fn most_rows(options: &Options, sequence: &Sequence<'_>) -> usize {
+    // The last batch, which is shorter, may have one row more for a shard than the others have.
+    sequence.rows_of_full_batch().max(options.shards.most_rows(sequence.batch_size))
+}
+
+/// The workers of a training with so many rows here.
+fn team(network: &Network, options: &Options, here: usize) -> TeamSize {
+    let sequence = Sequence::new(options, here);
+    let rows = most_rows(options, &sequence);
+    if let Some(threads) = options.threads {
+        return TeamSize::fixed(objective::workers_at_most(network, rows, threads));
+    }
+    let (workers, flops) = (workers(network, rows), network.step_flops(rows));
+    // Other processes would wait for one that compares, and steps so long are the shorter the more take part.
+    if options.shards.are_shared() || flops >= LONG_PER_WORKER {
+        return TeamSize::fixed(workers);
+    }
+    let most = objective::workers_at_most(network, rows, workers_of(flops, LEAST_FLOPS_PER_WORKER));
+    TeamSize::compared(workers, most, options.epochs.saturating_mul(sequence.steps()))
 }

@@ -7,7 +7,9 @@ use super::super::peers::Peers;
 use super::super::tensors::Tensors;
 use super::best::{Best, Criterion};
 use super::options::{Epoch, Monitor, Options, Position, StepRecord};
+use super::team_size::TeamSize;
 use super::told::Told;
+use super::training::Beginning;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::optim::{Optimizer, Peaks, Slices, Step, driver};
@@ -34,6 +36,10 @@ pub struct Leader<'l, T: Scalar> {
     /// What the processes tell each other, where there are several.
     told: Option<Told<T>>,
     outcome: Option<Result<Stop>>,
+    team: TeamSize,
+    /// Whether the next steps are for another team than the present one, and where it begins once this one has left.
+    wants_another_team: bool,
+    beginning: Option<Beginning>,
     /// The number of the epoch, from 1.
     epoch: u64,
     /// Of the last step that was made.
@@ -56,12 +62,12 @@ pub struct Leader<'l, T: Scalar> {
 }
 
 impl<'l, T: Scalar> Leader<'l, T> {
-    /// Before the first epoch, with an optimizer whose state has no larger element than `state`.
+    /// Before the first epoch, with an optimizer whose state has no larger element than `state`, and a team of that size.
     pub fn new(
         (optimizer, monitor): (&'l mut Optimizer<T>, &'l mut dyn Monitor),
         best: Option<Best<'l, T>>,
         options: &Options,
-        (told, state): (Option<Told<T>>, f64),
+        (told, state, team): (Option<Told<T>>, f64, TeamSize),
     ) -> Self {
         Leader {
             interrupt: monitor.interrupt(),
@@ -70,6 +76,9 @@ impl<'l, T: Scalar> Leader<'l, T> {
             best,
             told,
             outcome: None,
+            team,
+            wants_another_team: false,
+            beginning: None,
             epoch: 0,
             largest: Largest::Bound(0.0),
             largest_gradient: state,
@@ -88,6 +97,22 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// The optimizer, how the training has ended, where it has not simply done all its epochs, and where.
     pub fn into_parts(self) -> (&'l mut Optimizer<T>, Option<Result<Stop>>, Position) {
         (self.optimizer, self.outcome, self.position)
+    }
+
+    /// Whether the steps that follow are for another team.
+    pub fn wants_another_team(&self) -> bool {
+        self.wants_another_team
+    }
+
+    /// The team leaves; another one begins there.
+    pub fn regroup(&mut self, next: Beginning) {
+        self.beginning = Some(next);
+    }
+
+    /// Where another team begins, and of how many workers; None where the training has ended.
+    pub fn next_team(&mut self) -> Option<(Beginning, usize)> {
+        self.wants_another_team = false;
+        self.beginning.take().map(|beginning| (beginning, self.team.workers()))
     }
 
     /// Whether this is the end.
@@ -204,9 +229,12 @@ impl<'l, T: Scalar> Leader<'l, T> {
         }
     }
 
-    /// After a step, made or left out: now and then a look at the clock. The last step of an epoch leaves that to its end, or an
+    /// After a step, made or left out: how long it took, where that is asked, and now and then a look at the clock. The last step of an epoch leaves that to its end, or an
     /// epoch that is done would go without its record.
     pub fn look_now_and_then(&mut self, is_last: bool) {
+        if self.team.end_step() {
+            self.wants_another_team = true;
+        }
         if self.has_given_up() {
             return;
         }

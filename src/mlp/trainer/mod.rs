@@ -14,6 +14,7 @@ mod sequence;
 mod shards;
 mod step;
 mod sums;
+mod team_size;
 #[cfg(test)]
 mod tests;
 mod told;

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
+use super::fit::fit_in_teams;
+use super::team_size::TeamSize;
 use super::{Epoch, Monitor, Options, Position, StepRecord, fit, shard_sums};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
@@ -109,6 +111,83 @@ fn a_shard_has_the_same_bits_alone_and_beside_others() {
             let (left, right) = (sums_of(first..first + 1, count), sums_of(first + 1..first + 2, count));
             let sums: Vec<f32> = left.iter().zip(&right).map(|(left, right)| left + right).collect();
             assert!(sums_of(first..first + 2, count) == sums, "shards {first} and the next one of {count}");
+        }
+    }
+}
+
+/// Notes what it is shown.
+#[derive(Default, PartialEq, Debug)]
+struct Notes {
+    steps: Vec<StepRecord>,
+    epochs: Vec<Epoch>,
+}
+
+impl Monitor for Notes {
+    fn step(&mut self, step: &StepRecord) -> Result<()> {
+        self.steps.push(*step);
+        Ok(())
+    }
+    fn epoch(&mut self, epoch: &Epoch) -> Option<Stop> {
+        self.epochs.push(*epoch);
+        None
+    }
+}
+
+#[test]
+fn teams_that_follow_one_another_train_as_one_does() {
+    let _level = hold_level();
+    let described = Architecture::plain(&[9, 70, 40, 2], Activation::Silu, Loss::from_name("mse").unwrap());
+    let network = Network::new(&Architecture { l2: 0.01, dropout: vec![0.3, 0.5], ..described });
+    let x = Array2::from_shape_fn((90, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
+    let y: Vec<f32> = (0..180).map(|i| (i % 11) as f32 / 11.0).collect();
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let start = Position { row: 40, ..Position::default() };
+    // Epochs of one step, of three and of many; an update by each worker, and one by the leader alone.
+    for (rule, batch_size, start) in
+        [("adam", 90, Position::default()), ("adam", 40, start), ("lamb", 40, start), ("adam", 4, start)]
+    {
+        let config = Config::new(rule, Convention::Lecture).unwrap();
+        let options = Options { batch_size: Some(batch_size), epochs: 100, start, ..brief() };
+        let trained = |cuts, team| {
+            let mut params: Vec<f32> =
+                (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+            let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+            let (options, mut notes) = (Options { cuts, ..options.clone() }, Notes::default());
+            let how = (team, &mut notes as &mut dyn Monitor, None);
+            let (outcome, position) =
+                fit_in_teams(&network, &mut params, &mut optimizer, (&data, Some(&data)), &options, how);
+            assert_eq!(outcome.unwrap(), Stop::Epochs);
+            (params, notes, position.row, optimizer.step_count())
+        };
+        let alone = trained(Cuts::Rows, TeamSize::fixed(1));
+        assert_eq!(alone.1.epochs.len(), 100);
+        for cuts in [Cuts::Rows, Cuts::Columns, Cuts::Both] {
+            let (team, most) = (TeamSize::compared(3, 6, 1000), 6);
+            assert!(team.most() == most && trained(cuts, team) == alone, "{rule}, {batch_size} rows, {cuts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_team_may_end_where_the_training_does() {
+    let network = Network::new(&Architecture::plain(&[3, 4, 1], Activation::Tanh, Loss::from_name("mse").unwrap()));
+    let x = Array2::from_shape_fn((20, 3), |(i, j)| (i + j) as f64 / 20.0);
+    let y: Vec<f64> = x.column(0).to_vec();
+    let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
+    let config = Config::new("sgd", Convention::Torch).unwrap();
+    // Teams change after some ten steps: among these is one that would after the last, and one where the records are full then.
+    for steps in 1..=60usize {
+        for (batch_size, room) in [(20, 60), (2, 60), (2, steps - 1)] {
+            let mut params = vec![0.1; network.tensors.len()];
+            let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
+            let epochs = if batch_size == 20 { steps } else { steps.div_ceil(10) };
+            let options = Options { batch_size: Some(batch_size), epochs, ..brief() };
+            let mut full = Full(room);
+            let how = (TeamSize::compared(2, 2, 1000), &mut full as &mut dyn Monitor, None);
+            let (outcome, _) = fit_in_teams(&network, &mut params, &mut optimizer, (&data, None), &options, how);
+            let planned = epochs * 20 / batch_size;
+            assert_eq!(outcome.is_ok(), planned <= room, "{steps} steps of {batch_size} rows, room for {room}");
+            assert_eq!(optimizer.step_count() as usize, planned.min(room + 1));
         }
     }
 }

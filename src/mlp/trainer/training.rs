@@ -68,12 +68,25 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub bad_gradient: Finding,
     pub bad_update: Finding,
     pub stop: AtomicBool,
-    /// Of each worker, which takes it when it begins.
+    /// Whether the team ends when it next can, for another one that goes on.
+    pub regroups: AtomicBool,
+    /// Of each worker, which takes it when it begins, and returns it where another team goes on.
     pub memories: Vec<Mutex<Option<WorkerMemory<T>>>>,
     /// Where all go on, or all leave what they have begun.
     pub agreement: Agreement,
     pub length: Length,
     pub leader: Mutex<Leader<'l, T>>,
+}
+
+/// Where a team begins: before the first epoch, or where another one has left off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beginning {
+    /// The number of the epoch in this training, from 0.
+    pub number: usize,
+    /// The row of the next batch, where the epoch is under way.
+    pub row: Option<usize>,
+    /// Steps that this training has made, or left out.
+    pub steps: u64,
 }
 
 /// How much of a training takes so long that it must be possible to interrupt it.
