@@ -1,4 +1,5 @@
-//! How many workers take part in a training: as many as its operations deserve, until its steps have shown what is quicker.
+//! Which teams make a training, one after the other, and of how many workers: as many as its operations deserve, until its steps have
+//! shown what is quicker.
 //!
 //! What it costs that workers exchange what they have computed and wait for each other is not known before: the cores of one machine may
 //! be near to each other in one hour and far apart in the next, and others may work on them. The bits are the same for any number.
@@ -19,6 +20,17 @@ const QUICKER: f64 = 0.97;
 const PAUSE: usize = 100;
 /// In a training of fewer steps a comparison costs more than it may bring.
 const FEWEST_STEPS: usize = 8 * 2 * ROUNDS * STEPS;
+
+/// Where a team begins: before the first epoch, or where another one has left off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beginning {
+    /// The number of the epoch in this training, from 0.
+    pub number: usize,
+    /// The row of the next batch, where the epoch is under way.
+    pub row: Option<usize>,
+    /// Steps that this training has made, or left out.
+    pub steps: u64,
+}
 
 /// A number of workers, and the seconds of a step in the best of its turns.
 #[derive(Debug, Clone, Copy)]

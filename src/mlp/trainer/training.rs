@@ -78,17 +78,6 @@ pub struct Training<'a, 'd, 'l, T: Scalar> {
     pub leader: Mutex<Leader<'l, T>>,
 }
 
-/// Where a team begins: before the first epoch, or where another one has left off.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Beginning {
-    /// The number of the epoch in this training, from 0.
-    pub number: usize,
-    /// The row of the next batch, where the epoch is under way.
-    pub row: Option<usize>,
-    /// Steps that this training has made, or left out.
-    pub steps: u64,
-}
-
 /// How much of a training takes so long that it must be possible to interrupt it.
 pub struct Length {
     /// Whether a step takes some ten milliseconds: the leader then looks around while it waits for the others.
