@@ -52,7 +52,7 @@ pub fn fit<'d, T: Scalar>(
     monitor: &mut dyn Monitor,
     best: Option<Best<'_, T>>,
 ) -> (Result<Stop>, Position) {
-    let team = team(network, options, data.len());
+    let team = team_size(network, options, data.len());
     fit_in_teams(network, params, optimizer, (data, validation), options, (team, monitor, best))
 }
 
@@ -250,7 +250,7 @@ fn most_rows(options: &Options, sequence: &Sequence<'_>) -> usize {
 }
 
 /// The workers of a training with so many rows here.
-fn team(network: &Network, options: &Options, here: usize) -> TeamSize {
+fn team_size(network: &Network, options: &Options, here: usize) -> TeamSize {
     let sequence = Sequence::new(options, here);
     let rows = most_rows(options, &sequence);
     if let Some(threads) = options.threads {

@@ -64,19 +64,29 @@ impl Monitor for Nobody {
     }
 }
 
-#[test]
-fn shards_give_the_same_bits_for_every_cut() {
-    let _level = hold_level();
+/// A network whose steps draw masks and depend on its weights, and 90 rows for it.
+fn penalised_with_dropout() -> (Network, Array2<f32>, Vec<f32>) {
     let described = Architecture::plain(&[9, 70, 40, 2], Activation::Silu, Loss::from_name("mse").unwrap());
     let network = Network::new(&Architecture { l2: 0.01, dropout: vec![0.3, 0.5], ..described });
     let x = Array2::from_shape_fn((90, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
-    let y: Vec<f32> = (0..180).map(|i| (i % 11) as f32 / 11.0).collect();
+    (network, x, (0..180).map(|i| (i % 11) as f32 / 11.0).collect())
+}
+
+/// Parameters to begin with.
+fn first_params(network: &Network) -> Vec<f32> {
+    (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect()
+}
+
+#[test]
+fn shards_give_the_same_bits_for_every_cut() {
+    let _level = hold_level();
+    let (network, x, y) = penalised_with_dropout();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
     let config = Config::new("adam", Convention::Lecture).unwrap();
     let trained = |shards, threads, cuts| {
         let shards = Shards::all(shards);
         let options = Options { batch_size: Some(40), shards, threads: Some(threads), cuts, ..brief() };
-        let mut params: Vec<f32> = (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+        let mut params = first_params(&network);
         let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
         fit(&network, &mut params, &mut optimizer, (&data, None), &options, &mut Nobody, None).0.unwrap();
         params
@@ -96,7 +106,7 @@ fn a_shard_has_the_same_bits_alone_and_beside_others() {
     let x = Array2::from_shape_fn((23, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
     let y: Vec<f32> = (0..46).map(|i| (i % 11) as f32 / 11.0).collect();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
-    let params: Vec<f32> = (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+    let params = first_params(&network);
     // Of the last batch, of 7 rows: some shards have more of them than of the 8 of the others.
     let start = Position { row: 16, ..Position::default() };
     let sums_of = |shards: Range<usize>, count| {
@@ -136,10 +146,7 @@ impl Monitor for Notes {
 #[test]
 fn teams_that_follow_one_another_train_as_one_does() {
     let _level = hold_level();
-    let described = Architecture::plain(&[9, 70, 40, 2], Activation::Silu, Loss::from_name("mse").unwrap());
-    let network = Network::new(&Architecture { l2: 0.01, dropout: vec![0.3, 0.5], ..described });
-    let x = Array2::from_shape_fn((90, 9), |(i, j)| ((i * 7 + j * 5) % 23) as f32 / 23.0);
-    let y: Vec<f32> = (0..180).map(|i| (i % 11) as f32 / 11.0).collect();
+    let (network, x, y) = penalised_with_dropout();
     let data = Data { x: Inputs::Dense(x.view()), targets: Targets::Values(&y), weights: None };
     let start = Position { row: 40, ..Position::default() };
     // Epochs of one step, of three and of many; an update by each worker, and one by the leader alone.
@@ -149,8 +156,7 @@ fn teams_that_follow_one_another_train_as_one_does() {
         let config = Config::new(rule, Convention::Lecture).unwrap();
         let options = Options { batch_size: Some(batch_size), epochs: 100, start, ..brief() };
         let trained = |cuts, team| {
-            let mut params: Vec<f32> =
-                (0..network.tensors.len()).map(|i| ((i * 13) % 31) as f32 / 31.0 - 0.5).collect();
+            let mut params = first_params(&network);
             let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
             let (options, mut notes) = (Options { cuts, ..options.clone() }, Notes::default());
             let how = (team, &mut notes as &mut dyn Monitor, None);
