@@ -206,16 +206,32 @@ pub(super) fn parts<'o, T>(
     mut out: &'o mut [T],
 ) -> Vec<Part<'o, T>> {
     assert_eq!(out.len(), rows * width);
-    let per_worker = (network.step_flops(rows) / 3.0 / FLOPS_PER_PART / workers as f64).ceil().max(1.0);
-    let block = block_rows(network);
-    let count = if workers == 1 { 1 } else { workers * (per_worker as usize).min(rows.div_ceil(block)) };
-    let part = |index| {
-        let rows = share(index, count, rows, if count == workers { GRAIN } else { block });
+    let rows_of_part = (FLOPS_PER_PART / (network.step_flops(1) / 3.0)) as usize;
+    let part = |rows: Range<usize>| {
         let part;
         (part, out) = std::mem::take(&mut out).split_at_mut(rows.len() * width);
         (rows, part)
     };
-    (0..count).map(part).filter(|(rows, _)| !rows.is_empty()).collect()
+    cuts(rows, workers, (block_rows(network), rows_of_part)).into_iter().map(part).collect()
+}
+
+/// Some rows, in the order in which workers take them: a share for each where that is not long; else parts of whole blocks, and
+/// smaller ones towards the end, up to half of a block, so that all end at about the same time, however quick each of them is.
+fn cuts(rows: usize, workers: usize, (block, rows_of_part): (usize, usize)) -> Vec<Range<usize>> {
+    let share_of_each = rows.div_ceil(workers);
+    if workers == 1 || share_of_each <= rows_of_part {
+        let shares = (0..workers).map(|worker| share(worker, workers, rows, GRAIN));
+        return shares.filter(|share| !share.is_empty()).collect();
+    }
+    let most = (rows_of_part / block * block).max(block).min(share_of_each);
+    let least = most.min(block).div_ceil(2).next_multiple_of(GRAIN);
+    let (mut cuts, mut start) = (vec![], 0);
+    while start < rows {
+        let len = (rows - start).div_ceil(workers).min(most).next_multiple_of(GRAIN).max(least).min(rows - start);
+        cuts.push(start..start + len);
+        start += len;
+    }
+    cuts
 }
 
 /// Rows, and the places of their results.
@@ -280,4 +296,33 @@ pub fn row_losses<T: Scalar>(
         });
     })?;
     Ok(row_losses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_rows_and_leave_no_worker_without_one() {
+        for rows in [0, 1, 7, 8, 100, 503, 504, 505, 1008, 4000, 100_001] {
+            for workers in [1, 2, 3, 8, 16, 40] {
+                for rows_of_part in [0, 27, 504, 9_000, usize::MAX] {
+                    let cuts = cuts(rows, workers, (504, rows_of_part));
+                    let covered: Vec<_> = cuts.iter().flat_map(|part| part.clone()).collect();
+                    assert_eq!(covered, (0..rows).collect::<Vec<_>>());
+                    assert!(cuts.iter().all(|part| !part.is_empty()));
+                    assert!(cuts.len() >= workers.min(rows / GRAIN), "{} parts of {rows} for {workers}", cuts.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_work_comes_in_blocks_and_ends_in_halves_of_them() {
+        let lengths = |rows, workers| cuts(rows, workers, (504, 27)).into_iter().map(|part| part.len());
+        assert_eq!(lengths(4000, 2).collect::<Vec<_>>(), [504, 504, 504, 504, 504, 504, 488, 256, 232]);
+        assert!(lengths(4000, 16).all(|len| len <= 256) && lengths(4000, 16).len() >= 16);
+        assert_eq!(cuts(100_000, 2, (120, 9_000))[0].len(), 9_000);
+        assert!(cuts(100_000, 2, (120, 9_000)).last().is_some_and(|part| part.len() <= 64));
+    }
 }
