@@ -203,6 +203,7 @@ class _FitOptions(TypedDict, total=False):
     seed: Required[int]
     batch_size: int | None
     threads: int | None
+    thread_limit: int | None
     target_loss: float | None
     max_seconds: float | None
     rest_seconds: float | None

@@ -444,7 +444,7 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         recipe, schedule = optimizer_of(self)
         gradients = None if most is None else epochs * -(-rows // batch_size)
         optimizer = self._optimizer.resume(recipe, named, schedule, self.clip_norm, gradients)
-        threads = self._threads(setup.core, batch_size, setup.peers)
+        threads = self.n_threads, self._most_threads(setup.peers)
         training = MiniBatches(setup, optimizer, self._optimizer, batch_size, threads)
         training.begin(epochs)
         before.is_over()
@@ -466,7 +466,9 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
         """All rows at once; ends where scikit-learn's does, and warns where that does."""
         least_gain = SCIPYS_LEAST_GAIN if self.optimizer is None else 0.0
         # Each evaluation wakes the workers: they pay with fewer rows in a training, where they stay awake.
-        threads = self._threads(setup.core, max(setup.samples.X.shape[0] * 3 // 20, 1))
+        threads = self._most_threads()
+        if self.n_threads is None:
+            threads = min(setup.core.workers(max(setup.samples.X.shape[0] * 3 // 20, 1)), threads)
         training = FullBatch(setup, recipe, self.coefs_, self.max_fun, least_gain, threads)
         most = int(self.max_iter)
         training.begin(most)
@@ -487,10 +489,6 @@ class BaseMLP(Network, CallbackSupportMixin, BaseEstimator, ABC):
     def _most_rows(self) -> int:
         """Of a batch, however many there are in all."""
         return 200 if self.batch_size == "auto" else int(self.batch_size)
-
-    def _threads(self, core: Any, batch_size: int, peers: Dialogue | None = None) -> int:
-        most = self._most_threads(peers)
-        return most if self.n_threads is not None else min(core.workers(batch_size), most)
 
 
 document(BaseMLP, TEXTS, "fit")

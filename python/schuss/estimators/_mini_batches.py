@@ -40,12 +40,19 @@ class MiniBatches(Training):
         Bound to the parameters.
     state : OptimizerState
         Has its learning rate between the epochs, and its state at the end.
-    batch_size, threads : int
-        Rows per step, and workers.
+    batch_size : int
+        Rows per step.
+    threads : tuple of (int or None, int)
+        Workers, None for as many as a step deserves, and the most that it may have then.
     """
 
     def __init__(
-        self, setup: Setup, optimizer: Any, state: OptimizerState, batch_size: int, threads: int
+        self,
+        setup: Setup,
+        optimizer: Any,
+        state: OptimizerState,
+        batch_size: int,
+        threads: tuple[int | None, int],
     ) -> None:
         if not state.adapts:
             setup = setup._replace(settings=replace(setup.settings, learning_rate="constant"))
@@ -171,7 +178,8 @@ class MiniBatches(Training):
             "all_rows": self.all_rows,
             "shuffle": self.settings.shuffle,
             "seed": self.settings.seed,
-            "threads": self.threads,
+            "threads": self.threads[0],
+            "thread_limit": self.threads[1],
             "tells": self.held_out is None,
             "max_seconds": self._seconds_left(),
             "rest_seconds": None if self.checkpoint is None else self.checkpoint.seconds_left(),

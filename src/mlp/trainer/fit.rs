@@ -15,7 +15,7 @@ use super::best::{Best, Criterion};
 use super::leader::Leader;
 use super::options::{Monitor, Options, Position};
 use super::sequence::Sequence;
-use super::team_size::{Beginning, TeamSize};
+use super::team_size::{Beginning, KnownTeam, TeamSize};
 use super::told::Told;
 use super::training::{Length, Policy, Training, WorkerMemory};
 use crate::buffer::{Buffer, filled};
@@ -52,7 +52,20 @@ pub fn fit<'d, T: Scalar>(
     monitor: &mut dyn Monitor,
     best: Option<Best<'_, T>>,
 ) -> (Result<Stop>, Position) {
-    let team = team_size(network, options, data.len());
+    let how = (&mut KnownTeam::default(), monitor, best);
+    fit_further(network, params, optimizer, (data, validation), options, how)
+}
+
+/// The same for a training that follows others of the same network, which have found out how many workers are quick.
+pub fn fit_further<'d, T: Scalar>(
+    network: &Network,
+    params: &mut [T],
+    optimizer: &mut Optimizer<T>,
+    (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
+    options: &Options,
+    (known, monitor, best): (&mut KnownTeam, &mut dyn Monitor, Option<Best<'_, T>>),
+) -> (Result<Stop>, Position) {
+    let team = team_size(network, options, data.len(), known);
     fit_in_teams(network, params, optimizer, (data, validation), options, (team, monitor, best))
 }
 
@@ -63,11 +76,11 @@ pub(super) fn fit_in_teams<'d, T: Scalar>(
     optimizer: &mut Optimizer<T>,
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
-    (team, monitor, best): (TeamSize, &mut dyn Monitor, Option<Best<'_, T>>),
+    (team, monitor, best): (&mut TeamSize, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
     let counts_errors = best.as_ref().is_some_and(|best| best.selection.criterion == Criterion::ErrorRate);
-    match Prepared::new(network, params, optimizer, (data, validation), (options, team), counts_errors) {
-        Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, monitor, best)),
+    match Prepared::new(network, params, optimizer, (data, validation), (options, team.most()), counts_errors) {
+        Ok(prepared) => run(network, params, optimizer, (data, validation), options, (prepared, team, monitor, best)),
         Err(error) => (Err(error), options.start),
     }
 }
@@ -75,7 +88,6 @@ pub(super) fn fit_in_teams<'d, T: Scalar>(
 /// All the memory that a training takes for itself.
 struct Prepared<'a, T> {
     sequence: Sequence<'a>,
-    team: TeamSize,
     workspace: Workspace<T>,
     grads: Buffer<T>,
     /// What is added to it, one node after the other.
@@ -102,13 +114,13 @@ impl<'a, T: Scalar> Prepared<'a, T> {
         params: &[T],
         optimizer: &Optimizer<T>,
         (data, validation): (&Data<'_, T>, Option<&Data<'_, T>>),
-        (options, team): (&'a Options, TeamSize),
+        (options, workers): (&'a Options, usize),
         counts_errors: bool,
     ) -> Result<Self> {
         let sequence = Sequence::new(options, data.len());
         let shards = &options.shards;
         let of_shard = shards.most_rows(sequence.batch_size);
-        let (most_rows, workers) = (most_rows(options, &sequence), team.most());
+        let most_rows = most_rows(options, &sequence);
         let tensors = &network.tensors;
         let workspace = network.workspace(most_rows, data.x.sparse().is_some())?;
         let (row_squares, largest_weight) = (objective::row_squares(network, params)?, Figures::zeros(1)?);
@@ -117,7 +129,6 @@ impl<'a, T: Scalar> Prepared<'a, T> {
         let sizes = network.training_sizes(workspace.rows());
         Ok(Prepared {
             sequence,
-            team,
             workspace,
             // Walked side by side with the optimizer's arrays.
             grads: Buffer::staggered(tensors.len(), optimizer.slots().len(), "the gradient")?,
@@ -147,9 +158,9 @@ fn run<'d, T: Scalar>(
     optimizer: &mut Optimizer<T>,
     (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
     options: &Options,
-    (prepared, monitor, best): (Prepared<'_, T>, &mut dyn Monitor, Option<Best<'_, T>>),
+    (prepared, team, monitor, best): (Prepared<'_, T>, &mut TeamSize, &mut dyn Monitor, Option<Best<'_, T>>),
 ) -> (Result<Stop>, Position) {
-    let Prepared { sequence, team, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
+    let Prepared { sequence, mut workspace, mut grads, mut nodes, mut sums, order, memories, .. } = prepared;
     let policy = policy(network, optimizer);
     let workers = team.workers();
     // Asked for where steps depend on weights.
@@ -192,7 +203,7 @@ fn run<'d, T: Scalar>(
         agreement: Agreement::new(if options.shards.are_shared() { Interrupt::never() } else { monitor.interrupt() }),
         length: Length {
             meets_late: flops >= objective::LONG,
-            splits: flops >= team.workers() as f64 * LONG_PER_WORKER,
+            splits: flops >= workers as f64 * LONG_PER_WORKER,
             validates_long: validation.is_some_and(|data| network.step_flops(data.len()) >= objective::LONG),
         },
         leader: Mutex::new(Leader::new((optimizer, monitor), best, options, (prepared.told, state, team))),
@@ -249,18 +260,19 @@ fn most_rows(options: &Options, sequence: &Sequence<'_>) -> usize {
     sequence.rows_of_full_batch().max(options.shards.most_rows(sequence.batch_size))
 }
 
-/// The workers of a training with so many rows here.
-fn team_size(network: &Network, options: &Options, here: usize) -> TeamSize {
-    let sequence = Sequence::new(options, here);
-    let rows = most_rows(options, &sequence);
-    if let Some(threads) = options.threads {
-        return TeamSize::fixed(objective::workers_at_most(network, rows, threads));
-    }
-    let (workers, flops) = (workers(network, rows), network.step_flops(rows));
-    // Other processes would wait for one that compares, and steps so long are the shorter the more take part.
-    if options.shards.are_shared() || flops >= LONG_PER_WORKER {
-        return TeamSize::fixed(workers);
-    }
-    let most = objective::workers_at_most(network, rows, workers_of(flops, LEAST_FLOPS_PER_WORKER));
-    TeamSize::compared(workers, most, options.epochs.saturating_mul(sequence.steps()))
+/// The workers of a training with so many rows here, as far as they are not known.
+fn team_size<'k>(network: &Network, options: &Options, here: usize, known: &'k mut KnownTeam) -> &'k mut TeamSize {
+    let rows = most_rows(options, &Sequence::new(options, here));
+    let flops = network.step_flops(rows);
+    let deserved = |of_worker| {
+        let workers = objective::workers_at_most(network, rows, workers_of(flops, of_worker));
+        workers.min(options.thread_limit.unwrap_or(usize::MAX))
+    };
+    let fresh = match options.threads {
+        Some(threads) => TeamSize::fixed(objective::workers_at_most(network, rows, threads)),
+        // Other processes would wait for one that compares, and steps so long are the shorter the more take part.
+        None if options.shards.are_shared() || flops >= LONG_PER_WORKER => TeamSize::fixed(deserved(FLOPS_PER_WORKER)),
+        None => TeamSize::compared(deserved(FLOPS_PER_WORKER), deserved(LEAST_FLOPS_PER_WORKER)),
+    };
+    known.of(flops, fresh)
 }

@@ -35,7 +35,7 @@ pub struct Leader<'l, T: Scalar> {
     /// What the processes tell each other, where there are several.
     told: Option<Told<T>>,
     outcome: Option<Result<Stop>>,
-    team: TeamSize,
+    team: &'l mut TeamSize,
     /// Whether the next steps are for another team than the present one, and where it begins once this one has left.
     wants_another_team: bool,
     beginning: Option<Beginning>,
@@ -66,7 +66,7 @@ impl<'l, T: Scalar> Leader<'l, T> {
         (optimizer, monitor): (&'l mut Optimizer<T>, &'l mut dyn Monitor),
         best: Option<Best<'l, T>>,
         options: &Options,
-        (told, state, team): (Option<Told<T>>, f64, TeamSize),
+        (told, state, team): (Option<Told<T>>, f64, &'l mut TeamSize),
     ) -> Self {
         Leader {
             interrupt: monitor.interrupt(),

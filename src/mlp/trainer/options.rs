@@ -35,6 +35,8 @@ pub struct Options {
     pub seed: u64,
     /// Workers; None for what the work deserves.
     pub threads: Option<usize>,
+    /// Of workers that nobody has chosen, no more than these; None for as many as there are cores.
+    pub thread_limit: Option<usize>,
     /// How layers are shared out among them.
     pub cuts: Cuts,
     /// Stop after an epoch whose loss is not above this.
@@ -61,6 +63,7 @@ impl Default for Options {
             shuffle: true,
             seed: 0,
             threads: None,
+            thread_limit: None,
             cuts: Cuts::default(),
             target_loss: None,
             rest: None,

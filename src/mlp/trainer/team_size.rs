@@ -18,8 +18,8 @@ const HOPELESS: f64 = 1.5;
 const QUICKER: f64 = 0.97;
 /// Steps from one comparison to the next, as a multiple of those that it took.
 const PAUSE: usize = 100;
-/// In a training of fewer steps a comparison costs more than it may bring.
-const FEWEST_STEPS: usize = 8 * 2 * ROUNDS * STEPS;
+/// Steps before the first comparison, which might cost a shorter training more than it brings.
+const FIRST_PAUSE: usize = 8 * ROUNDS * STEPS;
 
 /// Where a team begins: before the first epoch, or where another one has left off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,22 +79,29 @@ impl TeamSize {
         }
     }
 
-    /// That number at first; others, up to `most`, in a training that has steps enough to compare them.
-    pub fn compared(workers: usize, most: usize, steps: usize) -> Self {
-        if steps < FEWEST_STEPS {
+    /// That number at first; later others, up to `most`.
+    pub fn compared(workers: usize, most: usize) -> Self {
+        let most = most.max(workers);
+        if most == 1 {
             return Self::fixed(workers);
         }
-        let mut size = TeamSize { most: most.max(workers), ..Self::fixed(workers) };
-        if size.most > 1 {
-            size.steps.reserve_exact(STEPS);
-            size.begin();
-        }
-        size
+        TeamSize { most, count: FIRST_PAUSE, steps: Vec::with_capacity(STEPS), ..Self::fixed(workers) }
+    }
+
+    /// Whether it may change.
+    fn is_compared(&self) -> bool {
+        self.steps.capacity() > 0
     }
 
     /// The most workers that there may be.
     pub fn most(&self) -> usize {
         self.most
+    }
+
+    /// Whether two numbers take turns.
+    #[cfg(test)]
+    pub fn is_comparing(&self) -> bool {
+        self.rival.is_some()
     }
 
     /// The workers of this turn.
@@ -181,9 +188,38 @@ impl TeamSize {
     }
 }
 
+/// What the trainings of one network have found out about its steps, for those that follow: each may be a part of the same one.
+#[derive(Default)]
+pub struct KnownTeam {
+    size: Option<TeamSize>,
+    /// What it is for: operations of a step, workers to begin with and at most, and whether they are compared.
+    steps: (f64, usize, usize, bool),
+}
+
+impl KnownTeam {
+    /// The size of a team for steps of so many operations: what is known of them, or `fresh`.
+    pub(super) fn of(&mut self, flops: f64, fresh: TeamSize) -> &mut TeamSize {
+        let steps = (flops, fresh.workers(), fresh.most(), fresh.is_compared());
+        if self.steps != steps {
+            (self.steps, self.size) = (steps, None);
+        }
+        let size = self.size.get_or_insert(fresh);
+        // What was done since the last step of the training before is none of a step's.
+        size.last = None;
+        size
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A size whose first comparison has begun.
+    fn compared(workers: usize, most: usize) -> TeamSize {
+        let mut size = TeamSize::compared(workers, most);
+        assert!((0..FIRST_PAUSE).all(|_| !size.is_comparing() && !size.end_step()));
+        size
+    }
 
     /// Makes steps until nothing is compared any more, each of as many seconds as `cost` says of its workers and its number. Returns
     /// the workers then, and how many steps there were.
@@ -203,26 +239,26 @@ mod tests {
     fn the_quickest_number_is_found_on_either_side() {
         for best in [1, 2, 4, 8, 16] {
             let cost = |workers: usize, _| 1e-5 * (1.0 + (workers as f64 / best as f64).log2().abs());
-            assert_eq!(settle(TeamSize::compared(4, 16, 100_000), cost).0, best);
+            assert_eq!(settle(compared(4, 16), cost).0, best);
         }
-        assert_eq!(settle(TeamSize::compared(1, 2, 100_000), |workers, _| 1e-4 / workers as f64).0, 2);
-        assert_eq!(settle(TeamSize::compared(3, 3, 100_000), |workers, _| 1e-4 * workers as f64).0, 1);
+        assert_eq!(settle(compared(1, 2), |workers, _| 1e-4 / workers as f64).0, 2);
+        assert_eq!(settle(compared(3, 3), |workers, _| 1e-4 * workers as f64).0, 1);
     }
 
     #[test]
     fn what_is_as_good_stays() {
         for workers in [1, 2, 5] {
-            let (found, steps) = settle(TeamSize::compared(workers, 8, 100_000), |_, _| 1e-4);
-            assert!(found == workers && steps <= FEWEST_STEPS / 2, "{found}, {steps} steps");
+            let (found, steps) = settle(compared(workers, 8), |_, _| 1e-4);
+            assert!(found == workers && steps <= FIRST_PAUSE, "{found}, {steps} steps");
         }
     }
 
     #[test]
     fn hopeless_numbers_get_one_turn_and_long_steps_few() {
         let slow = |factor: f64, step: f64| move |workers: usize, _| if workers == 2 { step } else { factor * step };
-        assert_eq!(settle(TeamSize::compared(2, 2, 100_000), slow(1.6, 1e-4)), (2, 2 * (STEPS + 1)));
-        assert_eq!(settle(TeamSize::compared(2, 2, 100_000), slow(1.6, 0.1)), (2, 6));
-        assert_eq!(settle(TeamSize::compared(2, 2, 100_000), slow(1.2, 1e-4)), (2, 2 * ROUNDS * (STEPS + 1)));
+        assert_eq!(settle(compared(2, 2), slow(1.6, 1e-4)), (2, 2 * (STEPS + 1)));
+        assert_eq!(settle(compared(2, 2), slow(1.6, 0.1)), (2, 6));
+        assert_eq!(settle(compared(2, 2), slow(1.2, 1e-4)), (2, 2 * ROUNDS * (STEPS + 1)));
     }
 
     #[test]
@@ -230,15 +266,15 @@ mod tests {
         for every in [3, 5, 7, 10] {
             let halts = |steps: usize| if steps.is_multiple_of(every) { 0.004 } else { 0.0 };
             let cost = |workers: usize, steps: usize| 4e-5 + 1e-6 * workers as f64 + halts(steps);
-            assert_eq!(settle(TeamSize::compared(2, 2, 100_000), cost).0, 2);
+            assert_eq!(settle(compared(2, 2), cost).0, 2);
             let cost = |workers: usize, steps: usize| 4e-5 * workers as f64 + halts(steps);
-            assert_eq!(settle(TeamSize::compared(2, 2, 100_000), cost).0, 1);
+            assert_eq!(settle(compared(2, 2), cost).0, 1);
         }
     }
 
     #[test]
     fn numbers_are_compared_again_after_a_while() {
-        let mut size = TeamSize::compared(2, 2, 100_000);
+        let mut size = compared(2, 2);
         let (mut now, mut compared) = (Instant::now(), 0);
         for step in 0..100_000 {
             let alone = step < 50_000;
@@ -256,8 +292,38 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_compared_in_short_trainings() {
-        let mut size = TeamSize::compared(2, 8, FEWEST_STEPS - 1);
-        assert!((0..1000).all(|_| !size.end_step()) && size.workers() == 2 && size.most() == 2);
+    fn nothing_is_compared_in_short_trainings_nor_where_there_is_no_choice() {
+        let mut size = TeamSize::compared(2, 8);
+        assert!((1..FIRST_PAUSE).all(|_| !size.end_step() && size.rival.is_none()));
+        assert!(!size.end_step() && size.rival.is_some());
+        for mut size in [TeamSize::compared(1, 1), TeamSize::fixed(4)] {
+            assert!((0..10 * FIRST_PAUSE).all(|_| !size.end_step() && size.rival.is_none()));
+        }
+    }
+
+    #[test]
+    fn trainings_that_follow_one_another_compare_as_one_does() {
+        let cost = |workers: usize| Duration::from_secs_f64(1e-4 * workers as f64);
+        for steps_of_each in [2, 5, 13, 1000] {
+            let (mut known, mut now) = (KnownTeam::default(), Instant::now());
+            let mut workers = 2;
+            for _ in (0..4000).step_by(steps_of_each) {
+                // A pause that is none of a step's.
+                now += Duration::from_secs(1);
+                let size = known.of(1e6, TeamSize::compared(2, 2));
+                for _ in 0..steps_of_each {
+                    now += cost(size.workers());
+                    match size.rival {
+                        Some(_) => size.end_step_at(now),
+                        None => size.end_step(),
+                    };
+                }
+                workers = size.workers();
+            }
+            assert_eq!(workers, 1, "{steps_of_each} steps of each");
+            assert_eq!(known.of(1e6, TeamSize::compared(2, 2)).workers(), 1);
+            assert_eq!(known.of(1e6, TeamSize::fixed(2)).workers(), 2);
+            assert_eq!(known.of(2e6, TeamSize::compared(2, 2)).workers(), 2);
+        }
     }
 }

@@ -143,6 +143,15 @@ impl Monitor for Notes {
     }
 }
 
+/// A size whose first comparison begins with the first step.
+fn at_once(workers: usize, most: usize) -> TeamSize {
+    let mut size = TeamSize::compared(workers, most);
+    while !size.is_comparing() {
+        size.end_step();
+    }
+    size
+}
+
 #[test]
 fn teams_that_follow_one_another_train_as_one_does() {
     let _level = hold_level();
@@ -155,7 +164,7 @@ fn teams_that_follow_one_another_train_as_one_does() {
     {
         let config = Config::new(rule, Convention::Lecture).unwrap();
         let options = Options { batch_size: Some(batch_size), epochs: 100, start, ..brief() };
-        let trained = |cuts, team| {
+        let trained = |cuts, team: &mut TeamSize| {
             let mut params = first_params(&network);
             let mut optimizer = Optimizer::new(&config, &network.tensors.sizes()).unwrap();
             let (options, mut notes) = (Options { cuts, ..options.clone() }, Notes::default());
@@ -165,11 +174,11 @@ fn teams_that_follow_one_another_train_as_one_does() {
             assert_eq!(outcome.unwrap(), Stop::Epochs);
             (params, notes, position.row, optimizer.step_count())
         };
-        let alone = trained(Cuts::Rows, TeamSize::fixed(1));
+        let alone = trained(Cuts::Rows, &mut TeamSize::fixed(1));
         assert_eq!(alone.1.epochs.len(), 100);
         for cuts in [Cuts::Rows, Cuts::Columns, Cuts::Both] {
-            let (team, most) = (TeamSize::compared(3, 6, 1000), 6);
-            assert!(team.most() == most && trained(cuts, team) == alone, "{rule}, {batch_size} rows, {cuts:?}");
+            let (mut team, most) = (at_once(3, 6), 6);
+            assert!(team.most() == most && trained(cuts, &mut team) == alone, "{rule}, {batch_size} rows, {cuts:?}");
         }
     }
 }
@@ -189,7 +198,7 @@ fn a_team_may_end_where_the_training_does() {
             let epochs = if batch_size == 20 { steps } else { steps.div_ceil(10) };
             let options = Options { batch_size: Some(batch_size), epochs, ..brief() };
             let mut full = Full(room);
-            let how = (TeamSize::compared(2, 2, 1000), &mut full as &mut dyn Monitor, None);
+            let how = (&mut at_once(2, 2), &mut full as &mut dyn Monitor, None);
             let (outcome, _) = fit_in_teams(&network, &mut params, &mut optimizer, (&data, None), &options, how);
             let planned = epochs * 20 / batch_size;
             assert_eq!(outcome.is_ok(), planned <= room, "{steps} steps of {batch_size} rows, room for {room}");

@@ -22,7 +22,8 @@ use crate::mlp::memory::{MAX_ROWS, Workspace};
 use crate::mlp::objective::{self, GradientOptions};
 use crate::mlp::shards::Shards;
 use crate::mlp::stages::NormKind;
-use crate::mlp::{Network, layers, predict, trainer};
+use crate::mlp::trainer::{self, KnownTeam};
+use crate::mlp::{Network, layers, predict};
 use crate::py::arrays::Pins;
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
@@ -68,6 +69,8 @@ pub struct PyNetwork {
     network: Network,
     /// The memory of the last batch, for a loop that asks for gradients again and again: a [`Workspace`].
     spare: Mutex<Option<Box<dyn Any + Send>>>,
+    /// What trainings so far have found out.
+    team: Mutex<KnownTeam>,
 }
 
 /// With how many threads at most, and for how long.
@@ -84,7 +87,7 @@ impl PyNetwork {
     #[pyo3(signature = (**spec))]
     fn new(py: Python<'_>, spec: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let spec = NetworkSpec::read(spec.unwrap_or(&PyDict::new(py)))?;
-        Ok(PyNetwork { network: spec.build()?, spare: Mutex::default() })
+        Ok(PyNetwork { network: spec.build()?, spare: Mutex::default(), team: Mutex::default() })
     }
 
     /// The number of parameters.
@@ -210,7 +213,12 @@ impl PyNetwork {
         // Schedules and callbacks run meanwhile.
         let _pins = pinned([theta], std::iter::once(&data).chain(&validation))?;
         let mut theta = writing::<T>("theta", theta, self.network.tensors.len())?;
-        fit.run(theta.as_slice_mut()?, &data, validation.as_ref())
+        // Taken out for the call, so that two threads may call at once.
+        let locked = || self.team.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut team = std::mem::take(&mut *locked());
+        let fitted = fit.run(theta.as_slice_mut()?, &data, validation.as_ref(), &mut team);
+        *locked() = team;
+        fitted
     }
 
     fn shard_sums_as<'py, T: Precision>(

@@ -17,7 +17,7 @@ use crate::mlp::Network;
 use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
 use crate::mlp::shards::Shards;
-use crate::mlp::trainer::{self, Options, Position};
+use crate::mlp::trainer::{self, KnownTeam, Options, Position};
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
@@ -61,6 +61,7 @@ impl<'py> FitOptions<'py> {
             shuffle: given.required("shuffle")?,
             seed: given.required("seed")?,
             threads: given.optional("threads")?,
+            thread_limit: given.optional("thread_limit")?,
             cuts: Cuts::default(),
             target_loss: given.optional("target_loss")?,
             rest: given.optional("rest_seconds")?.map(duration),
@@ -101,19 +102,21 @@ pub struct Fit<'a, 'py> {
 }
 
 impl<'py> Fit<'_, 'py> {
-    /// Trains `params`.
+    /// Trains `params`, as far as is known by a team of the quickest size.
     pub fn run<T: Precision>(
         self,
         params: &mut [T],
         data: &GivenRows<'py>,
         validation: Option<&GivenRows<'py>>,
+        team: &mut KnownTeam,
     ) -> PyResult<Fitted> {
         let call = Call::begin()?;
         let with_lengths = with_lengths(self.network, self.options.total_steps)?;
         let network = with_lengths.as_ref().unwrap_or(self.network);
         let (py, options) = (self.optimizer.py(), &self.options.core);
-        let data = BorrowedRows::new(network, data, options.threads)?;
-        let validation = validation.map(|rows| BorrowedRows::new(network, rows, options.threads)).transpose()?;
+        let threads = options.threads.or(options.thread_limit);
+        let data = BorrowedRows::new(network, data, threads)?;
+        let validation = validation.map(|rows| BorrowedRows::new(network, rows, threads)).transpose()?;
         let (data, validation) = (data.data()?, validation.as_ref().map(BorrowedRows::data).transpose()?);
         let mut optimizer = writing(self.optimizer)?;
         optimizer.expect_idle()?;
@@ -126,8 +129,8 @@ impl<'py> Fit<'_, 'py> {
         let watch = Watch::new(py, ends, self.on_epoch)?;
         let mut watch = watch.recording_steps(self.options.records_steps).with_peers(self.options.peers);
         let rows = (&data, validation.as_ref());
-        let (outcome, position) =
-            call.detach(py, || trainer::fit(network, params, optimizer, rows, options, &mut watch, lent));
+        let (outcome, position) = call
+            .detach(py, || trainer::fit_further(network, params, optimizer, rows, options, (team, &mut watch, lent)));
         best.into_iter().for_each(BestAtWork::conclude);
         Ok(watch.conclude(py, outcome, position))
     }
