@@ -22,7 +22,6 @@ from .._busy import in_training
 from .._callbacks import as_list
 from .._checkpoint import checkpoint_of
 from .._checks import MOST
-from .._dialogue import Dialogue
 from .._peers import Peers
 from .._registry import LOSSES
 from .._scale import warn_of_scale

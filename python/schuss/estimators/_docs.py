@@ -80,7 +80,8 @@ clip_norm : float, optional
     progress : bool, default False
         Show a progress bar.
     n_threads : int, optional
-        Workers. None: what a step deserves and the surroundings leave: affinity, joblib, threadpoolctl.
+        Workers. None: what a step deserves, its time shows and the surroundings leave: affinity, joblib,
+        threadpoolctl.
     n_shards : int, default 1
         Into how many shards the rows of each step are cut; 1 with L-BFGS. The last bits depend on it, and not
         on how many threads, or processes with `comm`, compute the shards.
