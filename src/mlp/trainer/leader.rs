@@ -231,10 +231,10 @@ impl<'l, T: Scalar> Leader<'l, T> {
     /// After a step, made or left out: how long it took, where that is asked, and now and then a look at the clock. The last step of
     /// an epoch leaves that to its end, or an epoch that is done would go without its record.
     pub fn look_now_and_then(&mut self, is_last: bool) {
-        self.wants_another_team |= self.team.end_step();
         if self.has_given_up() {
             return;
         }
+        self.wants_another_team |= self.team.end_step();
         if self.told.is_some() {
             if !is_last {
                 self.end_with_others();
