@@ -111,8 +111,8 @@ class MLP(Outputs, DataInit, Saved):
     precision : {"float32", "float64", "bfloat16"}, optional
         What products of matrices are computed with: None for `dtype`. ``"bfloat16"``, for float32, rounds
         their factors (inputs, activations, weights and the gradients by them) to 8 significant bits, to
-        nearest even, and adds in float32. It takes less time, on a processor with AVX512_BF16; elsewhere it
-        is refused. See the notes.
+        nearest even, and adds in float32, on a processor with AVX512_BF16; elsewhere it is refused. It takes
+        less time on AMD, and more on Intel without AMX. See the notes.
 
     Attributes
     ----------
