@@ -52,25 +52,13 @@ pub fn fit<'d, T: Scalar>(
     monitor: &mut dyn Monitor,
     best: Option<Best<'_, T>>,
 ) -> (Result<Stop>, Position) {
-    let how = (&mut KnownTeam::default(), monitor, best);
-    fit_further(network, params, optimizer, (data, validation), options, how)
-}
-
-/// The same for a training that follows others of the same network, which have found out how many workers are quick.
-pub fn fit_further<'d, T: Scalar>(
-    network: &Network,
-    params: &mut [T],
-    optimizer: &mut Optimizer<T>,
-    (data, validation): (&Data<'d, T>, Option<&Data<'d, T>>),
-    options: &Options,
-    (known, monitor, best): (&mut KnownTeam, &mut dyn Monitor, Option<Best<'_, T>>),
-) -> (Result<Stop>, Position) {
-    let team = team_size(network, options, data.len(), known);
+    let mut known = KnownTeam::default();
+    let team = team_size(network, options, data.len(), &mut known);
     fit_in_teams(network, params, optimizer, (data, validation), options, (team, monitor, best))
 }
 
-/// The same by teams of that size.
-pub(super) fn fit_in_teams<'d, T: Scalar>(
+/// The same by teams of that size, which finds out how many workers are quick.
+pub fn fit_in_teams<'d, T: Scalar>(
     network: &Network,
     params: &mut [T],
     optimizer: &mut Optimizer<T>,
@@ -260,8 +248,8 @@ fn most_rows(options: &Options, sequence: &Sequence<'_>) -> usize {
     sequence.rows_of_full_batch().max(options.shards.most_rows(sequence.batch_size))
 }
 
-/// The workers of a training with so many rows here, as far as they are not known.
-fn team_size<'k>(network: &Network, options: &Options, here: usize, known: &'k mut KnownTeam) -> &'k mut TeamSize {
+/// The teams of a training with so many rows here: as trainings of the same network before it have found out, or new ones.
+pub fn team_size<'k>(network: &Network, options: &Options, here: usize, known: &'k mut KnownTeam) -> &'k mut TeamSize {
     let rows = most_rows(options, &Sequence::new(options, here));
     let flops = network.step_flops(rows);
     let deserved = |of_worker| {

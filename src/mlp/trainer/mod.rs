@@ -21,7 +21,7 @@ mod told;
 mod training;
 
 pub use best::{Best, Criterion, Found, Patience, Selection};
-pub use fit::{fit, fit_further, workers};
+pub use fit::{fit, fit_in_teams, team_size, workers};
 pub use options::{Epoch, Monitor, Options, Position, StepRecord};
 pub use sums::shard_sums;
-pub use team_size::KnownTeam;
+pub use team_size::{KnownTeam, TeamSize};

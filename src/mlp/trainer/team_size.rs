@@ -88,11 +88,6 @@ impl TeamSize {
         TeamSize { most, count: FIRST_PAUSE, steps: Vec::with_capacity(STEPS), ..Self::fixed(workers) }
     }
 
-    /// Whether it may change.
-    fn is_compared(&self) -> bool {
-        self.steps.capacity() > 0
-    }
-
     /// The most workers that there may be.
     pub fn most(&self) -> usize {
         self.most
@@ -192,14 +187,14 @@ impl TeamSize {
 #[derive(Default)]
 pub struct KnownTeam {
     size: Option<TeamSize>,
-    /// What it is for: operations of a step, workers to begin with and at most, and whether they are compared.
-    steps: (f64, usize, usize, bool),
+    /// What it is for: operations of a step, workers to begin with and at most, and steps before the first comparison.
+    steps: (f64, usize, usize, usize),
 }
 
 impl KnownTeam {
     /// The size of a team for steps of so many operations: what is known of them, or `fresh`.
     pub(super) fn of(&mut self, flops: f64, fresh: TeamSize) -> &mut TeamSize {
-        let steps = (flops, fresh.workers(), fresh.most(), fresh.is_compared());
+        let steps = (flops, fresh.workers(), fresh.most, fresh.count);
         if self.steps != steps {
             (self.steps, self.size) = (steps, None);
         }

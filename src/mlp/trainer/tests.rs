@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use super::fit::fit_in_teams;
-use super::team_size::TeamSize;
-use super::{Epoch, Monitor, Options, Position, StepRecord, fit, shard_sums};
+use super::{Epoch, Monitor, Options, Position, StepRecord, TeamSize, fit, fit_in_teams, shard_sums};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{Loss, Targets};

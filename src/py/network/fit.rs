@@ -17,7 +17,7 @@ use crate::mlp::Network;
 use crate::mlp::cuts::Cuts;
 use crate::mlp::data::Data;
 use crate::mlp::shards::Shards;
-use crate::mlp::trainer::{self, KnownTeam, Options, Position};
+use crate::mlp::trainer::{self, KnownTeam, Monitor, Options, Position};
 use crate::py::arrays::new::zeros;
 use crate::py::calls::Call;
 use crate::py::optimizer::{PyOptimizer, writing};
@@ -102,13 +102,13 @@ pub struct Fit<'a, 'py> {
 }
 
 impl<'py> Fit<'_, 'py> {
-    /// Trains `params`, as far as is known by a team of the quickest size.
+    /// Trains `params`, by teams of the size that is known to be quick.
     pub fn run<T: Precision>(
         self,
         params: &mut [T],
         data: &GivenRows<'py>,
         validation: Option<&GivenRows<'py>>,
-        team: &mut KnownTeam,
+        known: &mut KnownTeam,
     ) -> PyResult<Fitted> {
         let call = Call::begin()?;
         let with_lengths = with_lengths(self.network, self.options.total_steps)?;
@@ -129,8 +129,10 @@ impl<'py> Fit<'_, 'py> {
         let watch = Watch::new(py, ends, self.on_epoch)?;
         let mut watch = watch.recording_steps(self.options.records_steps).with_peers(self.options.peers);
         let rows = (&data, validation.as_ref());
-        let (outcome, position) = call
-            .detach(py, || trainer::fit_further(network, params, optimizer, rows, options, (team, &mut watch, lent)));
+        let team = trainer::team_size(network, options, data.len(), known);
+        let how = (team, &mut watch as &mut dyn Monitor, lent);
+        let (outcome, position) =
+            call.detach(py, || trainer::fit_in_teams(network, params, optimizer, rows, options, how));
         best.into_iter().for_each(BestAtWork::conclude);
         Ok(watch.conclude(py, outcome, position))
     }
